@@ -1,0 +1,1 @@
+//! The REST surfaces, event intake and provider callbacks

@@ -1,0 +1,3 @@
+//! Workers, limits, rendering and the providers behind one registry.
+
+pub mod provider;

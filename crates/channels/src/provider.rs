@@ -1,0 +1,113 @@
+//! What every provider is: something that takes one rendered message for one address and says how that ended.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use watchbell_core::device::DeviceKind;
+use watchbell_core::outcome::Report;
+use watchbell_core::{Channel, DeliveryId, Secret, Timestamp};
+
+/// A service that delivers messages.
+///
+/// Implementations never retry, never wait for a limit, and never log: the worker does, once for all of them. A call has
+/// ended within the client's timeout; what happened is in the [`Report`], whatever happened.
+#[async_trait]
+pub trait Provider: Send + Sync + std::fmt::Debug {
+    /// Hands one message over.
+    async fn send(&self, message: &Outgoing) -> Report;
+
+    /// Asks whether a message whose sending ended as `Unknown` has arrived at the provider after all; None where the
+    /// provider cannot tell.
+    async fn look_up(&self, _message: &Outgoing) -> Option<Report> {
+        None
+    }
+}
+
+/// A message on its way to a provider.
+#[derive(Clone)]
+pub struct Outgoing {
+    /// The idempotency key, where the provider has one; the same on every try.
+    pub delivery_id: DeliveryId,
+    pub channel: Channel,
+    pub to: Address,
+    pub content: Content,
+    /// HIGH alerts: high push priority, no silent notification.
+    pub urgent: bool,
+    /// Breaks through a device's do-not-disturb.
+    pub critical: bool,
+    /// The alert or duty that this is about: push messages with the same one replace each other on the device.
+    pub thread: Option<String>,
+    /// After this the message is of no use.
+    pub expires_at: Option<Timestamp>,
+    /// When it was handed to the provider, by the worker's clock.
+    pub now: Timestamp,
+    /// Where receipts and key presses shall go: `http.public_url`, if it is set.
+    pub callback_base: Option<String>,
+}
+
+/// Nothing of a message belongs in a log but its id and channel.
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outgoing").field("delivery_id", &self.delivery_id).field("channel", &self.channel).finish_non_exhaustive()
+    }
+}
+
+/// Where a message goes.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Address {
+    Email(String),
+    /// E.164.
+    Phone(String),
+    /// A chat id.
+    Telegram(String),
+    Device {
+        kind: DeviceKind,
+        token: Secret,
+        keys: Option<Secret>,
+    },
+    /// Slack channel or member, Teams, Mattermost or webhook URL: the contact's target as it is.
+    Other(Secret),
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Address(…)")
+    }
+}
+
+/// A rendered message, in every length that some channel needs.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Content {
+    /// One line: an email's subject, a notification's title.
+    pub subject: String,
+    /// Plain text in full.
+    pub text: String,
+    pub html: String,
+    /// A few hundred characters: SMS, push bodies, WhatsApp.
+    pub short: String,
+    /// To be spoken.
+    pub speech: String,
+    /// The alert's page, or what else there is to open.
+    pub url: Option<String>,
+    /// BCP 47, for voices and WhatsApp template languages.
+    pub locale: String,
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Content(…)")
+    }
+}
+
+/// A provider's own share of the rate limits: how many calls in what time, how many at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AccountLimit {
+    /// Calls a second that the provider account allows; below one for slower ones.
+    pub per_second: f64,
+    /// Calls that may come at once before the rate applies.
+    pub burst: u32,
+    /// Calls that may be in flight.
+    pub in_flight: usize,
+    /// Until a call is given up and counts as `Unknown`.
+    pub timeout: Duration,
+}

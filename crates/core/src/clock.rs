@@ -1,0 +1,103 @@
+//! The one place that reads the time and waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::time::Timestamp;
+
+/// A clock: the system's, or one that a test moves.
+#[async_trait]
+pub trait Clock: Send + Sync + std::fmt::Debug {
+    fn now(&self) -> Timestamp;
+
+    /// Returns when [`Clock::now`] is at or past `at`.
+    async fn sleep_until(&self, at: Timestamp);
+
+    /// Returns after `duration` by this clock.
+    async fn sleep(&self, duration: Duration) {
+        self.sleep_until(self.now() + duration).await;
+    }
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+#[async_trait]
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else asks")]
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Timestamp::from_millis(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else waits on")]
+    async fn sleep_until(&self, at: Timestamp) {
+        /// A long wait is taken in pieces, so that a step of the wall clock (NTP, a machine that was suspended) is noticed.
+        const LONGEST_PIECE: Duration = Duration::from_secs(1);
+        loop {
+            let left = at - self.now();
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(LONGEST_PIECE)).await;
+        }
+    }
+}
+
+/// A clock that stands still until a test moves it. Clones show the same time.
+#[derive(Clone, Debug)]
+pub struct ManualClock {
+    now: Arc<watch::Sender<Timestamp>>,
+}
+
+impl ManualClock {
+    pub fn new(start: Timestamp) -> Self {
+        Self { now: Arc::new(watch::Sender::new(start)) }
+    }
+
+    /// Moves the clock forward and wakes whoever waited for a time up to the new one.
+    pub fn advance(&self, by: Duration) {
+        self.now.send_modify(|now| *now = *now + by);
+    }
+
+    /// Moves the clock to `at`, wherever it stood.
+    pub fn set(&self, at: Timestamp) {
+        self.now.send_replace(at);
+    }
+}
+
+#[async_trait]
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.now.borrow()
+    }
+
+    async fn sleep_until(&self, at: Timestamp) {
+        let mut seen = self.now.subscribe();
+        // The sender lives in `self`, so waiting cannot fail while somebody waits on it.
+        let _ = seen.wait_for(|now| *now >= at).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sleeper_wakes_when_the_clock_is_moved_past_its_time() {
+        let clock = ManualClock::new(Timestamp::from_millis(1_000));
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep_until(Timestamp::from_millis(61_000)).await }
+        });
+        clock.advance(Duration::from_secs(59));
+        tokio::task::yield_now().await;
+        assert!(!sleeper.is_finished());
+        clock.advance(Duration::from_secs(1));
+        assert!(sleeper.await.is_ok());
+    }
+}

@@ -1,0 +1,158 @@
+//! Where a user can be reached: addresses that have been parsed, and whether they may be used.
+
+use serde::{Deserialize, Serialize};
+
+use crate::channel::{Channel, named_enum};
+use crate::ids::{ContactId, UserId};
+
+named_enum! {
+    /// What kind of address a contact is.
+    pub enum ContactKind ("contact kind") {
+        Email = "email",
+        /// An E.164 number: SMS, voice and WhatsApp.
+        Phone = "phone",
+        /// A chat id that the user linked by opening the bot.
+        Telegram = "telegram",
+        Slack = "slack",
+        Teams = "teams",
+        Mattermost = "mattermost",
+        Webhook = "webhook",
+    }
+}
+
+impl ContactKind {
+    /// The kind of address that a channel sends to; none for push (devices) and in-app (the user).
+    pub fn for_channel(channel: Channel) -> Option<Self> {
+        match channel {
+            Channel::Email => Some(Self::Email),
+            Channel::Sms | Channel::Voice | Channel::Whatsapp => Some(Self::Phone),
+            Channel::Telegram => Some(Self::Telegram),
+            Channel::Slack => Some(Self::Slack),
+            Channel::Teams => Some(Self::Teams),
+            Channel::Mattermost => Some(Self::Mattermost),
+            Channel::Webhook => Some(Self::Webhook),
+            Channel::Push | Channel::InApp => None,
+        }
+    }
+}
+
+named_enum! {
+    /// Whether a contact may be used. Only `OK` is.
+    pub enum ContactStatus ("contact status") {
+        Ok = "OK",
+        /// Not verified yet, or locked after the address was refused for good.
+        Locked = "LOCKED",
+        /// Never again until an admin clears it.
+        Blacklisted = "BLACKLISTED",
+    }
+}
+
+/// A contact as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    pub id: ContactId,
+    pub user_id: UserId,
+    pub kind: ContactKind,
+    pub target: String,
+    /// ISO 3166 alpha-2, phone numbers only.
+    pub region: Option<String>,
+    /// At most one phone number of a user.
+    pub primary: bool,
+    pub status: ContactStatus,
+}
+
+/// The longest address that a surface takes, in characters (`apis/ilert.md`: `target` 1..=255).
+pub const LONGEST_TARGET: usize = 255;
+
+/// Why a text is not an address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadTarget {
+    #[error("must have 1 to {LONGEST_TARGET} characters")]
+    Length,
+    #[error("must not contain control characters")]
+    ControlCharacter,
+    #[error("must be an email address such as anna@example.org")]
+    Email,
+    #[error("must be a region such as DE or US (ISO 3166 alpha-2)")]
+    Region,
+    #[error("must be a phone number of that region, or start with + and the country code")]
+    Phone,
+}
+
+/// Reads a mailbox address: trimmed, ASCII domain or an internationalised one, no display name.
+pub fn parse_email(text: &str) -> Result<String, BadTarget> {
+    let text = checked(text)?;
+    let options = email_address::Options::default().without_display_text().without_domain_literal().with_required_tld();
+    let address = email_address::EmailAddress::parse_with_options(text, options).map_err(|_| BadTarget::Email)?;
+    // The domain compares without case; the local part is its owner's business.
+    Ok(format!("{}@{}", address.local_part(), address.domain().to_lowercase()))
+}
+
+/// Reads a phone number as its region's people write it, and answers E.164 and the region.
+///
+/// # Errors
+/// `Region` for a region that is no ISO 3166 alpha-2 code with a numbering plan, `Phone` for what cannot be a number.
+pub fn parse_phone(text: &str, region: &str) -> Result<(String, String), BadTarget> {
+    let text = checked(text)?;
+    let upper = region.trim().to_ascii_uppercase();
+    let country: phonenumber::country::Id = upper.parse().map_err(|_| BadTarget::Region)?;
+    let number = phonenumber::parse(Some(country), text).map_err(|_| BadTarget::Phone)?;
+    if !number.is_valid() {
+        return Err(BadTarget::Phone);
+    }
+    Ok((number.format().mode(phonenumber::Mode::E164).to_string(), upper))
+}
+
+fn checked(text: &str) -> Result<&str, BadTarget> {
+    let text = text.trim();
+    if text.chars().any(char::is_control) {
+        return Err(BadTarget::ControlCharacter);
+    }
+    if text.is_empty() || text.chars().count() > LONGEST_TARGET {
+        return Err(BadTarget::Length);
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed parse should fail the test")]
+    use super::*;
+
+    #[test]
+    fn phone_numbers_become_e164() {
+        let table = [
+            ("0151 12345678", "DE", "+4915112345678"),
+            ("+49 (151) 123-45678", "de", "+4915112345678"),
+            ("(415) 555-2671", "US", "+14155552671"),
+            ("+44 7911 123456", "DE", "+447911123456"),
+        ];
+        for (text, region, e164) in table {
+            assert_eq!(parse_phone(text, region).unwrap().0, e164);
+        }
+    }
+
+    #[test]
+    fn what_is_no_phone_number_says_why() {
+        let table = [
+            ("", "DE", BadTarget::Length),
+            ("hello", "DE", BadTarget::Phone),
+            ("123", "US", BadTarget::Phone),
+            ("0151 12345678", "XX", BadTarget::Region),
+            ("0151 12345678", "Germany", BadTarget::Region),
+            ("0151\u{0}12345678", "DE", BadTarget::ControlCharacter),
+        ];
+        for (text, region, why) in table {
+            assert_eq!(parse_phone(text, region).unwrap_err(), why, "{text:?} {region}");
+        }
+    }
+
+    #[test]
+    fn email_addresses_are_checked_and_trimmed() {
+        assert_eq!(parse_email(" Anna@Example.ORG ").unwrap(), "Anna@example.org");
+        for bad in ["anna", "@example.org", "anna@", "Anna <anna@example.org>", "a b@example.org", "anna@localhost"] {
+            assert_eq!(parse_email(bad), Err(BadTarget::Email), "{bad}");
+        }
+        assert_eq!(parse_email(&format!("{}@example.org", "a".repeat(250))), Err(BadTarget::Length));
+    }
+}

@@ -1,0 +1,26 @@
+//! What Watchbell talks about, without any I/O: ids, times, users, contacts, rules, events, deliveries and how an attempt ends.
+//!
+//! Everything here is parsed at the edge (an API surface, the event consumer) and is valid from then on: an [`contact::EmailAddress`]
+//! is an address, a [`contact::PhoneNumber`] is E.164. No other crate checks these things twice.
+
+pub mod access;
+pub mod channel;
+pub mod clock;
+pub mod contact;
+pub mod delivery;
+pub mod device;
+pub mod event;
+pub mod ids;
+pub mod mask;
+pub mod outcome;
+pub mod retry;
+pub mod rule;
+pub mod secret;
+pub mod time;
+pub mod user;
+
+pub use channel::Channel;
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use ids::{ContactId, DeliveryId, DeviceId, EventId, KeyId, RuleId, UserId};
+pub use secret::Secret;
+pub use time::Timestamp;

@@ -1,0 +1,1 @@
+//! The JetStream consumer, CloudEvents decoding and dead letters

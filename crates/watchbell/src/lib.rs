@@ -1,0 +1,1 @@
+//! The Watchbell binary: configuration, wiring, command line and telemetry
