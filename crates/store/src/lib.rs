@@ -1,1 +1,40 @@
-//! The Store trait and its one body of SQL for SQLite and PostgreSQL
+//! The one place that knows a database.
+//!
+//! [`Store`] is what the rest of Watchbell sees: traits whose every method is one whole transition, committed or not at
+//! all. There is one body of SQL (`sql/`), compiled once for SQLite and once for PostgreSQL; what differs between them
+//! is filled in by [`dialect`].
+//!
+//! Planning happens *inside* these transitions: the store locks what an event or a change touches, hands the facts to
+//! the [`Planner`] it was opened with (a pure function that lives in the scheduler), and writes what that answers. So no
+//! plan is ever based on facts that changed before it was committed.
+//!
+//! Locks are taken in one order everywhere: events, then alerts and duties, then users, each by id.
+
+pub mod access;
+pub mod dialect;
+pub mod directory;
+mod error;
+pub mod facts;
+pub mod history;
+pub mod intake;
+mod open;
+mod postgres;
+pub mod queue;
+mod sqlite;
+mod wake;
+
+pub use access::Access;
+pub use directory::Directory;
+pub use error::StoreError;
+pub use facts::{Facts, Plan, Planner, Policy, Scope};
+pub use history::History;
+pub use intake::Intake;
+pub use open::{Options, open};
+pub use queue::Queue;
+pub use wake::Wakes;
+
+/// Everything that is kept.
+pub trait Store: Access + Directory + History + Intake + Queue {
+    /// Where transitions that make something due are announced.
+    fn wakes(&self) -> &Wakes;
+}

@@ -1,0 +1,105 @@
+//! What differs between SQLite and PostgreSQL, filled into one body of SQL.
+//!
+//! | In the text | PostgreSQL | SQLite |
+//! | --- | --- | --- |
+//! | `{rows $1: id text, due_at bigint}` | `json_to_recordset($1::json) AS r(…)` | a `json_each` subquery named `r` |
+//! | `{in $1 bigint}` | `= ANY(ARRAY(SELECT …))` | `IN (SELECT …)` |
+//! | `{lock}`, `{share}`, `{skip}` | `FOR UPDATE`, `FOR SHARE`, `FOR UPDATE SKIP LOCKED` | nothing: its one writer locks all |
+//! | `{anyof}` … `{end}` | `= ANY(ARRAY(` … `))` | `IN (` … `)` |
+//!
+//! Batches travel as one JSON parameter: one statement, one round trip, whatever their size. `= ANY(ARRAY(…))` is
+//! there because `IN (SELECT … LIMIT $1)` under a generic plan scans the table.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, PoisonError, RwLock};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+type Expanded = RwLock<HashMap<(Dialect, &'static str), &'static str>>;
+
+/// Every text is expanded once; they are literals of this crate, so there is an end to them.
+static EXPANDED: LazyLock<Expanded> = LazyLock::new(Expanded::default);
+
+impl Dialect {
+    /// The statement in this dialect.
+    pub fn sql(self, text: &'static str) -> &'static str {
+        if let Some(sql) = EXPANDED.read().unwrap_or_else(PoisonError::into_inner).get(&(self, text)) {
+            return sql;
+        }
+        let sql: &'static str = Box::leak(self.expand(text).into_boxed_str());
+        EXPANDED.write().unwrap_or_else(PoisonError::into_inner).insert((self, text), sql);
+        sql
+    }
+
+    fn expand(self, text: &str) -> String {
+        let mut sql = String::with_capacity(text.len() + 256);
+        let mut rest = text;
+        while let Some(start) = rest.find('{') {
+            sql.push_str(&rest[..start]);
+            let end = rest[start..].find('}').map_or(rest.len(), |len| start + len);
+            self.fill(&mut sql, &rest[start + 1..end]);
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+        sql.push_str(rest);
+        sql
+    }
+
+    fn fill(self, sql: &mut String, hole: &str) {
+        let postgres = self == Self::Postgres;
+        match hole {
+            "lock" | "share" | "skip" if !postgres => {}
+            "lock" => sql.push_str("FOR UPDATE"),
+            "share" => sql.push_str("FOR SHARE"),
+            "skip" => sql.push_str("FOR UPDATE SKIP LOCKED"),
+            "anyof" => sql.push_str(if postgres { "= ANY(ARRAY(" } else { "IN (" }),
+            "end" => sql.push_str(if postgres { "))" } else { ")" }),
+            _ => {
+                if let Some((parameter, ty)) = hole.strip_prefix("in ").and_then(|in_| in_.split_once(' ')) {
+                    if postgres {
+                        sql.push_str(&format!("= ANY(ARRAY(SELECT value::{ty} FROM json_array_elements_text({parameter}::json)))"));
+                    } else {
+                        sql.push_str(&format!("IN (SELECT value FROM json_each({parameter}))"));
+                    }
+                } else if let Some((parameter, columns)) = hole.strip_prefix("rows ").and_then(|rows| rows.split_once(':')) {
+                    self.rows(sql, parameter, columns.trim());
+                } else {
+                    unreachable!("unknown hole in a statement: {hole}");
+                }
+            }
+        }
+    }
+
+    fn rows(self, sql: &mut String, parameter: &str, columns: &str) {
+        if self == Self::Postgres {
+            sql.push_str(&format!("json_to_recordset({parameter}::json) AS r({columns})"));
+        } else {
+            let names = columns.split(',').filter_map(|column| column.split_whitespace().next());
+            let fields: Vec<String> = names.map(|name| format!("value->>'{name}' AS {name}")).collect();
+            sql.push_str(&format!("(SELECT {} FROM json_each({parameter})) AS r", fields.join(", ")));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_are_filled_for_each_database() {
+        let text = "UPDATE t SET a = r.a FROM {rows $1: id text, a bigint} WHERE t.id = r.id AND b {in $2 bigint} {skip}";
+        assert_eq!(
+            Dialect::Postgres.sql(text),
+            "UPDATE t SET a = r.a FROM json_to_recordset($1::json) AS r(id text, a bigint) WHERE t.id = r.id \
+             AND b = ANY(ARRAY(SELECT value::bigint FROM json_array_elements_text($2::json))) FOR UPDATE SKIP LOCKED"
+        );
+        assert_eq!(
+            Dialect::Sqlite.sql(text),
+            "UPDATE t SET a = r.a FROM (SELECT value->>'id' AS id, value->>'a' AS a FROM json_each($1)) AS r WHERE t.id = r.id \
+             AND b IN (SELECT value FROM json_each($2)) "
+        );
+    }
+}

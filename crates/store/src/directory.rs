@@ -1,0 +1,191 @@
+//! Users and all that belongs to them: contacts, devices, rules, topics.
+//!
+//! Every change is one transaction with its audit entry, the user's next version, and what it changes in that user's
+//! unsent deliveries.
+
+use async_trait::async_trait;
+use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
+use watchbell_core::device::{Device, DeviceKind};
+use watchbell_core::ids::UserRef;
+use watchbell_core::rule::{Rule, Surface, Trigger};
+use watchbell_core::user::{QuietHours, User};
+use watchbell_core::{Channel, ContactId, DeviceId, RuleId, Timestamp, UserId};
+
+use crate::StoreError;
+use crate::access::Actor;
+
+/// What a user is made from; also what a whole replacement gives.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewUser {
+    pub external_id: Option<String>,
+    pub username: String,
+    pub first_name: String,
+    pub last_name: String,
+    /// Empty is UTC.
+    pub timezone: String,
+    /// Empty is `en`.
+    pub locale: String,
+    pub quiet_hours: Option<QuietHours>,
+    pub custom_fields: serde_json::Map<String, serde_json::Value>,
+    /// A first email contact, OK at once. When replacing: ignored.
+    pub email: Option<String>,
+    /// A first phone number as E.164 and its region, OK at once. When replacing: ignored.
+    pub phone: Option<(String, String)>,
+}
+
+/// A contact to be made, or what replaces one. The target is parsed already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewContact {
+    pub kind: ContactKind,
+    pub target: String,
+    pub region: Option<String>,
+    /// None leaves it as it is when replacing, and is false when making.
+    pub primary: Option<bool>,
+    /// For a new contact; one that is replaced by another target gets this too.
+    pub status: ContactStatus,
+}
+
+/// A rule to be made, or what replaces one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRule {
+    pub surface: Surface,
+    pub trigger: Trigger,
+    pub channel: Option<Channel>,
+    pub contact_id: Option<ContactId>,
+    /// Kinds of contact that the rule may name; empty when it may name none.
+    pub contact_kinds: &'static [ContactKind],
+    pub offset_s: i64,
+    pub position: Option<i64>,
+    pub critical: bool,
+    pub public_id: Option<String>,
+}
+
+/// Which users to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// Exactly this user name.
+    pub username: Option<String>,
+    /// Exactly this email contact, without regard to case.
+    pub email: Option<String>,
+    pub offset: i64,
+    pub limit: i64,
+}
+
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// # Errors
+    /// `Taken` for an external id that another user has.
+    async fn create_user(&self, by: Actor, user: NewUser) -> Result<User, StoreError>;
+
+    async fn user(&self, user: &UserRef) -> Result<Option<User>, StoreError>;
+
+    /// Users in order of id, and how many the filter finds in all.
+    async fn users(&self, filter: &UserFilter) -> Result<(Vec<User>, i64), StoreError>;
+
+    /// # Errors
+    /// `NotFound("user")`, `Taken`.
+    async fn replace_user(&self, by: Actor, id: UserId, user: NewUser) -> Result<User, StoreError>;
+
+    /// Deletes a user with all that is theirs; what was not sent yet is cancelled, history stays.
+    ///
+    /// # Errors
+    /// `NotFound("user")`.
+    async fn delete_user(&self, by: Actor, id: UserId) -> Result<(), StoreError>;
+
+    /// # Errors
+    /// `NotFound("user")`, `DuplicateContact`.
+    async fn create_contact(&self, by: Actor, user: UserId, contact: NewContact) -> Result<Contact, StoreError>;
+
+    /// Contacts in order of id, of one kind or of all.
+    ///
+    /// # Errors
+    /// `NotFound("user")`.
+    async fn contacts(&self, user: UserId, kind: Option<ContactKind>) -> Result<Vec<Contact>, StoreError>;
+
+    /// The user's contact with that id and, if given, kind.
+    async fn contact(&self, user: UserId, kind: Option<ContactKind>, id: ContactId) -> Result<Option<Contact>, StoreError>;
+
+    /// Replaces a contact's target, region and, if told, `primary`. The status stays while the target does.
+    ///
+    /// # Errors
+    /// `NotFound("contact")`, `DuplicateContact`.
+    async fn replace_contact(&self, by: Actor, user: UserId, id: ContactId, contact: NewContact) -> Result<Contact, StoreError>;
+
+    /// # Errors
+    /// `NotFound("contact")`; `ContactInUse` unless `force`, which deletes the rules too.
+    async fn delete_contact(&self, by: Actor, user: UserId, kind: Option<ContactKind>, id: ContactId, force: bool) -> Result<(), StoreError>;
+
+    /// # Errors
+    /// `NotFound("contact")`.
+    async fn set_contact_status(&self, by: Actor, user: UserId, id: ContactId, status: ContactStatus) -> Result<Contact, StoreError>;
+
+    /// Keeps the hash of a code for a contact and plans the message that carries the code.
+    ///
+    /// # Errors
+    /// `NotFound("contact")`; `Verification`: `TooSoon`, `AlreadyOk`.
+    async fn start_verification(&self, by: Actor, user: UserId, id: ContactId, code: watchbell_core::Secret) -> Result<Timestamp, StoreError>;
+
+    /// Takes one try; the right code makes the contact OK.
+    ///
+    /// # Errors
+    /// `NotFound("contact")`; `Verification`: `NotStarted`, `Expired`, `Exhausted`, `Wrong`, `AlreadyOk`.
+    async fn confirm_verification(&self, by: Actor, user: UserId, id: ContactId, code: &str) -> Result<Contact, StoreError>;
+
+    /// Registers a device; a token that is registered already moves to this user and keeps its id.
+    ///
+    /// # Errors
+    /// `NotFound("user")`.
+    async fn add_device(&self, by: Actor, user: UserId, kind: DeviceKind, token: &str, keys: Option<&str>) -> Result<Device, StoreError>;
+
+    /// # Errors
+    /// `NotFound("user")`.
+    async fn devices(&self, user: UserId) -> Result<Vec<Device>, StoreError>;
+
+    /// # Errors
+    /// `NotFound("device")`.
+    async fn delete_device(&self, by: Actor, user: UserId, id: DeviceId) -> Result<(), StoreError>;
+
+    /// Keeps the hash of a deep link's token until `expires_at`.
+    ///
+    /// # Errors
+    /// `NotFound("user")`.
+    async fn start_telegram_link(&self, by: Actor, user: UserId, token_hash: &str, expires_at: Timestamp) -> Result<(), StoreError>;
+
+    /// Links a chat to the user whose token this is, in place of the chat they had; the token is used up. None for a token
+    /// that is unknown or expired.
+    async fn finish_telegram_link(&self, token_hash: &str, chat_id: &str) -> Result<Option<UserId>, StoreError>;
+
+    /// # Errors
+    /// `NotFound("user")`, `NotFound("contact")`, `UnfitContact`.
+    async fn create_rule(&self, by: Actor, user: UserId, rule: NewRule) -> Result<Rule, StoreError>;
+
+    /// A surface's rules of a user, those with one of the triggers, in order of id.
+    ///
+    /// # Errors
+    /// `NotFound("user")`.
+    async fn rules(&self, user: UserId, surface: Surface, triggers: &[Trigger]) -> Result<Vec<Rule>, StoreError>;
+
+    async fn rule(&self, user: UserId, surface: Surface, triggers: &[Trigger], id: RuleId) -> Result<Option<Rule>, StoreError>;
+
+    /// Replaces the whole rule, which must have one of `triggers` now.
+    ///
+    /// # Errors
+    /// `NotFound("rule")`, `NotFound("contact")`, `UnfitContact`.
+    async fn replace_rule(&self, by: Actor, user: UserId, triggers: &[Trigger], id: RuleId, rule: NewRule) -> Result<Rule, StoreError>;
+
+    /// # Errors
+    /// `NotFound("rule")`.
+    async fn delete_rule(&self, by: Actor, user: UserId, surface: Surface, triggers: &[Trigger], id: RuleId) -> Result<(), StoreError>;
+
+    /// Makes users members of a topic; those who are already stay so.
+    ///
+    /// # Errors
+    /// `NotFound("user")`; then none was added.
+    async fn add_members(&self, by: Actor, topic: &str, users: &[UserId]) -> Result<(), StoreError>;
+
+    /// Whether the user was a member.
+    async fn remove_member(&self, by: Actor, topic: &str, user: UserId) -> Result<bool, StoreError>;
+
+    /// Members after `after`, in order of id.
+    async fn members(&self, topic: &str, after: UserId, limit: i64) -> Result<Vec<UserId>, StoreError>;
+}

@@ -1,0 +1,224 @@
+//! What the planner is told, and what it answers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use watchbell_core::contact::Contact;
+use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::device::Device;
+use watchbell_core::event::{DutyStatus, Event, Occurrence, Priority};
+use watchbell_core::rule::{Rule, Trigger};
+use watchbell_core::user::User;
+use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, EventId, RuleId, Timestamp, UserId};
+
+/// Decides what becomes of events and changes. Pure: the same facts at the same time give the same plan.
+pub trait Planner: Send + Sync + std::fmt::Debug {
+    /// What one event changes.
+    fn plan(&self, event: &Event, facts: &Facts, now: Timestamp) -> Plan;
+
+    /// What a change of the user's rules, contacts, devices or settings changes in what they were not sent yet.
+    fn replan(&self, facts: &UserFacts, now: Timestamp) -> Plan;
+}
+
+/// What one event is planned from; read and locked in the transaction that writes the plan.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The alert that the event is about, if it is known.
+    pub alert: Option<Alert>,
+    /// Its responders since it was last resolved, of every round.
+    pub responders: Vec<Responder>,
+    /// The duty that the event is about, if it is known.
+    pub duty: Option<Duty>,
+    /// For a duty: its deliveries, whatever their state.
+    pub deliveries: Vec<Planned>,
+    /// The users that the event names, by the name it uses; a name that is missing here is unknown.
+    pub names: HashMap<String, UserId>,
+    /// The policies of those users and of the responders.
+    pub policies: HashMap<UserId, Arc<Policy>>,
+}
+
+impl Facts {
+    pub fn policy(&self, named: &str) -> Option<&Arc<Policy>> {
+        self.names.get(named).and_then(|id| self.policies.get(id))
+    }
+}
+
+/// What a user's unsent deliveries are planned anew from.
+#[derive(Clone, Debug)]
+pub struct UserFacts {
+    pub policy: Arc<Policy>,
+    /// Open alerts that the user is a responder of, with what they are planned from.
+    pub responders: Vec<(Alert, Responder)>,
+    /// The user's shifts that have not ended.
+    pub duties: Vec<Duty>,
+    /// Deliveries of those alerts' rounds and duties, whatever their state, and all others that are pending.
+    pub deliveries: Vec<Planned>,
+}
+
+/// Everything that a user has said about how to be told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    pub user: User,
+    /// In order of id.
+    pub contacts: Vec<Contact>,
+    pub devices: Vec<Device>,
+    pub rules: Vec<Rule>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertState {
+    Open,
+    Accepted,
+    Resolved,
+}
+
+impl AlertState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Accepted => "accepted",
+            Self::Resolved => "resolved",
+        }
+    }
+
+    pub fn from_db(text: &str) -> Option<Self> {
+        [Self::Open, Self::Accepted, Self::Resolved].into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// An alert as it is known; also when only an update of it has come so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    pub id: String,
+    pub state: AlertState,
+    pub priority: Priority,
+    pub summary: String,
+    pub url: Option<String>,
+    /// Counts how often the alert was opened; 0 before its first event.
+    pub round: i64,
+    /// The first round since the alert was last resolved.
+    pub since_round: i64,
+    /// What opened the current round.
+    pub opened: Option<Occurrence>,
+    /// What last accepted or resolved it.
+    pub closed: Option<Occurrence>,
+    /// The event that the messages are rendered from.
+    pub event_id: EventId,
+}
+
+/// A user who is told of an alert.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Responder {
+    pub alert_id: String,
+    pub round: i64,
+    pub user_id: UserId,
+    /// From here delays count.
+    pub base_at: Timestamp,
+    /// The event whose plan the responder's deliveries are.
+    pub event_id: EventId,
+    /// The event that last named this responder: a RESOLVED before it does not cancel what it asked for.
+    pub named: Occurrence,
+    pub named_by: EventId,
+    /// Nobody has accepted or resolved the alert in this round.
+    pub is_open: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Duty {
+    pub id: String,
+    pub user_id: UserId,
+    pub starts_at: Timestamp,
+    pub ends_at: Timestamp,
+    pub schedule: String,
+    pub status: DutyStatus,
+    /// The event that last said so.
+    pub told: Occurrence,
+    pub event_id: EventId,
+}
+
+/// A delivery as the planner sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    pub id: DeliveryId,
+    pub scope: Scope,
+    pub event_id: EventId,
+    pub user_id: UserId,
+    pub purpose: Purpose,
+    pub trigger: Trigger,
+    pub channel: Channel,
+    pub contact_id: Option<ContactId>,
+    pub device_id: Option<DeviceId>,
+    /// Masked.
+    pub address: String,
+    pub rules: Vec<RuleId>,
+    pub critical: bool,
+    pub due_at: Timestamp,
+    /// A delivery that is held becomes ready at this time; one that failed is tried again at it.
+    pub ready_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub state: State,
+    pub reason: Option<String>,
+    pub attempts: i64,
+}
+
+/// What a delivery belongs to: within one, a rule is told once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    Alert { id: String, round: i64 },
+    Duty { id: String, starts_at: Timestamp },
+    Event(EventId),
+}
+
+impl Scope {
+    /// The text that the store keeps, and that delivery ids are derived from.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Alert { id, round } => format!("alert:{round}:{id}"),
+            Self::Duty { id, starts_at } => format!("duty:{}:{id}", starts_at.as_millis()),
+            Self::Event(id) => format!("event:{id}"),
+        }
+    }
+
+    /// Reads what [`Scope::key`] wrote.
+    pub fn parse(key: &str) -> Option<Self> {
+        let (kind, rest) = key.split_once(':')?;
+        if kind == "event" {
+            return Some(Self::Event(EventId(rest.to_owned())));
+        }
+        let (number, id) = rest.split_once(':')?;
+        let number: i64 = number.parse().ok()?;
+        match kind {
+            "alert" => Some(Self::Alert { id: id.to_owned(), round: number }),
+            "duty" => Some(Self::Duty { id: id.to_owned(), starts_at: Timestamp::from_millis(number) }),
+            _ => None,
+        }
+    }
+}
+
+/// What the planner wants written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// The alert as it is from now on.
+    pub alert: Option<Alert>,
+    /// Responders to be added, or written anew (same alert, round and user).
+    pub responders: Vec<Responder>,
+    /// Cancel all that is pending in these scopes, and close their responders.
+    pub close: Vec<(Scope, String)>,
+    pub duty: Option<Duty>,
+    pub insert: Vec<Planned>,
+    /// Pending deliveries that change: everything but id, scope, user and state history is written.
+    pub update: Vec<Planned>,
+    pub cancel: Vec<(DeliveryId, String)>,
+    /// Users whom nothing that was planned can reach, by scope.
+    pub unreachable: Vec<(Scope, UserId)>,
+    /// The event's data as it shall be kept for rendering, where the plan adds to it.
+    pub data: Option<watchbell_core::event::EventData>,
+    /// Members of this topic are planned in chunks, after the event is committed.
+    pub fan_out: Option<String>,
+    /// What was decided about the event as a whole, where that is worth telling.
+    pub decision: Option<String>,
+    /// Names that the event uses and nobody has.
+    pub unknown_users: Vec<String>,
+}

@@ -1,0 +1,86 @@
+//! Accepting events, and keeping those that cannot be used.
+
+use async_trait::async_trait;
+use watchbell_core::event::{Event, EventKind, Original};
+use watchbell_core::{EventId, Timestamp};
+
+use crate::StoreError;
+
+/// What became of one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    pub id: EventId,
+    /// The identity was known: nothing was done.
+    pub duplicate: bool,
+    /// Deliveries that were planned.
+    pub planned: usize,
+    /// What of the event could not be used, kept as a dead letter.
+    pub problems: Vec<String>,
+    pub decision: Option<String>,
+}
+
+/// A payload that is no event, or an event of which something could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    pub original: Original,
+    /// A stable code: `bad_json`, `unknown_kind`, `missing_field`, `bad_field`, `unknown_user`, `too_large`, `bad_encoding`, `refused`.
+    pub reason: String,
+    /// A sentence for people; names fields, never quotes message text or addresses.
+    pub detail: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    pub id: i64,
+    pub rejected: Rejected,
+    pub created_at: Timestamp,
+    pub replayed_at: Option<Timestamp>,
+}
+
+/// Which dead letters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeadLetterFilter {
+    pub reason: Option<String>,
+    pub subject: Option<String>,
+    /// Some(false): only those not replayed yet.
+    pub replayed: Option<bool>,
+    /// Only ids below this one: the cursor.
+    pub before: Option<i64>,
+    pub limit: i64,
+}
+
+/// An accepted event as it is listed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventRecord {
+    pub id: EventId,
+    pub kind: EventKind,
+    pub base_at: Timestamp,
+    pub received_at: Timestamp,
+    pub decision: Option<String>,
+}
+
+#[async_trait]
+pub trait Intake: Send + Sync {
+    /// Accepts events in the order given, in one transaction: the events, what is planned from them, and dead letters for
+    /// what of them cannot be used. An event whose identity is known changes nothing.
+    ///
+    /// # Errors
+    /// Any error: none of the events was accepted.
+    async fn accept(&self, events: Vec<Event>) -> Result<Vec<Accepted>, StoreError>;
+
+    /// Plans the next chunk of members of one topic event; whether there was one to do. Many processes may call this.
+    async fn fan_out(&self) -> Result<bool, StoreError>;
+
+    /// Keeps what is no usable event.
+    async fn reject(&self, rejected: Vec<Rejected>) -> Result<(), StoreError>;
+
+    /// Newest first.
+    async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, StoreError>;
+
+    async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>, StoreError>;
+
+    /// Deletes those that the filter finds (its cursor and limit do not count); how many.
+    async fn purge_dead_letters(&self, by: crate::access::Actor, filter: &DeadLetterFilter) -> Result<u64, StoreError>;
+
+    async fn event(&self, id: &EventId) -> Result<Option<EventRecord>, StoreError>;
+}

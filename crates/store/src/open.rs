@@ -1,0 +1,45 @@
+//! Opening a database: which one, its migrations, and who may use it.
+
+use std::sync::Arc;
+
+use watchbell_core::Clock;
+
+use crate::{Planner, Store, StoreError, postgres, sqlite};
+
+/// How to open the database.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `sqlite://PATH` or `postgres://…`.
+    pub url: String,
+    /// Connections at most; for SQLite the readers beside its one writer.
+    pub max_connections: u32,
+}
+
+/// Opens the database, brings its tables up to date, and for SQLite makes sure that no other process has it open.
+///
+/// # Errors
+/// `Unusable` with a sentence for the operator.
+pub async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StoreError> {
+    if options.url.starts_with("sqlite:") {
+        sqlite::open(options, planner, clock).await
+    } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+        postgres::open(options, planner, clock).await
+    } else {
+        Err(StoreError::Unusable("database.url must begin with sqlite:// or postgres://".to_owned()))
+    }
+}
+
+/// A sentence for what the migrator found.
+pub(crate) fn migration_error(error: &sqlx::migrate::MigrateError) -> StoreError {
+    use sqlx::migrate::MigrateError::{VersionMismatch, VersionMissing, VersionTooNew};
+    StoreError::Unusable(match error {
+        VersionMissing(version) => {
+            format!("the database is too new: it has migration {version}, which this version of Watchbell does not know; run the newer version")
+        }
+        VersionTooNew(version, newest) => {
+            format!("the database is too new: it is at migration {version}, this version of Watchbell knows up to {newest}; run the newer version")
+        }
+        VersionMismatch(version) => format!("migration {version} in the database differs from this version's; it was made by another build"),
+        other => format!("the database's tables could not be brought up to date: {other}"),
+    })
+}

@@ -1,0 +1,36 @@
+//! PostgreSQL: any number of processes.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use watchbell_core::Clock;
+
+use crate::{Options, Planner, Store, StoreError};
+
+pub(crate) type Db = sqlx::Postgres;
+pub(crate) const DIALECT: crate::dialect::Dialect = crate::dialect::Dialect::Postgres;
+pub(crate) const BEGIN: &str = "BEGIN";
+
+#[path = "sql/mod.rs"]
+#[expect(clippy::duplicate_mod, reason = "one body of SQL, compiled once for each database")]
+pub(crate) mod sql;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
+
+pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StoreError> {
+    let connect = PgConnectOptions::from_str(&options.url)
+        .map_err(|_| StoreError::Unusable("database.url must be such as postgres://user:password@host:5432/watchbell".to_owned()))?
+        .application_name("watchbell")
+        .statement_cache_capacity(256);
+    let at = format!("{}:{}", connect.get_host(), connect.get_port());
+    let pool = PgPoolOptions::new()
+        .max_connections(options.max_connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(connect)
+        .await
+        .map_err(|error| StoreError::Unusable(format!("cannot open the PostgreSQL database at {at}: {error}")))?;
+    MIGRATIONS.run(&pool).await.map_err(|error| crate::open::migration_error(&error))?;
+    Ok(Arc::new(sql::SqlStore::new(pool.clone(), pool, planner, clock, None)))
+}

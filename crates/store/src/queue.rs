@@ -1,0 +1,164 @@
+//! What workers do with deliveries: claim, begin, finish.
+
+use async_trait::async_trait;
+use watchbell_core::contact::ContactStatus;
+use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::device::Device;
+use watchbell_core::event::EventData;
+use watchbell_core::ids::Epoch;
+use watchbell_core::outcome::Class;
+use watchbell_core::rule::Trigger;
+use watchbell_core::{Channel, ContactId, DeliveryId, Timestamp, UserId};
+
+use crate::{Scope, StoreError};
+
+/// A claimed delivery with all that its message is made of.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub id: DeliveryId,
+    pub scope: Scope,
+    pub purpose: Purpose,
+    pub trigger: Trigger,
+    pub channel: Channel,
+    pub critical: bool,
+    /// 0 is a HIGH alert, 1 everything else.
+    pub rank: i64,
+    pub due_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    /// Attempts before this one.
+    pub attempts: i64,
+    /// How the last attempt ended, if there was one.
+    pub last_class: Option<Class>,
+    pub event: EventData,
+    pub user_id: UserId,
+    pub user_name: String,
+    pub locale: String,
+    pub timezone: String,
+    pub target: Target,
+}
+
+/// Where a job goes, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Contact { id: ContactId, target: watchbell_core::Secret, status: ContactStatus },
+    Device(Device),
+    /// The contact or device is no more.
+    Gone,
+    /// In-app: the user.
+    User,
+}
+
+/// How an attempt ended and what the delivery becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    pub id: DeliveryId,
+    /// None when no call was made: the contact was not OK, the message could not be made.
+    pub attempt: Option<Attempt>,
+    pub next: Next,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub at: Timestamp,
+    pub provider: String,
+    pub class: Class,
+    pub code: Option<String>,
+    pub message_id: Option<String>,
+    pub latency_ms: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    Sent,
+    Retry { at: Timestamp, reason: String },
+    /// Will not be tried again; the user's next step is pulled forward.
+    Failed { reason: String, address: AddressFate },
+    Expired,
+}
+
+/// What a final failure says about the address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AddressFate {
+    Keep,
+    /// The contact is locked, the device deleted.
+    Bad,
+}
+
+/// Something that a provider said later about a message that it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    pub delivery: ReceiptFor,
+    pub outcome: ReceiptOutcome,
+    pub code: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReceiptFor {
+    Delivery(DeliveryId),
+    Message { provider: String, message_id: String },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiptOutcome {
+    Delivered,
+    Undelivered,
+    /// The recipient cannot be reached this way, ever.
+    BadAddress,
+    /// A call that nobody answered: tried again within the retry window.
+    NotAnswered,
+}
+
+/// A process's hold on leases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    pub epoch: Epoch,
+    pub name: String,
+    pub roles: String,
+    pub started_at: Timestamp,
+    pub alive_until: Timestamp,
+}
+
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Begins a life of a process; leases may be taken with its epoch.
+    async fn enter(&self, name: &str, roles: &str, alive_until: Timestamp) -> Result<Epoch, StoreError>;
+
+    /// Renews a life, and frees what dead processes had leased: what they had not begun can be claimed again, what they had
+    /// begun gets an `Unknown` attempt and is tried again. False when this life itself has ended.
+    async fn renew(&self, epoch: Epoch, alive_until: Timestamp) -> Result<bool, StoreError>;
+
+    /// Ends a life in order: what it has leased and not begun goes back at once.
+    async fn leave(&self, epoch: Epoch) -> Result<(), StoreError>;
+
+    /// The processes that are alive.
+    async fn processes(&self) -> Result<Vec<Process>, StoreError>;
+
+    /// Leases up to `most` deliveries of a channel that are ready: HIGH before others, older before newer. Held ones whose
+    /// time has come count as ready.
+    async fn claim(&self, epoch: Epoch, channel: Channel, most: i64) -> Result<Vec<Job>, StoreError>;
+
+    /// Gives claimed deliveries back; they are ready again at the given time.
+    async fn release(&self, epoch: Epoch, deliveries: Vec<(DeliveryId, Timestamp)>) -> Result<(), StoreError>;
+
+    /// Marks claimed deliveries as begun, right before their calls. Answers those that may be called: not the ones that were
+    /// cancelled or changed since, nor any when the process's life has ended.
+    async fn begin(&self, epoch: Epoch, deliveries: &[DeliveryId]) -> Result<Vec<DeliveryId>, StoreError>;
+
+    /// Writes how begun deliveries ended, with all that follows for others. Answers those that this process still held.
+    async fn finish(&self, epoch: Epoch, finished: Vec<Finished>) -> Result<Vec<DeliveryId>, StoreError>;
+
+    /// When the next delivery of a channel becomes ready, now or later.
+    async fn next_ready(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Applies receipts; each moves its delivery only forward. Answers whether each one was known, in order.
+    async fn receipts(&self, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError>;
+
+    /// Writes a contact's new target, as its provider gave it.
+    async fn contact_moved(&self, contact: ContactId, target: &str) -> Result<(), StoreError>;
+
+    /// Deletes a batch of what has been kept long enough; whether there may be more.
+    async fn tidy(&self, deliveries_before: Timestamp, events_before: Timestamp, most: i64) -> Result<bool, StoreError>;
+
+    /// How many deliveries of a state there are, by channel.
+    async fn backlog(&self) -> Result<Vec<(Channel, State, i64)>, StoreError>;
+}

@@ -1,0 +1,59 @@
+//! Who waits for something to become due is told when a transition made it so.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::watch;
+use watchbell_core::Channel;
+
+/// Announces transitions that made deliveries due, or due sooner, by channel.
+#[derive(Debug)]
+pub struct Wakes {
+    channels: Vec<watch::Sender<u64>>,
+    any: watch::Sender<u64>,
+    local: tokio::sync::broadcast::Sender<BTreeSet<Channel>>,
+}
+
+impl Default for Wakes {
+    fn default() -> Self {
+        Self {
+            channels: Channel::ALL.iter().map(|_| watch::Sender::new(0)).collect(),
+            any: watch::Sender::new(0),
+            local: tokio::sync::broadcast::Sender::new(256),
+        }
+    }
+}
+
+impl Wakes {
+    /// Called after a commit of this process.
+    pub fn announce(&self, channels: &BTreeSet<Channel>) {
+        if channels.is_empty() {
+            return;
+        }
+        self.heard(channels);
+        // Nobody has to listen: a process without a broker tells itself only.
+        let _ = self.local.send(channels.clone());
+    }
+
+    /// Called when another process announced a commit of its own.
+    pub fn heard(&self, channels: &BTreeSet<Channel>) {
+        for channel in channels {
+            self.channels[*channel as usize].send_modify(|n| *n = n.wrapping_add(1));
+        }
+        self.any.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    /// Changes when something of that channel became due.
+    pub fn watch(&self, channel: Channel) -> watch::Receiver<u64> {
+        self.channels[channel as usize].subscribe()
+    }
+
+    /// Changes when anything became due.
+    pub fn watch_any(&self) -> watch::Receiver<u64> {
+        self.any.subscribe()
+    }
+
+    /// What this process announced, for telling others.
+    pub fn local(&self) -> tokio::sync::broadcast::Receiver<BTreeSet<Channel>> {
+        self.local.subscribe()
+    }
+}
