@@ -1,0 +1,17 @@
+.PHONY: help run test lint fmt
+
+help: ## Say what can be made (this)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Build Watchbell and run its demo on SQLite in ./data, with a nats-server of its own; Ctrl-C ends both
+	@scripts/run.sh
+
+test: ## Run all tests against private nats-server and PostgreSQL; ARGS="name" or ARGS="-- --nocapture" go to cargo test
+	@scripts/test.sh $(ARGS)
+
+lint: ## Check formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+fmt: ## Format the code
+	cargo fmt --all

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Runs all tests against private servers, and stops those again. Words given to it go to `cargo test`:
+#
+#   scripts/test.sh                         everything
+#   scripts/test.sh escalation              tests whose name holds a word
+#   scripts/test.sh -- --nocapture          with the tests' output
+#
+# For the tests it sets
+#   WATCHBELL_TEST_POSTGRES_URL   a PostgreSQL superuser's address; tests make databases of their own there
+#   WATCHBELL_TEST_NATS_URL       a nats-server with JetStream
+#   WATCHBELL_TEST_NATS_SERVER    path of the nats-server program, for tests that need one of their own
+#   WATCHBELL_TEST_POSTGRES_BIN   folder of PostgreSQL's programs, likewise
+#   WATCHBELL_TEST_BIN            path of the watchbell program that was just built
+# Tests run in one session with cargo, which is killed at the end: what they start without a session of its own cannot
+# be left behind.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=setup.sh
+. scripts/setup.sh
+# shellcheck source=session.sh
+. scripts/session.sh
+# shellcheck source=servers.sh
+. scripts/servers.sh
+# shellcheck source=build.sh
+. scripts/build.sh
+
+own_sessions remove_servers_dir
+setup_for_tests
+start_test_servers
+# Before the tests, as cargo builds a program only for tests of the same package.
+build_watchbell
+export WATCHBELL_TEST_BIN=$watchbell_bin
+run_session group 10 cargo test --workspace --locked "$@"
