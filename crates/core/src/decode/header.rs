@@ -1,0 +1,104 @@
+//! Header names in any case, and the percent-encoding of CloudEvents header values.
+
+use std::borrow::Cow;
+
+/// The first value of the header of that name, in any case.
+pub(super) fn get<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str> {
+    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
+/// The first value of the CloudEvents attribute of that name, still encoded.
+pub(super) fn attribute<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str> {
+    headers.iter().find(|(key, _)| attribute_name(key).is_some_and(|key| key.eq_ignore_ascii_case(name))).map(|(_, value)| value.as_str())
+}
+
+/// The name of the CloudEvents attribute that a header carries, if it carries one.
+pub(super) fn attribute_name(header: &str) -> Option<&str> {
+    let (prefix, name) = header.split_at_checked(3)?;
+    prefix.eq_ignore_ascii_case("ce-").then_some(name)
+}
+
+/// The media type that the content type names, in lower case and without parameters; empty when there is none.
+pub(super) fn media_type(headers: &[(String, String)]) -> String {
+    let value = get(headers, "content-type").unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Undoes what section 3.1.3.2 of the CloudEvents HTTP binding (and the NATS binding with it) does to a header's value:
+/// one level of double quotes, then percent-encoding. A `%` that begins no code stands for itself.
+///
+/// None when the bytes are no UTF-8.
+pub(super) fn decode(value: &str) -> Option<Cow<'_, str>> {
+    let value = value.trim();
+    let unquoted = match value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inner) if inner.contains('\\') => Cow::Owned(unescape(inner)),
+        Some(inner) => Cow::Borrowed(inner),
+        None => Cow::Borrowed(value),
+    };
+    if !unquoted.contains('%') {
+        return Some(unquoted);
+    }
+    let mut bytes = Vec::with_capacity(unquoted.len());
+    let mut rest = unquoted.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        match (first, after) {
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                bytes.push(hex(*high) << 4 | hex(*low));
+                rest = after;
+            }
+            _ => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok().map(Cow::Owned)
+}
+
+fn unescape(quoted: &str) -> String {
+    let mut text = String::with_capacity(quoted.len());
+    let mut chars = quoted.chars();
+    while let Some(c) = chars.next() {
+        text.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
+    }
+    text
+}
+
+/// The value of a digit that is known to be a hexadecimal one.
+fn hex(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20) - b'a' + 10,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_values_are_decoded_as_the_binding_says() {
+        let table = [
+            ("plain", Some("plain")),
+            ("Euro%20%E2%82%AC%20%F0%9F%98%80", Some("Euro € 😀")),
+            ("\"quoted \\\" and %25\"", Some("quoted \" and %")),
+            ("100% of 5%", Some("100% of 5%")),
+            ("%zz%4", Some("%zz%4")),
+            ("%ff", None),
+            ("\"", Some("\"")),
+            ("", Some("")),
+        ];
+        for (value, decoded) in table {
+            assert_eq!(decode(value).as_deref(), decoded, "{value}");
+        }
+    }
+
+    #[test]
+    fn header_names_are_found_in_any_case() {
+        let headers = [("CE-Source".to_owned(), "s".to_owned()), ("Content-TYPE".to_owned(), "Application/JSON; x=y".to_owned())];
+        assert_eq!(attribute(&headers, "source"), Some("s"));
+        assert_eq!(attribute(&headers, "id"), None);
+        assert_eq!(media_type(&headers), "application/json");
+        assert_eq!(attribute_name("c€-id"), None);
+    }
+}
