@@ -40,7 +40,7 @@ if [ -n "${WATCHBELL_RUN_BIN:-}" ]; then
   watchbell_bin=$WATCHBELL_RUN_BIN
 else
   echo "Building Watchbell (release; the first time takes some minutes) …" >&2
-  build_watchbell --release
+  build_watchbell --release -p watchbell --bins
 fi
 
 mkdir -p data

@@ -28,7 +28,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 own_sessions remove_servers_dir
 setup_for_tests
 start_test_servers
-# Before the tests, as cargo builds a program only for tests of the same package.
-build_watchbell
+# cargo builds a program only for tests of the same package, so the program is built before. Everything else along with it:
+# cargo would compile many crates twice if they were first wanted without the tests' dependencies.
+build_watchbell --workspace --all-targets
 export WATCHBELL_TEST_BIN=$watchbell_bin
 run_session group 10 cargo test --workspace --locked "$@"
