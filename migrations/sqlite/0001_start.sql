@@ -30,15 +30,18 @@ CREATE TABLE contacts (
     UNIQUE (user_id, kind, target)
 );
 CREATE INDEX contacts_target ON contacts (kind, target);
+CREATE INDEX contacts_email ON contacts (lower(target)) WHERE kind = 'email';
 CREATE UNIQUE INDEX contacts_primary ON contacts (user_id, kind) WHERE is_primary;
 
--- A code on its way to a contact that is to be verified; a newer one replaces it.
+-- A code on its way to a contact that is to be verified; a newer one replaces it. Without a hash it is void.
 CREATE TABLE verifications (
     contact_id BIGINT NOT NULL PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE,
     code_hash  TEXT   NOT NULL,
     sent_at    BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
-    tries_left BIGINT NOT NULL
+    tries_left BIGINT NOT NULL,
+    -- The event of the message that carries the code.
+    event_id   TEXT   NOT NULL
 );
 
 CREATE TABLE devices (
@@ -113,6 +116,7 @@ CREATE TABLE events (
     -- What was decided about the event as a whole, where that is worth telling.
     decision    TEXT
 );
+CREATE INDEX events_codes ON events (id) WHERE kind = 'verification';
 
 CREATE TABLE alerts (
     id          TEXT   NOT NULL PRIMARY KEY,
@@ -130,6 +134,8 @@ CREATE TABLE alerts (
     event_id    TEXT   NOT NULL,
     updated_at  BIGINT NOT NULL
 );
+CREATE INDEX alerts_closed ON alerts (updated_at) WHERE state <> 'open';
+CREATE INDEX alerts_event ON alerts (event_id);
 
 CREATE TABLE responders (
     alert_id   TEXT    NOT NULL REFERENCES alerts (id) ON DELETE CASCADE,
@@ -159,7 +165,9 @@ CREATE TABLE duties (
     told       TEXT   NOT NULL,
     event_id   TEXT   NOT NULL
 );
-CREATE INDEX duties_coming ON duties (user_id, starts_at);
+CREATE INDEX duties_coming ON duties (user_id, ends_at);
+CREATE INDEX duties_ended ON duties (ends_at);
+CREATE INDEX duties_event ON duties (event_id);
 
 CREATE TABLE deliveries (
     id         TEXT    NOT NULL PRIMARY KEY,
@@ -167,6 +175,7 @@ CREATE TABLE deliveries (
     scope      TEXT    NOT NULL,
     event_id   TEXT    NOT NULL,
     alert_id   TEXT,
+    duty_id    TEXT,
     user_id    BIGINT  NOT NULL,
     purpose    TEXT    NOT NULL,
     cause      TEXT    NOT NULL,
@@ -189,6 +198,8 @@ CREATE TABLE deliveries (
     -- The epoch of the process that has claimed or begun it.
     lease      BIGINT,
     begun_at   BIGINT,
+    -- Why it is not to be tried again, when that was decided during a call.
+    stop       TEXT,
     attempts   BIGINT  NOT NULL,
     provider   TEXT,
     message_id TEXT,
@@ -197,10 +208,14 @@ CREATE TABLE deliveries (
     updated_at BIGINT  NOT NULL
 );
 CREATE INDEX deliveries_due ON deliveries (channel, rank, ready_at) WHERE state = 'scheduled' AND lease IS NULL;
+CREATE INDEX deliveries_held ON deliveries (channel, ready_at) WHERE state = 'held';
 CREATE INDEX deliveries_leased ON deliveries (lease) WHERE lease IS NOT NULL;
 CREATE INDEX deliveries_scope ON deliveries (scope, user_id);
 CREATE INDEX deliveries_user ON deliveries (user_id, id);
+CREATE INDEX deliveries_duty ON deliveries (duty_id) WHERE duty_id IS NOT NULL;
 CREATE INDEX deliveries_alert ON deliveries (alert_id, id) WHERE alert_id IS NOT NULL;
+CREATE INDEX deliveries_event ON deliveries (event_id, id);
+CREATE INDEX deliveries_failed ON deliveries (id) WHERE state = 'failed';
 
 CREATE TABLE attempts (
     delivery_id TEXT   NOT NULL,
@@ -222,6 +237,7 @@ CREATE TABLE unreachable (
     at       BIGINT NOT NULL,
     PRIMARY KEY (scope, user_id)
 );
+CREATE INDEX unreachable_at ON unreachable (at);
 
 -- An event for a topic whose members have not all been planned yet.
 CREATE TABLE fanouts (

@@ -76,6 +76,13 @@ impl DeliveryId {
     }
 }
 
+/// What every event's and delivery's id from before `at` sorts below.
+pub fn id_floor(at: Timestamp) -> String {
+    let mut id = String::with_capacity(10);
+    push_time(&mut id, at);
+    id
+}
+
 /// Crockford's base 32: no I, L, O, U.
 const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -89,10 +96,7 @@ fn time_ordered(at: Timestamp, parts: &[&str]) -> String {
     }
     let digest = hash.finalize();
     let mut id = String::with_capacity(26);
-    let ms = at.as_millis().unsigned_abs();
-    for shift in (0..10).rev() {
-        id.push(char::from(BASE32[((ms >> (shift * 5)) & 31) as usize]));
-    }
+    push_time(&mut id, at);
     for chunk in digest[..10].chunks_exact(5) {
         let bits = chunk.iter().fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
         for shift in (0..8).rev() {
@@ -100,6 +104,13 @@ fn time_ordered(at: Timestamp, parts: &[&str]) -> String {
         }
     }
     id
+}
+
+fn push_time(id: &mut String, at: Timestamp) {
+    let ms = at.as_millis().unsigned_abs();
+    for shift in (0..10).rev() {
+        id.push(char::from(BASE32[((ms >> (shift * 5)) & 31) as usize]));
+    }
 }
 
 /// The alphabet of Grafana OnCall's public ids: A–Z without O, and 1–9.

@@ -25,3 +25,15 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use ids::{ContactId, DeliveryId, DeviceId, EventId, KeyId, RuleId, UserId};
 pub use secret::Secret;
 pub use time::Timestamp;
+
+/// An error with all its sources, for the one place that logs it.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}

@@ -5,6 +5,7 @@
 //! | `{rows $1: id text, due_at bigint}` | `json_to_recordset($1::json) AS r(…)` | a `json_each` subquery named `r` |
 //! | `{in $1 bigint}` | `= ANY(ARRAY(SELECT …))` | `IN (SELECT …)` |
 //! | `{lock}`, `{share}`, `{skip}` | `FOR UPDATE`, `FOR SHARE`, `FOR UPDATE SKIP LOCKED` | nothing: its one writer locks all |
+//! | `{stop}` | what cancels a delivery, for a reason in `r.reason` | the same |
 //! | `{anyof}` … `{end}` | `= ANY(ARRAY(` … `))` | `IN (` … `)` |
 //!
 //! Batches travel as one JSON parameter: one statement, one round trip, whatever their size. `= ANY(ARRAY(…))` is
@@ -55,6 +56,13 @@ impl Dialect {
             "lock" => sql.push_str("FOR UPDATE"),
             "share" => sql.push_str("FOR SHARE"),
             "skip" => sql.push_str("FOR UPDATE SKIP LOCKED"),
+            // Cancels what is pending; what has begun only takes note, for the case that it would be tried again.
+            "stop" => sql.push_str(
+                "stop = CASE WHEN deliveries.state = 'sending' THEN r.reason ELSE stop END, \
+                 reason = CASE WHEN deliveries.state = 'sending' THEN deliveries.reason ELSE r.reason END, \
+                 lease = CASE WHEN deliveries.state = 'sending' THEN lease END, \
+                 state = CASE WHEN deliveries.state = 'sending' THEN 'sending' ELSE 'cancelled' END",
+            ),
             "anyof" => sql.push_str(if postgres { "= ANY(ARRAY(" } else { "IN (" }),
             "end" => sql.push_str(if postgres { "))" } else { ")" }),
             _ => {

@@ -70,14 +70,20 @@ impl From<sqlx::Error> for StoreError {
 fn is_passing(code: Option<&str>) -> bool {
     let Some(code) = code else { return false };
     match code.len() {
-        // 08 connection, 25006 read-only, 40 serialisation and deadlock, 53 resources, 57 shutdown, 58 system.
-        5 => matches!(&code[..2], "08" | "40" | "53" | "57" | "58") || code == "25006",
+        // 08 connection, 23503 a user deleted meanwhile, 25006 read-only, 40 serialisation and deadlock, 53 resources, 57 shutdown, 58 system.
+        5 => matches!(&code[..2], "08" | "40" | "53" | "57" | "58") || matches!(code, "23503" | "25006"),
         // SQLite, primary code in the low byte: BUSY 5, LOCKED 6, IOERR 10, FULL 13.
         _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13)),
     }
 }
 
 impl StoreError {
+    /// Whether the database ended the transition in favour of another one (SQLSTATE class 40).
+    pub(crate) fn is_conflict(&self) -> bool {
+        let Self::Unavailable(sqlx::Error::Database(error)) = self else { return false };
+        error.code().is_some_and(|code| code.len() == 5 && code.starts_with("40"))
+    }
+
     /// Whether the same call may succeed later.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unavailable(_))

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use watchbell_core::contact::Contact;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::device::Device;
-use watchbell_core::event::{DutyStatus, Event, Occurrence, Priority};
+use watchbell_core::event::{DutyStatus, Event, Occurrence, Priority, SubscriptionData};
 use watchbell_core::rule::{Rule, Trigger};
 use watchbell_core::user::User;
 use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, EventId, RuleId, Timestamp, UserId};
@@ -16,6 +16,16 @@ use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, EventId, RuleId, 
 pub trait Planner: Send + Sync + std::fmt::Debug {
     /// What one event changes.
     fn plan(&self, event: &Event, facts: &Facts, now: Timestamp) -> Plan;
+
+    /// What a subscription event changes for a chunk of its topic's members.
+    fn plan_members(
+        &self,
+        event_id: &EventId,
+        data: &SubscriptionData,
+        base_at: Timestamp,
+        members: &HashMap<UserId, Arc<Policy>>,
+        now: Timestamp,
+    ) -> Plan;
 
     /// What a change of the user's rules, contacts, devices or settings changes in what they were not sent yet.
     fn replan(&self, facts: &UserFacts, now: Timestamp) -> Plan;
@@ -144,6 +154,8 @@ pub struct Planned {
     pub id: DeliveryId,
     pub scope: Scope,
     pub event_id: EventId,
+    /// The alert that it is about.
+    pub alert_id: Option<String>,
     pub user_id: UserId,
     pub purpose: Purpose,
     pub trigger: Trigger,

@@ -25,11 +25,11 @@ mod wake;
 
 pub use access::Access;
 pub use directory::Directory;
-pub use error::StoreError;
+pub use error::{StoreError, VerificationError};
 pub use facts::{Facts, Plan, Planner, Policy, Scope};
 pub use history::History;
 pub use intake::Intake;
-pub use open::{Options, open};
+pub use open::{Options, Retries, open};
 pub use queue::Queue;
 pub use wake::Wakes;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use watchbell_core::Clock;
+use watchbell_core::retry::RetryPolicy;
 
 use crate::{Planner, Store, StoreError, postgres, sqlite};
 
@@ -13,6 +14,31 @@ pub struct Options {
     pub url: String,
     /// Connections at most; for SQLite the readers beside its one writer.
     pub max_connections: u32,
+    /// When a call that nobody answered is made again.
+    pub retries: Retries,
+}
+
+/// The ladders by which failed attempts are tried again.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retries {
+    /// HIGH alerts.
+    pub high: RetryPolicy,
+    /// Everything else.
+    pub normal: RetryPolicy,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { high: RetryPolicy::high(), normal: RetryPolicy::normal() }
+    }
+}
+
+impl Retries {
+    /// The ladder of a delivery's rank: 0 is a HIGH alert.
+    pub fn of(&self, rank: i64) -> &RetryPolicy {
+        if rank == 0 { &self.high } else { &self.normal }
+    }
 }
 
 /// Opens the database, brings its tables up to date, and for SQLite makes sure that no other process has it open.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use watchbell_core::contact::ContactStatus;
-use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::delivery::Purpose;
 use watchbell_core::device::Device;
 use watchbell_core::event::EventData;
 use watchbell_core::ids::Epoch;
@@ -27,8 +27,8 @@ pub struct Job {
     pub expires_at: Option<Timestamp>,
     /// Attempts before this one.
     pub attempts: i64,
-    /// How the last attempt ended, if there was one.
-    pub last_class: Option<Class>,
+    /// How many of those ended as `Unknown`.
+    pub unknowns: i64,
     pub event: EventData,
     pub user_id: UserId,
     pub user_name: String,
@@ -46,6 +46,13 @@ pub enum Target {
     Gone,
     /// In-app: the user.
     User,
+}
+
+/// A call that is about to be made.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Call {
+    pub id: DeliveryId,
+    pub provider: String,
 }
 
 /// How an attempt ended and what the delivery becomes.
@@ -87,15 +94,9 @@ pub enum AddressFate {
 /// Something that a provider said later about a message that it took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    pub delivery: ReceiptFor,
+    pub delivery: DeliveryId,
     pub outcome: ReceiptOutcome,
     pub code: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReceiptFor {
-    Delivery(DeliveryId),
-    Message { provider: String, message_id: String },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +143,7 @@ pub trait Queue: Send + Sync {
 
     /// Marks claimed deliveries as begun, right before their calls. Answers those that may be called: not the ones that were
     /// cancelled or changed since, nor any when the process's life has ended.
-    async fn begin(&self, epoch: Epoch, deliveries: &[DeliveryId]) -> Result<Vec<DeliveryId>, StoreError>;
+    async fn begin(&self, epoch: Epoch, calls: &[Call]) -> Result<Vec<DeliveryId>, StoreError>;
 
     /// Writes how begun deliveries ended, with all that follows for others. Answers those that this process still held.
     async fn finish(&self, epoch: Epoch, finished: Vec<Finished>) -> Result<Vec<DeliveryId>, StoreError>;
@@ -159,6 +160,4 @@ pub trait Queue: Send + Sync {
     /// Deletes a batch of what has been kept long enough; whether there may be more.
     async fn tidy(&self, deliveries_before: Timestamp, events_before: Timestamp, most: i64) -> Result<bool, StoreError>;
 
-    /// How many deliveries of a state there are, by channel.
-    async fn backlog(&self) -> Result<Vec<(Channel, State, i64)>, StoreError>;
 }

@@ -42,7 +42,7 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
         .connect_with(connect.read_only(true))
         .await
         .map_err(unusable)?;
-    Ok(Arc::new(sql::SqlStore::new(write, read, planner, clock, Some(lock))))
+    Ok(Arc::new(sql::SqlStore::new(write, read, planner, clock, options.retries.clone(), Some(lock))))
 }
 
 /// Takes the lock that a second process on the same file would need. It is released when the process ends, however it ends.

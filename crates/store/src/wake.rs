@@ -10,6 +10,7 @@ use watchbell_core::Channel;
 pub struct Wakes {
     channels: Vec<watch::Sender<u64>>,
     any: watch::Sender<u64>,
+    fan_outs: tokio::sync::Notify,
     local: tokio::sync::broadcast::Sender<BTreeSet<Channel>>,
 }
 
@@ -18,6 +19,7 @@ impl Default for Wakes {
         Self {
             channels: Channel::ALL.iter().map(|_| watch::Sender::new(0)).collect(),
             any: watch::Sender::new(0),
+            fan_outs: tokio::sync::Notify::new(),
             local: tokio::sync::broadcast::Sender::new(256),
         }
     }
@@ -50,6 +52,16 @@ impl Wakes {
     /// Changes when anything became due.
     pub fn watch_any(&self) -> watch::Receiver<u64> {
         self.any.subscribe()
+    }
+
+    /// Called when an event for a topic was accepted.
+    pub fn announce_fan_out(&self) {
+        self.fan_outs.notify_one();
+    }
+
+    /// Returns when an event for a topic was accepted since the last call.
+    pub async fn fan_out(&self) {
+        self.fan_outs.notified().await;
     }
 
     /// What this process announced, for telling others.

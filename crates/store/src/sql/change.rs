@@ -1,12 +1,15 @@
 //! Changes of a user and of what is theirs: locked, planned anew, recorded, committed as one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use watchbell_core::{Channel, UserId};
 
+use super::plan::Writes;
+use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all, to_json};
 use super::{SqlStore, Tx, sql};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::facts::{Alert, Planned, Responder, Scope, UserFacts};
 
 /// A change of one user that is under way. The user and their open alerts are locked.
 pub(super) struct Change {
@@ -20,10 +23,34 @@ impl SqlStore {
     /// # Errors
     /// `NotFound("user")`.
     pub(super) async fn begin_change(&self, user: UserId) -> Result<Change, StoreError> {
-        let mut tx = self.begin_tx().await?;
-        let found: Option<i64> =
-            sqlx::query_scalar(sql("SELECT id FROM users WHERE id = $1 {lock}")).bind(user.0).fetch_optional(&mut *tx).await?;
-        found.map(|_| Change { tx, user }).ok_or(StoreError::NotFound("user"))
+        loop {
+            let mut tx = self.begin_tx().await?;
+            // Alerts are locked before users, everywhere: an event of theirs waits for this change, or this for it.
+            let locked = self.lock_open_alerts(&mut tx, user).await?;
+            let found: Option<i64> =
+                sqlx::query_scalar(sql("SELECT id FROM users WHERE id = $1 {lock}")).bind(user.0).fetch_optional(&mut *tx).await?;
+            if found.is_none() {
+                return Err(StoreError::NotFound("user"));
+            }
+            // From here no event can make the user a responder; one that did meanwhile is locked in the next round.
+            if self.open_alerts(&mut tx, user).await?.is_subset(&locked) {
+                return Ok(Change { tx, user });
+            }
+        }
+    }
+
+    async fn lock_open_alerts(&self, tx: &mut Tx, user: UserId) -> Result<BTreeSet<String>, StoreError> {
+        let ids = self.open_alerts(tx, user).await?;
+        if !ids.is_empty() {
+            sqlx::query(sql("SELECT id FROM alerts WHERE id {in $1 text} ORDER BY id {lock}")).bind(to_json(&ids)?).execute(&mut **tx).await?;
+        }
+        Ok(ids)
+    }
+
+    async fn open_alerts(&self, tx: &mut Tx, user: UserId) -> Result<BTreeSet<String>, StoreError> {
+        let ids: Vec<String> =
+            sqlx::query_scalar(sql("SELECT alert_id FROM responders WHERE user_id = $1 AND is_open")).bind(user.0).fetch_all(&mut **tx).await?;
+        Ok(ids.into_iter().collect())
     }
 
     /// Gives the user their next version, plans anew what they were not sent yet, writes the audit entry, commits, and tells
@@ -43,8 +70,57 @@ impl SqlStore {
     }
 
     /// Plans anew what a user was not sent yet; answers the channels on which something may be due sooner.
-    pub(super) async fn replan(&self, _tx: &mut Tx, _user: UserId) -> Result<BTreeSet<Channel>, StoreError> {
-        Ok(BTreeSet::new())
+    pub(super) async fn replan(&self, tx: &mut Tx, user: UserId) -> Result<BTreeSet<Channel>, StoreError> {
+        let Some(policy) = self.policies(tx, &BTreeSet::from([user])).await?.remove(&user) else {
+            return Ok(BTreeSet::new());
+        };
+        let responders: Vec<ResponderRow> = sqlx::query_as(sql(
+            "SELECT r.alert_id, r.round, r.user_id, r.base_at, r.event_id, r.named, r.named_by, r.is_open FROM responders r \
+             JOIN alerts a ON a.id = r.alert_id AND a.round = r.round WHERE r.user_id = $1 AND r.is_open AND a.state = 'open' \
+             ORDER BY r.alert_id",
+        ))
+        .bind(user.0)
+        .fetch_all(&mut **tx)
+        .await?;
+        let responders: Vec<Responder> = all(responders)?;
+        let ids: Vec<&str> = responders.iter().map(|responder| responder.alert_id.as_str()).collect();
+        let alerts: Vec<AlertRow> = sqlx::query_as(sql(
+            "SELECT id, state, priority, summary, url, round, since_round, opened, closed, event_id FROM alerts WHERE id {in $1 text}",
+        ))
+        .bind(to_json(&ids)?)
+        .fetch_all(&mut **tx)
+        .await?;
+        let mut alerts: HashMap<String, Alert> = all::<_, Alert>(alerts)?.into_iter().map(|alert| (alert.id.clone(), alert)).collect();
+        let responders = responders.into_iter().filter_map(|r| Some((alerts.remove(&r.alert_id)?, r))).collect();
+        let duties: Vec<DutyRow> = sqlx::query_as(sql(
+            "SELECT id, user_id, starts_at, ends_at, schedule, status, told, event_id FROM duties WHERE user_id = $1 AND ends_at >= $2",
+        ))
+        .bind(user.0)
+        .bind(self.clock.now().as_millis())
+        .fetch_all(&mut **tx)
+        .await?;
+        let mut facts = UserFacts { policy, responders, duties: all(duties)?, deliveries: Vec::new() };
+        facts.deliveries = self.deliveries_of(tx, user, &facts).await?;
+        let plan = self.planner.replan(&facts, self.clock.now());
+        let writes = Writes { insert: plan.insert, update: plan.update, cancel: plan.cancel, ..Writes::default() };
+        self.write(tx, &writes).await
+    }
+
+    /// The user's deliveries of open alerts and coming shifts, whatever their state, and all others that are pending.
+    async fn deliveries_of(&self, tx: &mut Tx, user: UserId, facts: &UserFacts) -> Result<Vec<Planned>, StoreError> {
+        let alerts = facts.responders.iter().map(|(alert, _)| Scope::Alert { id: alert.id.clone(), round: alert.round }.key());
+        let duties = facts.duties.iter().map(|duty| Scope::Duty { id: duty.id.clone(), starts_at: duty.starts_at }.key());
+        let scopes: Vec<String> = alerts.chain(duties).collect();
+        let rows: Vec<PlannedRow> = sqlx::query_as(sql(
+            "SELECT id, scope, event_id, alert_id, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
+             due_at, ready_at, expires_at, state, reason, attempts FROM deliveries \
+             WHERE user_id = $1 AND (scope {in $2 text} OR state IN ('scheduled', 'held')) ORDER BY id",
+        ))
+        .bind(user.0)
+        .bind(to_json(&scopes)?)
+        .fetch_all(&mut **tx)
+        .await?;
+        all(rows)
     }
 
     /// Writes a line of the audit log.

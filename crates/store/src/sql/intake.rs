@@ -1,1 +1,449 @@
+//! Accepting events: what is known of them is locked, planned from, and written with them.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use async_trait::async_trait;
+use serde::Serialize;
+use watchbell_core::event::{Event, EventData};
+use watchbell_core::{Channel, EventId, UserId};
+
+use super::plan::Writes;
+use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all, at, name, to_json};
+use super::{SqlStore, Tx, sql};
+use crate::access::Actor;
+use crate::facts::{Alert, Duty, Facts, Plan, Planned, Responder};
+use crate::intake::{Accepted, DeadLetter, DeadLetterFilter, EventRecord, Intake, Rejected};
+use crate::{StoreError, facts::Scope};
+
+/// How many members of a topic are planned in one transaction.
+const FAN_OUT_CHUNK: i64 = 500;
+
+#[async_trait]
+impl Intake for SqlStore {
+    async fn accept(&self, events: Vec<Event>) -> Result<Vec<Accepted>, StoreError> {
+        super::retrying(|| self.accept_all(&events)).await
+    }
+
+    async fn fan_out(&self) -> Result<bool, StoreError> {
+        let mut tx = self.begin_tx().await?;
+        let next: Option<(String, String, i64)> =
+            sqlx::query_as(sql("SELECT event_id, topic, last_user_id FROM fanouts ORDER BY event_id LIMIT 1 {skip}"))
+                .fetch_optional(&mut *tx)
+                .await?;
+        let Some((event_id, topic, last)) = next else { return Ok(false) };
+        let (data, base_at): (String, i64) = sqlx::query_as(sql("SELECT data, base_at FROM events WHERE id = $1"))
+            .bind(event_id.clone())
+            .fetch_one(&mut *tx)
+            .await?;
+        let members: Vec<i64> =
+            sqlx::query_scalar(sql("SELECT user_id FROM topics WHERE topic = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"))
+                .bind(topic)
+                .bind(last)
+                .bind(FAN_OUT_CHUNK)
+                .fetch_all(&mut *tx)
+                .await?;
+        let users: BTreeSet<UserId> = members.iter().map(|id| UserId(*id)).collect();
+        let policies = self.policies(&mut tx, &users).await?;
+        let data: watchbell_core::event::SubscriptionData = super::rows::json(&data)?;
+        let plan = self.planner.plan_members(&EventId(event_id.clone()), &data, at(base_at), &policies, self.clock.now());
+        let writes = Writes { insert: plan.insert, ..Writes::default() };
+        let due = self.write(&mut tx, &writes).await?;
+        match members.last() {
+            Some(last) if i64::try_from(members.len()) == Ok(FAN_OUT_CHUNK) => {
+                sqlx::query(sql("UPDATE fanouts SET last_user_id = $2 WHERE event_id = $1"))
+                    .bind(event_id)
+                    .bind(*last)
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            _ => {
+                sqlx::query(sql("DELETE FROM fanouts WHERE event_id = $1")).bind(event_id).execute(&mut *tx).await?;
+            }
+        }
+        tx.commit().await?;
+        self.wakes.announce(&due);
+        Ok(true)
+    }
+
+    async fn reject(&self, rejected: Vec<Rejected>) -> Result<(), StoreError> {
+        let mut tx = self.begin_tx().await?;
+        self.insert_dead_letters(&mut tx, &rejected).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, StoreError> {
+        self.list_dead_letters(filter).await
+    }
+
+    async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>, StoreError> {
+        self.get_dead_letter(id).await
+    }
+
+    async fn purge_dead_letters(&self, by: Actor, filter: &DeadLetterFilter) -> Result<u64, StoreError> {
+        self.purge(by, filter).await
+    }
+
+    async fn event(&self, id: &EventId) -> Result<Option<EventRecord>, StoreError> {
+        let row: Option<(String, i64, i64, Option<String>)> =
+            sqlx::query_as(sql("SELECT kind, base_at, received_at, decision FROM events WHERE id = $1"))
+                .bind(id.as_str().to_owned())
+                .fetch_optional(&self.read)
+                .await?;
+        row.map(|(kind, base_at, received_at, decision)| {
+            Ok(EventRecord { id: id.clone(), kind: name(&kind)?, base_at: at(base_at), received_at: at(received_at), decision })
+        })
+        .transpose()
+    }
+}
+
+/// What an event is about: events of one subject are planned one after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Subject<'a> {
+    Alert(&'a str),
+    Duty(&'a str),
+}
+
+fn subject(event: &Event) -> Option<Subject<'_>> {
+    match &event.data {
+        EventData::Alert(data) => Some(Subject::Alert(&data.alert_id)),
+        EventData::Update(data) => Some(Subject::Alert(&data.alert_id)),
+        EventData::Duty(data) => Some(Subject::Duty(&data.duty_id)),
+        EventData::Subscription(_) | EventData::Verification(_) => None,
+    }
+}
+
+/// Indexes of fresh events, so that no two of one subject are in the same wave and their order is kept.
+fn waves(events: &[Event], fresh: &[bool]) -> Vec<Vec<usize>> {
+    let mut waves: Vec<Vec<usize>> = Vec::new();
+    let mut seen: HashMap<Subject<'_>, usize> = HashMap::new();
+    for (at, event) in events.iter().enumerate().filter(|(at, _)| fresh[*at]) {
+        let wave = subject(event).map_or(0, |subject| {
+            let count = seen.entry(subject).or_default();
+            *count += 1;
+            *count - 1
+        });
+        if waves.len() <= wave {
+            waves.resize_with(wave + 1, Vec::new);
+        }
+        waves[wave].push(at);
+    }
+    waves
+}
+
+/// Every user name that an event uses.
+fn names(event: &Event) -> Vec<&String> {
+    match &event.data {
+        EventData::Alert(data) => data.responders.iter().collect(),
+        EventData::Update(data) => data.responders.iter().chain(&data.notify).chain(&data.actor).collect(),
+        EventData::Duty(data) => vec![&data.user_id],
+        EventData::Subscription(data) => data.users.iter().collect(),
+        EventData::Verification(_) => Vec::new(),
+    }
+}
+
+/// What the events of one wave are planned from.
+#[derive(Default)]
+struct Known {
+    alerts: HashMap<String, Alert>,
+    responders: HashMap<String, Vec<Responder>>,
+    duties: HashMap<String, Duty>,
+    deliveries: HashMap<String, Vec<Planned>>,
+}
+
+impl SqlStore {
+    async fn accept_all(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
+        let mut tx = self.begin_tx().await?;
+        let fresh = self.insert_events(&mut tx, events).await?;
+        let mut accepted: Vec<Accepted> = events
+            .iter()
+            .zip(&fresh)
+            .map(|(event, fresh)| Accepted {
+                id: event.id(),
+                duplicate: !fresh,
+                planned: 0,
+                problems: event.problems.clone(),
+                decision: None,
+            })
+            .collect();
+        let mut due = BTreeSet::new();
+        let mut fans_out = false;
+        for wave in waves(events, &fresh) {
+            let (woken, wave_fans_out) = self.accept_wave(&mut tx, events, &wave, &mut accepted).await?;
+            due.extend(woken);
+            fans_out |= wave_fans_out;
+        }
+        let dead: Vec<Rejected> = events
+            .iter()
+            .zip(&accepted)
+            .filter(|(event, accepted)| !accepted.duplicate && !accepted.problems.is_empty() && event.replay_of.is_none())
+            .map(|(event, accepted)| Rejected {
+                original: event.original.clone(),
+                reason: if event.problems.is_empty() { "unknown_user" } else { "bad_field" }.to_owned(),
+                detail: accepted.problems.join("; "),
+            })
+            .collect();
+        self.insert_dead_letters(&mut tx, &dead).await?;
+        self.mark_replayed(&mut tx, events, &accepted).await?;
+        tx.commit().await?;
+        self.wakes.announce(&due);
+        if fans_out {
+            self.wakes.announce_fan_out();
+        }
+        Ok(accepted)
+    }
+
+    /// Writes the events that are new; tells which ones are to be planned.
+    async fn insert_events(&self, tx: &mut Tx, events: &[Event]) -> Result<Vec<bool>, StoreError> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            id: EventId,
+            identity: &'a str,
+            kind: &'static str,
+            base_at: i64,
+            received_at: i64,
+            data: String,
+        }
+        let mut rows = events
+            .iter()
+            .map(|event| {
+                Ok(Row {
+                    id: event.id(),
+                    identity: &event.identity,
+                    kind: event.data.kind().as_str(),
+                    base_at: event.occurrence.base_at().as_millis(),
+                    received_at: event.occurrence.received_at.as_millis(),
+                    data: to_json(&event.data)?,
+                })
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        // One order for everybody who inserts, so that two of them never wait for each other.
+        rows.sort_by(|a, b| a.identity.cmp(b.identity));
+        let new: Vec<String> = sqlx::query_scalar(sql(
+            "INSERT INTO events (id, identity, kind, base_at, received_at, data) \
+             SELECT id, identity, kind, base_at, received_at, data FROM {rows $1: id text, identity text, kind text, \
+             base_at bigint, received_at bigint, data text} WHERE true ON CONFLICT DO NOTHING RETURNING identity",
+        ))
+        .bind(to_json(&rows)?)
+        .fetch_all(&mut **tx)
+        .await?;
+        let mut new: HashSet<String> = new.into_iter().collect();
+        Ok(events.iter().map(|event| new.remove(&event.identity) || event.replay_of.is_some()).collect())
+    }
+
+    async fn accept_wave(
+        &self,
+        tx: &mut Tx,
+        events: &[Event],
+        wave: &[usize],
+        accepted: &mut [Accepted],
+    ) -> Result<(BTreeSet<Channel>, bool), StoreError> {
+        let used: BTreeSet<String> = wave.iter().flat_map(|at| names(&events[*at])).cloned().collect();
+        let resolved = self.resolve(tx, &used).await?;
+        let mut known = self.known(tx, events, wave, &resolved).await?;
+        let mut users: BTreeSet<UserId> = resolved.values().copied().collect();
+        users.extend(known.responders.values().flatten().map(|responder| responder.user_id));
+        users.extend(known.duties.values().map(|duty| duty.user_id));
+        let policies = self.policies(tx, &users).await?;
+
+        let mut writes = Writes::default();
+        let mut annotations = Vec::new();
+        let mut fan_outs = Vec::new();
+        for at in wave {
+            let event = &events[*at];
+            let facts = known.facts(event, &resolved, &policies);
+            let plan = self.planner.plan(event, &facts, self.clock.now());
+            note(&mut accepted[*at], &plan);
+            if plan.data.is_some() || plan.decision.is_some() {
+                annotations.push((event.id(), plan.data.as_ref().map(to_json).transpose()?, plan.decision.clone()));
+            }
+            fan_outs.extend(plan.fan_out.clone().map(|topic| (event.id(), topic)));
+            gather(&mut writes, plan, event.id());
+        }
+        let due = self.write(tx, &writes).await?;
+        self.annotate(tx, annotations).await?;
+        let fans_out = !fan_outs.is_empty();
+        for (event_id, topic) in fan_outs {
+            sqlx::query(sql("INSERT INTO fanouts (event_id, topic, last_user_id) VALUES ($1, $2, 0) ON CONFLICT (event_id) DO NOTHING"))
+                .bind(event_id.0)
+                .bind(topic)
+                .execute(&mut **tx)
+                .await?;
+        }
+        Ok((due, fans_out))
+    }
+
+    /// Locks what the wave's events are about, making rows for what is new, and reads it.
+    async fn known(&self, tx: &mut Tx, events: &[Event], wave: &[usize], resolved: &HashMap<String, UserId>) -> Result<Known, StoreError> {
+        let mut known = Known::default();
+        let mut alerts: BTreeMap<&str, &Event> = BTreeMap::new();
+        let mut duties: BTreeMap<&str, &Event> = BTreeMap::new();
+        for event in wave.iter().map(|at| &events[*at]) {
+            match subject(event) {
+                Some(Subject::Alert(id)) => drop(alerts.insert(id, event)),
+                Some(Subject::Duty(id)) => drop(duties.insert(id, event)),
+                None => {}
+            }
+        }
+        if !alerts.is_empty() {
+            self.lock_alerts(tx, &alerts, &mut known).await?;
+        }
+        for (id, event) in duties {
+            let EventData::Duty(data) = &event.data else { continue };
+            if let Some(user) = resolved.get(&data.user_id) {
+                self.lock_duty(tx, id, *user, event, &mut known).await?;
+            }
+        }
+        Ok(known)
+    }
+
+    async fn lock_alerts(&self, tx: &mut Tx, alerts: &BTreeMap<&str, &Event>, known: &mut Known) -> Result<(), StoreError> {
+        let ids: Vec<&str> = alerts.keys().copied().collect();
+        let ids = to_json(&ids)?;
+        // Round 0 without a time of closing is an alert that nothing is known of yet.
+        let new: Vec<String> = sqlx::query_scalar(sql(
+            "INSERT INTO alerts (id, state, priority, summary, round, since_round, event_id, updated_at) \
+             SELECT id, 'open', 'HIGH', '', 0, 0, '', $2 FROM {rows $1: id text} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id",
+        ))
+        .bind(to_json(&alerts.keys().map(|id| serde_json::json!({ "id": id })).collect::<Vec<_>>())?)
+        .bind(self.clock.now().as_millis())
+        .fetch_all(&mut **tx)
+        .await?;
+        if new.len() == alerts.len() {
+            return Ok(());
+        }
+        let rows: Vec<AlertRow> = sqlx::query_as(sql(
+            "SELECT id, state, priority, summary, url, round, since_round, opened, closed, event_id FROM alerts \
+             WHERE id {in $1 text} AND (round > 0 OR closed IS NOT NULL) ORDER BY id {lock}",
+        ))
+        .bind(&ids)
+        .fetch_all(&mut **tx)
+        .await?;
+        for alert in all::<_, Alert>(rows)? {
+            known.alerts.insert(alert.id.clone(), alert);
+        }
+        let rows: Vec<ResponderRow> = sqlx::query_as(sql(
+            "SELECT r.alert_id, r.round, r.user_id, r.base_at, r.event_id, r.named, r.named_by, r.is_open FROM responders r \
+             JOIN alerts a ON a.id = r.alert_id AND r.round >= a.since_round WHERE a.id {in $1 text}",
+        ))
+        .bind(&ids)
+        .fetch_all(&mut **tx)
+        .await?;
+        for responder in all::<_, Responder>(rows)? {
+            known.responders.entry(responder.alert_id.clone()).or_default().push(responder);
+        }
+        Ok(())
+    }
+
+    async fn lock_duty(&self, tx: &mut Tx, id: &str, user: UserId, event: &Event, known: &mut Known) -> Result<(), StoreError> {
+        let new: Option<String> = sqlx::query_scalar(sql(
+            "INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, told, event_id) \
+             VALUES ($1, $2, 0, 0, '', 'CANCELLED', $3, $4) ON CONFLICT (id) DO NOTHING RETURNING id",
+        ))
+        .bind(id.to_owned())
+        .bind(user.0)
+        .bind(to_json(&event.occurrence)?)
+        .bind(event.id().0)
+        .fetch_optional(&mut **tx)
+        .await?;
+        if new.is_some() {
+            return Ok(());
+        }
+        let row: DutyRow = sqlx::query_as(sql(
+            "SELECT id, user_id, starts_at, ends_at, schedule, status, told, event_id FROM duties WHERE id = $1 {lock}",
+        ))
+        .bind(id.to_owned())
+        .fetch_one(&mut **tx)
+        .await?;
+        let duty: Duty = row.try_into()?;
+        known.deliveries.insert(id.to_owned(), self.duty_deliveries(tx, id).await?);
+        known.duties.insert(id.to_owned(), duty);
+        Ok(())
+    }
+
+    /// All deliveries of a duty, for whatever start they were planned.
+    async fn duty_deliveries(&self, tx: &mut Tx, duty: &str) -> Result<Vec<Planned>, StoreError> {
+        let rows: Vec<PlannedRow> = sqlx::query_as(sql(
+            "SELECT id, scope, event_id, alert_id, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
+             due_at, ready_at, expires_at, state, reason, attempts FROM deliveries WHERE duty_id = $1",
+        ))
+        .bind(duty.to_owned())
+        .fetch_all(&mut **tx)
+        .await?;
+        all(rows)
+    }
+
+    async fn annotate(&self, tx: &mut Tx, annotations: Vec<(EventId, Option<String>, Option<String>)>) -> Result<(), StoreError> {
+        for (id, data, decision) in annotations {
+            sqlx::query(sql("UPDATE events SET data = COALESCE($2, data), decision = $3 WHERE id = $1"))
+                .bind(id.0)
+                .bind(data)
+                .bind(decision)
+                .execute(&mut **tx)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// A dead letter of which still not all can be used stays open.
+    async fn mark_replayed(&self, tx: &mut Tx, events: &[Event], accepted: &[Accepted]) -> Result<(), StoreError> {
+        let used = events.iter().zip(accepted).filter(|(_, accepted)| accepted.problems.is_empty());
+        let replayed: Vec<i64> = used.filter_map(|(event, _)| event.replay_of).collect();
+        if replayed.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(sql("UPDATE dead_letters SET replayed_at = $2 WHERE id {in $1 bigint}"))
+            .bind(to_json(&replayed)?)
+            .bind(self.clock.now().as_millis())
+            .execute(&mut **tx)
+            .await?;
+        Ok(())
+    }
+}
+
+impl Known {
+    fn facts(
+        &mut self,
+        event: &Event,
+        resolved: &HashMap<String, UserId>,
+        policies: &HashMap<UserId, std::sync::Arc<crate::Policy>>,
+    ) -> Facts {
+        let mut facts = Facts::default();
+        match subject(event) {
+            Some(Subject::Alert(id)) => {
+                facts.alert = self.alerts.remove(id);
+                facts.responders = self.responders.remove(id).unwrap_or_default();
+            }
+            Some(Subject::Duty(id)) => {
+                facts.duty = self.duties.remove(id);
+                facts.deliveries = self.deliveries.remove(id).unwrap_or_default();
+            }
+            None => {}
+        }
+        facts.names = names(event).into_iter().filter_map(|name| Some((name.clone(), *resolved.get(name)?))).collect();
+        let mut users: BTreeSet<UserId> = facts.names.values().copied().collect();
+        users.extend(facts.responders.iter().map(|responder| responder.user_id));
+        users.extend(facts.duty.iter().map(|duty| duty.user_id));
+        facts.policies = users.into_iter().filter_map(|id| Some((id, policies.get(&id)?.clone()))).collect();
+        facts
+    }
+}
+
+fn note(accepted: &mut Accepted, plan: &Plan) {
+    accepted.planned = plan.insert.len();
+    accepted.decision.clone_from(&plan.decision);
+    if !plan.unknown_users.is_empty() {
+        accepted.problems.push(format!("nobody is called {}", plan.unknown_users.join(", ")));
+    }
+}
+
+fn gather(writes: &mut Writes, plan: Plan, event_id: EventId) {
+    writes.alerts.extend(plan.alert);
+    writes.responders.extend(plan.responders);
+    writes.close.extend(plan.close);
+    writes.duties.extend(plan.duty);
+    writes.insert.extend(plan.insert);
+    writes.update.extend(plan.update);
+    writes.cancel.extend(plan.cancel);
+    let of_event = |(scope, user): (Scope, UserId)| (scope, user, event_id.clone());
+    writes.unreachable.extend(plan.unreachable.into_iter().map(of_event));
+}

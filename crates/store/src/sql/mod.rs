@@ -7,14 +7,22 @@ use sqlx::{Pool, Transaction};
 use watchbell_core::Clock;
 
 use super::{BEGIN, DIALECT, Db};
-use crate::{Planner, Store, StoreError, Wakes};
+use crate::{Planner, Retries, Store, StoreError, Wakes};
 
 mod access;
 mod change;
+mod dead_letters;
 mod directory;
+mod finish;
 mod history;
 mod intake;
+mod jobs;
+mod plan;
+mod policy;
 mod queue;
+mod receipts;
+mod rows;
+mod tidy;
 
 #[derive(Debug)]
 pub(crate) struct SqlStore {
@@ -22,6 +30,7 @@ pub(crate) struct SqlStore {
     read: Pool<Db>,
     planner: Arc<dyn Planner>,
     clock: Arc<dyn Clock>,
+    retries: Retries,
     wakes: Wakes,
     /// Held as long as the store is open.
     _lock: Option<File>,
@@ -30,8 +39,8 @@ pub(crate) struct SqlStore {
 type Tx = Transaction<'static, Db>;
 
 impl SqlStore {
-    pub(crate) fn new(write: Pool<Db>, read: Pool<Db>, planner: Arc<dyn Planner>, clock: Arc<dyn Clock>, lock: Option<File>) -> Self {
-        Self { write, read, planner, clock, wakes: Wakes::default(), _lock: lock }
+    pub(crate) fn new(write: Pool<Db>, read: Pool<Db>, planner: Arc<dyn Planner>, clock: Arc<dyn Clock>, retries: Retries, lock: Option<File>) -> Self {
+        Self { write, read, planner, clock, retries, wakes: Wakes::default(), _lock: lock }
     }
 
     async fn begin_tx(&self) -> Result<Tx, StoreError> {
@@ -48,4 +57,16 @@ impl Store for SqlStore {
 /// The statement in this database's dialect.
 fn sql(text: &'static str) -> &'static str {
     DIALECT.sql(text)
+}
+
+/// Runs a transition again when the database ended it to resolve a deadlock or a conflict with another one.
+async fn retrying<T, F: Future<Output = Result<T, StoreError>>>(transition: impl Fn() -> F) -> Result<T, StoreError> {
+    const TRIES: usize = 5;
+    for _ in 1..TRIES {
+        match transition().await {
+            Err(error) if error.is_conflict() => {}
+            done => return done,
+        }
+    }
+    transition().await
 }

@@ -1,1 +1,240 @@
+//! Claim, begin, finish: a lease is the epoch in a delivery's `lease`, and every condition stands in the statement itself.
 
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use watchbell_core::ids::Epoch;
+use watchbell_core::{Channel, ContactId, DeliveryId, Timestamp};
+
+use super::jobs::JobRow;
+use super::rows::{all, at, to_json};
+use super::{DIALECT, SqlStore, Tx, sql};
+use crate::StoreError;
+use crate::access::Actor;
+use crate::dialect::Dialect;
+use crate::queue::{Call, Finished, Job, Process, Queue, Receipt};
+
+/// One claim in so many slots is kept for others than HIGH alerts, so that a storm of those does not starve the rest.
+const LOW_SHARE: i64 = 10;
+
+#[async_trait]
+impl Queue for SqlStore {
+    async fn enter(&self, name: &str, roles: &str, alive_until: Timestamp) -> Result<Epoch, StoreError> {
+        let mut tx = self.begin_tx().await?;
+        let now = self.clock.now();
+        if DIALECT == Dialect::Sqlite {
+            // The lock file says that nobody else is there: whoever was has died.
+            let dead: Vec<i64> = sqlx::query_scalar(sql("SELECT epoch FROM processes")).fetch_all(&mut *tx).await?;
+            self.bury(&mut tx, &dead).await?;
+        }
+        let epoch: i64 = sqlx::query_scalar(sql(
+            "INSERT INTO processes (name, roles, started_at, alive_until) VALUES ($1, $2, $3, $4) RETURNING epoch",
+        ))
+        .bind(name.to_owned())
+        .bind(roles.to_owned())
+        .bind(now.as_millis())
+        .bind(alive_until.as_millis())
+        .fetch_one(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Epoch(epoch))
+    }
+
+    async fn renew(&self, epoch: Epoch, alive_until: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.begin_tx().await?;
+        let alive: Option<i64> = sqlx::query_scalar(sql("UPDATE processes SET alive_until = $2 WHERE epoch = $1 RETURNING epoch"))
+            .bind(epoch.0)
+            .bind(alive_until.as_millis())
+            .fetch_optional(&mut *tx)
+            .await?;
+        let dead: Vec<i64> = sqlx::query_scalar(sql("SELECT epoch FROM processes WHERE alive_until < $1 ORDER BY epoch {skip}"))
+            .bind(self.clock.now().as_millis())
+            .fetch_all(&mut *tx)
+            .await?;
+        let due = self.bury(&mut tx, &dead).await?;
+        tx.commit().await?;
+        self.wakes.announce(&due);
+        Ok(alive.is_some())
+    }
+
+    async fn leave(&self, epoch: Epoch) -> Result<(), StoreError> {
+        let mut tx = self.begin_tx().await?;
+        let due = self.bury(&mut tx, &[epoch.0]).await?;
+        tx.commit().await?;
+        self.wakes.announce(&due);
+        Ok(())
+    }
+
+    async fn processes(&self) -> Result<Vec<Process>, StoreError> {
+        let rows: Vec<(i64, String, String, i64, i64)> = sqlx::query_as(sql(
+            "SELECT epoch, name, roles, started_at, alive_until FROM processes WHERE alive_until >= $1 ORDER BY epoch",
+        ))
+        .bind(self.clock.now().as_millis())
+        .fetch_all(&self.read)
+        .await?;
+        let process = |(epoch, name, roles, started_at, alive_until)| Process {
+            epoch: Epoch(epoch),
+            name,
+            roles,
+            started_at: at(started_at),
+            alive_until: at(alive_until),
+        };
+        Ok(rows.into_iter().map(process).collect())
+    }
+
+    async fn claim(&self, epoch: Epoch, channel: Channel, most: i64) -> Result<Vec<Job>, StoreError> {
+        let now = self.clock.now().as_millis();
+        let mut tx = self.begin_tx().await?;
+        // Held against the burial of this epoch, so that no lease is left behind by a process that froze here.
+        let alive: Option<i64> = sqlx::query_scalar(sql("SELECT epoch FROM processes WHERE epoch = $1 AND alive_until >= $2 {share}"))
+            .bind(epoch.0)
+            .bind(now)
+            .fetch_optional(&mut *tx)
+            .await?;
+        if alive.is_none() {
+            return Ok(Vec::new());
+        }
+        sqlx::query(sql("UPDATE deliveries SET state = 'scheduled', updated_at = $2 WHERE state = 'held' AND channel = $1 AND ready_at <= $2"))
+            .bind(channel.as_str())
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+        let mut claimed: Vec<String> = Vec::new();
+        for (rank, most) in [(0, most - most / LOW_SHARE), (1, most)] {
+            let room = most - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+            let rows: Vec<String> = sqlx::query_scalar(sql(
+                "UPDATE deliveries SET lease = $1 WHERE id {anyof} SELECT id FROM deliveries WHERE state = 'scheduled' AND lease IS NULL \
+                 AND channel = $2 AND rank = $3 AND ready_at <= $4 ORDER BY ready_at, id LIMIT $5 {skip} {end} RETURNING id",
+            ))
+            .bind(epoch.0)
+            .bind(channel.as_str())
+            .bind(i64::from(rank))
+            .bind(now)
+            .bind(room)
+            .fetch_all(&mut *tx)
+            .await?;
+            claimed.extend(rows);
+        }
+        let jobs = if claimed.is_empty() { Vec::new() } else { self.jobs(&mut tx, &claimed).await? };
+        tx.commit().await?;
+        Ok(jobs)
+    }
+
+    async fn release(&self, epoch: Epoch, deliveries: Vec<(DeliveryId, Timestamp)>) -> Result<(), StoreError> {
+        #[derive(Serialize)]
+        struct Row {
+            id: DeliveryId,
+            ready_at: i64,
+        }
+        let rows: Vec<Row> = deliveries.into_iter().map(|(id, ready_at)| Row { id, ready_at: ready_at.as_millis() }).collect();
+        let mut tx = self.begin_tx().await?;
+        sqlx::query(sql(
+            "UPDATE deliveries SET lease = NULL, ready_at = CASE WHEN deliveries.ready_at > r.ready_at THEN deliveries.ready_at \
+             ELSE r.ready_at END FROM {rows $2: id text, ready_at bigint} \
+             WHERE deliveries.id = r.id AND deliveries.lease = $1 AND deliveries.state = 'scheduled'",
+        ))
+        .bind(epoch.0)
+        .bind(to_json(&rows)?)
+        .execute(&mut *tx)
+        .await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn begin(&self, epoch: Epoch, calls: &[Call]) -> Result<Vec<DeliveryId>, StoreError> {
+        let mut tx = self.begin_tx().await?;
+        let begun: Vec<String> = sqlx::query_scalar(sql(
+            "UPDATE deliveries SET state = 'sending', begun_at = $3, attempts = attempts + 1, reason = NULL, provider = r.provider, \
+             updated_at = $3 FROM {rows $2: id text, provider text} \
+             WHERE deliveries.id = r.id AND lease = $1 AND state = 'scheduled' \
+             AND EXISTS (SELECT 1 FROM processes WHERE epoch = $1 AND alive_until >= $3) RETURNING deliveries.id",
+        ))
+        .bind(epoch.0)
+        .bind(to_json(calls)?)
+        .bind(self.clock.now().as_millis())
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(begun.into_iter().map(DeliveryId).collect())
+    }
+
+    async fn finish(&self, epoch: Epoch, finished: Vec<Finished>) -> Result<Vec<DeliveryId>, StoreError> {
+        super::retrying(|| self.finish_all(epoch, &finished)).await
+    }
+
+    async fn next_ready(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError> {
+        let next: Option<i64> = sqlx::query_scalar(sql(
+            "SELECT min(ready_at) FROM (\
+             SELECT (SELECT ready_at FROM deliveries WHERE state = 'scheduled' AND lease IS NULL AND channel = $1 AND rank = 0 \
+             ORDER BY ready_at LIMIT 1) AS ready_at \
+             UNION ALL SELECT (SELECT ready_at FROM deliveries WHERE state = 'scheduled' AND lease IS NULL AND channel = $1 AND rank = 1 \
+             ORDER BY ready_at LIMIT 1) \
+             UNION ALL SELECT (SELECT ready_at FROM deliveries WHERE state = 'held' AND channel = $1 ORDER BY ready_at LIMIT 1)) AS firsts",
+        ))
+        .bind(channel.as_str())
+        .fetch_one(&self.read)
+        .await?;
+        Ok(next.map(at))
+    }
+
+    async fn receipts(&self, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError> {
+        super::retrying(|| self.apply_receipts(&receipts)).await
+    }
+
+    async fn contact_moved(&self, contact: ContactId, target: &str) -> Result<(), StoreError> {
+        let user: Option<i64> =
+            sqlx::query_scalar(sql("SELECT user_id FROM contacts WHERE id = $1")).bind(contact.0).fetch_optional(&self.read).await?;
+        let Some(user) = user else { return Ok(()) };
+        let mut change = self.begin_change(watchbell_core::UserId(user)).await?;
+        let moved = sqlx::query(sql("UPDATE contacts SET target = $2 WHERE id = $1")).bind(contact.0).bind(target.to_owned());
+        match moved.execute(&mut *change.tx).await {
+            Ok(_) => self.commit_change(change, Actor::System, "contact.moved", format!("contact {contact}")).await,
+            // The user has the new address already, as another contact.
+            Err(error) if error.as_database_error().is_some_and(|e| e.is_unique_violation()) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn tidy(&self, deliveries_before: Timestamp, events_before: Timestamp, most: i64) -> Result<bool, StoreError> {
+        self.tidy_once(deliveries_before, events_before, most).await
+    }
+}
+
+impl SqlStore {
+    async fn jobs(&self, tx: &mut Tx, ids: &[String]) -> Result<Vec<Job>, StoreError> {
+        let rows: Vec<JobRow> = sqlx::query_as(sql(JobRow::SELECT)).bind(to_json(ids)?).fetch_all(&mut **tx).await?;
+        all(rows)
+    }
+
+    /// Ends the lives of processes: what they had claimed is free again, what they had begun is `Unknown`.
+    pub(super) async fn bury(&self, tx: &mut Tx, dead: &[i64]) -> Result<BTreeSet<Channel>, StoreError> {
+        if dead.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let now = self.clock.now().as_millis();
+        let dead = to_json(dead)?;
+        sqlx::query(sql(
+            "INSERT INTO attempts (delivery_id, number, at, provider, class) \
+             SELECT id, attempts, COALESCE(begun_at, $2), COALESCE(provider, ''), 'Unknown' FROM deliveries \
+             WHERE lease {in $1 bigint} AND state = 'sending' ON CONFLICT DO NOTHING",
+        ))
+        .bind(&dead)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+        let freed: Vec<String> = sqlx::query_scalar(sql(
+            "UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
+             ready_at = CASE WHEN state = 'sending' THEN $2 ELSE ready_at END, \
+             reason = CASE WHEN state <> 'sending' THEN reason WHEN stop IS NOT NULL THEN stop \
+             ELSE 'the process that was sending it ended; it may have gone out' END, \
+             state = CASE WHEN state <> 'sending' THEN state WHEN stop IS NOT NULL THEN 'cancelled' ELSE 'scheduled' END \
+             WHERE lease {in $1 bigint} RETURNING channel",
+        ))
+        .bind(&dead)
+        .bind(now)
+        .fetch_all(&mut **tx)
+        .await?;
+        sqlx::query(sql("DELETE FROM processes WHERE epoch {in $1 bigint}")).bind(&dead).execute(&mut **tx).await?;
+        Ok(freed.iter().filter_map(|channel| Channel::from_db(channel)).collect())
+    }
+}

@@ -1,0 +1,155 @@
+//! What an alert event changes.
+
+use watchbell_core::delivery::Purpose;
+use watchbell_core::event::{AlertData, Event, EventData, Priority};
+use watchbell_core::{Channel, EventId, Timestamp, UserId};
+use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Policy, Responder, Scope};
+
+use crate::settings::{FallbackEmail, SchedulerSettings};
+use crate::steps::{self, Common};
+
+/// Plans an alert event: its responders' rules of that priority, unless somebody has responded.
+pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &SchedulerSettings) -> Plan {
+    let mut plan = Plan::default();
+    let priority = data.priority.unwrap_or(Priority::High);
+    let event_id = event.id();
+    let named = users(&data.responders, facts, &mut plan);
+    let Some(known) = &facts.alert else {
+        let alert = opened(event, data, priority, &event_id, 1, 1);
+        add_responders(&mut plan, event, &alert, &named, facts, settings);
+        plan.alert = Some(alert);
+        return plan;
+    };
+    if let Some(closed) = &known.closed
+        && known.state != AlertState::Open
+        && !event.occurrence.is_after(closed)
+    {
+        plan.decision = Some(format!("nothing planned: the alert was {} at or after the time of this event", known.state.as_str()));
+        plan.alert = (known.round == 0).then(|| describe(known.clone(), data, priority, event_id));
+        return plan;
+    }
+    match known.state {
+        AlertState::Accepted => plan.decision = Some("nothing planned: somebody has accepted the alert".to_owned()),
+        AlertState::Resolved => {
+            let alert = opened(event, data, priority, &event_id, known.round + 1, known.round + 1);
+            let alert = Alert { closed: known.closed.clone(), ..alert };
+            plan.decision = Some(format!("opens round {} of an alert that had been resolved", alert.round));
+            add_responders(&mut plan, event, &alert, &named, facts, settings);
+            plan.alert = Some(alert);
+        }
+        AlertState::Open => {
+            // Messages about the alert are rendered from its first full event; an escalation may have come before that.
+            let alert = if known.summary.is_empty() { describe(known.clone(), data, priority, event_id) } else { known.clone() };
+            add_responders(&mut plan, event, &alert, &named, facts, settings);
+            plan.alert = Some(alert);
+        }
+    }
+    plan
+}
+
+/// The users that an event names, each once; unknown names are noted.
+pub fn users(names: &[String], facts: &Facts, plan: &mut Plan) -> Vec<UserId> {
+    let mut users = Vec::with_capacity(names.len());
+    let mut seen = std::collections::HashSet::with_capacity(names.len());
+    for name in names {
+        match facts.names.get(name) {
+            Some(id) if seen.insert(*id) => users.push(*id),
+            Some(_) => {}
+            None => plan.unknown_users.push(name.clone()),
+        }
+    }
+    users
+}
+
+fn opened(event: &Event, data: &AlertData, priority: Priority, event_id: &EventId, round: i64, since_round: i64) -> Alert {
+    Alert {
+        id: data.alert_id.clone(),
+        state: AlertState::Open,
+        priority,
+        summary: data.summary.clone(),
+        url: data.url.clone(),
+        round,
+        since_round,
+        opened: Some(event.occurrence.clone()),
+        closed: None,
+        event_id: event_id.clone(),
+    }
+}
+
+/// Fills in what an alert is about, when only updates of it were known.
+fn describe(alert: Alert, data: &AlertData, priority: Priority, event_id: EventId) -> Alert {
+    Alert { priority, summary: data.summary.clone(), url: data.url.clone(), event_id, ..alert }
+}
+
+/// Plans the users who are no responders of the alert's current round yet, and notes for the others that they were named again.
+pub fn add_responders(plan: &mut Plan, event: &Event, alert: &Alert, users: &[UserId], facts: &Facts, settings: &SchedulerSettings) {
+    let event_id = event.id();
+    for user in users {
+        let known = facts.responders.iter().find(|r| r.user_id == *user && r.round == alert.round);
+        if let Some(known) = known {
+            if event.occurrence.is_after(&known.named) {
+                plan.responders.push(Responder { named: event.occurrence.clone(), named_by: event_id.clone(), ..known.clone() });
+            }
+            continue;
+        }
+        let responder = Responder {
+            alert_id: alert.id.clone(),
+            round: alert.round,
+            user_id: *user,
+            base_at: event.occurrence.base_at(),
+            // An escalation's responders are told of the alert, not of the escalation.
+            event_id: if matches!(event.data, EventData::Alert(_)) { event_id.clone() } else { alert.event_id.clone() },
+            named: event.occurrence.clone(),
+            named_by: event_id.clone(),
+            is_open: true,
+        };
+        if let Some(policy) = facts.policies.get(user) {
+            match for_responder(alert, &responder, policy, settings) {
+                Ok(planned) => plan.insert.extend(planned),
+                Err(Unreachable) => plan.unreachable.push((scope(alert), *user)),
+            }
+        }
+        plan.responders.push(responder);
+    }
+}
+
+pub fn scope(alert: &Alert) -> Scope {
+    Scope::Alert { id: alert.id.clone(), round: alert.round }
+}
+
+/// The user has neither a rule for this nor an address for the fallback email.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreachable;
+
+/// Everything that one responder is to be told about an alert.
+pub fn for_responder(
+    alert: &Alert,
+    responder: &Responder,
+    policy: &Policy,
+    settings: &SchedulerSettings,
+) -> Result<Vec<Planned>, Unreachable> {
+    let trigger = alert.priority.trigger();
+    let scope = scope(alert);
+    let common =
+        Common { scope: &scope, event_id: &responder.event_id, alert_id: Some(&alert.id), policy, trigger, base_at: responder.base_at };
+    let expires = |due: Timestamp| Some(due.plus_s(settings.alert_expiry_s));
+    let steps = steps::compile(policy, trigger);
+    if !steps.is_empty() {
+        let deliver = |step: steps::Step| {
+            let due = responder.base_at.plus_s(step.offset_s);
+            common.deliver(step, due, expires(due))
+        };
+        return Ok(steps.into_iter().map(deliver).collect());
+    }
+    let wanted = match settings.fallback_email {
+        FallbackEmail::All => true,
+        FallbackEmail::High => alert.priority == Priority::High,
+        FallbackEmail::Off => false,
+    };
+    let address = if wanted { steps::fallback_address(policy) } else { None };
+    let address = address.ok_or(Unreachable)?;
+    let due = responder.base_at;
+    let mut planned = common.planned(Purpose::Fallback, "", Channel::Email, address, due, expires(due));
+    planned.reason.get_or_insert_with(|| format!("no rule for {} alerts: the fallback email", alert.priority));
+    Ok(vec![planned])
+}

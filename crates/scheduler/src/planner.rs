@@ -1,0 +1,63 @@
+//! The planner that the store is opened with.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use watchbell_core::event::{Event, EventData, SubscriptionData};
+use watchbell_core::{EventId, Timestamp, UserId};
+use watchbell_store::Planner;
+use watchbell_store::facts::{Facts, Plan, Policy, UserFacts};
+
+use crate::settings::SchedulerSettings;
+use crate::{alert, duty, replan, subscription, update};
+
+/// Plans from users' rules.
+#[derive(Clone, Debug, Default)]
+pub struct RulePlanner {
+    settings: SchedulerSettings,
+}
+
+impl RulePlanner {
+    pub fn new(settings: SchedulerSettings) -> Self {
+        Self { settings }
+    }
+}
+
+impl Planner for RulePlanner {
+    fn plan(&self, event: &Event, facts: &Facts, now: Timestamp) -> Plan {
+        match &event.data {
+            EventData::Alert(data) => alert::plan(event, data, facts, &self.settings),
+            EventData::Update(data) => update::plan(event, data, facts, &self.settings),
+            EventData::Duty(data) => duty::plan(event, data, facts, &self.settings, now),
+            EventData::Subscription(data) => subscription::plan(event, data, facts),
+            // Verification codes are planned where they are made.
+            EventData::Verification(_) => Plan::default(),
+        }
+    }
+
+    fn plan_members(
+        &self,
+        event_id: &EventId,
+        data: &SubscriptionData,
+        base_at: Timestamp,
+        members: &HashMap<UserId, Arc<Policy>>,
+        _now: Timestamp,
+    ) -> Plan {
+        // Who is named in the event itself was planned with it.
+        let named = |policy: &Policy| {
+            let user = &policy.user;
+            let names = [Some(&user.public_id), user.external_id.as_ref()];
+            data.users.iter().any(|name| names.contains(&Some(name)) || *name == user.id.to_string())
+        };
+        let mut members: Vec<&Arc<Policy>> = members.values().filter(|policy| !named(policy)).collect();
+        members.sort_by_key(|policy| policy.user.id);
+        Plan {
+            insert: members.into_iter().flat_map(|policy| subscription::for_user(policy, event_id, base_at)).collect(),
+            ..Plan::default()
+        }
+    }
+
+    fn replan(&self, facts: &UserFacts, now: Timestamp) -> Plan {
+        replan::replan(facts, &self.settings, now)
+    }
+}

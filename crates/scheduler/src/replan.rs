@@ -1,0 +1,65 @@
+//! What a change of a user's rules, contacts, devices or settings changes in what they were not sent yet.
+
+use std::collections::BTreeMap;
+
+use watchbell_core::event::DutyStatus;
+use watchbell_core::{Timestamp, rule::Trigger};
+use watchbell_store::facts::{Plan, Planned, Scope, UserFacts};
+
+use crate::diff::{Elapsed, bring_in_line};
+use crate::settings::SchedulerSettings;
+use crate::steps::{self, Common};
+use crate::{alert, duty};
+
+const GONE: &str = "the rule is gone";
+
+pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    let mut by_scope: BTreeMap<&Scope, Vec<Planned>> = BTreeMap::new();
+    for delivery in &facts.deliveries {
+        by_scope.entry(&delivery.scope).or_default().push(delivery.clone());
+    }
+    for (alert, responder) in &facts.responders {
+        let existing = by_scope.remove(&alert::scope(alert)).unwrap_or_default();
+        // Who cannot be reached after the change has said so; what is planned for others stays as it is.
+        let wanted = alert::for_responder(alert, responder, &facts.policy, settings).unwrap_or_default();
+        bring_in_line(&mut plan, &existing, wanted, Elapsed::Skip, now, GONE);
+    }
+    for duty in facts.duties.iter().filter(|duty| duty.status == DutyStatus::Scheduled) {
+        let existing = by_scope.remove(&duty::scope(duty)).unwrap_or_default();
+        let mut wanted = duty::reminders(duty, duty.told.base_at(), &facts.policy, settings, now);
+        // A reminder that is waiting for its next try stays wanted although a nearer one has passed.
+        keep_retrying(&mut wanted, &existing);
+        bring_in_line(&mut plan, &existing, wanted, Elapsed::Skip, now, GONE);
+    }
+    for (scope, existing) in by_scope {
+        if let Scope::Event(event_id) = scope {
+            let wanted = same_time_as(&existing, scope, event_id, facts);
+            bring_in_line(&mut plan, &existing, wanted, Elapsed::Skip, now, GONE);
+        }
+    }
+    plan
+}
+
+fn keep_retrying(wanted: &mut Vec<Planned>, existing: &[Planned]) {
+    for old in existing.iter().filter(|d| d.state.is_pending() && d.attempts > 0) {
+        if !wanted.iter().any(|w| w.rules.iter().any(|rule| old.rules.contains(rule))) {
+            wanted.push(old.clone());
+        }
+    }
+}
+
+/// What an event that is told at once is told by from now on; only what is pending can still change.
+fn same_time_as(existing: &[Planned], scope: &Scope, event_id: &watchbell_core::EventId, facts: &UserFacts) -> Vec<Planned> {
+    let triggers: std::collections::BTreeSet<Trigger> = existing.iter().map(|d| d.trigger).collect();
+    let Some(first) = existing.first() else { return Vec::new() };
+    let base_at = existing.iter().map(|d| d.due_at).min().unwrap_or(first.due_at);
+    triggers
+        .into_iter()
+        .flat_map(|trigger| {
+            let common = Common { scope, event_id, alert_id: first.alert_id.as_deref(), policy: &facts.policy, trigger, base_at };
+            let steps = steps::compile(&facts.policy, trigger);
+            steps.into_iter().map(move |step| common.deliver(step, base_at, first.expires_at)).collect::<Vec<_>>()
+        })
+        .collect()
+}

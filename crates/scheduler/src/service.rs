@@ -1,0 +1,89 @@
+//! What the scheduler role does besides planning: work that one transaction would be too large for, and tidying up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use watchbell_core::Clock;
+use watchbell_store::{Store, StoreError};
+
+/// How often a process looks for topic events that another one left unfinished.
+const FAN_OUT_CHECK: Duration = Duration::from_secs(5);
+/// How often what was kept long enough is deleted.
+const TIDY_EVERY: Duration = Duration::from_secs(600);
+/// Rows of a table that one tidying transaction deletes at most: some ten milliseconds of work.
+const TIDY_BATCH: i64 = 500;
+
+/// How long things are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    pub deliveries_days: i64,
+    pub events_days: i64,
+}
+
+/// The scheduler role's background work.
+#[derive(Clone)]
+pub struct Scheduler {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    retention: Retention,
+}
+
+impl std::fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scheduler").field("retention", &self.retention).finish_non_exhaustive()
+    }
+}
+
+impl Scheduler {
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
+        Self { store, clock, retention }
+    }
+
+    /// Works until it is told to stop. Whatever it is in the middle of is a transaction: it is committed or it never was.
+    pub async fn run(&self, stop: CancellationToken) {
+        let work = async { tokio::join!(self.fan_out(), self.tidy()) };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = work => {}
+        }
+    }
+
+    /// Plans the members of topics in chunks, so that an event for many holds up nothing else.
+    async fn fan_out(&self) {
+        loop {
+            match self.store.fan_out().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => report("a topic event could not be planned further; it will be tried again", &error),
+            }
+            tokio::select! {
+                () = self.store.wakes().fan_out() => {}
+                () = self.clock.sleep(FAN_OUT_CHECK) => {}
+            }
+        }
+    }
+
+    async fn tidy(&self) {
+        loop {
+            let now = self.clock.now();
+            let before = |days: i64| now.plus_s(-days * 24 * 3_600);
+            loop {
+                match self.store.tidy(before(self.retention.deliveries_days), before(self.retention.events_days), TIDY_BATCH).await {
+                    Ok(true) => tokio::task::yield_now().await,
+                    Ok(false) => break,
+                    Err(error) => {
+                        report("old rows could not be deleted; it will be tried again", &error);
+                        break;
+                    }
+                }
+            }
+            self.clock.sleep(TIDY_EVERY).await;
+        }
+    }
+}
+
+fn report(what: &str, error: &StoreError) {
+    let chain = watchbell_core::error_chain(error);
+    tracing::warn!(error = chain, "{what}");
+}

@@ -1,0 +1,234 @@
+//! How begun deliveries ended, and what follows for the address, for the user's next step, and for being reachable.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use watchbell_core::ids::Epoch;
+use watchbell_core::{Channel, DeliveryId, EventId, UserId};
+
+use super::rows::{scope, to_json};
+use super::{SqlStore, Tx, sql};
+use crate::StoreError;
+use crate::access::Actor;
+use crate::facts::Scope;
+use crate::queue::{AddressFate, Finished, Next};
+
+/// A delivery that will not be tried again.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(super) struct Lost {
+    pub id: String,
+    pub scope: String,
+    pub event_id: String,
+    pub user_id: i64,
+    pub contact_id: Option<i64>,
+    pub device_id: Option<i64>,
+    pub due_at: i64,
+}
+
+impl SqlStore {
+    pub(super) async fn finish_all(&self, epoch: Epoch, finished: &[Finished]) -> Result<Vec<DeliveryId>, StoreError> {
+        let mut tx = self.begin_tx().await?;
+        self.write_attempts(&mut tx, epoch, finished).await?;
+        let held = self.write_ends(&mut tx, epoch, finished).await?;
+        let mut due = BTreeSet::new();
+        let mut retired = Vec::new();
+        for end in finished {
+            let Next::Failed { reason, address } = &end.next else { continue };
+            if held.contains(&end.id)
+                && let Some(lost) = self.after_failure(&mut tx, &end.id, reason, &mut due).await?
+                && *address == AddressFate::Bad
+            {
+                retired.push(lost);
+            }
+        }
+        tx.commit().await?;
+        self.wakes.announce(&due);
+        for lost in retired {
+            self.retire_address(&lost).await;
+        }
+        Ok(held.into_iter().collect())
+    }
+
+    async fn write_attempts(&self, tx: &mut Tx, epoch: Epoch, finished: &[Finished]) -> Result<(), StoreError> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            id: &'a DeliveryId,
+            at: i64,
+            provider: &'a str,
+            class: &'static str,
+            code: Option<&'a str>,
+            message_id: Option<&'a str>,
+            latency_ms: i64,
+        }
+        let rows: Vec<Row<'_>> = finished
+            .iter()
+            .filter_map(|end| {
+                let attempt = end.attempt.as_ref()?;
+                Some(Row {
+                    id: &end.id,
+                    at: attempt.at.as_millis(),
+                    provider: &attempt.provider,
+                    class: attempt.class.as_str(),
+                    code: attempt.code.as_deref(),
+                    message_id: attempt.message_id.as_deref(),
+                    latency_ms: attempt.latency_ms,
+                })
+            })
+            .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(sql(
+            "INSERT INTO attempts (delivery_id, number, at, provider, class, code, message_id, latency_ms) \
+             SELECT r.id, d.attempts, r.at, r.provider, r.class, r.code, r.message_id, r.latency_ms \
+             FROM {rows $2: id text, at bigint, provider text, class text, code text, message_id text, latency_ms bigint} \
+             JOIN deliveries d ON d.id = r.id WHERE d.lease = $1 ON CONFLICT DO NOTHING",
+        ))
+        .bind(epoch.0)
+        .bind(to_json(&rows)?)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Moves those that this process still holds. A receipt that came before the answer has moved a delivery further already;
+    /// one that was cancelled during the call is not tried again.
+    async fn write_ends(&self, tx: &mut Tx, epoch: Epoch, finished: &[Finished]) -> Result<BTreeSet<DeliveryId>, StoreError> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            id: &'a DeliveryId,
+            state: &'static str,
+            ready_at: Option<i64>,
+            reason: Option<&'a str>,
+            provider: Option<&'a str>,
+            message_id: Option<&'a str>,
+            sent_at: Option<i64>,
+        }
+        let now = self.clock.now().as_millis();
+        let row = |end: &'_ Finished| {
+            let (state, ready_at, sent_at) = match &end.next {
+                Next::Sent => ("sent", None, Some(now)),
+                Next::Retry { at, .. } => ("scheduled", Some(at.as_millis()), None),
+                Next::Failed { .. } => ("failed", None, None),
+                Next::Expired => ("expired", None, None),
+            };
+            (state, ready_at, sent_at)
+        };
+        let rows: Vec<Row<'_>> = finished
+            .iter()
+            .map(|end| {
+                let (state, ready_at, sent_at) = row(end);
+                let reason = match &end.next {
+                    Next::Retry { reason, .. } | Next::Failed { reason, .. } => Some(reason.as_str()),
+                    Next::Expired => Some("its time had passed"),
+                    Next::Sent => None,
+                };
+                let attempt = end.attempt.as_ref();
+                Row {
+                    id: &end.id,
+                    state,
+                    ready_at,
+                    reason,
+                    provider: attempt.map(|attempt| attempt.provider.as_str()),
+                    message_id: attempt.and_then(|attempt| attempt.message_id.as_deref()),
+                    sent_at,
+                }
+            })
+            .collect();
+        let held: Vec<String> = sqlx::query_scalar(sql(
+            "UPDATE deliveries SET \
+             reason = CASE WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN stop ELSE r.reason END, \
+             state = CASE WHEN deliveries.state NOT IN ('sending', 'scheduled') THEN deliveries.state \
+             WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN 'cancelled' ELSE r.state END, \
+             ready_at = COALESCE(r.ready_at, deliveries.ready_at), provider = COALESCE(r.provider, deliveries.provider), \
+             message_id = COALESCE(r.message_id, deliveries.message_id), sent_at = COALESCE(r.sent_at, deliveries.sent_at), \
+             lease = NULL, begun_at = NULL, updated_at = $3 \
+             FROM {rows $2: id text, state text, ready_at bigint, reason text, provider text, message_id text, sent_at bigint} \
+             WHERE deliveries.id = r.id AND deliveries.lease = $1 RETURNING deliveries.id",
+        ))
+        .bind(epoch.0)
+        .bind(to_json(&rows)?)
+        .bind(now)
+        .fetch_all(&mut **tx)
+        .await?;
+        Ok(held.into_iter().map(DeliveryId).collect())
+    }
+
+    /// What a final failure means for the user's other steps.
+    pub(super) async fn after_failure(
+        &self,
+        tx: &mut Tx,
+        id: &DeliveryId,
+        reason: &str,
+        due: &mut BTreeSet<Channel>,
+    ) -> Result<Option<Lost>, StoreError> {
+        let lost: Option<Lost> = sqlx::query_as(sql(
+            "SELECT id, scope, event_id, user_id, contact_id, device_id, due_at FROM deliveries WHERE id = $1",
+        ))
+        .bind(id.as_str().to_owned())
+        .fetch_optional(&mut **tx)
+        .await?;
+        if let Some(lost) = &lost {
+            let scope = scope(&lost.scope)?;
+            if matches!(scope, Scope::Alert { .. }) {
+                due.extend(self.pull_forward(tx, lost, reason).await?);
+            }
+            self.note_if_unreachable(tx, lost, scope).await?;
+        }
+        Ok(lost)
+    }
+
+    /// Locks the contact, or deletes the device, that a provider refused for good: a change of its user, made after the
+    /// failure is committed. A crash in between leaves the address as it was, and the next failure gets here again.
+    pub(super) async fn retire_address(&self, lost: &Lost) {
+        if let Err(error) = self.try_retire(lost).await {
+            tracing::warn!(delivery.id = %lost.id, %error, "an address that a provider refused could not be locked");
+        }
+    }
+
+    async fn try_retire(&self, lost: &Lost) -> Result<(), StoreError> {
+        let (statement, id, action, object) = match (lost.contact_id, lost.device_id) {
+            (Some(id), _) => ("UPDATE contacts SET status = 'LOCKED' WHERE id = $1 AND status = 'OK'", id, "contact.locked", "contact"),
+            (None, Some(id)) => ("DELETE FROM devices WHERE id = $1", id, "device.deleted", "device"),
+            (None, None) => return Ok(()),
+        };
+        let mut change = self.begin_change(UserId(lost.user_id)).await?;
+        sqlx::query(sql(statement)).bind(id).execute(&mut *change.tx).await?;
+        self.commit_change(change, Actor::System, action, format!("{object} {id}")).await
+    }
+
+    /// The user's earliest later step of the same round is due now, unless another step of the failed one's time still may
+    /// reach them.
+    async fn pull_forward(&self, tx: &mut Tx, lost: &Lost, reason: &str) -> Result<Option<Channel>, StoreError> {
+        let channel: Option<String> = sqlx::query_scalar(sql(
+            "UPDATE deliveries SET due_at = $4, ready_at = $4, reason = $5, lease = NULL, updated_at = $4 WHERE id {anyof} \
+             SELECT id FROM deliveries WHERE scope = $1 AND user_id = $2 AND state IN ('scheduled', 'held') AND attempts = 0 \
+             AND due_at > $3 AND due_at > $4 AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.scope = $1 AND o.user_id = $2 \
+             AND o.due_at = $3 AND o.id <> $6 AND o.state IN ('scheduled', 'sending', 'sent', 'delivered', 'bundled')) \
+             ORDER BY due_at, id LIMIT 1 {end} RETURNING channel",
+        ))
+        .bind(lost.scope.clone())
+        .bind(lost.user_id)
+        .bind(lost.due_at)
+        .bind(self.clock.now().as_millis())
+        .bind(format!("moved forward, because an earlier step failed: {reason}"))
+        .bind(lost.id.clone())
+        .fetch_optional(&mut **tx)
+        .await?;
+        Ok(channel.and_then(|channel| Channel::from_db(&channel)))
+    }
+
+    async fn note_if_unreachable(&self, tx: &mut Tx, lost: &Lost, scope: Scope) -> Result<(), StoreError> {
+        let hope: i64 = sqlx::query_scalar(sql(
+            "SELECT count(*) FROM deliveries WHERE scope = $1 AND user_id = $2 AND state NOT IN ('failed', 'undelivered', 'expired')",
+        ))
+        .bind(lost.scope.clone())
+        .bind(lost.user_id)
+        .fetch_one(&mut **tx)
+        .await?;
+        if hope == 0 {
+            self.note_unreachable(tx, &[(scope, UserId(lost.user_id), EventId(lost.event_id.clone()))]).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,332 @@
+//! Writing what the planner answered.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use watchbell_core::rule::Trigger;
+use watchbell_core::{Channel, DeliveryId, EventId, UserId};
+
+use super::rows::to_json;
+use super::{SqlStore, Tx, sql};
+use crate::StoreError;
+use crate::facts::{Alert, Duty, Planned, Responder, Scope};
+
+/// What several plans want written, gathered so that each table is written once.
+#[derive(Debug, Default)]
+pub(super) struct Writes {
+    pub alerts: Vec<Alert>,
+    pub responders: Vec<Responder>,
+    pub close: Vec<(Scope, String)>,
+    pub duties: Vec<Duty>,
+    pub insert: Vec<Planned>,
+    pub update: Vec<Planned>,
+    pub cancel: Vec<(DeliveryId, String)>,
+    pub unreachable: Vec<(Scope, UserId, EventId)>,
+}
+
+#[derive(Serialize)]
+struct DeliveryRow<'a> {
+    id: &'a DeliveryId,
+    scope: String,
+    event_id: &'a EventId,
+    alert_id: Option<&'a str>,
+    duty_id: Option<&'a str>,
+    user_id: UserId,
+    purpose: &'static str,
+    cause: &'static str,
+    channel: &'static str,
+    contact_id: Option<i64>,
+    device_id: Option<i64>,
+    address: &'a str,
+    rules: String,
+    critical: bool,
+    rank: i64,
+    due_at: i64,
+    ready_at: i64,
+    expires_at: Option<i64>,
+    state: &'static str,
+    reason: Option<&'a str>,
+}
+
+/// HIGH alerts go before everything else.
+pub(super) fn rank(trigger: Trigger) -> i64 {
+    i64::from(trigger != Trigger::AlertHigh)
+}
+
+fn delivery_row(planned: &Planned) -> Result<DeliveryRow<'_>, StoreError> {
+    Ok(DeliveryRow {
+        id: &planned.id,
+        scope: planned.scope.key(),
+        event_id: &planned.event_id,
+        alert_id: planned.alert_id.as_deref(),
+        duty_id: match &planned.scope {
+            Scope::Duty { id, .. } => Some(id),
+            _ => None,
+        },
+        user_id: planned.user_id,
+        purpose: planned.purpose.as_str(),
+        cause: planned.trigger.as_str(),
+        channel: planned.channel.as_str(),
+        contact_id: planned.contact_id.map(|id| id.0),
+        device_id: planned.device_id.map(|id| id.0),
+        address: &planned.address,
+        rules: to_json(&planned.rules)?,
+        critical: planned.critical,
+        rank: rank(planned.trigger),
+        due_at: planned.due_at.as_millis(),
+        ready_at: planned.ready_at.as_millis(),
+        expires_at: planned.expires_at.map(watchbell_core::Timestamp::as_millis),
+        state: planned.state.as_str(),
+        reason: planned.reason.as_deref(),
+    })
+}
+
+#[derive(Serialize)]
+struct Reason<'a> {
+    id: &'a str,
+    reason: &'a str,
+}
+
+impl SqlStore {
+    /// Writes everything; answers the channels on which something may be due sooner than before.
+    pub(super) async fn write(&self, tx: &mut Tx, writes: &Writes) -> Result<BTreeSet<Channel>, StoreError> {
+        self.write_alerts(tx, &writes.alerts).await?;
+        self.close_scopes(tx, &writes.close).await?;
+        self.write_responders(tx, &writes.responders).await?;
+        self.write_duties(tx, &writes.duties).await?;
+        self.cancel(tx, &writes.cancel).await?;
+        self.update_deliveries(tx, &writes.update).await?;
+        self.insert_deliveries(tx, &writes.insert).await?;
+        self.note_unreachable(tx, &writes.unreachable).await?;
+        Ok(writes.insert.iter().chain(&writes.update).map(|planned| planned.channel).collect())
+    }
+
+    /// Plans that exist already are left as they are.
+    pub(super) async fn insert_deliveries(&self, tx: &mut Tx, planned: &[Planned]) -> Result<(), StoreError> {
+        if planned.is_empty() {
+            return Ok(());
+        }
+        let rows = planned.iter().map(delivery_row).collect::<Result<Vec<_>, _>>()?;
+        sqlx::query(sql(
+            "INSERT INTO deliveries (id, scope, event_id, alert_id, duty_id, user_id, purpose, cause, channel, contact_id, device_id, \
+             address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, attempts, created_at, updated_at) \
+             SELECT id, scope, event_id, alert_id, duty_id, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
+             rank, due_at, ready_at, expires_at, state, reason, 0, $2, $2 \
+             FROM {rows $1: id text, scope text, event_id text, alert_id text, duty_id text, user_id bigint, purpose text, cause text, channel text, \
+             contact_id bigint, device_id bigint, address text, rules text, critical boolean, rank bigint, due_at bigint, \
+             ready_at bigint, expires_at bigint, state text, reason text} \
+             WHERE true ON CONFLICT (id) DO NOTHING",
+        ))
+        .bind(to_json(&rows)?)
+        .bind(self.clock.now().as_millis())
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Moves pending deliveries. A claim on one is void: it is claimed again as it is now.
+    async fn update_deliveries(&self, tx: &mut Tx, planned: &[Planned]) -> Result<(), StoreError> {
+        if planned.is_empty() {
+            return Ok(());
+        }
+        let rows = planned.iter().map(delivery_row).collect::<Result<Vec<_>, _>>()?;
+        sqlx::query(sql(
+            "UPDATE deliveries SET event_id = r.event_id, cause = r.cause, channel = r.channel, contact_id = r.contact_id, \
+             device_id = r.device_id, address = r.address, rules = r.rules, critical = r.critical, rank = r.rank, due_at = r.due_at, \
+             ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, lease = NULL, updated_at = $2 \
+             FROM {rows $1: id text, event_id text, cause text, channel text, contact_id bigint, device_id bigint, address text, \
+             rules text, critical boolean, rank bigint, due_at bigint, ready_at bigint, expires_at bigint, state text, reason text} \
+             WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held')",
+        ))
+        .bind(to_json(&rows)?)
+        .bind(self.clock.now().as_millis())
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// What has begun cannot be called back, but is not tried again.
+    pub(super) async fn cancel(&self, tx: &mut Tx, cancel: &[(DeliveryId, String)]) -> Result<(), StoreError> {
+        if cancel.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Reason<'_>> = cancel.iter().map(|(id, reason)| Reason { id: id.as_str(), reason }).collect();
+        sqlx::query(sql(
+            "UPDATE deliveries SET {stop}, updated_at = $2 \
+             FROM {rows $1: id text, reason text} WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held', 'sending')",
+        ))
+        .bind(to_json(&rows)?)
+        .bind(self.clock.now().as_millis())
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Cancels all that is pending in these scopes, and closes the alerts' rounds.
+    async fn close_scopes(&self, tx: &mut Tx, close: &[(Scope, String)]) -> Result<(), StoreError> {
+        #[derive(Serialize)]
+        struct Round<'a> {
+            alert_id: &'a str,
+            round: i64,
+        }
+        if close.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<String> = close.iter().map(|(scope, _)| scope.key()).collect();
+        let rows: Vec<Reason<'_>> = keys.iter().zip(close).map(|(key, (_, reason))| Reason { id: key, reason }).collect();
+        sqlx::query(sql(
+            "UPDATE deliveries SET {stop}, updated_at = $2 \
+             FROM {rows $1: id text, reason text} WHERE deliveries.scope = r.id AND deliveries.state IN ('scheduled', 'held', 'sending')",
+        ))
+        .bind(to_json(&rows)?)
+        .bind(self.clock.now().as_millis())
+        .execute(&mut **tx)
+        .await?;
+        let rounds: Vec<Round<'_>> = close
+            .iter()
+            .filter_map(|(scope, _)| match scope {
+                Scope::Alert { id, round } => Some(Round { alert_id: id, round: *round }),
+                _ => None,
+            })
+            .collect();
+        sqlx::query(sql(
+            "UPDATE responders SET is_open = false FROM {rows $1: alert_id text, round bigint} \
+             WHERE responders.alert_id = r.alert_id AND responders.round = r.round AND is_open",
+        ))
+        .bind(to_json(&rounds)?)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn write_alerts(&self, tx: &mut Tx, alerts: &[Alert]) -> Result<(), StoreError> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            id: &'a str,
+            state: &'static str,
+            priority: &'static str,
+            summary: &'a str,
+            url: Option<&'a str>,
+            round: i64,
+            since_round: i64,
+            opened: Option<String>,
+            closed: Option<String>,
+            event_id: &'a EventId,
+        }
+        if alerts.is_empty() {
+            return Ok(());
+        }
+        let row = |alert: &Alert| -> Result<_, StoreError> {
+            Ok(serde_json::to_value(Row {
+                id: &alert.id,
+                state: alert.state.as_str(),
+                priority: alert.priority.as_str(),
+                summary: &alert.summary,
+                url: alert.url.as_deref(),
+                round: alert.round,
+                since_round: alert.since_round,
+                opened: alert.opened.as_ref().map(to_json).transpose()?,
+                closed: alert.closed.as_ref().map(to_json).transpose()?,
+                event_id: &alert.event_id,
+            })
+            .unwrap_or_default())
+        };
+        let rows = alerts.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        sqlx::query(sql(
+            "UPDATE alerts SET state = r.state, priority = r.priority, summary = r.summary, url = r.url, round = r.round, \
+             since_round = r.since_round, opened = r.opened, closed = r.closed, event_id = r.event_id, updated_at = $2 \
+             FROM {rows $1: id text, state text, priority text, summary text, url text, round bigint, since_round bigint, \
+             opened text, closed text, event_id text} WHERE alerts.id = r.id",
+        ))
+        .bind(to_json(&rows)?)
+        .bind(self.clock.now().as_millis())
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn write_responders(&self, tx: &mut Tx, responders: &[Responder]) -> Result<(), StoreError> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            alert_id: &'a str,
+            round: i64,
+            user_id: UserId,
+            base_at: i64,
+            event_id: &'a EventId,
+            named: String,
+            named_by: &'a EventId,
+        }
+        if responders.is_empty() {
+            return Ok(());
+        }
+        let rows = responders
+            .iter()
+            .map(|r| {
+                Ok(Row {
+                    alert_id: &r.alert_id,
+                    round: r.round,
+                    user_id: r.user_id,
+                    base_at: r.base_at.as_millis(),
+                    event_id: &r.event_id,
+                    named: to_json(&r.named)?,
+                    named_by: &r.named_by,
+                })
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        sqlx::query(sql(
+            "INSERT INTO responders (alert_id, round, user_id, base_at, event_id, named, named_by, is_open) \
+             SELECT alert_id, round, user_id, base_at, event_id, named, named_by, true FROM {rows $1: alert_id text, round bigint, \
+             user_id bigint, base_at bigint, event_id text, named text, named_by text} \
+             WHERE true ON CONFLICT (alert_id, round, user_id) DO UPDATE SET named = excluded.named, named_by = excluded.named_by",
+        ))
+        .bind(to_json(&rows)?)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn write_duties(&self, tx: &mut Tx, duties: &[Duty]) -> Result<(), StoreError> {
+        for duty in duties {
+            sqlx::query(sql(
+                "INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, told, event_id) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, \
+                 starts_at = excluded.starts_at, ends_at = excluded.ends_at, schedule = excluded.schedule, status = excluded.status, \
+                 told = excluded.told, event_id = excluded.event_id",
+            ))
+            .bind(duty.id.clone())
+            .bind(duty.user_id.0)
+            .bind(duty.starts_at.as_millis())
+            .bind(duty.ends_at.as_millis())
+            .bind(duty.schedule.clone())
+            .bind(duty.status.as_str())
+            .bind(to_json(&duty.told)?)
+            .bind(duty.event_id.as_str().to_owned())
+            .execute(&mut **tx)
+            .await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn note_unreachable(&self, tx: &mut Tx, unreachable: &[(Scope, UserId, EventId)]) -> Result<(), StoreError> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            scope: String,
+            user_id: UserId,
+            event_id: &'a EventId,
+        }
+        if unreachable.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Row<'_>> =
+            unreachable.iter().map(|(scope, user_id, event_id)| Row { scope: scope.key(), user_id: *user_id, event_id }).collect();
+        sqlx::query(sql(
+            "INSERT INTO unreachable (scope, user_id, event_id, at) SELECT scope, user_id, event_id, $2 \
+             FROM {rows $1: scope text, user_id bigint, event_id text} WHERE true ON CONFLICT (scope, user_id) DO NOTHING",
+        ))
+        .bind(to_json(&rows)?)
+        .bind(self.clock.now().as_millis())
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+}

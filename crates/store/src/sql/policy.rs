@@ -1,0 +1,109 @@
+//! Reading what users have said, under a lock that keeps it as it is until the plan is committed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use watchbell_core::ids::UserRef;
+use watchbell_core::user::User;
+use watchbell_core::UserId;
+
+use super::rows::{ContactRow, DeviceRow, RuleRow, UserRow, all, to_json};
+use super::{SqlStore, Tx, sql};
+use crate::StoreError;
+use crate::facts::Policy;
+
+impl SqlStore {
+    /// The users that these names mean: numeric ids first, then `U…` ids, then external ids. Unknown names are left out.
+    pub(super) async fn resolve(&self, tx: &mut Tx, names: &BTreeSet<String>) -> Result<HashMap<String, UserId>, StoreError> {
+        if names.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let ids: Vec<i64> = names
+            .iter()
+            .filter_map(|name| match UserRef::parse(name) {
+                Some(UserRef::Id(id)) => Some(id.0),
+                _ => None,
+            })
+            .collect();
+        let mut found = HashMap::with_capacity(names.len());
+        if !ids.is_empty() {
+            let rows: Vec<i64> =
+                sqlx::query_scalar(sql("SELECT id FROM users WHERE id {in $1 bigint}")).bind(to_json(&ids)?).fetch_all(&mut **tx).await?;
+            found.extend(rows.into_iter().map(|id| (id.to_string(), UserId(id))));
+        }
+        let rest: Vec<&String> = names.iter().filter(|name| !found.contains_key(*name)).collect();
+        if rest.is_empty() {
+            return Ok(found);
+        }
+        let rows: Vec<(i64, String, Option<String>)> = sqlx::query_as(sql(
+            "SELECT id, public_id, external_id FROM users WHERE public_id {in $1 text} OR external_id {in $1 text}",
+        ))
+        .bind(to_json(&rest)?)
+        .fetch_all(&mut **tx)
+        .await?;
+        for (id, public_id, external_id) in rows {
+            if let Some(external_id) = external_id.filter(|name| names.contains(name)) {
+                found.entry(external_id).or_insert(UserId(id));
+            }
+            if names.contains(&public_id) {
+                found.insert(public_id, UserId(id));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The policies of users. They stay as they are until the transaction ends: a change waits for it, and then plans anew.
+    pub(super) async fn policies(&self, tx: &mut Tx, users: &BTreeSet<UserId>) -> Result<HashMap<UserId, Arc<Policy>>, StoreError> {
+        if users.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let ids = to_json(users)?;
+        let rows: Vec<UserRow> = sqlx::query_as(sql(
+            "SELECT id, public_id, external_id, username, first_name, last_name, timezone, locale, quiet_hours, custom_fields, \
+             version, created_at, updated_at FROM users WHERE id {in $1 bigint} ORDER BY id {share}",
+        ))
+        .bind(&ids)
+        .fetch_all(&mut **tx)
+        .await?;
+        let users: Vec<User> = all(rows)?;
+        let mut policies: HashMap<UserId, Policy> = users
+            .into_iter()
+            .map(|user| (user.id, Policy { user, contacts: Vec::new(), devices: Vec::new(), rules: Vec::new() }))
+            .collect();
+        let contacts: Vec<ContactRow> = sqlx::query_as(sql(
+            "SELECT id, user_id, kind, target, region, is_primary, status FROM contacts WHERE user_id {in $1 bigint} ORDER BY id",
+        ))
+        .bind(&ids)
+        .fetch_all(&mut **tx)
+        .await?;
+        for row in contacts {
+            if let Some(policy) = policies.get_mut(&UserId(row.user_id)) {
+                policy.contacts.push(row.try_into()?);
+            }
+        }
+        let devices: Vec<DeviceRow> = sqlx::query_as(sql(
+            "SELECT id, user_id, kind, token, keys, created_at FROM devices WHERE user_id {in $1 bigint} ORDER BY id",
+        ))
+        .bind(&ids)
+        .fetch_all(&mut **tx)
+        .await?;
+        for row in devices {
+            if let Some(policy) = policies.get_mut(&UserId(row.user_id)) {
+                policy.devices.push(row.try_into()?);
+            }
+        }
+        let rules: Vec<RuleRow> = sqlx::query_as(sql(
+            "SELECT id, public_id, user_id, surface, cause, channel, contact_id, offset_s, position, critical FROM rules \
+             WHERE user_id {in $1 bigint} ORDER BY id",
+        ))
+        .bind(&ids)
+        .fetch_all(&mut **tx)
+        .await?;
+        for row in rules {
+            if let Some(policy) = policies.get_mut(&UserId(row.user_id)) {
+                policy.rules.push(row.try_into()?);
+            }
+        }
+        Ok(policies.into_iter().map(|(id, policy)| (id, Arc::new(policy))).collect())
+    }
+}

@@ -1,0 +1,101 @@
+//! What providers say later about messages that they took.
+
+use std::collections::BTreeSet;
+
+use watchbell_core::delivery::State;
+use watchbell_core::{Channel, Timestamp};
+
+use super::finish::Lost;
+use super::rows::{at, name};
+use super::{SqlStore, Tx, sql};
+use crate::StoreError;
+use crate::queue::{Receipt, ReceiptOutcome};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    state: String,
+    rank: i64,
+    attempts: i64,
+    due_at: i64,
+    stop: Option<String>,
+    is_open: bool,
+}
+
+impl SqlStore {
+    pub(super) async fn apply_receipts(&self, receipts: &[Receipt]) -> Result<Vec<bool>, StoreError> {
+        let mut tx = self.begin_tx().await?;
+        let mut known = Vec::with_capacity(receipts.len());
+        let mut due = BTreeSet::new();
+        let mut retired = Vec::new();
+        for receipt in receipts {
+            let row: Option<Row> = sqlx::query_as(sql(
+                "SELECT state, rank, attempts, due_at, stop, NOT EXISTS (SELECT 1 FROM alerts a WHERE a.id = d.alert_id \
+                 AND a.state <> 'open') AS is_open FROM deliveries d WHERE id = $1 {lock}",
+            ))
+            .bind(receipt.delivery.as_str().to_owned())
+            .fetch_optional(&mut *tx)
+            .await?;
+            known.push(row.is_some());
+            if let Some(row) = row {
+                retired.extend(self.apply_receipt(&mut tx, receipt, &row, &mut due).await?);
+            }
+        }
+        tx.commit().await?;
+        self.wakes.announce(&due);
+        for lost in retired {
+            self.retire_address(&lost).await;
+        }
+        Ok(known)
+    }
+
+    /// Answers the delivery whose address the provider refused for good.
+    async fn apply_receipt(
+        &self,
+        tx: &mut Tx,
+        receipt: &Receipt,
+        row: &Row,
+        due: &mut BTreeSet<Channel>,
+    ) -> Result<Option<Lost>, StoreError> {
+        let now = self.clock.now();
+        let state: State = name(&row.state)?;
+        let (next, ready_at, reason) = match receipt.outcome {
+            ReceiptOutcome::Delivered => ("delivered", None, None),
+            ReceiptOutcome::Undelivered | ReceiptOutcome::BadAddress => ("undelivered", None, Some("the provider could not deliver it")),
+            ReceiptOutcome::NotAnswered => match self.call_again(row, now) {
+                Some(again) => ("scheduled", Some(again), Some("nobody answered the call")),
+                None => ("undelivered", None, Some("nobody answered the call")),
+            },
+        };
+        // A receipt may overtake the answer to the call itself: the worker then finds the delivery moved further.
+        let as_if_sent = if state == State::Sending { State::Sent } else { state };
+        if !as_if_sent.may_become(name(next)?) || (state != as_if_sent && next == "scheduled") {
+            return Ok(None);
+        }
+        let reason = reason.map(|reason| receipt.code.as_ref().map_or_else(|| reason.to_owned(), |code| format!("{reason} (code {code})")));
+        let channel: String = sqlx::query_scalar(sql(
+            "UPDATE deliveries SET state = $2, ready_at = COALESCE($3, ready_at), reason = $4, updated_at = $5 WHERE id = $1 RETURNING channel",
+        ))
+        .bind(receipt.delivery.as_str().to_owned())
+        .bind(next)
+        .bind(ready_at.map(Timestamp::as_millis))
+        .bind(reason.clone())
+        .bind(now.as_millis())
+        .fetch_one(&mut **tx)
+        .await?;
+        if next == "undelivered" {
+            let lost = self.after_failure(tx, &receipt.delivery, reason.as_deref().unwrap_or_default(), due).await?;
+            return Ok(lost.filter(|_| receipt.outcome == ReceiptOutcome::BadAddress));
+        }
+        due.extend(Channel::from_db(&channel).filter(|_| next == "scheduled"));
+        Ok(None)
+    }
+
+    /// When a call that nobody answered is made again, unless nobody needs to be called any more.
+    fn call_again(&self, row: &Row, now: Timestamp) -> Option<Timestamp> {
+        if row.stop.is_some() || !row.is_open {
+            return None;
+        }
+        let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+        self.retries.of(row.rank).next(attempts, at(row.due_at), now, None, 0.5)
+    }
+}

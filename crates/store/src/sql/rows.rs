@@ -1,0 +1,311 @@
+//! Rows as the database gives them, and how they become what the rest of Watchbell knows.
+
+use std::str::FromStr;
+
+use serde::Serialize;
+use watchbell_core::contact::Contact;
+use watchbell_core::delivery::State;
+use watchbell_core::device::Device;
+use watchbell_core::event::Occurrence;
+use watchbell_core::rule::{Rule, Trigger};
+use watchbell_core::user::User;
+use watchbell_core::{ContactId, DeliveryId, DeviceId, EventId, RuleId, Timestamp, UserId};
+
+use crate::StoreError;
+use crate::facts::{Alert, AlertState, Duty, Planned, Responder, Scope};
+
+/// Reads a name that Watchbell wrote itself.
+pub(super) fn name<T: FromStr<Err = watchbell_core::channel::UnknownName>>(text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|error: watchbell_core::channel::UnknownName| StoreError::Corrupt(error.to_string()))
+}
+
+/// Reads JSON that Watchbell wrote itself.
+pub(super) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// Writes a batch, or a value, as one JSON parameter.
+pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+pub(super) fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millis(ms)
+}
+
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct UserRow {
+    pub id: i64,
+    public_id: String,
+    external_id: Option<String>,
+    username: String,
+    first_name: String,
+    last_name: String,
+    timezone: String,
+    locale: String,
+    quiet_hours: Option<String>,
+    custom_fields: String,
+    version: i64,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = StoreError;
+
+    fn try_from(row: UserRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: UserId(row.id),
+            public_id: row.public_id,
+            external_id: row.external_id,
+            username: row.username,
+            first_name: row.first_name,
+            last_name: row.last_name,
+            timezone: row.timezone,
+            locale: row.locale,
+            quiet_hours: row.quiet_hours.as_deref().map(json).transpose()?,
+            custom_fields: json(&row.custom_fields)?,
+            version: row.version,
+            created_at: at(row.created_at),
+            updated_at: at(row.updated_at),
+        })
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct ContactRow {
+    id: i64,
+    pub user_id: i64,
+    kind: String,
+    target: String,
+    region: Option<String>,
+    is_primary: bool,
+    status: String,
+}
+
+impl TryFrom<ContactRow> for Contact {
+    type Error = StoreError;
+
+    fn try_from(row: ContactRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: ContactId(row.id),
+            user_id: UserId(row.user_id),
+            kind: name(&row.kind)?,
+            target: row.target,
+            region: row.region,
+            primary: row.is_primary,
+            status: name(&row.status)?,
+        })
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct DeviceRow {
+    id: i64,
+    pub user_id: i64,
+    kind: String,
+    token: String,
+    keys: Option<String>,
+    created_at: i64,
+}
+
+impl TryFrom<DeviceRow> for Device {
+    type Error = StoreError;
+
+    fn try_from(row: DeviceRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: DeviceId(row.id),
+            user_id: UserId(row.user_id),
+            kind: name(&row.kind)?,
+            token: row.token,
+            keys: row.keys,
+            created_at: at(row.created_at),
+        })
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct RuleRow {
+    id: i64,
+    public_id: Option<String>,
+    pub user_id: i64,
+    surface: String,
+    cause: String,
+    channel: Option<String>,
+    contact_id: Option<i64>,
+    offset_s: i64,
+    position: Option<i64>,
+    critical: bool,
+}
+
+impl TryFrom<RuleRow> for Rule {
+    type Error = StoreError;
+
+    fn try_from(row: RuleRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: RuleId(row.id),
+            public_id: row.public_id,
+            user_id: UserId(row.user_id),
+            surface: name(&row.surface)?,
+            trigger: name(&row.cause)?,
+            channel: row.channel.as_deref().map(name).transpose()?,
+            contact_id: row.contact_id.map(ContactId),
+            offset_s: row.offset_s,
+            position: row.position,
+            critical: row.critical,
+        })
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct AlertRow {
+    pub id: String,
+    state: String,
+    priority: String,
+    summary: String,
+    url: Option<String>,
+    round: i64,
+    since_round: i64,
+    opened: Option<String>,
+    closed: Option<String>,
+    event_id: String,
+}
+
+impl TryFrom<AlertRow> for Alert {
+    type Error = StoreError;
+
+    fn try_from(row: AlertRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id,
+            state: AlertState::from_db(&row.state).ok_or_else(|| StoreError::Corrupt("unknown state of an alert".to_owned()))?,
+            priority: name(&row.priority)?,
+            summary: row.summary,
+            url: row.url,
+            round: row.round,
+            since_round: row.since_round,
+            opened: row.opened.as_deref().map(json).transpose()?,
+            closed: row.closed.as_deref().map(json).transpose()?,
+            event_id: EventId(row.event_id),
+        })
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct ResponderRow {
+    alert_id: String,
+    round: i64,
+    user_id: i64,
+    base_at: i64,
+    event_id: String,
+    named: String,
+    named_by: String,
+    is_open: bool,
+}
+
+impl TryFrom<ResponderRow> for Responder {
+    type Error = StoreError;
+
+    fn try_from(row: ResponderRow) -> Result<Self, StoreError> {
+        let named: Occurrence = json(&row.named)?;
+        Ok(Self {
+            alert_id: row.alert_id,
+            round: row.round,
+            user_id: UserId(row.user_id),
+            base_at: at(row.base_at),
+            event_id: EventId(row.event_id),
+            named,
+            named_by: EventId(row.named_by),
+            is_open: row.is_open,
+        })
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct DutyRow {
+    id: String,
+    user_id: i64,
+    starts_at: i64,
+    ends_at: i64,
+    schedule: String,
+    status: String,
+    told: String,
+    event_id: String,
+}
+
+impl TryFrom<DutyRow> for Duty {
+    type Error = StoreError;
+
+    fn try_from(row: DutyRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id,
+            user_id: UserId(row.user_id),
+            starts_at: at(row.starts_at),
+            ends_at: at(row.ends_at),
+            schedule: row.schedule,
+            status: name(&row.status)?,
+            told: json(&row.told)?,
+            event_id: EventId(row.event_id),
+        })
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct PlannedRow {
+    id: String,
+    scope: String,
+    event_id: String,
+    alert_id: Option<String>,
+    user_id: i64,
+    purpose: String,
+    cause: String,
+    channel: String,
+    contact_id: Option<i64>,
+    device_id: Option<i64>,
+    address: String,
+    rules: String,
+    critical: bool,
+    due_at: i64,
+    ready_at: i64,
+    expires_at: Option<i64>,
+    state: String,
+    reason: Option<String>,
+    attempts: i64,
+}
+
+impl TryFrom<PlannedRow> for Planned {
+    type Error = StoreError;
+
+    fn try_from(row: PlannedRow) -> Result<Self, StoreError> {
+        let rules: Vec<i64> = json(&row.rules)?;
+        Ok(Self {
+            id: DeliveryId(row.id),
+            scope: scope(&row.scope)?,
+            event_id: EventId(row.event_id),
+            alert_id: row.alert_id,
+            user_id: UserId(row.user_id),
+            purpose: name(&row.purpose)?,
+            trigger: name::<Trigger>(&row.cause)?,
+            channel: name(&row.channel)?,
+            contact_id: row.contact_id.map(ContactId),
+            device_id: row.device_id.map(DeviceId),
+            address: row.address,
+            rules: rules.into_iter().map(RuleId).collect(),
+            critical: row.critical,
+            due_at: at(row.due_at),
+            ready_at: at(row.ready_at),
+            expires_at: row.expires_at.map(at),
+            state: name::<State>(&row.state)?,
+            reason: row.reason,
+            attempts: row.attempts,
+        })
+    }
+}
+
+pub(super) fn scope(key: &str) -> Result<Scope, StoreError> {
+    Scope::parse(key).ok_or_else(|| StoreError::Corrupt("unknown scope of a delivery".to_owned()))
+}
+
+/// Turns all rows, or says which one is unreadable.
+pub(super) fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<Vec<T>, StoreError> {
+    rows.into_iter().map(T::try_from).collect()
+}
