@@ -1,1 +1,6 @@
-//! The Watchbell binary: configuration, wiring, command line and telemetry
+//! The Watchbell binary: configuration, wiring, command line and telemetry.
+
+pub mod cli;
+pub mod config;
+pub mod serve;
+pub mod telemetry;

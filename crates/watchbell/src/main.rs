@@ -1,1 +1,5 @@
-fn main() {}
+//! `watchbell`: see `watchbell help`.
+
+fn main() -> std::process::ExitCode {
+    watchbell::cli::main()
+}

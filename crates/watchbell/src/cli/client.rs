@@ -1,0 +1,143 @@
+//! The HTTP client of the commands that ask a running server.
+
+use std::time::Duration;
+
+use clap::Args;
+use reqwest::{Method, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use watchbell_core::Secret;
+
+use super::output;
+
+/// Which server to ask, and as whom.
+#[derive(Clone, Debug, Args)]
+pub struct Server {
+    /// The server's address
+    #[arg(long, value_name = "URL", env = "WATCHBELL_URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// An API key
+    #[arg(long, value_name = "KEY", env = "WATCHBELL_KEY", hide_env_values = true, value_parser = secret)]
+    key: Option<Secret>,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the signature that clap calls")]
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}
+
+/// Why the server's answer is not there, or is no use.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0:?} is not the address of a server; one such as http://127.0.0.1:8080 is needed (--url or WATCHBELL_URL)")]
+    Url(String),
+    #[error("no server answers at {url}: {why}")]
+    Unreachable { url: String, why: String },
+    #[error("an API key is needed: --key or WATCHBELL_KEY")]
+    NoKey,
+    #[error("the server refuses this API key ({0})")]
+    Refused(String),
+    #[error("the server answers {status}: {message}")]
+    Status { status: StatusCode, message: String },
+    #[error("the server's answer cannot be read; is {0} a Watchbell?")]
+    Answer(String),
+}
+
+impl Server {
+    pub fn new(url: String, key: Secret) -> Self {
+        Self { url, key: Some(key) }
+    }
+
+    pub fn client(&self) -> Result<Client, Error> {
+        let wrong = || Error::Url(self.url.clone());
+        let url = reqwest::Url::parse(&self.url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(wrong)?;
+        // A long poll or a big page takes seconds, never longer.
+        let http = reqwest::Client::builder().timeout(Duration::from_mins(1)).connect_timeout(Duration::from_secs(5));
+        let http = http.build().map_err(|error| Error::Unreachable { url: self.url.clone(), why: root_cause(&error) })?;
+        Ok(Client { http, base: url.as_str().trim_end_matches('/').to_owned(), key: self.key.clone() })
+    }
+}
+
+/// Speaks to one server with one key.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    key: Option<Secret>,
+}
+
+impl Client {
+    pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Error> {
+        self.read(self.send(Method::GET, path, query, None).await?).await
+    }
+
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)], body: Option<&Value>) -> Result<T, Error> {
+        self.read(self.send(Method::POST, path, query, body).await?).await
+    }
+
+    /// For requests whose answer is empty, or of no interest.
+    pub async fn call(&self, method: Method, path: &str, query: &[(&str, String)], body: Option<&Value>) -> Result<(), Error> {
+        self.send(method, path, query, body).await.map(drop)
+    }
+
+    /// A page that is for everyone, as text.
+    pub async fn plain(&self, path: &str) -> Result<String, Error> {
+        let request = self.http.get(format!("{}{path}", self.base));
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            response.text().await.map_err(|error| self.unreachable(&error))
+        } else {
+            Err(refusal(response).await)
+        }
+    }
+
+    async fn send(&self, method: Method, path: &str, query: &[(&str, String)], body: Option<&Value>) -> Result<Response, Error> {
+        let key = self.key.as_ref().filter(|key| !key.is_empty()).ok_or(Error::NoKey)?;
+        let mut url = reqwest::Url::parse(&format!("{}{path}", self.base)).map_err(|_| Error::Url(self.base.clone()))?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut request = self.http.request(method, url).bearer_auth(key.expose());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+    }
+
+    async fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T, Error> {
+        response.json().await.map_err(|error| if error.is_timeout() { self.unreachable(&error) } else { Error::Answer(self.base.clone()) })
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Error {
+        Error::Unreachable { url: self.base.clone(), why: root_cause(error) }
+    }
+}
+
+/// The server's own words, in whichever of the surfaces' error forms they come.
+async fn refusal(response: Response) -> Error {
+    let status = response.status();
+    let text = response.text().await.unwrap_or_default();
+    let body: Value = serde_json::from_str(&text).unwrap_or_default();
+    let said = ["/message", "/detail", "/error/message", "/error"].iter().find_map(|place| body.pointer(place)?.as_str());
+    let message = output::tame(said.unwrap_or_else(|| text.lines().next().unwrap_or_default()));
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Error::Refused(message),
+        _ => Error::Status { status, message },
+    }
+}
+
+/// The innermost of an error's causes: "Connection refused" says more than "error sending request".
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// A text as one segment of a path.
+pub fn segment(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}

@@ -1,0 +1,128 @@
+//! `[http]`: where and how the API is served.
+
+use std::net::IpAddr;
+
+use serde::Deserialize;
+
+use super::problem::Section;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// `host:port`.
+    pub listen: String,
+    /// Without it there are no callbacks; see [`Http::public_url`].
+    public_url: String,
+    pub body_limit_bytes: usize,
+    pub request_timeout_s: u32,
+    trusted_proxies: Vec<String>,
+    pub rate_limit: RateLimit,
+}
+
+/// `[http.rate_limit]`: requests a minute on the ilert surface.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    pub key_per_minute: u32,
+    pub address_per_minute: u32,
+}
+
+impl Http {
+    /// How the world reaches this server, without a slash at the end.
+    pub fn public_url(&self) -> Option<&str> {
+        Some(self.public_url.trim_end_matches('/')).filter(|url| !url.is_empty())
+    }
+
+    /// The proxies whose X-Forwarded-For is believed.
+    pub fn trusted_proxies(&self) -> Vec<Network> {
+        self.trusted_proxies.iter().filter_map(|text| Network::parse(text)).collect()
+    }
+
+    pub fn validate(&self, at: &mut Section<'_>) {
+        let listen = self.listen.rsplit_once(':').filter(|(host, port)| is_host(host) && port.parse::<u16>().is_ok());
+        at.check(listen.is_some(), "listen", "must be an address and a port such as 127.0.0.1:8080");
+        if self.public_url().is_some() {
+            let url = url::Url::parse(&self.public_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+            match url {
+                None => at.wrong("public_url", "must be an http:// or https:// URL such as https://watchbell.example.org, or empty"),
+                Some(url) => {
+                    let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+                    at.check(bare, "public_url", "must be a URL without user, query and fragment");
+                }
+            }
+        }
+        at.check((1_024..=64 << 20).contains(&self.body_limit_bytes), "body_limit_bytes", "must be 1024 to 67108864");
+        at.check((1..=3_600).contains(&self.request_timeout_s), "request_timeout_s", "must be 1 to 3600");
+        let proxies = self.trusted_proxies.iter().all(|text| Network::parse(text).is_some());
+        at.check(proxies, "trusted_proxies", "must be a list of addresses or networks such as [\"10.0.0.0/8\", \"::1\"]");
+        let mut limit = at.inner("rate_limit");
+        limit.check(self.rate_limit.key_per_minute > 0, "key_per_minute", "must be 1 or more");
+        limit.check(self.rate_limit.address_per_minute > 0, "address_per_minute", "must be 1 or more");
+    }
+}
+
+/// A name, an IPv4 address, or an IPv6 address in brackets.
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(v6) => v6.strip_suffix(']').is_some_and(|v6| v6.parse::<std::net::Ipv6Addr>().is_ok()),
+        None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)),
+    }
+}
+
+/// An address, or all that begin with the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Network {
+    /// Reads `10.0.0.0/8`, or an address alone.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Some(most), |bits| bits.parse().ok())?;
+        (bits <= most).then_some(Self { address, bits })
+    }
+
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(mine), IpAddr::V4(other)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
+                mine.to_bits() & mask == other.to_bits() & mask
+            }
+            (IpAddr::V6(mine), IpAddr::V6(other)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0);
+                mine.to_bits() & mask == other.to_bits() & mask
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        let table = [
+            ("10.0.0.0/8", "10.200.3.4", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("10.0.0.0/8", "::ffff:10.0.0.1", true),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.8", false),
+            ("0.0.0.0/0", "198.51.100.1", true),
+            ("2001:db8::/32", "2001:db8:1::1", true),
+            ("::/0", "198.51.100.1", false),
+        ];
+        for (network, address, inside) in table {
+            let held = Network::parse(network).zip(address.parse().ok()).map(|(network, address)| network.contains(address));
+            assert_eq!(held, Some(inside), "{network} {address}");
+        }
+        for bad in ["", "10.0.0.0/33", "10.0.0/8", "host", "10.0.0.0/x"] {
+            assert_eq!(Network::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! `[limits]`: how fast one recipient may be written to.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use watchbell_core::Channel;
+
+use super::problem::Section;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Messages to one recipient. A channel that is not named has no limit.
+    #[serde(deserialize_with = "super::channels::by_channel")]
+    pub recipient: BTreeMap<Channel, Rate>,
+}
+
+/// At most `calls` in any `per_s` seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    pub calls: u32,
+    pub per_s: u32,
+}
+
+impl Limits {
+    pub fn validate(&self, at: &mut Section<'_>) {
+        let mut at = at.inner("recipient");
+        for (channel, rate) in &self.recipient {
+            let mut at = at.inner(channel.as_str());
+            at.check(rate.calls >= 1, "calls", "must be 1 or more; to turn a channel off, take its providers away");
+            at.check((1..=86_400).contains(&rate.per_s), "per_s", "must be 1 to 86400");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The configuration: the built-in defaults, a file and variables, laid over each other, read into types and checked.
+//!
+//! `config/default.toml` is the reference; it is compiled in and complete, so the types here have no defaults of their own.
+//! Everything that is wrong is told at once, each problem in one line that names the place, the key, the value (unless it is a
+//! secret) and what would be right.
+//!
+//! To add a section: its table in `default.toml`, a file here with its type and `validate`, a field in [`Config`].
+
+mod bundling;
+mod channels;
+mod database;
+mod http;
+mod layers;
+mod lease;
+mod limits;
+mod log;
+mod nats;
+mod problem;
+mod providers;
+mod read;
+mod retention;
+mod retry;
+mod roles;
+mod scheduler;
+mod secrets;
+mod templates;
+mod variables;
+mod worker;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::Path;
+
+use serde::Deserialize;
+use watchbell_core::{Channel, Secret};
+
+pub use self::bundling::Bundling;
+pub use self::channels::{ChannelSettings, unserved};
+pub use self::database::Database;
+pub use self::http::{Http, Network, RateLimit};
+pub use self::lease::Lease;
+pub use self::limits::{Limits, Rate};
+pub use self::log::{Log, LogFormat};
+pub use self::nats::Nats;
+pub use self::problem::{Invalid, Problem};
+pub use self::providers::ProviderSettings;
+pub use self::retention::Retention;
+pub use self::retry::Retry;
+pub use self::roles::Role;
+pub use self::scheduler::{FallbackEmail, Scheduler};
+pub use self::templates::Templates;
+pub use self::worker::Worker;
+pub use watchbell_channels::settings::OnUnknown;
+
+use self::layers::Layers;
+use self::problem::Findings;
+
+/// The commented defaults, as `config/default.toml` has them.
+pub const DEFAULTS: &str = include_str!("../../../../config/default.toml");
+
+/// Everything that can be set. Values are those that `validate` has seen.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub roles: BTreeSet<Role>,
+    /// Empty: the first key is made up and printed.
+    pub admin_key: Secret,
+    pub http: Http,
+    pub database: Database,
+    pub nats: Nats,
+    pub scheduler: Scheduler,
+    pub retry: Retry,
+    pub lease: Lease,
+    pub worker: Worker,
+    pub retention: Retention,
+    pub bundling: Bundling,
+    pub limits: Limits,
+    pub templates: Templates,
+    pub log: Log,
+    #[serde(deserialize_with = "channels::by_channel")]
+    pub channels: BTreeMap<Channel, ChannelSettings>,
+    /// By the names that channels use for them.
+    #[serde(skip)]
+    pub providers: BTreeMap<String, ProviderSettings>,
+}
+
+impl Config {
+    /// Reads the defaults, then `file`, then those of `variables` that begin with `WATCHBELL_`.
+    ///
+    /// # Errors
+    /// Everything that is wrong, wherever it was given.
+    pub fn load(file: Option<&Path>, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, Invalid> {
+        let mut findings = Findings::default();
+        let mut layers = Layers::new(defaults()?);
+        if let Some(path) = file {
+            add_file(&mut layers, path)?;
+        }
+        variables::apply(&mut layers, variables, &mut findings);
+        secrets::read_files(&mut layers, &mut findings);
+        providers::infer_kinds(&mut layers);
+        let given = layers.clone();
+        let providers = providers::read_all(&mut layers, &mut findings);
+        let mut config = read::read::<Self>(&mut layers, &mut findings);
+        if let Some(config) = &mut config {
+            config.providers = providers;
+            config.validate(&given, &mut findings);
+        }
+        let problems = findings.into_problems(&given);
+        config.filter(|_| problems.is_empty()).ok_or(Invalid { problems })
+    }
+
+    fn validate(&self, given: &Layers, findings: &mut Findings) {
+        let mut top = findings.section(&[]);
+        top.check(!self.roles.is_empty(), "roles", "must name one or more of api, ingest, scheduler, worker");
+        // It travels in a header.
+        let printable = self.admin_key.expose().bytes().all(|byte| byte.is_ascii_graphic());
+        top.check(printable, "admin_key", "must be printable ASCII without spaces");
+        self.http.validate(&mut findings.section(&["http"]));
+        self.database.validate(&mut findings.section(&["database"]));
+        self.nats.validate(&mut findings.section(&["nats"]));
+        self.scheduler.validate(&mut findings.section(&["scheduler"]));
+        self.retry.validate(&mut findings.section(&["retry"]));
+        self.lease.validate(&mut findings.section(&["lease"]));
+        self.worker.validate(&mut findings.section(&["worker"]));
+        self.retention.validate(&mut findings.section(&["retention"]));
+        self.bundling.validate(&mut findings.section(&["bundling"]));
+        self.limits.validate(&mut findings.section(&["limits"]));
+        self.templates.validate(&mut findings.section(&["templates"]));
+        self.log.validate(&mut findings.section(&["log"]));
+        providers::validate_use(&self.channels, &self.providers, given, findings);
+    }
+}
+
+fn defaults() -> Result<toml::Table, Invalid> {
+    DEFAULTS.parse().map_err(|error: toml::de::Error| one("default.toml", error.message().to_owned()))
+}
+
+fn add_file(layers: &mut Layers, path: &Path) -> Result<(), Invalid> {
+    let name = path.display().to_string();
+    let text = std::fs::read(path).map_err(|error| one(&name, format!("the configuration file cannot be read: {error}")))?;
+    let text = String::from_utf8(text).map_err(|_| one(&name, "the configuration file is not UTF-8".to_owned()))?;
+    layers.add_file(&name, &text).map_err(|mistakes| Invalid {
+        problems: mistakes
+            .into_iter()
+            .map(|(line, message)| Problem { place: format!("{name}:{line}"), key: String::new(), value: None, sentence: message })
+            .collect(),
+    })
+}
+
+fn one(place: &str, sentence: String) -> Invalid {
+    Invalid { problems: vec![Problem { place: place.to_owned(), key: String::new(), value: None, sentence }] }
+}
+
+#[cfg(test)]
+mod tests;
