@@ -1,1 +1,207 @@
+//! Reading what was planned and what became of it.
+//!
+//! Listing goes newest first by id and stops at its limit, so that it costs the same with a thousand rows as with ten
+//! million: an index holds each user's, alert's and event's deliveries in that order, and the failed ones.
 
+use async_trait::async_trait;
+use sqlx::QueryBuilder;
+use watchbell_core::{Channel, ContactId, DeliveryId, EventId, RuleId, Timestamp, UserId};
+
+use super::rows::{all, at, json, name, scope};
+use super::{Db, SqlStore, sql};
+use crate::access::Actor;
+use crate::history::{AttemptRecord, Delivery, DeliveryFilter, History};
+use crate::{Scope, StoreError};
+
+macro_rules! select {
+    () => {
+        "SELECT d.id, d.scope, d.event_id, d.alert_id, d.user_id, d.purpose, d.cause, d.channel, d.contact_id, d.address, d.rules, d.rank, \
+         d.due_at, d.ready_at, d.state, d.reason, d.attempts, d.provider, d.sent_at, d.created_at, d.updated_at, \
+         u.username, u.first_name, u.last_name \
+         FROM deliveries d LEFT JOIN users u ON u.id = d.user_id WHERE "
+    };
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    scope: String,
+    event_id: String,
+    alert_id: Option<String>,
+    user_id: i64,
+    purpose: String,
+    cause: String,
+    channel: String,
+    contact_id: Option<i64>,
+    address: String,
+    rules: String,
+    rank: i64,
+    due_at: i64,
+    ready_at: i64,
+    state: String,
+    reason: Option<String>,
+    attempts: i64,
+    provider: Option<String>,
+    sent_at: Option<i64>,
+    created_at: i64,
+    updated_at: i64,
+    username: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+}
+
+impl Row {
+    /// As `User::display_name`; none for a user who was deleted.
+    fn user_name(&self) -> Option<String> {
+        let names = format!("{} {}", self.first_name.as_deref()?, self.last_name.as_deref()?);
+        let names = names.trim();
+        if names.is_empty() { self.username.clone() } else { Some(names.to_owned()) }
+    }
+}
+
+impl TryFrom<Row> for Delivery {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            user_name: row.user_name(),
+            scope: scope(&row.scope)?,
+            purpose: name(&row.purpose)?,
+            trigger: name(&row.cause)?,
+            channel: name(&row.channel)?,
+            state: name(&row.state)?,
+            rules: json::<Vec<i64>>(&row.rules)?.into_iter().map(RuleId).collect(),
+            id: DeliveryId(row.id),
+            event_id: EventId(row.event_id),
+            alert_id: row.alert_id,
+            user_id: UserId(row.user_id),
+            contact_id: row.contact_id.map(ContactId),
+            address: row.address,
+            high: row.rank == 0,
+            due_at: at(row.due_at),
+            ready_at: at(row.ready_at),
+            reason: row.reason,
+            attempts: row.attempts,
+            provider: row.provider,
+            sent_at: row.sent_at.map(at),
+            created_at: at(row.created_at),
+            updated_at: at(row.updated_at),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct AttemptRow {
+    number: i64,
+    at: i64,
+    provider: String,
+    class: String,
+    code: Option<String>,
+    message_id: Option<String>,
+    latency_ms: Option<i64>,
+}
+
+impl TryFrom<AttemptRow> for AttemptRecord {
+    type Error = StoreError;
+
+    fn try_from(row: AttemptRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            number: row.number,
+            at: at(row.at),
+            provider: row.provider,
+            class: name(&row.class)?,
+            code: row.code,
+            message_id: row.message_id,
+            latency_ms: row.latency_ms,
+        })
+    }
+}
+
+#[async_trait]
+impl History for SqlStore {
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(concat!(select!(), "1 = 1"));
+        push_filter(&mut query, filter);
+        query.push(" ORDER BY d.id DESC LIMIT ").push_bind(filter.limit.max(0));
+        let rows: Vec<Row> = query.build_query_as().fetch_all(&self.read).await?;
+        all(rows)
+    }
+
+    async fn delivery(&self, id: &DeliveryId) -> Result<Option<(Delivery, Vec<AttemptRecord>)>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(sql(concat!(select!(), "d.id = $1"))).bind(id.as_str()).fetch_optional(&self.read).await?;
+        let Some(row) = row else { return Ok(None) };
+        let attempts: Vec<AttemptRow> = sqlx::query_as(sql(
+            "SELECT number, at, provider, class, code, message_id, latency_ms FROM attempts WHERE delivery_id = $1 ORDER BY number",
+        ))
+        .bind(id.as_str())
+        .fetch_all(&self.read)
+        .await?;
+        let attempts = all(attempts)?;
+        Ok(Some((row.try_into()?, attempts)))
+    }
+
+    async fn replay_delivery(&self, by: Actor, id: &DeliveryId) -> Result<bool, StoreError> {
+        let now = self.clock.now().as_millis();
+        let mut tx = self.begin_tx().await?;
+        // The retry window counts from `due_at`; attempts go on counting, since their rows stay.
+        let channel: Option<String> = sqlx::query_scalar(sql(
+            "UPDATE deliveries SET state = 'scheduled', reason = 'replayed', due_at = $2, ready_at = $2, lease = NULL, begun_at = NULL, \
+             updated_at = $2 WHERE id = $1 AND state = 'failed' RETURNING channel",
+        ))
+        .bind(id.as_str())
+        .bind(now)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(channel) = channel else {
+            let known: Option<i64> =
+                sqlx::query_scalar(sql("SELECT user_id FROM deliveries WHERE id = $1")).bind(id.as_str()).fetch_optional(&mut *tx).await?;
+            return known.map(|_| false).ok_or(StoreError::NotFound("delivery"));
+        };
+        let channel: Channel = name(&channel)?;
+        self.record(&mut tx, by, "delivery.replay", format!("deliveries/{id}")).await?;
+        tx.commit().await?;
+        self.wakes.announce(&[channel].into());
+        Ok(true)
+    }
+
+    async fn unreachable(&self, limit: i64) -> Result<Vec<(Scope, UserId, EventId, Timestamp)>, StoreError> {
+        let rows: Vec<(String, i64, String, i64)> =
+            sqlx::query_as(sql("SELECT scope, user_id, event_id, at FROM unreachable ORDER BY at DESC, scope, user_id LIMIT $1"))
+                .bind(limit.max(0))
+                .fetch_all(&self.read)
+                .await?;
+        rows.into_iter().map(|(key, user, event, ms)| Ok((scope(&key)?, UserId(user), EventId(event), at(ms)))).collect()
+    }
+}
+
+/// Only what is asked for becomes a condition, so that each combination has a plan of its own.
+fn push_filter(query: &mut QueryBuilder<Db>, filter: &DeliveryFilter) {
+    if let Some(user) = filter.user {
+        query.push(" AND d.user_id = ").push_bind(user.0);
+    }
+    if let Some(alert) = &filter.alert {
+        query.push(" AND d.alert_id = ").push_bind(alert.clone());
+    }
+    if let Some(event) = &filter.event {
+        query.push(" AND d.event_id = ").push_bind(event.0.clone());
+    }
+    if let Some(channel) = filter.channel {
+        query.push(" AND d.channel = ").push_bind(channel.as_str());
+    }
+    if let Some(state) = filter.state {
+        // A literal, one of our own names: a partial index is used for a state that the statement itself names.
+        query.push(format_args!(" AND d.state = '{state}'"));
+    }
+    if let Some(from) = filter.from {
+        query.push(" AND d.due_at >= ").push_bind(from.as_millis());
+    }
+    if let Some(to) = filter.to {
+        query.push(" AND d.due_at < ").push_bind(to.as_millis());
+    }
+    if let Some(changed_after) = filter.changed_after {
+        query.push(" AND d.updated_at > ").push_bind(changed_after.as_millis());
+    }
+    if let Some(before) = &filter.before {
+        query.push(" AND d.id < ").push_bind(before.0.clone());
+    }
+}

@@ -1,0 +1,184 @@
+//! Contacts: at most one primary phone number of a user, and no target twice.
+//!
+//! They are written only while their user is locked.
+
+use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
+use watchbell_core::{ContactId, UserId};
+
+use super::rows::{ContactRow, all};
+use super::{Connection, SqlStore, Tx, sql, users, verification};
+use crate::StoreError;
+use crate::access::Actor;
+use crate::directory::NewContact;
+
+macro_rules! columns {
+    () => {
+        "id, user_id, kind, target, region, is_primary, status"
+    };
+}
+
+pub(super) async fn create(store: &SqlStore, by: Actor, user: UserId, new: NewContact) -> Result<Contact, StoreError> {
+    let mut change = store.begin_change(user).await?;
+    let made = insert(&mut change.tx, user, &new).await?;
+    store.commit_change(change, by, "contact.create", object(user, made.id)).await?;
+    Ok(made)
+}
+
+pub(super) async fn insert(tx: &mut Tx, user: UserId, new: &NewContact) -> Result<Contact, StoreError> {
+    let made: Option<ContactRow> = sqlx::query_as(sql(concat!(
+        "INSERT INTO contacts (user_id, kind, target, region, is_primary, status) VALUES ($1, $2, $3, $4, FALSE, $5) \
+         ON CONFLICT (user_id, kind, target) DO NOTHING RETURNING ",
+        columns!()
+    )))
+    .bind(user.0)
+    .bind(new.kind.as_str())
+    .bind(&new.target)
+    .bind(&new.region)
+    .bind(new.status.as_str())
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(made) = made else {
+        let first = with_target(tx, user, new.kind, &new.target).await?;
+        return Err(first.map_or(StoreError::NotFound("contact"), StoreError::DuplicateContact));
+    };
+    let mut made: Contact = made.try_into()?;
+    if new.primary == Some(true) && new.kind == ContactKind::Phone {
+        make_primary(tx, user, made.id).await?;
+        made.primary = true;
+    }
+    Ok(made)
+}
+
+pub(super) async fn list(store: &SqlStore, user: UserId, kind: Option<ContactKind>) -> Result<Vec<Contact>, StoreError> {
+    let rows: Vec<ContactRow> =
+        sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM contacts WHERE user_id = $1 AND ($2 IS NULL OR kind = $2) ORDER BY id")))
+            .bind(user.0)
+            .bind(kind.map(ContactKind::as_str))
+            .fetch_all(&store.read)
+            .await?;
+    if rows.is_empty() {
+        users::must_exist(store, user).await?;
+    }
+    all(rows)
+}
+
+pub(super) async fn find(
+    on: &mut Connection,
+    user: UserId,
+    kind: Option<ContactKind>,
+    id: ContactId,
+) -> Result<Option<Contact>, StoreError> {
+    let row: Option<ContactRow> =
+        sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM contacts WHERE id = $1 AND user_id = $2 AND ($3 IS NULL OR kind = $3)")))
+            .bind(id.0)
+            .bind(user.0)
+            .bind(kind.map(ContactKind::as_str))
+            .fetch_optional(on)
+            .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+pub(super) async fn replace(store: &SqlStore, by: Actor, user: UserId, id: ContactId, new: NewContact) -> Result<Contact, StoreError> {
+    let mut change = store.begin_change(user).await?;
+    let tx = &mut change.tx;
+    let old = find(tx, user, Some(new.kind), id).await?.ok_or(StoreError::NotFound("contact"))?;
+    let moved = old.target != new.target;
+    if moved {
+        if let Some(first) = with_target(tx, user, new.kind, &new.target).await? {
+            return Err(StoreError::DuplicateContact(first));
+        }
+        // A code that went to the old address must not open the new one, nor be sent there.
+        verification::void(store, tx, id, "the address was changed").await?;
+    }
+    let primary = match new.primary {
+        Some(primary) => primary && new.kind == ContactKind::Phone,
+        None => old.primary,
+    };
+    if primary && !old.primary {
+        make_primary(tx, user, id).await?;
+    }
+    let row: ContactRow = sqlx::query_as(sql(concat!(
+        "UPDATE contacts SET target = $2, region = $3, is_primary = $4, status = $5 WHERE id = $1 RETURNING ",
+        columns!()
+    )))
+    .bind(id.0)
+    .bind(&new.target)
+    .bind(&new.region)
+    .bind(primary)
+    .bind(if moved { new.status } else { old.status }.as_str())
+    .fetch_one(&mut **tx)
+    .await?;
+    store.commit_change(change, by, "contact.replace", object(user, id)).await?;
+    row.try_into()
+}
+
+pub(super) async fn delete(
+    store: &SqlStore,
+    by: Actor,
+    user: UserId,
+    kind: Option<ContactKind>,
+    id: ContactId,
+    force: bool,
+) -> Result<(), StoreError> {
+    let mut change = store.begin_change(user).await?;
+    let tx = &mut change.tx;
+    find(tx, user, kind, id).await?.ok_or(StoreError::NotFound("contact"))?;
+    let rules: Vec<i64> =
+        sqlx::query_scalar(sql("SELECT id FROM rules WHERE contact_id = $1 ORDER BY id")).bind(id.0).fetch_all(&mut **tx).await?;
+    if !rules.is_empty() && !force {
+        return Err(StoreError::ContactInUse(rules));
+    }
+    verification::void(store, tx, id, "the contact was deleted").await?;
+    for text in ["DELETE FROM rules WHERE contact_id = $1", "DELETE FROM contacts WHERE id = $1"] {
+        sqlx::query(sql(text)).bind(id.0).execute(&mut **tx).await?;
+    }
+    store.commit_change(change, by, "contact.delete", object(user, id)).await
+}
+
+pub(super) async fn set_status(
+    store: &SqlStore,
+    by: Actor,
+    user: UserId,
+    id: ContactId,
+    status: ContactStatus,
+) -> Result<Contact, StoreError> {
+    let mut change = store.begin_change(user).await?;
+    let contact = write_status(&mut change.tx, user, id, status).await?;
+    if status != ContactStatus::Locked {
+        verification::void(store, &mut change.tx, id, "an admin decided about the contact").await?;
+    }
+    store.commit_change(change, by, "contact.status", object(user, id)).await?;
+    Ok(contact)
+}
+
+pub(super) async fn write_status(tx: &mut Tx, user: UserId, id: ContactId, status: ContactStatus) -> Result<Contact, StoreError> {
+    let row: Option<ContactRow> =
+        sqlx::query_as(sql(concat!("UPDATE contacts SET status = $3 WHERE id = $1 AND user_id = $2 RETURNING ", columns!())))
+            .bind(id.0)
+            .bind(user.0)
+            .bind(status.as_str())
+            .fetch_optional(&mut **tx)
+            .await?;
+    row.ok_or(StoreError::NotFound("contact"))?.try_into()
+}
+
+/// Takes `primary` from the number that has it; an index allows one at a time.
+async fn make_primary(tx: &mut Tx, user: UserId, id: ContactId) -> Result<(), StoreError> {
+    sqlx::query(sql("UPDATE contacts SET is_primary = FALSE WHERE user_id = $1 AND is_primary")).bind(user.0).execute(&mut **tx).await?;
+    sqlx::query(sql("UPDATE contacts SET is_primary = TRUE WHERE id = $1")).bind(id.0).execute(&mut **tx).await?;
+    Ok(())
+}
+
+async fn with_target(tx: &mut Tx, user: UserId, kind: ContactKind, target: &str) -> Result<Option<ContactId>, StoreError> {
+    let found: Option<i64> = sqlx::query_scalar(sql("SELECT id FROM contacts WHERE user_id = $1 AND kind = $2 AND target = $3"))
+        .bind(user.0)
+        .bind(kind.as_str())
+        .bind(target)
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(found.map(ContactId))
+}
+
+pub(super) fn object(user: UserId, id: ContactId) -> String {
+    format!("users/{user}/contacts/{id}")
+}

@@ -1,0 +1,57 @@
+//! Who is told of a topic's events.
+
+use serde::Serialize;
+use watchbell_core::UserId;
+
+use super::rows::to_json;
+use super::{SqlStore, no_such_user, sql};
+use crate::StoreError;
+use crate::access::Actor;
+
+#[derive(Serialize)]
+struct Member {
+    id: UserId,
+}
+
+pub(super) async fn add(store: &SqlStore, by: Actor, topic: &str, users: &[UserId]) -> Result<(), StoreError> {
+    let members: Vec<Member> = users.iter().map(|id| Member { id: *id }).collect();
+    let mut tx = store.begin_tx().await?;
+    // In order of id, as users are locked everywhere: PostgreSQL checks each row's user under a lock.
+    sqlx::query(sql("INSERT INTO topics (topic, user_id) SELECT $1, r.id FROM {rows $2: id bigint} WHERE true ORDER BY r.id \
+         ON CONFLICT DO NOTHING"))
+    .bind(topic)
+    .bind(to_json(&members)?)
+    .execute(&mut *tx)
+    .await
+    .map_err(no_such_user)?;
+    store.record(&mut tx, by, "topic.add", format!("topics/{topic}: {} users", users.len())).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+pub(super) async fn remove(store: &SqlStore, by: Actor, topic: &str, user: UserId) -> Result<bool, StoreError> {
+    let mut tx = store.begin_tx().await?;
+    let removed = sqlx::query(sql("DELETE FROM topics WHERE topic = $1 AND user_id = $2"))
+        .bind(topic)
+        .bind(user.0)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+    if removed == 0 {
+        return Ok(false);
+    }
+    store.record(&mut tx, by, "topic.remove", format!("topics/{topic}/users/{user}")).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+pub(super) async fn members(store: &SqlStore, topic: &str, after: UserId, limit: i64) -> Result<Vec<UserId>, StoreError> {
+    let members: Vec<i64> =
+        sqlx::query_scalar(sql("SELECT user_id FROM topics WHERE topic = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"))
+            .bind(topic)
+            .bind(after.0)
+            .bind(limit.max(0))
+            .fetch_all(&store.read)
+            .await?;
+    Ok(members.into_iter().map(UserId).collect())
+}

@@ -1,0 +1,155 @@
+//! Users: made, found, replaced, deleted.
+
+use sqlx::QueryBuilder;
+use watchbell_core::UserId;
+use watchbell_core::contact::{ContactKind, ContactStatus};
+use watchbell_core::ids::{UserRef, public_id};
+use watchbell_core::user::User;
+
+use super::rows::{UserRow, all, to_json};
+use super::{Db, SqlStore, contacts, sql};
+use crate::StoreError;
+use crate::access::Actor;
+use crate::directory::{NewContact, NewUser, UserFilter};
+
+macro_rules! columns {
+    () => {
+        "id, public_id, external_id, username, first_name, last_name, timezone, locale, quiet_hours, custom_fields, version, created_at, updated_at"
+    };
+}
+
+pub(super) async fn create(store: &SqlStore, by: Actor, new: NewUser) -> Result<User, StoreError> {
+    let first_contacts = first_contacts(&new);
+    let mut tx = store.begin_tx().await?;
+    let row: UserRow = sqlx::query_as(sql(concat!(
+        "INSERT INTO users (public_id, external_id, username, first_name, last_name, timezone, locale, quiet_hours, custom_fields, version, \
+         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10) RETURNING ",
+        columns!()
+    )))
+    .bind(public_id('U'))
+    .bind(new.external_id)
+    .bind(new.username)
+    .bind(new.first_name)
+    .bind(new.last_name)
+    .bind(or(new.timezone, "UTC"))
+    .bind(or(new.locale, "en"))
+    .bind(new.quiet_hours.as_ref().map(to_json).transpose()?)
+    .bind(to_json(&new.custom_fields)?)
+    .bind(store.clock.now().as_millis())
+    .fetch_one(&mut *tx)
+    .await
+    .map_err(taken)?;
+    let user: User = row.try_into()?;
+    for contact in &first_contacts {
+        contacts::insert(&mut tx, user.id, contact).await?;
+    }
+    store.record(&mut tx, by, "user.create", format!("users/{}", user.id)).await?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+pub(super) async fn get(store: &SqlStore, user: &UserRef) -> Result<Option<User>, StoreError> {
+    let row: Option<UserRow> = match user {
+        UserRef::Id(id) => {
+            sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM users WHERE id = $1"))).bind(id.0).fetch_optional(&store.read).await?
+        }
+        // Somebody's external id may look like another's public id: the public one is meant.
+        UserRef::Name(name) => {
+            sqlx::query_as(sql(concat!(
+                "SELECT ",
+                columns!(),
+                " FROM users WHERE public_id = $1 OR external_id = $1 ORDER BY CASE WHEN public_id = $1 THEN 0 ELSE 1 END LIMIT 1"
+            )))
+            .bind(name)
+            .fetch_optional(&store.read)
+            .await?
+        }
+    };
+    row.map(TryInto::try_into).transpose()
+}
+
+pub(super) async fn list(store: &SqlStore, filter: &UserFilter) -> Result<(Vec<User>, i64), StoreError> {
+    let mut count = QueryBuilder::<Db>::new("SELECT COUNT(*) FROM users WHERE 1 = 1");
+    push_filter(&mut count, filter);
+    let total: i64 = count.build_query_scalar().fetch_one(&store.read).await?;
+    let mut query = QueryBuilder::<Db>::new(concat!("SELECT ", columns!(), " FROM users WHERE 1 = 1"));
+    push_filter(&mut query, filter);
+    query.push(" ORDER BY id LIMIT ").push_bind(filter.limit.max(0)).push(" OFFSET ").push_bind(filter.offset.max(0));
+    let rows: Vec<UserRow> = query.build_query_as().fetch_all(&store.read).await?;
+    Ok((all(rows)?, total))
+}
+
+fn push_filter(query: &mut QueryBuilder<Db>, filter: &UserFilter) {
+    if let Some(username) = &filter.username {
+        query.push(" AND username = ").push_bind(username.clone());
+    }
+    if let Some(email) = &filter.email {
+        query.push(" AND id IN (SELECT user_id FROM contacts WHERE kind = 'email' AND lower(target) = lower(");
+        query.push_bind(email.clone()).push("))");
+    }
+}
+
+pub(super) async fn replace(store: &SqlStore, by: Actor, id: UserId, new: NewUser) -> Result<User, StoreError> {
+    let mut change = store.begin_change(id).await?;
+    sqlx::query(sql("UPDATE users SET external_id = $2, username = $3, first_name = $4, last_name = $5, timezone = $6, locale = $7, \
+         quiet_hours = $8, custom_fields = $9 WHERE id = $1"))
+    .bind(id.0)
+    .bind(new.external_id)
+    .bind(new.username)
+    .bind(new.first_name)
+    .bind(new.last_name)
+    .bind(or(new.timezone, "UTC"))
+    .bind(or(new.locale, "en"))
+    .bind(new.quiet_hours.as_ref().map(to_json).transpose()?)
+    .bind(to_json(&new.custom_fields)?)
+    .execute(&mut *change.tx)
+    .await
+    .map_err(taken)?;
+    store.commit_change(change, by, "user.replace", format!("users/{id}")).await?;
+    // Read anew, for the version that the change was given.
+    get(store, &UserRef::Id(id)).await?.ok_or(StoreError::NotFound("user"))
+}
+
+/// There is nobody left to plan for, so this ends without the change's plan.
+pub(super) async fn delete(store: &SqlStore, by: Actor, id: UserId) -> Result<(), StoreError> {
+    let mut change = store.begin_change(id).await?;
+    sqlx::query(sql("UPDATE deliveries SET state = 'cancelled', reason = 'user deleted', lease = NULL, updated_at = $2 WHERE id \
+         {anyof} SELECT id FROM deliveries WHERE user_id = $1 AND state IN ('scheduled', 'held') ORDER BY id {lock} {end}"))
+    .bind(id.0)
+    .bind(store.clock.now().as_millis())
+    .execute(&mut *change.tx)
+    .await?;
+    // Rules hold on to their contacts, so they go first; all else goes with the user.
+    for text in ["DELETE FROM rules WHERE user_id = $1", "DELETE FROM users WHERE id = $1"] {
+        sqlx::query(sql(text)).bind(id.0).execute(&mut *change.tx).await?;
+    }
+    store.record(&mut change.tx, by, "user.delete", format!("users/{id}")).await?;
+    change.tx.commit().await?;
+    Ok(())
+}
+
+/// For a list that came out empty: is the user there at all?
+pub(super) async fn must_exist(store: &SqlStore, user: UserId) -> Result<(), StoreError> {
+    let found: Option<i64> = sqlx::query_scalar(sql("SELECT id FROM users WHERE id = $1")).bind(user.0).fetch_optional(&store.read).await?;
+    found.map(|_| ()).ok_or(StoreError::NotFound("user"))
+}
+
+fn first_contacts(new: &NewUser) -> Vec<NewContact> {
+    let contact =
+        |kind, target: &str, region| NewContact { kind, target: target.to_owned(), region, primary: None, status: ContactStatus::Ok };
+    let email = new.email.as_ref().map(|email| contact(ContactKind::Email, email, None));
+    let phone = new.phone.as_ref().map(|(number, region)| contact(ContactKind::Phone, number, Some(region.clone())));
+    email.into_iter().chain(phone).collect()
+}
+
+fn or(text: String, fallback: &str) -> String {
+    if text.is_empty() { fallback.to_owned() } else { text }
+}
+
+/// Of the two unique columns, the public id is drawn from 34¹² and does not collide.
+fn taken(error: sqlx::Error) -> StoreError {
+    match error.as_database_error() {
+        Some(database) if database.is_unique_violation() => StoreError::Taken("external id"),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,36 @@
+//! Devices.
+
+use watchbell_core::DeviceId;
+use watchbell_core::device::{Device, DeviceKind};
+use watchbell_store::StoreError;
+
+use crate::harness::{BY, Bed};
+
+on_both![a_token_belongs_to_one_user, devices_are_listed_and_deleted_by_their_owner];
+
+async fn a_token_belongs_to_one_user(bed: &Bed) {
+    let (anna, ben) = (bed.user("anna").await, bed.user("ben").await);
+    let first = bed.store.add_device(BY, anna.id, DeviceKind::Fcm, "token", None).await.unwrap();
+    assert_eq!(first, Device { keys: None, ..first.clone() });
+    let again = bed.store.add_device(BY, anna.id, DeviceKind::Fcm, "token", Some("{}")).await.unwrap();
+    assert_eq!(again, Device { keys: Some("{}".to_owned()), ..first.clone() });
+    // The same text means another device at another service.
+    bed.store.add_device(BY, anna.id, DeviceKind::Apns, "token", None).await.unwrap();
+    let before = bed.number(&format!("SELECT version FROM users WHERE id = {}", anna.id)).await;
+    let moved = bed.store.add_device(BY, ben.id, DeviceKind::Fcm, "token", None).await.unwrap();
+    assert_eq!(moved, Device { user_id: ben.id, ..first });
+    assert_eq!(bed.store.devices(ben.id).await.unwrap(), [moved]);
+    assert_eq!(bed.store.devices(anna.id).await.unwrap().len(), 1);
+    // What was planned for Anna's device is planned anew, without it.
+    assert_eq!(bed.number(&format!("SELECT version FROM users WHERE id = {}", anna.id)).await, before + 1);
+}
+
+async fn devices_are_listed_and_deleted_by_their_owner(bed: &Bed) {
+    let (anna, ben) = (bed.user("anna").await, bed.user("ben").await);
+    assert_eq!(bed.store.devices(anna.id).await.unwrap(), []);
+    let made = bed.store.add_device(BY, anna.id, DeviceKind::Webpush, "https://push.example.org/1", Some("{}")).await.unwrap();
+    assert!(matches!(bed.store.delete_device(BY, ben.id, made.id).await, Err(StoreError::NotFound("device"))));
+    assert!(matches!(bed.store.delete_device(BY, anna.id, DeviceId(999)).await, Err(StoreError::NotFound("device"))));
+    bed.store.delete_device(BY, anna.id, made.id).await.unwrap();
+    assert_eq!(bed.store.devices(anna.id).await.unwrap(), []);
+}

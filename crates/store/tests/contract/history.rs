@@ -1,0 +1,106 @@
+//! Reading deliveries, and replaying failed ones.
+
+use std::time::Duration;
+
+use watchbell_core::delivery::State;
+use watchbell_core::outcome::Class;
+use watchbell_core::{Channel, DeliveryId, EventId, RuleId, Timestamp, UserId};
+use watchbell_store::history::DeliveryFilter;
+use watchbell_store::{Scope, StoreError};
+
+use crate::harness::{BY, Bed, START};
+
+on_both![
+    deliveries_are_filtered_and_paged_newest_first,
+    a_delivery_is_shown_with_its_attempts,
+    a_failed_delivery_is_replayed_once,
+    unreachable_users_are_listed_newest_first,
+];
+
+fn id(text: &str) -> DeliveryId {
+    DeliveryId(text.to_owned())
+}
+
+async fn deliveries_are_filtered_and_paged_newest_first(bed: &Bed) {
+    let (anna, ben) = (bed.user("anna").await.id, bed.user("ben").await.id);
+    for (id, user, state) in [("D1", anna, "sent"), ("D2", ben, "failed"), ("D3", anna, "scheduled"), ("D4", anna, "failed")] {
+        bed.delivery(id, user, state).await;
+        bed.clock.advance(Duration::from_mins(1));
+    }
+    bed.execute("UPDATE deliveries SET channel = 'sms', alert_id = NULL, event_id = 'E2', scope = 'event:E2' WHERE id = 'D1'").await;
+    bed.execute(&format!("UPDATE deliveries SET updated_at = {} WHERE id = 'D2'", START + 500_000)).await;
+
+    let minute = |minutes: i64| Some(Timestamp::from_millis(START).plus_s(minutes * 60));
+    let all = DeliveryFilter { limit: 10, ..DeliveryFilter::default() };
+    let table: [(DeliveryFilter, &[&str]); 15] = [
+        (all.clone(), &["D4", "D3", "D2", "D1"]),
+        (DeliveryFilter { limit: 2, ..all.clone() }, &["D4", "D3"]),
+        (DeliveryFilter { limit: 0, ..all.clone() }, &[]),
+        (DeliveryFilter { limit: 2, before: Some(id("D3")), ..all.clone() }, &["D2", "D1"]),
+        (DeliveryFilter { user: Some(anna), ..all.clone() }, &["D4", "D3", "D1"]),
+        (DeliveryFilter { user: Some(UserId(999)), ..all.clone() }, &[]),
+        (DeliveryFilter { alert: Some("A-1".to_owned()), ..all.clone() }, &["D4", "D3", "D2"]),
+        (DeliveryFilter { event: Some(EventId("E2".to_owned())), ..all.clone() }, &["D1"]),
+        (DeliveryFilter { channel: Some(Channel::Sms), ..all.clone() }, &["D1"]),
+        (DeliveryFilter { state: Some(State::Failed), ..all.clone() }, &["D4", "D2"]),
+        (DeliveryFilter { state: Some(State::Failed), user: Some(ben), ..all.clone() }, &["D2"]),
+        (DeliveryFilter { from: minute(1), ..all.clone() }, &["D4", "D3", "D2"]),
+        (DeliveryFilter { from: minute(1), to: minute(3), ..all.clone() }, &["D3", "D2"]),
+        (DeliveryFilter { changed_after: minute(2), ..all.clone() }, &["D4", "D2"]),
+        (DeliveryFilter { user: Some(anna), alert: Some("A-1".to_owned()), before: Some(id("D4")), ..all }, &["D3"]),
+    ];
+    for (filter, expected) in table {
+        let found = bed.store.deliveries(&filter).await.unwrap();
+        let found: Vec<&str> = found.iter().map(|delivery| delivery.id.as_str()).collect();
+        assert_eq!(found, expected, "{filter:?}");
+    }
+}
+
+async fn a_delivery_is_shown_with_its_attempts(bed: &Bed) {
+    let anna = bed.user("anna").await.id;
+    bed.delivery("D1", anna, "sent").await;
+    for number in [2, 1] {
+        bed.execute(&format!(
+            "INSERT INTO attempts (delivery_id, number, at, provider, class, code) VALUES ('D1', {number}, {START}, 'smtp', 'Retry', '451')"
+        ))
+        .await;
+    }
+    let (delivery, attempts) = bed.store.delivery(&id("D1")).await.unwrap().unwrap();
+    assert_eq!(delivery.scope, Scope::Alert { id: "A-1".to_owned(), round: 1 });
+    assert_eq!((delivery.user_name.as_deref(), delivery.high, delivery.rules), (Some("anna"), true, vec![RuleId(7)]));
+    assert_eq!(attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!((attempts[0].class, attempts[0].code.as_deref(), attempts[0].latency_ms), (Class::Retry, Some("451"), None));
+    assert_eq!(bed.store.delivery(&id("D9")).await.unwrap(), None);
+}
+
+async fn a_failed_delivery_is_replayed_once(bed: &Bed) {
+    let anna = bed.user("anna").await.id;
+    bed.delivery("D1", anna, "failed").await;
+    bed.delivery("D2", anna, "cancelled").await;
+    bed.execute("UPDATE deliveries SET attempts = 6, begun_at = 1").await;
+    bed.clock.advance(Duration::from_mins(10));
+    let wake = bed.store.wakes().watch(Channel::Email);
+    assert!(bed.store.replay_delivery(BY, &id("D1")).await.unwrap());
+    assert!(wake.has_changed().unwrap());
+    let (delivery, _) = bed.store.delivery(&id("D1")).await.unwrap().unwrap();
+    assert_eq!((delivery.state, delivery.reason.as_deref(), delivery.attempts), (State::Scheduled, Some("replayed"), 6));
+    assert_eq!((delivery.due_at, delivery.ready_at, delivery.updated_at), (bed.now(), bed.now(), bed.now()));
+    assert!(!bed.store.replay_delivery(BY, &id("D1")).await.unwrap());
+    assert!(!bed.store.replay_delivery(BY, &id("D2")).await.unwrap());
+    assert!(matches!(bed.store.replay_delivery(BY, &id("D9")).await, Err(StoreError::NotFound("delivery"))));
+    assert_eq!(bed.store.audit(None, 1).await.unwrap()[0].object, "deliveries/D1");
+}
+
+async fn unreachable_users_are_listed_newest_first(bed: &Bed) {
+    let anna = bed.user("anna").await.id;
+    for (event, at) in [("E1", 1_000), ("E2", 3_000), ("E3", 2_000)] {
+        bed.execute(&format!("INSERT INTO unreachable (scope, user_id, event_id, at) VALUES ('event:{event}', {anna}, '{event}', {at})"))
+            .await;
+    }
+    let event = |text: &str| EventId(text.to_owned());
+    let expected = [
+        (Scope::Event(event("E2")), anna, event("E2"), Timestamp::from_millis(3_000)),
+        (Scope::Event(event("E3")), anna, event("E3"), Timestamp::from_millis(2_000)),
+    ];
+    assert_eq!(bed.store.unreachable(2).await.unwrap(), expected);
+}

@@ -1,0 +1,21 @@
+//! What every database must do for a store: each test runs on SQLite and on PostgreSQL.
+//!
+//! PostgreSQL is the server that `WATCHBELL_TEST_POSTGRES_URL` names; each test has a database of its own there. Without
+//! it the PostgreSQL half fails: a test that needs a server never skips.
+
+#![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+
+#[macro_use]
+mod harness;
+
+mod access;
+mod contacts;
+mod dead_letters;
+mod devices;
+mod history;
+mod open;
+mod rules;
+mod telegram;
+mod topics;
+mod users;
+mod verification;
