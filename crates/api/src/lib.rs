@@ -1,1 +1,26 @@
-//! The REST surfaces, event intake and provider callbacks
+//! The REST surfaces, event intake and provider callbacks.
+//!
+//! A request passes, from the outside in: the log line ([`server`]), its surface's layer ([`surface`]: form of errors,
+//! panics, admission), its handler. Everything that surfaces share stands beside them: who calls and what they may
+//! ([`auth`]), how often ([`limits`]), reading paths, queries and bodies ([`request`]), checks of fields ([`validate`]), and
+//! what can be wrong ([`problem`]). A surface is a thin folder of routes, wire types and its error form.
+//!
+//! Handlers hold no state: every change is one transition of the store, so a request that is cut off by a crash or by its
+//! client leaves nothing half done.
+
+pub mod auth;
+pub mod callbacks;
+pub mod ilert;
+mod json;
+mod limits;
+pub mod problem;
+pub mod request;
+pub mod server;
+pub mod state;
+pub mod surface;
+pub mod validate;
+pub mod watchbell;
+
+pub use auth::bootstrap_admin_key;
+pub use server::{router, serve};
+pub use state::{Api, ApiSettings, ChannelStatus, Health, ProviderStatus, TelegramSettings, TrustedProxies};

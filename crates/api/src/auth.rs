@@ -1,0 +1,218 @@
+//! Who calls, and what they may: the one place for every surface.
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use rand::RngExt;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use watchbell_core::access::{Caller, Role};
+use watchbell_core::{Secret, UserId};
+use watchbell_store::access::Actor;
+use watchbell_store::{Store, StoreError};
+
+use crate::problem::{Kind, Problem};
+use crate::state::Api;
+
+/// How a surface's clients send their key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// `Authorization: Bearer KEY`, or HTTP Basic with the key as password.
+    BearerOrBasic,
+    /// `Authorization: KEY`.
+    Raw,
+}
+
+impl Credentials {
+    fn read(self, headers: &HeaderMap) -> Option<Secret> {
+        let value = headers.get(AUTHORIZATION).map(HeaderValue::to_str)?.ok()?.trim();
+        match self {
+            Self::Raw => Some(Secret::new(value)),
+            Self::BearerOrBasic => {
+                let (scheme, rest) = value.split_once(' ')?;
+                let rest = rest.trim();
+                if scheme.eq_ignore_ascii_case("bearer") {
+                    return Some(Secret::new(rest));
+                }
+                if !scheme.eq_ignore_ascii_case("basic") {
+                    return None;
+                }
+                let pair = String::from_utf8(STANDARD.decode(rest).ok()?).ok()?;
+                // A user name has no colon, a password may.
+                pair.split_once(':').map(|(_, password)| Secret::new(password))
+            }
+        }
+    }
+}
+
+/// Finds out who calls.
+///
+/// # Errors
+/// `Unauthenticated` without a key, or with one that nobody has.
+pub(crate) async fn authenticate(api: &Api, credentials: Credentials, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let key = credentials.read(headers).filter(|key| !key.is_empty()).ok_or_else(|| {
+        let form = match credentials {
+            Credentials::BearerOrBasic => "send the header Authorization: Bearer KEY",
+            Credentials::Raw => "send the key in the header Authorization",
+        };
+        Problem::new(Kind::Unauthenticated, format!("no API key; {form}"))
+    })?;
+    let hash = hash_key(&key);
+    let found = api.store.key_by_hash(&hash).await?;
+    match found {
+        Some((key, kept)) if bool::from(kept.as_bytes().ct_eq(hash.as_bytes())) => {
+            Ok(Caller { key_id: key.id, role: key.role, user_id: key.user_id })
+        }
+        _ => Err(Problem::new(Kind::Unauthenticated, "unknown API key")),
+    }
+}
+
+/// The caller, as the surface's layer found them.
+#[derive(Clone, Debug)]
+pub struct Authenticated(pub Caller);
+
+impl FromRequestParts<Api> for Authenticated {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        // Missing only if a route stands outside its surface's layer.
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::new(Kind::Unauthenticated, "no API key"))
+    }
+}
+
+/// What a caller wants to do to something of a user's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    Read,
+    Change,
+}
+
+impl Authenticated {
+    pub fn actor(&self) -> Actor {
+        Actor::from(&self.0)
+    }
+
+    pub fn is_admin(&self) -> bool {
+        self.0.role == Role::Admin
+    }
+
+    /// # Errors
+    /// `Forbidden` when the key may not do that to this user.
+    pub fn check_user(&self, user: UserId, intent: Intent) -> Result<(), Problem> {
+        let may = match intent {
+            Intent::Read => self.0.may_read_user(user),
+            Intent::Change => self.0.may_change_user(user),
+        };
+        if may { Ok(()) } else { Err(self.refusal()) }
+    }
+
+    /// Whether the key sees everybody, or only its own user.
+    pub fn sees_everybody(&self) -> bool {
+        matches!(self.0.role, Role::Admin | Role::Reader)
+    }
+
+    /// # Errors
+    /// `Forbidden` unless the key is an admin's.
+    pub fn check_admin(&self) -> Result<(), Problem> {
+        if self.is_admin() { Ok(()) } else { Err(Problem::forbidden("this needs an admin key")) }
+    }
+
+    /// # Errors
+    /// `Forbidden` unless the key may read everything.
+    pub fn check_reads_all(&self) -> Result<(), Problem> {
+        if self.sees_everybody() { Ok(()) } else { Err(Problem::forbidden("this needs an admin or a reader key")) }
+    }
+
+    /// # Errors
+    /// `Forbidden` unless the key may publish events.
+    pub fn check_publisher(&self) -> Result<(), Problem> {
+        if self.0.may_publish() { Ok(()) } else { Err(Problem::forbidden("this needs a publisher or an admin key")) }
+    }
+
+    fn refusal(&self) -> Problem {
+        Problem::forbidden(match self.0.role {
+            Role::Admin => "this key may not do that",
+            Role::User => "a user key reaches only its own user",
+            Role::Publisher => "a publisher key may only publish events",
+            Role::Reader => "a reader key changes nothing",
+        })
+    }
+}
+
+/// Hex SHA-256: what is kept of keys and of one-time tokens.
+pub fn hash_key(key: &Secret) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(key.expose().as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// A new key: `wb_` and 256 random bits.
+pub fn new_key() -> Secret {
+    Secret::new(format!("wb_{}", random_text::<32>()))
+}
+
+/// So many random bytes as base64url.
+pub(crate) fn random_text<const N: usize>() -> String {
+    let bytes: [u8; N] = rand::rng().random();
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Makes sure that there is a key to begin with: the configured one, or, where there is none at all yet, a new one, which
+/// is answered so that it can be shown, once.
+///
+/// # Errors
+/// The database's.
+pub async fn bootstrap_admin_key(store: &dyn Store, configured: Option<&Secret>) -> Result<Option<Secret>, StoreError> {
+    const NAME: &str = "first admin";
+    if let Some(key) = configured {
+        store.add_key(Actor::System, NAME, &hash_key(key), Role::Admin, None).await?;
+        return Ok(None);
+    }
+    if !store.keys().await?.is_empty() {
+        return Ok(None);
+    }
+    let key = new_key();
+    store.add_key(Actor::System, NAME, &hash_key(&key), Role::Admin, None).await?;
+    Ok(Some(key))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+    use super::*;
+
+    #[test]
+    fn keys_are_read_from_each_form() {
+        let basic = format!("Basic {}", STANDARD.encode("anna@org:wb_x:y"));
+        let table = [
+            (Credentials::BearerOrBasic, "Bearer wb_x", Some("wb_x")),
+            (Credentials::BearerOrBasic, "bearer  wb_x ", Some("wb_x")),
+            (Credentials::BearerOrBasic, basic.as_str(), Some("wb_x:y")),
+            (Credentials::BearerOrBasic, "Basic ???", None),
+            (Credentials::BearerOrBasic, "Digest wb_x", None),
+            (Credentials::BearerOrBasic, "wb_x", None),
+            (Credentials::Raw, "wb_x", Some("wb_x")),
+            (Credentials::Raw, "Bearer wb_x", Some("Bearer wb_x")),
+        ];
+        for (credentials, header, key) in table {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, header.parse().unwrap());
+            assert_eq!(credentials.read(&headers).as_ref().map(Secret::expose), key, "{header}");
+        }
+    }
+
+    #[test]
+    fn new_keys_have_their_form() {
+        let key = new_key();
+        assert!(key.expose().starts_with("wb_"));
+        assert_eq!(key.expose().len(), 3 + 43);
+        assert_ne!(key, new_key());
+        assert_eq!(hash_key(&Secret::new("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

@@ -1,0 +1,77 @@
+//! Telegram: a user opens the bot by their link, and `/start TOKEN` says which chat is theirs.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+use watchbell_core::Secret;
+use watchbell_store::{Store, StoreError};
+
+use crate::auth::hash_key;
+use crate::json as strict;
+use crate::problem::{Kind, Problem};
+use crate::request::Payload;
+use crate::state::Api;
+use crate::surface;
+
+/// What is to be said in a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub chat_id: i64,
+    pub text: &'static str,
+}
+
+impl Reply {
+    /// The parameters of `sendMessage`.
+    pub fn to_json(&self) -> Value {
+        json!({ "chat_id": self.chat_id, "text": self.text })
+    }
+}
+
+/// `POST /callbacks/telegram`: one update. The answer's body may be a call of the Bot API, which carries the reply.
+pub(super) async fn webhook(State(api): State<Api>, payload: Payload) -> Result<Response, Problem> {
+    let Some(secret) = api.settings.telegram.webhook_secret.as_ref().filter(|secret| !secret.is_empty()) else {
+        return Err(Problem::new(Kind::NotFound, "no Telegram updates are taken here: no webhook_secret is set"));
+    };
+    let given = payload.headers.get("x-telegram-bot-api-secret-token").map_or(&b""[..], axum::http::HeaderValue::as_bytes);
+    if !bool::from(given.ct_eq(secret.expose().as_bytes())) {
+        return Err(Problem::forbidden("X-Telegram-Bot-Api-Secret-Token is not ours"));
+    }
+    let update = strict::parse(&payload.bytes)?;
+    let mut body = json!({});
+    if let Some(reply) = handle_update(&*api.store, &update).await? {
+        body = reply.to_json();
+        body["method"] = "sendMessage".into();
+    }
+    Ok(surface::json(StatusCode::OK, &body))
+}
+
+/// What an update changes, and what to answer; anything but `/start TOKEN` in a private chat is nothing of ours.
+///
+/// # Errors
+/// The database's; the update should come again.
+pub async fn handle_update(store: &dyn Store, update: &Value) -> Result<Option<Reply>, StoreError> {
+    let message = &update["message"];
+    let chat = &message["chat"];
+    let (Some(text), Some(chat_id)) = (message["text"].as_str(), chat["id"].as_i64()) else { return Ok(None) };
+    let mut words = text.split_ascii_whitespace();
+    let is_start = words.next().is_some_and(|command| command == "/start" || command.starts_with("/start@"));
+    if !is_start || chat["type"].as_str().is_some_and(|kind| kind != "private") {
+        return Ok(None);
+    }
+    let linked = match words.next().filter(|token| is_token(token)) {
+        Some(token) => store.finish_telegram_link(&hash_key(&Secret::new(token)), &chat_id.to_string()).await?,
+        None => None,
+    };
+    let text = match linked {
+        Some(_) => "This chat is linked. Watchbell will write to you here.",
+        None => "This link is not valid (any more). Ask Watchbell for a new one and open that.",
+    };
+    Ok(Some(Reply { chat_id, text }))
+}
+
+/// The characters that Telegram lets a start parameter have.
+fn is_token(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}

@@ -1,0 +1,84 @@
+//! What a status callback says of a delivery. Twilio repeats them, and in any order; the store moves states only forward.
+
+use watchbell_store::queue::ReceiptOutcome;
+
+use super::{Form, value};
+
+/// Error codes of messages that say that the number itself cannot be reached: unknown handset, landline, opted out, no
+/// mobile, cannot be routed, no WhatsApp user.
+const BAD_ADDRESS: [&str; 7] = ["30005", "30006", "21211", "21610", "21612", "21614", "63024"];
+
+/// The outcome, and Twilio's own code; None for what is on its way.
+pub(super) fn of(form: &Form) -> Option<(ReceiptOutcome, Option<String>)> {
+    use ReceiptOutcome::{BadAddress, Delivered, NotAnswered, Undelivered};
+    let code = Some(value(form, "ErrorCode")).filter(|code| is_code(code)).map(str::to_owned);
+    // A call names itself by CallSid, a message by MessageSid; older callbacks of messages say SmsStatus.
+    let call = value(form, "CallStatus");
+    if !call.is_empty() {
+        let outcome = match call {
+            "busy" | "no-answer" => NotAnswered,
+            "completed" if is_machine(value(form, "AnsweredBy")) => NotAnswered,
+            "completed" => Delivered,
+            "failed" | "canceled" => Undelivered,
+            _ => return None,
+        };
+        return Some((outcome, code.or_else(|| Some(call.to_owned()).filter(|_| outcome != Delivered))));
+    }
+    let message = Some(value(form, "MessageStatus")).filter(|status| !status.is_empty()).unwrap_or_else(|| value(form, "SmsStatus"));
+    let outcome = match message {
+        // A WhatsApp message that was read has arrived, whether or not that was said before.
+        "delivered" | "read" => Delivered,
+        "undelivered" | "failed" if code.as_deref().is_some_and(|code| BAD_ADDRESS.contains(&code)) => BadAddress,
+        "undelivered" | "failed" => Undelivered,
+        _ => return None,
+    };
+    Some((outcome, code))
+}
+
+/// `machine_start`, `machine_end_beep`, …, and `fax`: not a person.
+fn is_machine(answered_by: &str) -> bool {
+    answered_by.starts_with("machine") || answered_by == "fax"
+}
+
+/// Kept in the attempt's record, so nothing but a number passes.
+fn is_code(text: &str) -> bool {
+    (1..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ReceiptOutcome::{BadAddress, Delivered, NotAnswered, Undelivered};
+
+    /// A form, and what it means.
+    type Case = (&'static [(&'static str, &'static str)], Option<(ReceiptOutcome, Option<&'static str>)>);
+
+    #[test]
+    fn every_status_has_its_meaning() {
+        let table: [Case; 18] = [
+            (&[("MessageStatus", "queued")], None),
+            (&[("MessageStatus", "sent")], None),
+            (&[("MessageStatus", "delivered")], Some((Delivered, None))),
+            (&[("MessageStatus", "read")], Some((Delivered, None))),
+            (&[("SmsStatus", "delivered")], Some((Delivered, None))),
+            (&[("MessageStatus", "undelivered"), ("ErrorCode", "30003")], Some((Undelivered, Some("30003")))),
+            (&[("MessageStatus", "undelivered"), ("ErrorCode", "30005")], Some((BadAddress, Some("30005")))),
+            (&[("MessageStatus", "failed"), ("ErrorCode", "63024")], Some((BadAddress, Some("63024")))),
+            (&[("MessageStatus", "failed"), ("ErrorCode", "x+4915")], Some((Undelivered, None))),
+            (&[("CallStatus", "ringing")], None),
+            (&[("CallStatus", "in-progress")], None),
+            (&[("CallStatus", "busy")], Some((NotAnswered, Some("busy")))),
+            (&[("CallStatus", "no-answer")], Some((NotAnswered, Some("no-answer")))),
+            (&[("CallStatus", "completed"), ("AnsweredBy", "machine_start")], Some((NotAnswered, Some("completed")))),
+            (&[("CallStatus", "completed"), ("AnsweredBy", "human")], Some((Delivered, None))),
+            (&[("CallStatus", "completed")], Some((Delivered, None))),
+            (&[("CallStatus", "canceled")], Some((Undelivered, Some("canceled")))),
+            (&[], None),
+        ];
+        for (form, expected) in table {
+            let form: Form = form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let meant = of(&form);
+            assert_eq!(meant.as_ref().map(|(outcome, code)| (*outcome, code.as_deref())), expected, "{form:?}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Twilio: what became of a message or a call, and keys pressed during a call.
+
+mod meaning;
+mod signature;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use watchbell_core::event::{Event, EventData, Occurrence, Original, UpdateData, UpdateStatus};
+use watchbell_core::{DeliveryId, Timestamp};
+use watchbell_store::history::Delivery;
+use watchbell_store::queue::Receipt;
+
+use crate::problem::{Kind, Problem};
+use crate::request::{Params, Payload};
+use crate::state::Api;
+
+/// A form that Twilio posted, in order.
+type Form = Vec<(String, String)>;
+
+fn value<'f>(form: &'f Form, name: &str) -> &'f str {
+    form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+}
+
+/// `POST /callbacks/twilio?delivery=…`: a status. One that means nothing yet (queued, ringing, sent) is taken and left.
+pub(super) async fn status(State(api): State<Api>, uri: Uri, params: Params, payload: Payload) -> Result<Response, Problem> {
+    let form = verified(&api, &uri, &payload)?;
+    let delivery = delivery_id(&params)?;
+    if let Some((outcome, code)) = meaning::of(&form) {
+        let receipt = Receipt { delivery: delivery.clone(), outcome, code };
+        let known = api.store.receipts(vec![receipt]).await?;
+        if known != [true] {
+            tracing::debug!(delivery = delivery.as_str(), "a receipt for a delivery that is not known");
+        }
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `POST /callbacks/twilio/gather?delivery=…`: a key was pressed. 1 accepts the alert on behalf of whom the call was for.
+pub(super) async fn gather(State(api): State<Api>, uri: Uri, params: Params, payload: Payload) -> Result<Response, Problem> {
+    let form = verified(&api, &uri, &payload)?;
+    let id = delivery_id(&params)?;
+    let delivery = api.store.delivery(&id).await?.map(|(delivery, _)| delivery);
+    let say = match delivery {
+        None => "This alert is not known any more.",
+        Some(_) if value(&form, "Digits") != "1" => "Nothing was changed. Goodbye.",
+        Some(delivery) => match acceptance(&delivery, api.clock.now()) {
+            None => "There is nothing to accept. Goodbye.",
+            Some(event) => {
+                api.store.accept(vec![event]).await?;
+                "You have accepted the alert. Goodbye."
+            }
+        },
+    };
+    let twiml = format!(r#"<?xml version="1.0" encoding="UTF-8"?><Response><Say>{say}</Say></Response>"#);
+    Ok(([(CONTENT_TYPE, "text/xml; charset=utf-8")], twiml).into_response())
+}
+
+/// The event that says so. Its identity comes from the delivery, so that a repeated callback accepts once.
+fn acceptance(delivery: &Delivery, now: Timestamp) -> Option<Event> {
+    let data = UpdateData {
+        alert_id: delivery.alert_id.clone()?,
+        status: UpdateStatus::Accepted,
+        actor: Some(delivery.user_id.to_string()),
+        responders: Vec::new(),
+        notify: Vec::new(),
+        summary: None,
+        actor_name: None,
+        url: None,
+    };
+    let payload = serde_json::to_vec(&data).unwrap_or_default();
+    Some(Event {
+        identity: format!("watchbell:accepted-by-call:{}", delivery.id),
+        occurrence: Occurrence { source: "watchbell/callbacks".to_owned(), time: None, received_at: now },
+        data: EventData::Update(data),
+        problems: Vec::new(),
+        replay_of: None,
+        original: Original { subject: "watchbell.events.update".to_owned(), headers: Vec::new(), payload, received_at: now },
+    })
+}
+
+/// The form, once its signature was found right.
+fn verified(api: &Api, uri: &Uri, payload: &Payload) -> Result<Form, Problem> {
+    let (Some(base), false) = (&api.settings.public_url, api.settings.twilio_tokens.is_empty()) else {
+        return Err(Problem::new(Kind::NotFound, "no callbacks are taken here: http.public_url or a Twilio auth token is not set"));
+    };
+    let path = uri.path_and_query().map_or("", axum::http::uri::PathAndQuery::as_str);
+    let form: Form = url::form_urlencoded::parse(&payload.bytes).into_owned().collect();
+    let given = payload.headers.get("x-twilio-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if signature::is_right(&api.settings.twilio_tokens, &format!("{base}{path}"), &form, given) {
+        Ok(form)
+    } else {
+        Err(Problem::forbidden("X-Twilio-Signature does not fit this request"))
+    }
+}
+
+fn delivery_id(params: &Params) -> Result<DeliveryId, Problem> {
+    let id = params.query("delivery")?.filter(|id| id.len() <= 64);
+    id.map(|id| DeliveryId(id.to_owned())).ok_or_else(|| Problem::invalid("delivery", "is missing", "it must be a delivery's id"))
+}

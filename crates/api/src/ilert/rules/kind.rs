@@ -1,0 +1,91 @@
+//! What tells the four kinds of rule apart.
+
+use serde_json::{Map, Value};
+use watchbell_core::Channel;
+use watchbell_core::rule::{Rule, Trigger};
+
+use crate::problem::Problem;
+use crate::validate::Fields;
+
+/// One kind of rule.
+pub(super) struct Kind {
+    /// The end of its path.
+    pub path: &'static str,
+    /// Its methods, as the contract's enum lists them.
+    pub methods: &'static [(&'static str, Channel)],
+    pub triggers: &'static [Trigger],
+    /// Reads its own fields: the trigger, and the offset in seconds.
+    pub read: fn(&mut Fields) -> Result<(Trigger, i64), Problem>,
+    /// Writes its own fields.
+    pub write: fn(&Rule, &mut Map<String, Value>),
+}
+
+const EMAIL: (&str, Channel) = ("EMAIL", Channel::Email);
+const SMS: (&str, Channel) = ("SMS", Channel::Sms);
+const PUSH: (&str, Channel) = ("PUSH", Channel::Push);
+const VOICE: (&str, Channel) = ("VOICE", Channel::Voice);
+const WHATSAPP: (&str, Channel) = ("WHATSAPP", Channel::Whatsapp);
+const TELEGRAM: (&str, Channel) = ("TELEGRAM", Channel::Telegram);
+
+pub(super) static ALL: [Kind; 4] = [
+    Kind {
+        path: "alerts",
+        methods: &[EMAIL, SMS, PUSH, VOICE, WHATSAPP, TELEGRAM],
+        triggers: &[Trigger::AlertHigh, Trigger::AlertLow],
+        read: |fields| {
+            let trigger = fields.required_choice("type", &PRIORITIES)?;
+            let delay_min = fields.integer("delayMin", &(0..=120))?.unwrap_or(0);
+            Ok((trigger, delay_min * 60))
+        },
+        write: |rule, body| {
+            write_type(&PRIORITIES, rule, body);
+            body.insert("delayMin".to_owned(), (rule.offset_s / 60).into());
+        },
+    },
+    Kind {
+        path: "duties",
+        methods: &[EMAIL, SMS, PUSH, WHATSAPP, TELEGRAM],
+        triggers: &[Trigger::Duty],
+        read: |fields| {
+            let trigger = fields.choice("type", &DUTIES)?.unwrap_or(Trigger::Duty);
+            let before_min = fields.integer("beforeMin", &(0..=1440))?.unwrap_or(0);
+            if !BEFORE_MIN.contains(&before_min) {
+                let right = format!("it must be one of {}", watchbell_core::channel::join(&BEFORE_MIN));
+                return Err(fields.invalid("beforeMin", &format!("is {before_min}"), &right));
+            }
+            Ok((trigger, before_min * 60))
+        },
+        write: |rule, body| {
+            write_type(&DUTIES, rule, body);
+            body.insert("beforeMin".to_owned(), (rule.offset_s / 60).into());
+        },
+    },
+    Kind {
+        path: "updates",
+        methods: &[EMAIL, SMS, PUSH, WHATSAPP, TELEGRAM],
+        triggers: &[Trigger::Accepted, Trigger::Resolved, Trigger::Escalated],
+        read: |fields| Ok((fields.required_choice("type", &UPDATES)?, 0)),
+        write: |rule, body| write_type(&UPDATES, rule, body),
+    },
+    Kind {
+        path: "subscriptions",
+        methods: &[EMAIL, SMS, PUSH],
+        triggers: &[Trigger::Subscription],
+        read: |_| Ok((Trigger::Subscription, 0)),
+        write: |_, _| {},
+    },
+];
+
+const PRIORITIES: [(&str, Trigger); 2] = [("LOW_PRIORITY", Trigger::AlertLow), ("HIGH_PRIORITY", Trigger::AlertHigh)];
+const DUTIES: [(&str, Trigger); 1] = [("ON_CALL", Trigger::Duty)];
+const UPDATES: [(&str, Trigger); 3] =
+    [("ALERT_ACCEPTED", Trigger::Accepted), ("ALERT_RESOLVED", Trigger::Resolved), ("ALERT_ESCALATED", Trigger::Escalated)];
+
+/// The contract's enum, in minutes.
+const BEFORE_MIN: [i64; 8] = [0, 15, 30, 60, 180, 360, 720, 1440];
+
+fn write_type(types: &[(&str, Trigger)], rule: &Rule, body: &mut Map<String, Value>) {
+    if let Some((name, _)) = types.iter().find(|(_, trigger)| *trigger == rule.trigger) {
+        body.insert("type".to_owned(), (*name).into());
+    }
+}

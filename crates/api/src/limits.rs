@@ -1,0 +1,178 @@
+//! How often a key, and a client address, may call.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::ConnectInfo;
+use axum::http::{Extensions, HeaderMap};
+use governor::clock::Clock as LimiterClock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+use watchbell_core::{Clock, KeyId, Timestamp};
+
+use crate::problem::{Kind, Problem};
+use crate::state::{ApiSettings, TrustedProxies};
+
+/// After so many checks, keys that have been quiet for long enough to be as new are forgotten: the map holds no more than
+/// who called in the last minute or so.
+const CHECKS_BETWEEN_SWEEPS: u32 = 4_096;
+
+/// Watchbell's clock as governor reads one: it stands while the wall clock is set back, rather than locking everybody out
+/// until the old time is reached again.
+struct Elapsed {
+    clock: Arc<dyn Clock>,
+    seen: Mutex<(Timestamp, u64)>,
+}
+
+impl LimiterClock for Elapsed {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        let now = self.clock.now();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed_ms = u64::try_from((now - seen.0).as_millis()).unwrap_or(0);
+        seen.0 = now;
+        seen.1 = seen.1.saturating_add(passed_ms.saturating_mul(1_000_000));
+        Nanos::from(seen.1)
+    }
+}
+
+type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, Elapsed, NoOpMiddleware<Nanos>>;
+
+struct PerMinute<K: std::hash::Hash + Eq + Clone> {
+    limiter: Limiter<K>,
+    checks: AtomicU32,
+}
+
+impl<K: std::hash::Hash + Eq + Clone> PerMinute<K> {
+    fn new(per_minute: u32, clock: &Arc<dyn Clock>) -> Self {
+        let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
+        // Governor takes 0 for "before everything"; a minute in, nobody is.
+        let elapsed = Elapsed { clock: clock.clone(), seen: Mutex::new((clock.now(), 60_000_000_000)) };
+        Self { limiter: RateLimiter::hashmap_with_clock(quota, elapsed), checks: AtomicU32::new(0) }
+    }
+
+    fn check(&self, key: &K, what: &str) -> Result<(), Problem> {
+        if self.checks.fetch_add(1, Ordering::Relaxed) % CHECKS_BETWEEN_SWEEPS == CHECKS_BETWEEN_SWEEPS - 1 {
+            self.limiter.retain_recent();
+            self.limiter.shrink_to_fit();
+        }
+        self.limiter.check_key(key).map_err(|not_until| {
+            let wait = not_until.wait_time_from(self.limiter.clock().now());
+            let retry_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            let retry_s = retry_s.max(1);
+            Problem::new(Kind::TooMany { retry_s }, format!("too many requests of this {what}; try again in {retry_s} s"))
+        })
+    }
+}
+
+pub(crate) struct Limits {
+    keys: PerMinute<KeyId>,
+    addresses: PerMinute<IpAddr>,
+}
+
+impl Limits {
+    pub fn new(settings: &ApiSettings, clock: &Arc<dyn Clock>) -> Self {
+        Self { keys: PerMinute::new(settings.key_per_minute, clock), addresses: PerMinute::new(settings.address_per_minute, clock) }
+    }
+
+    pub fn check_key(&self, key: KeyId) -> Result<(), Problem> {
+        self.keys.check(&key, "key")
+    }
+
+    pub fn check_address(&self, address: IpAddr) -> Result<(), Problem> {
+        self.addresses.check(&address, "address")
+    }
+}
+
+impl fmt::Debug for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Limits")
+    }
+}
+
+/// Who calls: the peer, or what the trusted proxies in front say they forward for, from the nearest on. Of an IPv6 address
+/// the network counts (/64), as its holder has all of it.
+pub(crate) fn client_address(extensions: &Extensions, headers: &HeaderMap, proxies: &TrustedProxies) -> IpAddr {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
+    let forwarded: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
+    let mut client = peer.to_canonical();
+    for hop in forwarded.iter().rev() {
+        if !proxies.trusts(client) {
+            break;
+        }
+        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        client = address.to_canonical();
+    }
+    match client {
+        IpAddr::V4(_) => client,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+    use super::*;
+    use std::time::Duration;
+    use watchbell_core::ManualClock;
+
+    #[test]
+    fn a_minute_s_calls_are_given_out_and_come_back() {
+        let clock = ManualClock::new(Timestamp::from_millis(1_000));
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let limit = PerMinute::new(3, &shared);
+        for _ in 0..3 {
+            limit.check(&KeyId(1), "key").unwrap();
+        }
+        assert_eq!(limit.check(&KeyId(1), "key").unwrap_err().kind, Kind::TooMany { retry_s: 20 });
+        limit.check(&KeyId(2), "key").unwrap();
+        // A clock that is set back stands, and goes on from there.
+        clock.set(Timestamp::from_millis(0));
+        assert!(limit.check(&KeyId(1), "key").is_err());
+        clock.advance(Duration::from_secs(20));
+        limit.check(&KeyId(1), "key").unwrap();
+        assert!(limit.check(&KeyId(1), "key").is_err());
+    }
+
+    #[test]
+    fn quiet_callers_are_forgotten() {
+        let clock = ManualClock::new(Timestamp::from_millis(1_000));
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let limit = PerMinute::new(1, &shared);
+        for key in 0..i64::from(CHECKS_BETWEEN_SWEEPS) - 1 {
+            limit.check(&KeyId(key), "key").unwrap();
+        }
+        clock.advance(Duration::from_mins(2));
+        limit.check(&KeyId(-1), "key").unwrap();
+        assert_eq!(limit.limiter.len(), 1);
+    }
+
+    #[test]
+    fn only_trusted_proxies_say_who_calls() {
+        let proxies = TrustedProxies::new(|address| address.to_string().starts_with("10."));
+        let table = [
+            ("198.51.100.7", "203.0.113.9", "198.51.100.7"),
+            ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
+            // What a client writes itself stands to the left of what the proxy saw.
+            ("10.0.0.1", "1.2.3.4, 203.0.113.9", "203.0.113.9"),
+            ("10.0.0.1", "203.0.113.9, 10.0.0.2", "203.0.113.9"),
+            ("10.0.0.1", "nonsense", "10.0.0.1"),
+            ("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::"),
+            ("::ffff:198.51.100.7", "", "198.51.100.7"),
+        ];
+        for (peer, forwarded, client) in table {
+            let mut extensions = Extensions::new();
+            extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+            assert_eq!(client_address(&extensions, &headers, &proxies), client.parse::<IpAddr>().unwrap(), "{peer} {forwarded}");
+        }
+    }
+}

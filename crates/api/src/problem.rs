@@ -1,0 +1,182 @@
+//! What is wrong with a request, before any surface has given it a form.
+//!
+//! Handlers and extractors of every surface answer a [`Problem`]. It travels as an extension of the response, and the
+//! surface's own layer ([`crate::surface`]) writes the body. So a validation or an authorisation is written once, and
+//! every answer of a surface, a panic's included, has that surface's form.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use watchbell_core::Timestamp;
+use watchbell_store::{StoreError, VerificationError};
+
+/// What kind of problem: decides the status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Invalid,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    Timeout,
+    Conflict,
+    TooLarge,
+    UnsupportedMediaType,
+    /// Seconds after which to come again.
+    TooMany {
+        retry_s: u64,
+    },
+    Internal,
+    /// A fault that passes.
+    Unavailable,
+}
+
+impl Kind {
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Invalid => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// One problem with a request.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub kind: Kind,
+    /// For the client: never internal text.
+    pub message: Cow<'static, str>,
+    /// The field, parameter or header that is wrong, as the request names it (`contact.id`).
+    pub field: Option<String>,
+    /// A further member of the error body.
+    pub extra: Option<(&'static str, Value)>,
+    /// For the log.
+    pub source: Option<Arc<StoreError>>,
+}
+
+/// After a fault of the database: long enough for a restart to have got somewhere, short enough for a page.
+const UNAVAILABLE_RETRY_S: u64 = 2;
+
+impl Problem {
+    pub fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), field: None, extra: None, source: None }
+    }
+
+    /// A field with what is wrong with it ("is missing") and what would be right ("it must be …").
+    pub fn invalid(field: &str, wrong: &str, right: &str) -> Self {
+        Self::new(Kind::Invalid, format!("{field} {wrong}; {right}")).at(field)
+    }
+
+    pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Invalid, message)
+    }
+
+    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Forbidden, message)
+    }
+
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Kind::NotFound, format!("no such {what}"))
+    }
+
+    pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Conflict, message)
+    }
+
+    #[must_use]
+    pub fn at(mut self, field: &str) -> Self {
+        self.field = Some(field.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.extra = Some((name, value.into()));
+        self
+    }
+
+    /// Seconds for `Retry-After`.
+    pub fn retry_s(&self) -> Option<u64> {
+        match self.kind {
+            Kind::TooMany { retry_s } => Some(retry_s),
+            Kind::Unavailable => Some(UNAVAILABLE_RETRY_S),
+            _ => None,
+        }
+    }
+
+    /// The error and what caused it, for the log: said once, by the surface's layer.
+    pub fn chain(&self) -> String {
+        let mut text = String::new();
+        let mut next: Option<&dyn Error> = self.source.as_deref().map(|error| error as &dyn Error);
+        while let Some(error) = next {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&error.to_string());
+            next = error.source();
+        }
+        text
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound(what) => Self::not_found(what),
+            StoreError::DuplicateContact(id) => {
+                Self::conflict(format!("the user has this target already, as contact {id}")).at("target").with("contactId", id.0)
+            }
+            StoreError::ContactInUse(rules) => {
+                let named = watchbell_core::channel::join(&rules);
+                Self::conflict(format!("the contact is used by rules {named}; delete them first, or delete both with ?force=true"))
+                    .with("ruleIds", rules)
+            }
+            StoreError::Taken(what) => Self::conflict(format!("{what} belongs to another user")).at(what),
+            StoreError::UnfitContact(why) => Self::bad_request(format!("contact cannot be used for this rule: {why}")).at("contact"),
+            StoreError::Verification(why) => verification(why),
+            error @ StoreError::Unavailable(_) => Self {
+                source: Some(Arc::new(error)),
+                ..Self::new(Kind::Unavailable, "the database does not answer; nothing was changed; try again")
+            },
+            error => Self { source: Some(Arc::new(error)), ..Self::new(Kind::Internal, "an internal error occurred; it was logged") },
+        }
+    }
+}
+
+fn verification(why: VerificationError) -> Problem {
+    let kind = match why {
+        VerificationError::Wrong { .. } => Kind::Invalid,
+        VerificationError::TooSoon { retry_s } => Kind::TooMany { retry_s: u64::try_from(retry_s).unwrap_or(0).max(1) },
+        VerificationError::NotStarted | VerificationError::Expired | VerificationError::Exhausted | VerificationError::AlreadyOk => {
+            Kind::Conflict
+        }
+    };
+    Problem::new(kind, why.to_string())
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.kind.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// RFC 3339, the form of every time in an answer.
+pub(crate) fn rfc3339(at: Timestamp) -> Value {
+    Value::String(at.to_string())
+}

@@ -1,0 +1,97 @@
+//! The whole router, and serving it.
+
+use std::io;
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::state::Api;
+use crate::watchbell::health;
+use crate::{callbacks, ilert, watchbell};
+
+/// How long requests in flight may go on after the end was asked for.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// How long to wait when no connection can be taken, as when the process has too many files open.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a request's head may have at most, in bytes.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// Every route.
+pub fn router(api: &Api) -> Router {
+    let open = Router::new().route("/-/healthy", get(health::healthy)).route("/-/ready", get(health::ready)).merge(callbacks::routes());
+    watchbell::OPEN
+        .wrap(api, open)
+        .nest("/api", ilert::router(api))
+        .nest("/watchbell/v1", watchbell::router(api))
+        .layer(from_fn_with_state(api.clone(), log))
+        .with_state(api.clone())
+}
+
+/// One line a request: never its path as it came, which may hold an address or a token.
+async fn log(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let begun = api.clock.now();
+    let response = next.run(request).await;
+    let path = path.as_ref().map_or("none", MatchedPath::as_str);
+    let status = response.status().as_u16();
+    let latency_ms = api.clock.now().ms_since(begun);
+    if status < 400 {
+        tracing::debug!(%method, path, status, latency_ms, "request");
+    } else {
+        tracing::info!(%method, path, status, latency_ms, "request");
+    }
+    response
+}
+
+/// Serves until `shutdown`; then takes no more connections, lets requests in flight finish for up to 5 s, and returns.
+///
+/// # Errors
+/// The listener's address cannot be read. A connection that cannot be taken is no error: the next is tried.
+pub async fn serve(listener: TcpListener, api: &Api, shutdown: CancellationToken) -> io::Result<()> {
+    let router = router(api);
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(api.settings.request_timeout).max_buf_size(HEAD_BYTES);
+    let graceful = GracefulShutdown::new();
+    tracing::info!(address = %listener.local_addr()?, "serving HTTP");
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.cancelled() => break,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                let _ = tokio::time::timeout(ACCEPT_PAUSE, shutdown.cancelled()).await;
+                continue;
+            }
+        };
+        // Answers are small and whole: waiting to fill a packet only costs time. A socket that refuses is served all the same.
+        let _ = stream.set_nodelay(true);
+        let service = router.clone().layer(Extension(ConnectInfo(peer)));
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            // A client that goes away or speaks something else is no event of ours.
+            let _ = connection.await;
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("connections were still open after {} s and were cut", DRAIN.as_secs());
+    }
+    Ok(())
+}

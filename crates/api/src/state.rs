@@ -1,0 +1,144 @@
+//! What every handler has at hand.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use watchbell_core::{Channel, Clock, Secret};
+use watchbell_store::Store;
+
+use crate::limits::Limits;
+
+/// What the binary knows about the process beyond the database.
+pub trait Health: Send + Sync + fmt::Debug {
+    /// None where NATS is not configured.
+    fn nats_connected(&self) -> Option<bool>;
+
+    /// Every channel, also those without a provider.
+    fn channels(&self) -> Vec<ChannelStatus>;
+}
+
+/// A channel and who serves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelStatus {
+    pub channel: Channel,
+    /// In the order in which they are tried; empty when nothing can be sent by this channel.
+    pub providers: Vec<ProviderStatus>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderStatus {
+    /// The name of its table in the configuration.
+    pub name: String,
+    pub kind: String,
+    /// False while its breaker is open.
+    pub is_up: bool,
+}
+
+/// Which peers' `X-Forwarded-For` is believed.
+#[derive(Clone)]
+pub struct TrustedProxies(Arc<dyn Fn(IpAddr) -> bool + Send + Sync>);
+
+impl TrustedProxies {
+    pub fn new(is_trusted: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(is_trusted))
+    }
+
+    pub fn none() -> Self {
+        Self::new(|_| false)
+    }
+
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        (self.0)(address)
+    }
+}
+
+impl fmt::Debug for TrustedProxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TrustedProxies")
+    }
+}
+
+/// Telegram's side of linking a chat.
+#[derive(Clone, Debug, Default)]
+pub struct TelegramSettings {
+    /// The bot's user name, without @; None when Telegram is not set up.
+    pub bot_name: Option<String>,
+    /// What Telegram sends in `X-Telegram-Bot-Api-Secret-Token`; None: the webhook is closed.
+    pub webhook_secret: Option<Secret>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// How the world reaches this server, without a slash at the end; None: no signed callbacks.
+    pub public_url: Option<String>,
+    pub body_limit_bytes: usize,
+    /// How long a request's head, and then its body, may take to arrive.
+    pub request_timeout: Duration,
+    /// On the ilert surface.
+    pub key_per_minute: u32,
+    /// On the ilert surface.
+    pub address_per_minute: u32,
+    pub trusted_proxies: TrustedProxies,
+    pub telegram: TelegramSettings,
+    /// Auth tokens that sign Twilio's callbacks: of every account, each the current one and, during a rotation, the previous.
+    pub twilio_tokens: Vec<Secret>,
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            body_limit_bytes: 1 << 20,
+            request_timeout: Duration::from_secs(30),
+            // The original's figures.
+            key_per_minute: 120,
+            address_per_minute: 700,
+            trusted_proxies: TrustedProxies::none(),
+            telegram: TelegramSettings::default(),
+            twilio_tokens: Vec::new(),
+        }
+    }
+}
+
+/// The state of every route; clones share it.
+#[derive(Clone)]
+pub struct Api(Arc<Shared>);
+
+/// What [`Api`] derefs to.
+pub struct Shared {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub health: Arc<dyn Health>,
+    pub settings: ApiSettings,
+    pub(crate) limits: Limits,
+}
+
+impl Api {
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, health: Arc<dyn Health>, settings: ApiSettings) -> Self {
+        let limits = Limits::new(&settings, &clock);
+        Self(Arc::new(Shared { store, clock, health, settings, limits }))
+    }
+}
+
+impl Deref for Api {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

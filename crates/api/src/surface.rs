@@ -1,0 +1,97 @@
+//! What every surface has around its routes, told apart only by a [`Surface`]: admission, the form of errors, panics, 404
+//! and 405, and a line in the log.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use serde_json::Value;
+
+use crate::auth::{Authenticated, Credentials, authenticate};
+use crate::limits::client_address;
+use crate::problem::{Kind, Problem};
+use crate::state::Api;
+
+/// One API surface.
+#[derive(Debug)]
+pub struct Surface {
+    /// None: open to everybody, or protected by signatures of its own.
+    pub credentials: Option<Credentials>,
+    /// Whether requests are counted by key and by address.
+    pub is_limited: bool,
+    /// The body of an error.
+    pub form: fn(&Problem) -> Value,
+}
+
+impl Surface {
+    /// Puts the surface's layers around its routes.
+    pub fn wrap(&'static self, api: &Api, routes: Router<Api>) -> Router<Api> {
+        let admit = move |State(api): State<Api>, request: Request, next: Next| self.admit(api, request, next);
+        let answer = move |request: Request, next: Next| self.answer(request, next);
+        routes
+            .route_layer(from_fn_with_state(api.clone(), admit))
+            .fallback(async || Problem::not_found("path"))
+            .method_not_allowed_fallback(method_not_allowed)
+            .layer(from_fn(answer))
+    }
+
+    /// Lets a request in, with who makes it.
+    async fn admit(&self, api: Api, mut request: Request, next: Next) -> Result<Response, Problem> {
+        if self.is_limited {
+            let address = client_address(request.extensions(), request.headers(), &api.settings.trusted_proxies);
+            api.limits.check_address(address)?;
+        }
+        if let Some(credentials) = self.credentials {
+            let caller = authenticate(&api, credentials, request.headers()).await?;
+            if self.is_limited {
+                api.limits.check_key(caller.key_id)?;
+            }
+            request.extensions_mut().insert(Authenticated(caller));
+        }
+        Ok(next.run(request).await)
+    }
+
+    /// Gives problems, panics among them, the surface's form.
+    async fn answer(&self, request: Request, next: Next) -> Response {
+        let path = request.extensions().get::<MatchedPath>().cloned();
+        let path = path.as_ref().map_or("none", MatchedPath::as_str);
+        // What a panicking handler leaves behind is its own: shared state is behind the store's transactions.
+        let ended = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        let mut response = ended.unwrap_or_else(|_| {
+            // The panic's message and place were written by the panic hook.
+            tracing::error!(path, "a request handler panicked");
+            Problem::new(Kind::Internal, "an internal error occurred; it was logged").into_response()
+        });
+        let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+        if problem.source.is_some() {
+            tracing::error!(path, error = problem.chain(), "a request failed");
+        }
+        self.render(&problem)
+    }
+
+    fn render(&self, problem: &Problem) -> Response {
+        let mut response = json(problem.kind.status(), &(self.form)(problem));
+        if let Some(retry_s) = problem.retry_s() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_s));
+        }
+        if problem.kind == Kind::Unauthenticated {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// The `Allow` header is the router's doing.
+async fn method_not_allowed(method: Method) -> Problem {
+    Problem::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; the header Allow says what is"))
+}
+
+/// A JSON answer.
+pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
+    (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}

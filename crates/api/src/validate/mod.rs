@@ -1,0 +1,8 @@
+//! Checks that more than one surface needs. Messages name the field, what is wrong, and what would be right.
+
+pub(crate) mod address;
+pub(crate) mod device;
+mod fields;
+pub(crate) mod person;
+
+pub use fields::Fields;

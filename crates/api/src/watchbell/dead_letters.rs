@@ -1,0 +1,121 @@
+//! `/dead-letters`: events, or parts of them, that could not be used; kept with the reason until somebody mends what was
+//! wrong (makes the missing user, say) and plays them again.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use watchbell_core::decode;
+use watchbell_store::intake::{Accepted, DeadLetter, DeadLetterFilter};
+
+use super::{events, page};
+use crate::auth::Authenticated;
+use crate::problem::{Kind, Problem, rfc3339};
+use crate::request::Params;
+use crate::state::Api;
+use crate::surface;
+
+/// How many one call plays again; the answer's cursor goes on from there.
+const REPLAYED_AT_ONCE: i64 = 200;
+
+pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    caller.check_reads_all()?;
+    let limit = page::limit(&params)?;
+    let filter = DeadLetterFilter { before: page::numeric_cursor(&params)?, limit: limit + 1, ..filter(&params)? };
+    let found = api.store.dead_letters(&filter).await?;
+    Ok(page::write(found, limit, |letter| letter.id.to_string(), write))
+}
+
+/// One dead letter with what came over the wire.
+pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    caller.check_reads_all()?;
+    let letter = found(&api, &params).await?;
+    let original = &letter.rejected.original;
+    let mut body = write(&letter);
+    body["headers"] = original.headers.iter().map(|(name, value)| json!([name, value])).collect();
+    match std::str::from_utf8(&original.payload) {
+        Ok(text) => body["payload"] = text.into(),
+        Err(_) => body["payloadBase64"] = STANDARD.encode(&original.payload).into(),
+    }
+    Ok(surface::json(StatusCode::OK, &body))
+}
+
+/// Plays one again: plans what of it is still missing, and nothing twice.
+pub(super) async fn replay(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    caller.check_admin()?;
+    let letter = found(&api, &params).await?;
+    let accepted = play(&api, letter).await?;
+    Ok(surface::json(StatusCode::ACCEPTED, &json!({ "events": accepted.iter().map(events::write).collect::<Vec<_>>() })))
+}
+
+/// Plays all again that the filter finds and that were not yet, newest first. One that still cannot be used stops none of the
+/// others.
+pub(super) async fn replay_all(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    caller.check_admin()?;
+    let before = page::numeric_cursor(&params)?;
+    let filter = DeadLetterFilter { replayed: Some(false), before, limit: REPLAYED_AT_ONCE + 1, ..filter(&params)? };
+    let letters = api.store.dead_letters(&filter).await?;
+    let has_more = letters.len() > usize::try_from(REPLAYED_AT_ONCE).unwrap_or(usize::MAX);
+    let (mut replayed, mut failed, mut last) = (0, Vec::new(), None);
+    for letter in letters.into_iter().take(usize::try_from(REPLAYED_AT_ONCE).unwrap_or(usize::MAX)) {
+        let id = letter.id;
+        last = Some(id);
+        match play(&api, letter).await {
+            Ok(_) => replayed += 1,
+            // The database is away for all of them.
+            Err(problem) if matches!(problem.kind, Kind::Unavailable) => return Err(problem),
+            Err(problem) => failed.push(json!({ "id": id, "message": problem.message })),
+        }
+    }
+    let mut body = json!({ "replayed": replayed, "failed": failed });
+    if let Some(last) = last.filter(|_| has_more) {
+        body["nextCursor"] = last.to_string().into();
+    }
+    Ok(surface::json(StatusCode::ACCEPTED, &body))
+}
+
+pub(super) async fn purge(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    caller.check_admin()?;
+    let deleted = api.store.purge_dead_letters(caller.actor(), &filter(&params)?).await?;
+    Ok(surface::json(StatusCode::OK, &json!({ "deleted": deleted })))
+}
+
+async fn play(api: &Api, letter: DeadLetter) -> Result<Vec<Accepted>, Problem> {
+    let event = decode::from_nats(letter.rejected.original);
+    let mut event = event.map_err(|rejected| {
+        let why = decode::Undecodable::new(rejected.reason, rejected.detail);
+        Problem { kind: Kind::Conflict, ..events::unusable(&why) }
+    })?;
+    event.replay_of = Some(letter.id);
+    Ok(api.store.accept(vec![event]).await?)
+}
+
+async fn found(api: &Api, params: &Params) -> Result<DeadLetter, Problem> {
+    api.store.dead_letter(params.id("id")?).await?.ok_or_else(|| Problem::not_found("dead letter"))
+}
+
+fn filter(params: &Params) -> Result<DeadLetterFilter, Problem> {
+    Ok(DeadLetterFilter {
+        reason: params.query("reason")?.map(str::to_owned),
+        subject: params.query("subject")?.map(str::to_owned),
+        replayed: params.boolean("replayed")?,
+        ..DeadLetterFilter::default()
+    })
+}
+
+fn write(letter: &DeadLetter) -> Value {
+    let mut body = json!({
+        "id": letter.id,
+        "subject": letter.rejected.original.subject,
+        "reason": letter.rejected.reason,
+        "detail": letter.rejected.detail,
+        "receivedAt": rfc3339(letter.rejected.original.received_at),
+        "createdAt": rfc3339(letter.created_at),
+    });
+    if let Some(at) = letter.replayed_at {
+        body["replayedAt"] = rfc3339(at);
+    }
+    body
+}

@@ -1,0 +1,48 @@
+//! `/users/{user}/devices`: where push messages go. Tokens are shown masked: they are as good as an address.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use watchbell_core::device::Device;
+use watchbell_core::{DeviceId, mask};
+
+use super::subject;
+use crate::auth::{Authenticated, Intent};
+use crate::problem::{Problem, rfc3339};
+use crate::request::{Params, Payload};
+use crate::state::Api;
+use crate::surface;
+use crate::validate::device;
+
+pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    let user = subject(&api, &caller, &params, Intent::Read).await?;
+    let devices = api.store.devices(user.id).await?;
+    let items: Vec<Value> = devices.iter().map(write).collect();
+    Ok(surface::json(StatusCode::OK, &json!({ "items": items })))
+}
+
+/// Registers a device; its token may have been registered before, by this user or, on a phone handed on, by another.
+pub(super) async fn create(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
+    let user = subject(&api, &caller, &params, Intent::Change).await?;
+    let mut fields = payload.object()?;
+    let device = device::read(&mut fields)?;
+    fields.finish()?;
+    let device = api.store.add_device(caller.actor(), user.id, device.kind, &device.token, device.keys.as_deref()).await?;
+    Ok(surface::json(StatusCode::CREATED, &write(&device)))
+}
+
+pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    let user = subject(&api, &caller, &params, Intent::Change).await?;
+    api.store.delete_device(caller.actor(), user.id, DeviceId(params.id("id")?)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn write(device: &Device) -> Value {
+    json!({
+        "id": device.id.0,
+        "kind": device.kind.as_str(),
+        "token": mask::token(&device.token),
+        "createdAt": rfc3339(device.created_at),
+    })
+}

@@ -1,0 +1,82 @@
+//! Watchbell's own surface, under `/watchbell/v1`: what the other surfaces have no place for, event intake, and what an
+//! operator reads and does.
+//!
+//! Errors: `{"error":{"code":"bad_request","message":"…","field":"token"}}`, `field` only where one is at fault. A field that
+//! is not known is a 400 here, so that a misspelt one does not pass in silence.
+
+mod contacts;
+mod dead_letters;
+mod deliveries;
+mod devices;
+mod error;
+mod events;
+pub(crate) mod health;
+mod keys;
+mod operator;
+mod page;
+mod telegram;
+mod topics;
+mod users;
+
+use axum::Router;
+use axum::routing::{delete, get, post, put};
+use watchbell_core::ids::UserRef;
+use watchbell_core::user::User;
+
+use crate::auth::{Authenticated, Credentials, Intent};
+use crate::problem::Problem;
+use crate::request::Params;
+use crate::state::Api;
+use crate::surface::Surface;
+
+static SURFACE: Surface = Surface { credentials: Some(Credentials::BearerOrBasic), is_limited: false, form: error::form };
+
+/// What needs no key, in the same form.
+pub(crate) static OPEN: Surface = Surface { credentials: None, is_limited: false, form: error::form };
+
+pub(crate) fn router(api: &Api) -> Router<Api> {
+    let of_users = Router::new()
+        .route("/users/{user}", get(users::show).put(users::change))
+        .route("/users/{user}/devices", get(devices::list).post(devices::create))
+        .route("/users/{user}/devices/{id}", delete(devices::delete))
+        .route("/users/{user}/contacts/{id}/verification", post(contacts::start_verification))
+        .route("/users/{user}/contacts/{id}/verification/confirm", post(contacts::confirm_verification))
+        .route("/users/{user}/contacts/{id}/status", put(contacts::set_status))
+        .route("/users/{user}/telegram-link", post(telegram::link));
+    let of_topics = Router::new()
+        .route("/topics/{topic}/users", get(topics::list).put(topics::add))
+        .route("/topics/{topic}/users/{user}", put(topics::add_one).delete(topics::remove));
+    let of_events = Router::new()
+        .route("/events", post(events::publish))
+        .route("/dead-letters", get(dead_letters::list).delete(dead_letters::purge))
+        .route("/dead-letters/replay", post(dead_letters::replay_all))
+        .route("/dead-letters/{id}", get(dead_letters::show))
+        .route("/dead-letters/{id}/replay", post(dead_letters::replay))
+        .route("/deliveries", get(deliveries::list))
+        .route("/deliveries/{id}", get(deliveries::show))
+        .route("/deliveries/{id}/replay", post(deliveries::replay));
+    let of_operators = Router::new()
+        .route("/keys", get(keys::list).post(keys::create))
+        .route("/keys/{id}", delete(keys::delete))
+        .route("/audit", get(operator::audit))
+        .route("/unreachable", get(operator::unreachable))
+        .route("/channels", get(operator::channels));
+    SURFACE.wrap(api, of_users.merge(of_topics).merge(of_events).merge(of_operators))
+}
+
+/// The user that a path names: by number, `U…` id, external id, or `current` for the key's own.
+///
+/// # Errors
+/// `Forbidden` for somebody whom the key does not reach, whether or not they exist.
+async fn subject(api: &Api, caller: &Authenticated, params: &Params, intent: Intent) -> Result<User, Problem> {
+    let text = params.path("user");
+    let own = (text == "current").then_some(caller.0.user_id).flatten().map(UserRef::Id);
+    let named = own.or_else(|| UserRef::parse(text));
+    let named = named.ok_or_else(|| Problem::invalid("user", "cannot be an id", "it must have 1 to 255 bytes"))?;
+    let user = api.store.user(&named).await?;
+    match user {
+        Some(user) => caller.check_user(user.id, intent).map(|()| user),
+        None if caller.sees_everybody() => Err(Problem::not_found("user")),
+        None => Err(Problem::forbidden("this key does not reach that user")),
+    }
+}

@@ -1,0 +1,30 @@
+//! `/users/{user}/telegram-link`: a bot cannot write first, so the user opens it by a link that says who they are.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::json;
+use watchbell_core::Secret;
+
+use super::subject;
+use crate::auth::{Authenticated, Intent, hash_key, random_text};
+use crate::problem::{Problem, rfc3339};
+use crate::request::Params;
+use crate::state::Api;
+use crate::surface;
+
+/// As long as a verification code.
+const LIFE_S: i64 = 15 * 60;
+
+pub(super) async fn link(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    let user = subject(&api, &caller, &params, Intent::Change).await?;
+    let Some(bot) = &api.settings.telegram.bot_name else {
+        return Err(Problem::conflict("Telegram is not set up here: no provider of kind telegram has a bot_name"));
+    };
+    // 48 bytes are the 64 characters that Telegram passes on at most.
+    let token = Secret::new(random_text::<48>());
+    let expires_at = api.clock.now().plus_s(LIFE_S);
+    api.store.start_telegram_link(caller.actor(), user.id, &hash_key(&token), expires_at).await?;
+    let url = format!("https://t.me/{bot}?start={}", token.expose());
+    Ok(surface::json(StatusCode::CREATED, &json!({ "url": url, "expiresAt": rfc3339(expires_at) })))
+}
