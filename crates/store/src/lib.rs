@@ -34,7 +34,7 @@ pub use queue::Queue;
 pub use wake::Wakes;
 
 /// Everything that is kept.
-pub trait Store: Access + Directory + History + Intake + Queue {
+pub trait Store: Access + Directory + History + Intake + Queue + std::fmt::Debug {
     /// Where transitions that make something due are announced.
     fn wakes(&self) -> &Wakes;
 }

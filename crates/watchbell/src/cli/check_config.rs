@@ -5,7 +5,7 @@ use watchbell_core::channel::join;
 
 use super::serve::ConfigFile;
 use super::{Error, output};
-use crate::config::{Config, unserved};
+use crate::config::{Config, nats_servers, unserved};
 
 #[derive(Debug, Args)]
 pub struct CheckConfig {
@@ -46,7 +46,7 @@ fn summary(config: &Config) -> String {
     if !idle.is_empty() {
         lines.push(format!("  providers that no channel uses: {}", join(&idle)));
     }
-    if config.nats.servers().is_empty() {
+    if nats_servers(&config.nats).is_empty() {
         lines.push("  NATS is off: events come over HTTP only".to_owned());
     }
     if config.http.public_url().is_none() {

@@ -75,6 +75,10 @@ impl Client {
         self.read(self.send(Method::POST, path, query, body).await?).await
     }
 
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Error> {
+        self.read(self.send(Method::DELETE, path, query, None).await?).await
+    }
+
     /// For requests whose answer is empty, or of no interest.
     pub async fn call(&self, method: Method, path: &str, query: &[(&str, String)], body: Option<&Value>) -> Result<(), Error> {
         self.send(method, path, query, body).await.map(drop)

@@ -19,7 +19,7 @@ pub enum DeadLetters {
     /// Take events in once more, planning only what is missing
     Replay(Choice),
     /// Throw events away
-    Purge(Choice),
+    Purge(Purge),
 }
 
 #[derive(Debug, Args)]
@@ -32,7 +32,7 @@ pub struct List {
     #[arg(long)]
     cursor: Option<String>,
     /// Dead letters at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: u32,
     /// The server's JSON instead of a table
     #[arg(long)]
@@ -44,10 +44,21 @@ pub struct Choice {
     #[command(flatten)]
     server: Server,
     /// Their numbers
-    #[arg(required_unless_present_any = ["all", "subject", "reason"], conflicts_with_all = ["all", "subject", "reason"])]
+    #[arg(required_unless_present_any = ["all", "subject", "reason"], conflicts_with_all = ["all", "subject", "reason", "replayed"])]
     ids: Vec<i64>,
     /// All of them
     #[arg(long, conflicts_with_all = ["subject", "reason"])]
+    all: bool,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+#[derive(Debug, Args)]
+pub struct Purge {
+    #[command(flatten)]
+    server: Server,
+    /// All of them
+    #[arg(long, required_unless_present_any = ["subject", "reason", "replayed"], conflicts_with_all = ["subject", "reason", "replayed"])]
     all: bool,
     #[command(flatten)]
     filter: Filter,
@@ -58,9 +69,12 @@ pub struct Filter {
     /// Those that came on this subject
     #[arg(long)]
     subject: Option<String>,
-    /// Those whose reason holds this text
+    /// Those with this reason, such as unknown_user
     #[arg(long)]
     reason: Option<String>,
+    /// Those that were replayed (true), or were not yet (false)
+    #[arg(long)]
+    replayed: Option<bool>,
 }
 
 /// A dead letter as the API lists it.
@@ -72,6 +86,8 @@ struct Letter {
     subject: String,
     reason: String,
     #[serde(default)]
+    detail: String,
+    #[serde(default)]
     received_at: String,
     #[serde(default)]
     replayed_at: Option<String>,
@@ -82,14 +98,15 @@ impl DeadLetters {
         match self {
             Self::List(command) => command.run().await,
             Self::Replay(choice) => choice.replay().await,
-            Self::Purge(choice) => choice.purge().await,
+            Self::Purge(command) => command.run().await,
         }
     }
 }
 
 impl Filter {
     fn query(&self) -> Vec<(&'static str, String)> {
-        let given = [("subject", self.subject.clone()), ("reason", self.reason.clone())];
+        let replayed = self.replayed.map(|replayed| replayed.to_string());
+        let given = [("subject", self.subject.clone()), ("reason", self.reason.clone()), ("replayed", replayed)];
         given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 }
@@ -120,8 +137,36 @@ impl List {
 impl Letter {
     fn row(&self) -> [String; 5] {
         let replayed = self.replayed_at.as_deref().unwrap_or("-");
-        [self.id.to_string(), tame(&self.received_at), tame(&self.subject), tame(replayed), tame(&self.reason)]
+        [
+            self.id.to_string(),
+            tame(&self.received_at),
+            tame(&self.subject),
+            tame(replayed),
+            tame(&format!("{}: {}", self.reason, self.detail)),
+        ]
     }
+}
+
+/// What a replay of many answers: a page of them at a time.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Replayed {
+    replayed: u64,
+    #[serde(default)]
+    failed: Vec<StillUnusable>,
+    #[serde(default)]
+    next_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct StillUnusable {
+    id: i64,
+    message: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Purged {
+    deleted: u64,
 }
 
 impl Choice {
@@ -131,27 +176,32 @@ impl Choice {
             client.call(Method::POST, &format!("{PATH}/{}/replay", segment(&id.to_string())), &[], None).await?;
             output::line(&format!("replayed {id}"))?;
         }
-        if self.ids.is_empty() {
-            let answer: Value = client.post(&format!("{PATH}/replay"), &self.filter.query(), None).await?;
-            output::line(&format!("replayed {}", count(&answer, "replayed")))?;
+        if !self.ids.is_empty() {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    async fn purge(self) -> Result<(), Error> {
-        let client = self.server.client()?;
-        for id in &self.ids {
-            client.call(Method::DELETE, &format!("{PATH}/{}", segment(&id.to_string())), &[], None).await?;
-            output::line(&format!("purged {id}"))?;
+        let (mut count, mut cursor, mut failed) = (0, None, false);
+        loop {
+            let mut query = self.filter.query();
+            query.extend(cursor.map(|cursor| ("cursor", cursor)));
+            let answer: Replayed = client.post(&format!("{PATH}/replay"), &query, None).await?;
+            count += answer.replayed;
+            for letter in &answer.failed {
+                output::line(&format!("{} still cannot be used: {}", letter.id, tame(&letter.message)))?;
+            }
+            failed |= !answer.failed.is_empty();
+            cursor = answer.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
         }
-        if self.ids.is_empty() {
-            client.call(Method::DELETE, PATH, &self.filter.query(), None).await?;
-            output::line("purged")?;
-        }
-        Ok(())
+        output::line(&format!("replayed {count}"))?;
+        if failed { Err(Error::Told) } else { Ok(()) }
     }
 }
 
-fn count(answer: &Value, key: &str) -> String {
-    answer.get(key).and_then(Value::as_i64).map_or_else(|| "what matched".to_owned(), |count| count.to_string())
+impl Purge {
+    async fn run(self) -> Result<(), Error> {
+        let Purged { deleted } = self.server.client()?.delete(PATH, &self.filter.query()).await?;
+        Ok(output::line(&format!("deleted {deleted}"))?)
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+pub use watchbell_channels::dispatch::RecipientRate as Rate;
 use watchbell_core::Channel;
 
 use super::problem::Section;
@@ -13,14 +14,6 @@ pub struct Limits {
     /// Messages to one recipient. A channel that is not named has no limit.
     #[serde(deserialize_with = "super::channels::by_channel")]
     pub recipient: BTreeMap<Channel, Rate>,
-}
-
-/// At most `calls` in any `per_s` seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rate {
-    pub calls: u32,
-    pub per_s: u32,
 }
 
 impl Limits {

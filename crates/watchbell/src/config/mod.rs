@@ -33,6 +33,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use watchbell_core::{Channel, Secret};
+use watchbell_ingest::NatsSettings;
 
 pub use self::bundling::Bundling;
 pub use self::channels::{ChannelSettings, unserved};
@@ -41,7 +42,7 @@ pub use self::http::{Http, Network, RateLimit};
 pub use self::lease::Lease;
 pub use self::limits::{Limits, Rate};
 pub use self::log::{Log, LogFormat};
-pub use self::nats::Nats;
+pub use self::nats::servers as nats_servers;
 pub use self::problem::{Invalid, Problem};
 pub use self::providers::ProviderSettings;
 pub use self::retention::Retention;
@@ -67,7 +68,7 @@ pub struct Config {
     pub admin_key: Secret,
     pub http: Http,
     pub database: Database,
-    pub nats: Nats,
+    pub nats: NatsSettings,
     pub scheduler: Scheduler,
     pub retry: Retry,
     pub lease: Lease,
@@ -117,7 +118,7 @@ impl Config {
         top.check(printable, "admin_key", "must be printable ASCII without spaces");
         self.http.validate(&mut findings.section(&["http"]));
         self.database.validate(&mut findings.section(&["database"]));
-        self.nats.validate(&mut findings.section(&["nats"]));
+        nats::validate(&self.nats, &mut findings.section(&["nats"]));
         self.scheduler.validate(&mut findings.section(&["scheduler"]));
         self.retry.validate(&mut findings.section(&["retry"]));
         self.lease.validate(&mut findings.section(&["lease"]));

@@ -15,3 +15,15 @@ pub enum Role {
     /// Sending.
     Worker,
 }
+
+impl Role {
+    /// As the configuration and the command line write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Ingest => "ingest",
+            Self::Scheduler => "scheduler",
+            Self::Worker => "worker",
+        }
+    }
+}

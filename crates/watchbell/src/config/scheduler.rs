@@ -1,6 +1,7 @@
 //! `[scheduler]`: what planning leaves to the operator.
 
 use serde::Deserialize;
+pub use watchbell_scheduler::FallbackEmail;
 
 use super::problem::Section;
 
@@ -11,16 +12,6 @@ pub struct Scheduler {
     pub duty_grace_s: u32,
     pub alert_expiry_s: u32,
     daily_digest_at: String,
-    pub chunk_users: u32,
-}
-
-/// Which alerts a user without a rule for them is told of by one email.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FallbackEmail {
-    All,
-    High,
-    Off,
 }
 
 impl Scheduler {
@@ -33,7 +24,6 @@ impl Scheduler {
         at.check(self.duty_grace_s <= 86_400, "duty_grace_s", "must be 0 to 86400");
         at.check((60..=30 * 86_400).contains(&self.alert_expiry_s), "alert_expiry_s", "must be 60 to 2592000");
         at.check(parse_time(&self.daily_digest_at).is_some(), "daily_digest_at", "must be a time of day such as 09:00");
-        at.check((1..=10_000).contains(&self.chunk_users), "chunk_users", "must be 1 to 10000");
     }
 }
 

@@ -60,7 +60,7 @@ fn the_defaults_are_what_the_design_says() {
     assert_eq!((config.http.listen.as_str(), config.http.public_url()), ("127.0.0.1:8080", None));
     assert_eq!((config.http.rate_limit.key_per_minute, config.http.rate_limit.address_per_minute), (120, 700));
     assert!(config.database.is_sqlite());
-    assert_eq!(config.nats.servers(), ["nats://127.0.0.1:4222"]);
+    assert_eq!(nats_servers(&config.nats), ["nats://127.0.0.1:4222"]);
     assert_eq!((config.nats.stream.as_str(), config.nats.max_age_days), ("WATCHBELL", 7));
     assert_eq!(config.retry.high, watchbell_core::retry::RetryPolicy::high());
     assert_eq!(config.retry.normal, watchbell_core::retry::RetryPolicy::normal());

@@ -35,7 +35,7 @@ pub struct List {
     #[arg(long)]
     cursor: Option<String>,
     /// Deliveries at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: u32,
     /// The server's JSON instead of a table
     #[arg(long)]

@@ -7,7 +7,7 @@ use super::team::Team;
 /// URLs, the admin key and three commands that work as they stand.
 pub fn text(url: &str, key: &Secret, team: &Team) -> String {
     let key = key.expose();
-    let Team { anna, ben, .. } = team;
+    let Team { anna, ben, ben_phone, .. } = team;
     format!(
         r#"
 ── The server stays up until Ctrl-C.
@@ -17,7 +17,7 @@ pub fn text(url: &str, key: &Secret, team: &Team) -> String {
 
 Give Ben a text message two minutes into every LOW alert:
 
-curl -sS '{url}/api/users/{ben}/notification-preferences/alerts' -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{{"method":"SMS","delayMin":2,"type":"LOW_PRIORITY"}}'
+curl -sS '{url}/api/users/{ben}/notification-preferences/alerts' -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{{"method":"SMS","contact":{{"id":{ben_phone}}},"delayMin":2,"type":"LOW_PRIORITY"}}'
 
 Raise an alert for Anna and Ben (each paste is a new one):
 

@@ -9,6 +9,7 @@ mod key;
 mod nats;
 mod story;
 mod team;
+mod telegram;
 mod watch;
 
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use clap::Args;
 use watchbell_core::{Clock, Secret, SystemClock};
+use watchbell_ingest::NatsSettings;
 
 use super::client::{Client, Server};
 use super::{client, output};
@@ -45,6 +47,8 @@ pub enum Error {
     NoPort,
     #[error("{0}")]
     Serve(#[from] serve::Error),
+    #[error("no loopback port to listen on: {0}")]
+    Bot(std::io::Error),
     #[error("the server crashed: {0}")]
     Crashed(#[from] tokio::task::JoinError),
     #[error("the server does not become ready: {0}")]
@@ -67,7 +71,8 @@ impl Demo {
     async fn show(self) -> Result<(), Error> {
         std::fs::create_dir_all(&self.data).map_err(|source| Error::Data { path: self.data.display().to_string(), source })?;
         let key = key::kept_in(&self.data)?;
-        let config = self.config(&key)?;
+        let bot = telegram::BotApi::start().await.map_err(Error::Bot)?;
+        let config = self.config(&key, &bot)?;
         telemetry::start(&config.log);
         let url = format!("http://{}", config.http.listen);
         let client = Server::new(url.clone(), key.clone()).client().map_err(Error::NotReady)?;
@@ -76,12 +81,12 @@ impl Demo {
         tokio::select! {
             // Ctrl-C, SIGTERM, or it could not start.
             ended = &mut server => Ok(ended??),
-            failed = tell(client, events, url, key) => failed,
+            failed = tell(client, events, bot, url, key) => failed,
         }
     }
 
     /// The defaults, what the environment says of NATS, HTTP and logs, and a sandbox for every channel.
-    fn config(&self, key: &Secret) -> Result<Config, Error> {
+    fn config(&self, key: &Secret, bot: &telegram::BotApi) -> Result<Config, Error> {
         let kept = |name: &str| ["NATS__", "HTTP__", "LOG__"].iter().any(|section| name.starts_with(&format!("WATCHBELL_{section}")));
         let mut variables: Vec<(OsString, OsString)> = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(kept)).collect();
         let given = |name: &str| variables.iter().any(|(given, value)| given == name && !value.is_empty());
@@ -100,6 +105,10 @@ impl Demo {
         for channel in ["EMAIL", "SMS", "VOICE", "PUSH", "WHATSAPP", "TELEGRAM"] {
             wanted.push((format!("WATCHBELL_CHANNELS__{channel}__PROVIDERS"), "sandbox".into()));
         }
+        // Only to link a chat: messages go to the sandbox.
+        for (key, value) in [("TOKEN", "1:demo"), ("BOT_NAME", "watchbell_demo_bot"), ("BASE_URL", bot.url())] {
+            wanted.push((format!("WATCHBELL_PROVIDERS__TELEGRAM__{key}"), value.into()));
+        }
         variables.extend(wanted.into_iter().map(|(name, value)| (name.into(), value)));
         Ok(Config::load(None, variables)?)
     }
@@ -115,9 +124,9 @@ fn free_address() -> Result<String, Error> {
 }
 
 /// Loads the team, publishes the story and prints what happens, without end.
-async fn tell(client: Client, events: crate::config::Nats, url: String, key: Secret) -> Result<(), Error> {
+async fn tell(client: Client, events: NatsSettings, bot: telegram::BotApi, url: String, key: Secret) -> Result<(), Error> {
     ready(&client).await?;
-    let team = team::load(&client).await.map_err(Error::Team)?;
+    let team = team::load(&client, &bot).await.map_err(Error::Team)?;
     output::line(&team.introduction())?;
     let publisher = nats::Publisher::connect(&events).await?;
     let mut watch = watch::Watch::new(client);

@@ -2,21 +2,25 @@
 
 use std::time::Duration;
 
-use async_nats::{ConnectOptions, HeaderMap, jetstream};
+use async_nats::{HeaderMap, jetstream};
 use serde_json::Value;
 use watchbell_core::{Clock, SystemClock};
+use watchbell_ingest::{Connection, NatsError, NatsSettings};
 
-use crate::config::Nats;
+use crate::config::nats_servers;
+
+/// How long a server may take to answer; it is a local one, or one that the server process is connected to already.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why an event was not published.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the demo publishes over NATS, and nats.url is empty: set WATCHBELL_NATS__URL, or use `make run`, which starts a server")]
     Off,
-    #[error("no NATS server answers at {url}: {why} (WATCHBELL_NATS__URL names another; `make run` starts one)")]
-    Unreachable { url: String, why: String },
-    #[error("nats.creds cannot be used: {0}")]
-    Credentials(std::io::Error),
+    #[error("no NATS server answers at nats.url; set WATCHBELL_NATS__URL, or use `make run`, which starts a server")]
+    Unreachable,
+    #[error("{0}")]
+    Settings(#[from] NatsError),
     #[error("the event could not be published: {0}")]
     Publish(String),
 }
@@ -29,14 +33,16 @@ pub struct Publisher {
 
 impl Publisher {
     /// Connects with the same settings as the server itself.
-    pub async fn connect(nats: &Nats) -> Result<Self, Error> {
-        let servers = nats.servers();
-        if servers.is_empty() {
+    pub async fn connect(nats: &NatsSettings) -> Result<Self, Error> {
+        if nats_servers(nats).is_empty() {
             return Err(Error::Off);
         }
-        let client = options(nats)?.connect(servers.clone()).await;
-        let client = client.map_err(|error| Error::Unreachable { url: servers.join(", "), why: error.to_string() })?;
-        Ok(Self { jetstream: jetstream::new(client), clock: SystemClock })
+        let (connection, clock) = (Connection::open(nats).await?, SystemClock);
+        tokio::select! {
+            () = connection.connected() => {}
+            () = clock.sleep(PATIENCE) => return Err(Error::Unreachable),
+        }
+        Ok(Self { jetstream: jetstream::new(connection.client().clone()), clock })
     }
 
     /// Publishes one event of a kind (`alert`, `update`, …) and waits until the stream has it.
@@ -53,25 +59,4 @@ impl Publisher {
         let stored = sent.map_err(|error| Error::Publish(error.to_string()))?.await;
         stored.map(drop).map_err(|error| Error::Publish(error.to_string()))
     }
-}
-
-fn options(nats: &Nats) -> Result<ConnectOptions, Error> {
-    let mut options =
-        ConnectOptions::new().name("watchbell demo").connection_timeout(Duration::from_secs(5)).require_tls(nats.tls_required);
-    if !nats.user.is_empty() {
-        options = options.user_and_password(nats.user.clone(), nats.password.expose().to_owned());
-    }
-    if !nats.token.is_empty() {
-        options = options.token(nats.token.expose().to_owned());
-    }
-    if !nats.nkey.is_empty() {
-        options = options.nkey(nats.nkey.expose().to_owned());
-    }
-    if !nats.creds.is_empty() {
-        options = options.credentials(nats.creds.expose()).map_err(Error::Credentials)?;
-    }
-    if let Some(path) = nats.tls_ca_file() {
-        options = options.add_root_certificates(path.to_owned());
-    }
-    Ok(options)
 }

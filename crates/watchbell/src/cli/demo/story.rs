@@ -20,7 +20,7 @@ pub async fn tell(events: &Publisher, team: &Team, watch: &mut Watch) -> Result<
     // A name of its own for each run, so that no run repeats another's events.
     let run = now.as_millis() / 1_000;
     let alert = format!("DEMO-{run}");
-    let Team { anna, ben, cleo } = team;
+    let Team { anna, ben, cleo, .. } = team;
 
     scene("A HIGH alert for all three: checkout answers 500")?;
     let data = json!({

@@ -1,10 +1,17 @@
 //! The demo team, loaded through the REST API: what is there already stays.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchbell_core::{Clock, SystemClock};
 
+use super::telegram::BotApi;
 use crate::cli::client::{Client, Error};
+
+/// Watchbell asks its bot for updates all the time, so a link is made at once.
+const LINKED_WITHIN: Duration = Duration::from_secs(15);
 
 /// The three of them, with the numbers that the API gave.
 #[derive(Debug)]
@@ -13,6 +20,8 @@ pub struct Team {
     pub anna: i64,
     /// Her back-up: other channels, a little later.
     pub ben: i64,
+    /// Ben's phone number among his contacts.
+    pub ben_phone: i64,
     /// Has no rule for HIGH alerts, so the fallback email is shown.
     pub cleo: i64,
 }
@@ -23,7 +32,7 @@ struct Member {
     /// As people in that region write it; none of these numbers is anybody's.
     phone: (&'static str, &'static str),
     push_token: &'static str,
-    telegram_chat: Option<&'static str>,
+    telegram_chat: Option<i64>,
     /// By kind of rule, as the API takes them.
     rules: [(&'static str, Value); 4],
 }
@@ -33,9 +42,23 @@ struct Id {
     id: i64,
 }
 
-pub async fn load(client: &Client) -> Result<Team, Error> {
+#[derive(Deserialize)]
+struct Link {
+    url: String,
+}
+
+/// A user's numbers.
+struct Loaded {
+    user: i64,
+    phone: i64,
+}
+
+pub async fn load(client: &Client, bot: &BotApi) -> Result<Team, Error> {
     let [anna, ben, cleo] = members();
-    Ok(Team { anna: load_one(client, anna).await?, ben: load_one(client, ben).await?, cleo: load_one(client, cleo).await? })
+    let anna = load_one(client, bot, anna).await?;
+    let ben = load_one(client, bot, ben).await?;
+    let cleo = load_one(client, bot, cleo).await?;
+    Ok(Team { anna: anna.user, ben: ben.user, ben_phone: ben.phone, cleo: cleo.user })
 }
 
 impl Team {
@@ -63,7 +86,7 @@ fn members() -> [Member; 3] {
             email: "anna.adler@example.org",
             phone: ("030 23125 001", "DE"),
             push_token: "demo-device-of-anna",
-            telegram_chat: Some("7100200301"),
+            telegram_chat: Some(7_100_200_301),
             rules: [
                 (
                     "alerts",
@@ -111,7 +134,7 @@ fn members() -> [Member; 3] {
     ]
 }
 
-async fn load_one(client: &Client, member: Member) -> Result<i64, Error> {
+async fn load_one(client: &Client, bot: &BotApi, member: Member) -> Result<Loaded, Error> {
     let user = json!({
         "username": member.email,
         "firstName": member.name.0,
@@ -120,14 +143,24 @@ async fn load_one(client: &Client, member: Member) -> Result<i64, Error> {
         "timezone": "Europe/Berlin",
     });
     let id = find_or_make(client, "/api/users/search-email", &json!({ "email": member.email }), "/api/users", &user).await?;
-    let numbers = format!("/api/users/{id}/contacts/phone-numbers");
+    let contacts = format!("/api/users/{id}/contacts");
+    let emails = format!("{contacts}/emails");
+    let email = json!({ "target": member.email });
+    let email = find_or_make(client, &format!("{emails}/search-target"), &email, &emails, &email).await?;
+    let numbers = format!("{contacts}/phone-numbers");
     let phone = json!({ "target": member.phone.0, "regionCode": member.phone.1, "primary": true });
-    find_or_make(client, &format!("{numbers}/search-target"), &json!({ "target": e164(member.phone.0) }), &numbers, &phone).await?;
+    let phone =
+        find_or_make(client, &format!("{numbers}/search-target"), &json!({ "target": e164(member.phone.0) }), &numbers, &phone).await?;
     let device = json!({ "kind": "fcm", "token": member.push_token });
     // A token that is registered already keeps its id.
     client.call(Method::POST, &format!("/watchbell/v1/users/{id}/devices"), &[], Some(&device)).await?;
     if let Some(chat) = member.telegram_chat {
-        client.call(Method::PUT, &format!("/watchbell/v1/users/{id}/telegram"), &[], Some(&json!({ "chatId": chat }))).await?;
+        let Link { url } = client.post(&format!("/watchbell/v1/users/{id}/telegram-link"), &[], None).await?;
+        tokio::select! {
+            () = bot.open(&url, chat) => {}
+            // Her Telegram step then says that there is no address, and the rest goes on.
+            () = SystemClock.sleep(LINKED_WITHIN) => tracing::warn!("Anna's Telegram chat could not be linked"),
+        }
     }
     for (kind, rules) in member.rules {
         let path = format!("/api/users/{id}/notification-preferences/{kind}");
@@ -135,11 +168,22 @@ async fn load_one(client: &Client, member: Member) -> Result<i64, Error> {
         // Somebody may have changed them since: theirs are kept.
         if there.is_empty() {
             for rule in rules.as_array().into_iter().flatten() {
-                client.call(Method::POST, &path, &[], Some(rule)).await?;
+                client.call(Method::POST, &path, &[], Some(&with_contact(rule, email, phone))).await?;
             }
         }
     }
-    Ok(id)
+    Ok(Loaded { user: id, phone })
+}
+
+/// The rule with the contact that its method goes to; PUSH goes to devices.
+fn with_contact(rule: &Value, email: i64, phone: i64) -> Value {
+    let mut rule = rule.clone();
+    match rule["method"].as_str() {
+        Some("PUSH") => {}
+        Some("EMAIL") => rule["contact"] = json!({ "id": email }),
+        _ => rule["contact"] = json!({ "id": phone }),
+    }
+    rule
 }
 
 /// The id of what `search` finds, else of what is made.

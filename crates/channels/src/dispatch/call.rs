@@ -1,0 +1,228 @@
+//! One delivery: prepare, begin, call, finish.
+
+use std::sync::Arc;
+
+use rand::RngExt;
+use tokio::sync::OwnedSemaphorePermit;
+use watchbell_core::contact::ContactStatus;
+use watchbell_core::delivery::Purpose;
+use watchbell_core::event::EventData;
+use watchbell_core::ids::Epoch;
+use watchbell_core::outcome::{LimitScope, Outcome, Report};
+use watchbell_core::rule::Trigger;
+use watchbell_core::{Channel, Secret, Timestamp};
+use watchbell_store::Scope;
+use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, Job, Next, Target};
+
+use super::ending::{self, Circumstances};
+use super::lane::Lane;
+use super::route::Route;
+use super::{Progress, Shared};
+use crate::provider::{Address, Outgoing};
+use crate::render::{MessageKind, Reader, RenderContext};
+
+/// Who a job goes to, as the recipient limits know them; a job without an address has none.
+pub(super) fn recipient(job: &Job) -> Option<String> {
+    match &job.target {
+        Target::Contact { target, .. } => Some(target.expose().to_owned()),
+        Target::Device(device) => Some(device.token.clone()),
+        Target::Gone | Target::User => None,
+    }
+}
+
+/// Takes a claimed delivery to its end, or gives it back.
+pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, job: Job, slot: OwnedSemaphorePermit) {
+    let job = Arc::new(job);
+    let shared = &lane.shared;
+    let next = match prepare(&lane, &job) {
+        Ok(message) => {
+            let call = Call { id: job.id.clone(), provider: route.name.clone() };
+            let stopping = shared.stop.is_cancelled();
+            if stopping || !shared.begin.request(epoch, call).await {
+                // Cancelled, changed, or no longer ours. If it still is, it is free again at once.
+                route.give_back(0, true, shared.clock.now());
+                drop(slot);
+                lane.routes.changed.notify_one();
+                give_back(shared, epoch, &job).await;
+                return;
+            }
+            let finished = call_provider(&lane, &route, &job, message).await;
+            drop(slot);
+            lane.routes.changed.notify_one();
+            return finish(shared, epoch, job, finished).await;
+        }
+        Err(next) => next,
+    };
+    route.give_back(1, true, shared.clock.now());
+    drop(slot);
+    lane.routes.changed.notify_one();
+    let finished = Finished { id: job.id.clone(), attempt: None, next };
+    finish(shared, epoch, job, finished).await;
+}
+
+/// Ends a delivery for which there is nobody to call.
+pub(super) async fn end(shared: &Shared, epoch: Epoch, job: Job, next: Next) {
+    let finished = Finished { id: job.id.clone(), attempt: None, next };
+    finish(shared, epoch, Arc::new(job), finished).await;
+}
+
+async fn give_back(shared: &Shared, epoch: Epoch, job: &Job) {
+    let ready_at = job.due_at.min(shared.clock.now());
+    if let Err(error) = shared.store.release(epoch, vec![(job.id.clone(), ready_at)]).await {
+        tracing::warn!(delivery.id = %job.id, error = watchbell_core::error_chain(&error), "delivery.release failed; its lease ends by itself");
+    }
+}
+
+async fn finish(shared: &Shared, epoch: Epoch, job: Arc<Job>, finished: Finished) {
+    let span = tracing::debug_span!("delivery.finish", delivery.id = %job.id, channel = %job.channel);
+    let held = shared.finish.request(epoch, finished.clone()).await;
+    span.in_scope(|| tracing::debug!(held, "delivery.finish"));
+    if held {
+        // Nobody has to listen.
+        let _ = shared.progress.send(Progress { job, finished });
+    }
+}
+
+/// Checks what can be checked without the database, and renders; or says how the delivery ends without a call.
+fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
+    let shared = &lane.shared;
+    let now = shared.clock.now();
+    let failed = |reason: &str| Err(Next::Failed { reason: reason.to_owned(), address: AddressFate::Keep });
+    if job.expires_at.is_some_and(|end| now >= end) {
+        return Err(Next::Expired);
+    }
+    if let Err(reason) = ending::unknown_again(job.unknowns, lane.on_unknown) {
+        return failed(reason);
+    }
+    let to = match &job.target {
+        // A code is what makes a locked contact usable.
+        Target::Contact { status: ContactStatus::Locked, target, .. } if job.purpose == Purpose::Verification => {
+            address(job.channel, target)
+        }
+        Target::Contact { status: ContactStatus::Ok, target, .. } => address(job.channel, target),
+        Target::Contact { status, .. } => return failed(&format!("the contact is {status}")),
+        Target::Device(device) => {
+            Address::Device { kind: device.kind, token: Secret::new(device.token.clone()), keys: device.keys.clone().map(Secret::new) }
+        }
+        Target::Gone if job.channel == Channel::Push => return failed("the user has no device for push messages"),
+        Target::Gone if job.channel == Channel::Telegram => return failed("the user has linked no Telegram chat"),
+        Target::Gone | Target::User => return failed("the user has no contact for this channel"),
+    };
+    let kind = message_kind(job);
+    let about = RenderContext {
+        event: Some(job.event.clone()),
+        items: Vec::new(),
+        reader: Reader { name: job.user_name.clone(), locale: job.locale.clone(), timezone: job.timezone.clone() },
+        now,
+        due_at: Some(job.due_at),
+        is_fallback: job.purpose == Purpose::Fallback,
+    };
+    let rendered = shared.renderer.render_for(job.channel, kind, &about);
+    for problem in &rendered.problems {
+        tracing::warn!(delivery.id = %job.id, error = %problem, "message.render fell back to a plain sentence");
+    }
+    Ok(Outgoing {
+        delivery_id: job.id.clone(),
+        channel: job.channel,
+        to,
+        content: rendered.content,
+        urgent: job.trigger == Trigger::AlertHigh,
+        critical: job.critical,
+        thread: match &job.scope {
+            Scope::Alert { id, .. } | Scope::Duty { id, .. } => Some(id.clone()),
+            Scope::Event(_) => match &job.event {
+                EventData::Update(data) => Some(data.alert_id.clone()),
+                _ => None,
+            },
+        },
+        expires_at: job.expires_at,
+        now,
+        callback_base: shared.callback_base.clone(),
+    })
+}
+
+fn address(channel: Channel, target: &Secret) -> Address {
+    match channel {
+        Channel::Email => Address::Email(target.expose().to_owned()),
+        Channel::Sms | Channel::Voice | Channel::Whatsapp => Address::Phone(target.expose().to_owned()),
+        Channel::Telegram => Address::Telegram(target.expose().to_owned()),
+        _ => Address::Other(target.clone()),
+    }
+}
+
+fn message_kind(job: &Job) -> MessageKind {
+    match (job.purpose, &job.event) {
+        (Purpose::DutyCancelled, _) => MessageKind::DutyCancelled,
+        (_, EventData::Alert(_)) => MessageKind::Alert,
+        // An alert of which only its escalation is known.
+        (_, EventData::Update(_)) => MessageKind::Update,
+        (_, EventData::Duty(_)) => MessageKind::Duty,
+        (_, EventData::Subscription(_)) => MessageKind::Subscription,
+        (_, EventData::Verification(_)) => MessageKind::Verification,
+    }
+}
+
+async fn call_provider(lane: &Lane, route: &Route, job: &Job, mut message: Outgoing) -> Finished {
+    let shared = &lane.shared;
+    let begun = shared.clock.now();
+    message.now = begun;
+    let report = if job.unknowns > 0 { route.provider.look_up(&message).await } else { None };
+    let report = match report {
+        Some(report) => report,
+        // The provider's own client gives up before this; it stands for a client that does not.
+        None => tokio::select! {
+            report = route.provider.send(&message) => report,
+            () = shared.clock.sleep(route.timeout * 2) => Report::new(Outcome::Unknown, "timeout".to_owned()),
+        },
+    };
+    let now = shared.clock.now();
+    route.learn(&report, now);
+    follow_up(lane, job, &report, now).await;
+    let next = ending::decide(
+        job,
+        &report,
+        Circumstances {
+            policy: shared.retries.of(job.rank),
+            on_unknown: lane.on_unknown,
+            has_alternative: lane.routes.has_alternative(route, now),
+            now,
+            chance: rand::rng().random(),
+        },
+    );
+    tracing::debug!(
+        delivery.id = %job.id,
+        channel = %job.channel,
+        provider = route.name,
+        class = %report.outcome.class(),
+        code = report.code,
+        latency_ms = now.ms_since(begun),
+        "delivery.send"
+    );
+    let message_id = match report.outcome {
+        Outcome::Accepted { ref message_id } => message_id.clone(),
+        _ => None,
+    };
+    let attempt = Attempt {
+        at: begun,
+        provider: route.name.clone(),
+        class: report.outcome.class(),
+        code: report.code,
+        message_id,
+        latency_ms: now.ms_since(begun),
+    };
+    Finished { id: job.id.clone(), attempt: Some(attempt), next }
+}
+
+/// What an answer says about the recipient beside this message.
+async fn follow_up(lane: &Lane, job: &Job, report: &Report, now: Timestamp) {
+    if let Outcome::Retry { after, scope: LimitScope::Recipient } = &report.outcome
+        && let Some(recipient) = recipient(job)
+    {
+        lane.pause_recipient(&recipient, after.unwrap_or_else(|| now.plus_s(1)));
+    }
+    if let (Some(moved_to), Target::Contact { id, .. }) = (&report.moved_to, &job.target)
+        && let Err(error) = lane.shared.store.contact_moved(*id, moved_to).await
+    {
+        tracing::warn!(contact.id = %id, error = watchbell_core::error_chain(&error), "contact.move failed; the next message tries again");
+    }
+}

@@ -1,0 +1,185 @@
+//! One channel's loop: waits until something may be sent, claims just that, and lets it go.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use watchbell_core::{Channel, DeliveryId, Timestamp};
+use watchbell_store::queue::{AddressFate, Job, Next};
+
+use super::limits::{RecipientLimiter, RecipientRate};
+use super::route::{Room, Route, Routes};
+use super::{ChannelRoute, Shared, call};
+use crate::settings::OnUnknown;
+
+/// Deliveries in one claim at most.
+const LARGEST_CLAIM: u32 = 500;
+/// After the database failed.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// A channel with its providers.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub shared: Arc<Shared>,
+    pub routes: Routes,
+    pub on_unknown: OnUnknown,
+    channel: Channel,
+    recipients: Mutex<RecipientLimiter>,
+}
+
+impl Lane {
+    pub fn new(shared: Arc<Shared>, route: ChannelRoute, rate: Option<RecipientRate>) -> Arc<Self> {
+        let recipients = Mutex::new(RecipientLimiter::new(rate, shared.clock.clone()));
+        let (channel, on_unknown) = (route.channel, route.on_unknown);
+        Arc::new(Self { routes: Routes::new(route, &shared.clock), shared, on_unknown, channel, recipients })
+    }
+
+    pub async fn run(self: Arc<Self>) {
+        let mut woken = self.shared.store.wakes().watch(self.channel);
+        while !self.shared.stop.is_cancelled() {
+            // Seen before the claim: what becomes due after it wakes the wait that follows.
+            woken.borrow_and_update();
+            let wait = self.turn().await;
+            tokio::select! {
+                () = self.shared.stop.cancelled() => return,
+                () = wait_for(&self, wait, &mut woken) => {}
+            }
+        }
+    }
+
+    /// Claims and starts what can be sent now; says what to wait for.
+    async fn turn(self: &Arc<Self>) -> Wait {
+        if self.routes.is_empty() {
+            return self.refuse().await;
+        }
+        let now = self.shared.clock.now();
+        match self.routes.room(now, LARGEST_CLAIM) {
+            Room::Full => Wait::ForCall,
+            Room::NotBefore(at) => Wait::ForProvider(at),
+            Room::Calls(route, calls) => self.claim(&route, calls).await,
+        }
+    }
+
+    async fn claim(self: &Arc<Self>, route: &Arc<Route>, calls: u32) -> Wait {
+        let epoch = self.shared.membership.epoch();
+        let jobs = match self.shared.store.claim(epoch, self.channel, i64::from(calls)).await {
+            Ok(jobs) => jobs,
+            Err(error) => {
+                route.give_back(calls, true, self.shared.clock.now());
+                tracing::warn!(channel = %self.channel, error = watchbell_core::error_chain(&error), "delivery.claim failed; trying again");
+                return Wait::For(RETRY);
+            }
+        };
+        let claimed = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
+        let (now_free, later) = self.by_recipient(jobs);
+        let used = u32::try_from(now_free.len()).unwrap_or(u32::MAX);
+        route.give_back(calls - used, used == 0, self.shared.clock.now());
+        if !later.is_empty()
+            && let Err(error) = self.shared.store.release(epoch, later).await
+        {
+            tracing::warn!(channel = %self.channel, error = watchbell_core::error_chain(&error), "delivery.release failed; the leases end by themselves");
+        }
+        for job in now_free {
+            // This loop alone takes slots, and claimed no more than were free.
+            let Ok(slot) = route.slots.clone().acquire_owned().await else { break };
+            self.shared.calls.spawn(call::deliver(self.clone(), route.clone(), epoch, job, slot));
+        }
+        if claimed > 0 { Wait::Not } else { self.next_ready().await }
+    }
+
+    /// Splits into what may go now and what its recipient takes only later, and when.
+    ///
+    /// Those of one recipient are spread out, so that they do not all come back at its next free moment; they hold no place:
+    /// whatever is most urgent then goes first.
+    fn by_recipient(&self, jobs: Vec<Job>) -> (Vec<Job>, Vec<(DeliveryId, Timestamp)>) {
+        let now = self.shared.clock.now();
+        let mut recipients = self.recipients.lock().unwrap_or_else(PoisonError::into_inner);
+        let interval_ms = i64::try_from(recipients.interval().as_millis()).unwrap_or(i64::MAX);
+        let mut waiting: HashMap<String, i64> = HashMap::new();
+        let mut free = Vec::with_capacity(jobs.len());
+        let mut later = Vec::new();
+        for job in jobs {
+            let Some(recipient) = call::recipient(&job) else {
+                free.push(job);
+                continue;
+            };
+            match recipients.take(&recipient, now) {
+                Ok(()) => free.push(job),
+                Err(at) => {
+                    let before_it = waiting.entry(recipient).or_default();
+                    later.push((job.id, at.plus_ms(interval_ms.saturating_mul(*before_it))));
+                    *before_it += 1;
+                }
+            }
+        }
+        (free, later)
+    }
+
+    /// No provider is configured: what is due fails with that reason, so that the user's next step takes over.
+    async fn refuse(&self) -> Wait {
+        let epoch = self.shared.membership.epoch();
+        match self.shared.store.claim(epoch, self.channel, i64::from(LARGEST_CLAIM)).await {
+            Ok(jobs) if jobs.is_empty() => self.next_ready().await,
+            Ok(jobs) => {
+                let reason = format!("no provider is configured for the channel {}", self.channel);
+                let next = Next::Failed { reason, address: AddressFate::Keep };
+                let ends = jobs.into_iter().map(|job| call::end(&self.shared, epoch, job, next.clone()));
+                futures::future::join_all(ends).await;
+                Wait::Not
+            }
+            Err(error) => {
+                tracing::warn!(channel = %self.channel, error = watchbell_core::error_chain(&error), "delivery.claim failed; trying again");
+                Wait::For(RETRY)
+            }
+        }
+    }
+
+    async fn next_ready(&self) -> Wait {
+        match self.shared.store.next_ready(self.channel).await {
+            Ok(at) => Wait::ForDue(at),
+            Err(error) => {
+                tracing::warn!(channel = %self.channel, error = watchbell_core::error_chain(&error), "the next due time could not be read");
+                Wait::For(RETRY)
+            }
+        }
+    }
+
+    pub fn pause_recipient(&self, recipient: &str, until: Timestamp) {
+        self.recipients.lock().unwrap_or_else(PoisonError::into_inner).pause(recipient, until);
+    }
+}
+
+/// What a lane waits for before its next turn.
+#[derive(Clone, Copy, Debug)]
+enum Wait {
+    Not,
+    For(Duration),
+    /// Until something is due at this time, or becomes due sooner.
+    ForDue(Option<Timestamp>),
+    /// Until a provider may be called again, or a call ends.
+    ForProvider(Timestamp),
+    /// Until a call ends.
+    ForCall,
+}
+
+async fn wait_for(lane: &Lane, wait: Wait, woken: &mut tokio::sync::watch::Receiver<u64>) {
+    let clock = &lane.shared.clock;
+    match wait {
+        Wait::Not => {}
+        Wait::For(time) => clock.sleep(time).await,
+        Wait::ForDue(at) => {
+            let recheck = lane.shared.recheck.map(|every| clock.now() + every);
+            let until = [at, recheck].into_iter().flatten().min().unwrap_or(Timestamp::MAX);
+            tokio::select! {
+                () = clock.sleep_until(until) => {}
+                // The sender lives as long as the store.
+                _ = woken.changed() => {}
+            }
+        }
+        Wait::ForProvider(at) => tokio::select! {
+            () = clock.sleep_until(at) => {}
+            () = lane.routes.changed.notified() => {}
+        },
+        Wait::ForCall => lane.routes.changed.notified().await,
+    }
+}

@@ -1,0 +1,167 @@
+//! The providers of a channel: which one takes the next calls, and what their answers say about it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+use watchbell_core::outcome::{LimitScope, Outcome, Report};
+use watchbell_core::{Clock, Timestamp};
+
+use super::breaker::Breaker;
+use super::limits::AccountLimiter;
+use super::{ChannelRoute, ProviderRoute};
+use crate::provider::Provider;
+
+/// A provider with its breaker, limit and slots.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub name: String,
+    pub provider: Arc<dyn Provider>,
+    pub timeout: Duration,
+    pub slots: Arc<Semaphore>,
+    state: Mutex<RouteState>,
+}
+
+#[derive(Debug)]
+struct RouteState {
+    breaker: Breaker,
+    limiter: AccountLimiter,
+    /// A 429 of the whole account.
+    paused_until: Timestamp,
+}
+
+/// What a channel may send now.
+#[derive(Debug)]
+pub(super) enum Room {
+    /// So many calls through this provider.
+    Calls(Arc<Route>, u32),
+    /// None before this time; a call that ends may change that.
+    NotBefore(Timestamp),
+    /// All slots are taken: wait for a call to end.
+    Full,
+}
+
+/// A channel's providers, in order of preference.
+#[derive(Debug)]
+pub(super) struct Routes {
+    routes: Vec<Arc<Route>>,
+    /// A call has ended, so there may be room.
+    pub changed: Notify,
+}
+
+impl Routes {
+    pub fn new(channel: ChannelRoute, clock: &Arc<dyn Clock>) -> Self {
+        let route = |route: ProviderRoute| {
+            Arc::new(Route {
+                name: route.name,
+                provider: route.provider,
+                timeout: route.limit.timeout,
+                slots: Arc::new(Semaphore::new(route.limit.in_flight)),
+                state: Mutex::new(RouteState {
+                    breaker: Breaker::default(),
+                    limiter: AccountLimiter::new(&route.limit, clock.clone()),
+                    paused_until: Timestamp::default(),
+                }),
+            })
+        };
+        Self { routes: channel.providers.into_iter().map(route).collect(), changed: Notify::new() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.routes.is_empty()
+    }
+
+    /// Whether another provider than this one would take a call now.
+    pub fn has_alternative(&self, to: &Route, now: Timestamp) -> bool {
+        self.routes.iter().any(|route| !std::ptr::eq(route.as_ref(), to) && route.lock().open_at(now).is_none())
+    }
+
+    /// The first provider that works and has room, with what it takes now, up to `most` calls. The room is taken: what is not
+    /// used goes back by [`Route::give_back`].
+    pub fn room(&self, now: Timestamp, most: u32) -> Room {
+        let mut earliest: Option<Timestamp> = None;
+        let mut full = false;
+        for route in &self.routes {
+            let mut state = route.lock();
+            if let Some(at) = state.open_at(now) {
+                earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
+                continue;
+            }
+            let slots = route.slots.available_permits();
+            let allowed = state.breaker.allowance(now, slots.min(most as usize));
+            if allowed == 0 {
+                full = true;
+                // A provider of lower preference is for when this one is down, not for when it is busy.
+                break;
+            }
+            match state.limiter.take(u32::try_from(allowed).unwrap_or(u32::MAX)) {
+                Ok(calls) => {
+                    state.breaker.called();
+                    drop(state);
+                    return Room::Calls(route.clone(), calls);
+                }
+                Err(wait) => {
+                    let at = now + wait;
+                    return Room::NotBefore(at);
+                }
+            }
+        }
+        match earliest {
+            Some(at) if !full => Room::NotBefore(at),
+            _ => Room::Full,
+        }
+    }
+}
+
+impl RouteState {
+    /// When calls may be made again; None is now.
+    fn open_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let breaker = match self.breaker.state() {
+            super::BreakerState::Open { until } => until,
+            _ => Timestamp::default(),
+        };
+        Some(breaker.max(self.paused_until)).filter(|at| *at > now)
+    }
+}
+
+impl Route {
+    /// Room that was taken and not used.
+    pub fn give_back(&self, calls: u32, all: bool, now: Timestamp) {
+        let mut state = self.lock();
+        state.limiter.give_back(calls);
+        if all {
+            state.breaker.not_called(now);
+        }
+    }
+
+    /// Learns from an answer.
+    pub fn learn(&self, report: &Report, now: Timestamp) {
+        let mut state = self.lock();
+        match &report.outcome {
+            Outcome::Accepted { .. } | Outcome::BadAddress | Outcome::BadMessage => state.breaker.worked(),
+            Outcome::Retry { after, scope } => match scope {
+                LimitScope::Provider => {
+                    state.breaker.worked();
+                    let until = after.unwrap_or_else(|| now.plus_s(1));
+                    state.paused_until = state.paused_until.max(until);
+                    tracing::info!(provider = self.name, until = %until, "provider.paused: it asked for fewer calls");
+                }
+                LimitScope::Recipient => state.breaker.worked(),
+                LimitScope::Message => self.say_if_opened(state.breaker.failed(now, false), report),
+            },
+            Outcome::ProviderDown => self.say_if_opened(state.breaker.failed(now, true), report),
+            Outcome::Unknown => self.say_if_opened(state.breaker.failed(now, false), report),
+        }
+    }
+
+    fn say_if_opened(&self, opened: bool, report: &Report) {
+        if opened {
+            let class = report.outcome.class();
+            tracing::warn!(provider = self.name, %class, code = report.code, "provider.breaker opened: nothing is sent through it for now");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RouteState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

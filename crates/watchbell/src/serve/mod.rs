@@ -1,0 +1,257 @@
+//! Wires the roles of one process together and runs them until it is told to stop.
+//!
+//! Everything meets in the store; the broker carries events in, wake-ups between processes, and outcomes out. At the end the
+//! API and the consumers stop first, then calls in flight end and leases are given back, then the store closes.
+
+mod broker;
+mod health;
+mod providers;
+mod sink;
+mod telegram;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use watchbell_api::{Api, ApiSettings, TelegramSettings, TrustedProxies};
+use watchbell_channels::dispatch::{DispatchSettings, Dispatcher};
+use watchbell_channels::render::{RenderError, Renderer};
+use watchbell_channels::settings::SettingError;
+use watchbell_core::{Channel, Clock, Secret, SystemClock};
+use watchbell_ingest::{Connection, Ingest, NatsError};
+use watchbell_scheduler::{Retention, RulePlanner, Scheduler, SchedulerSettings};
+use watchbell_store::{Retries, Store, StoreError};
+
+use crate::config::{Config, Role};
+
+/// How late a process may notice what another one made due, when a wake-up was missed.
+const RECHECK: Duration = Duration::from_secs(1);
+
+/// Why a server could not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Nats(#[from] NatsError),
+    #[error("cannot listen on {address}: {error}; choose another http.listen")]
+    Listen { address: String, error: std::io::Error },
+    #[error("templates.dir: {0}")]
+    Templates(#[from] RenderError),
+    #[error("providers.{provider}: {error}")]
+    Provider { provider: String, error: SettingError },
+    #[error("the HTTP server ended: {0}")]
+    Http(std::io::Error),
+    #[error("cannot listen for signals: {0}")]
+    Signals(std::io::Error),
+    #[error("a part of the server ended unexpectedly: {0}")]
+    Ended(#[from] tokio::task::JoinError),
+}
+
+/// Runs `roles` until SIGTERM or SIGINT; a worker among them serves `channels`, all if empty.
+///
+/// # Errors
+/// What is needed to start is missing; the text is one line for the operator.
+pub async fn run(config: Config, roles: BTreeSet<Role>, channels: BTreeSet<Channel>) -> Result<(), Error> {
+    let stop = CancellationToken::new();
+    let signals = signals(stop.clone())?;
+    let server = Server::start(config, roles, channels, Arc::new(SystemClock), stop).await?;
+    let ended = server.ended().await;
+    signals.abort();
+    ended
+}
+
+fn signals(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>, Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    Ok(tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: nothing more is claimed, what is in flight is finished");
+        stop.cancel();
+    }))
+}
+
+/// A running process of Watchbell.
+pub struct Server {
+    /// Where the API listens; None without that role.
+    pub address: Option<SocketAddr>,
+    pub store: Arc<dyn Store>,
+    /// The first admin key, when one was made because there was none.
+    pub first_key: Option<Secret>,
+    stop: CancellationToken,
+    http: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
+    parts: TaskTracker,
+    broker: Option<Connection>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Starts the roles; returns when the API listens and everything else is under way.
+    ///
+    /// # Errors
+    /// As [`run`]; then nothing was left running.
+    pub async fn start(
+        config: Config,
+        roles: BTreeSet<Role>,
+        channels: BTreeSet<Channel>,
+        clock: Arc<dyn Clock>,
+        stop: CancellationToken,
+    ) -> Result<Self, Error> {
+        let has = |role| roles.contains(&role);
+        let settings = SchedulerSettings {
+            fallback_email: config.scheduler.fallback_email,
+            duty_grace_s: i64::from(config.scheduler.duty_grace_s),
+            alert_expiry_s: i64::from(config.scheduler.alert_expiry_s),
+        };
+        let renderer = Arc::new(Renderer::new(config.templates.dir())?);
+        let routes = providers::routes(&config, &clock)?;
+        // The port first: a process that cannot serve must not begin to send.
+        let listener = match has(Role::Api) {
+            true => Some(listen(&config.http.listen).await?),
+            false => None,
+        };
+        let retries = Retries { high: config.retry.high.clone(), normal: config.retry.normal.clone() };
+        let options = watchbell_store::Options {
+            url: config.database.url.clone(),
+            max_connections: config.database.max_connections,
+            retries: retries.clone(),
+        };
+        let store = watchbell_store::open(&options, Arc::new(RulePlanner::new(settings)), clock.clone()).await?;
+        let configured_key = Some(&config.admin_key).filter(|key| !key.is_empty());
+        let first_key = watchbell_api::bootstrap_admin_key(store.as_ref(), configured_key).await?;
+        show_first_key(first_key.as_ref());
+        providers::say_what_is_missing(&config);
+
+        let broker = if config.nats.url.trim().is_empty() { None } else { Some(Connection::open(&config.nats).await?) };
+        let parts = TaskTracker::new();
+        if let Some(broker) = &broker {
+            parts.spawn(broker::share_wakes(store.clone(), broker.clone(), stop.clone()));
+            if has(Role::Ingest) {
+                let sink = Arc::new(sink::StoreSink::new(store.clone(), broker.clone()));
+                parts.spawn(Ingest::new(broker.clone(), &config.nats, sink, clock.clone()).run(stop.clone()));
+            }
+        } else if has(Role::Ingest) {
+            tracing::warn!("nats.url is empty: events come over HTTP only");
+        }
+        if has(Role::Scheduler) {
+            let retention = Retention {
+                deliveries_days: i64::from(config.retention.deliveries_days),
+                events_days: i64::from(config.retention.events_days),
+            };
+            let scheduler = Scheduler::new(store.clone(), clock.clone(), retention);
+            let stop = stop.clone();
+            parts.spawn(async move { scheduler.run(stop).await });
+        }
+        if has(Role::Worker) {
+            let process_name = format!("{}:{}", hostname(), std::process::id());
+            let settings = DispatchSettings {
+                process_name,
+                roles: watchbell_core::channel::join(&roles.iter().map(|role| role.as_str()).collect::<Vec<_>>()),
+                heartbeat: Duration::from_secs(u64::from(config.lease.heartbeat_s)),
+                lease: Duration::from_secs(u64::from(config.lease.lease_s)),
+                drain: Duration::from_secs(u64::from(config.worker.drain_s)),
+                retries,
+                recipient_rates: config.limits.recipient.clone(),
+                callback_base: config.http.public_url().map(str::to_owned),
+                recheck: (!config.database.is_sqlite()).then_some(RECHECK),
+                channels: routes.into_iter().filter(|route| channels.is_empty() || channels.contains(&route.channel)).collect(),
+            };
+            let dispatcher = Dispatcher::new(store.clone(), clock.clone(), renderer, settings);
+            if let Some(broker) = &broker {
+                parts.spawn(broker::publish_outcomes(dispatcher.progress(), broker.clone(), stop.clone()));
+            }
+            parts.spawn(dispatcher.run(stop.clone()));
+        }
+        let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
+        let api_settings = api_settings(&config);
+        if has(Role::Api) {
+            telegram::start(&config, &store, &clock, &parts, &stop)?;
+        }
+        let (address, http) = match listener {
+            Some(listener) => {
+                let address = listener.local_addr().map_err(Error::Http)?;
+                let api = Api::new(store.clone(), clock, health, api_settings);
+                let stop = stop.clone();
+                (Some(address), Some(tokio::spawn(async move { watchbell_api::serve(listener, &api, stop).await })))
+            }
+            None => (None, None),
+        };
+        parts.close();
+        Ok(Self { address, store, first_key, stop, http, parts, broker })
+    }
+
+    /// Tells every part to stop, and waits until they have.
+    ///
+    /// # Errors
+    /// The HTTP server failed before.
+    pub async fn stop(self) -> Result<(), Error> {
+        self.stop.cancel();
+        self.ended().await
+    }
+
+    /// Waits until the server was told to stop and has stopped.
+    ///
+    /// # Errors
+    /// The HTTP server failed.
+    pub async fn ended(self) -> Result<(), Error> {
+        let http = match self.http {
+            Some(http) => http.await?.map_err(Error::Http),
+            None => Ok(()),
+        };
+        // An HTTP server that failed takes the rest down in order.
+        if http.is_err() {
+            self.stop.cancel();
+        }
+        self.parts.wait().await;
+        if let Some(broker) = &self.broker {
+            broker.flush().await;
+        }
+        http
+    }
+}
+
+async fn listen(address: &str) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|error| Error::Listen { address: address.to_owned(), error })
+}
+
+#[expect(clippy::print_stderr, reason = "shown once to whoever starts the first process; a log line would be kept by log collectors")]
+fn show_first_key(key: Option<&Secret>) {
+    if let Some(key) = key {
+        eprintln!("The first admin key, shown this once: {}", key.expose());
+    }
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "host".to_owned(), |name| name.trim().to_owned())
+}
+
+fn api_settings(config: &Config) -> ApiSettings {
+    let networks = config.http.trusted_proxies();
+    let telegram = providers::telegram(config);
+    ApiSettings {
+        public_url: config.http.public_url().map(str::to_owned),
+        body_limit_bytes: config.http.body_limit_bytes,
+        request_timeout: Duration::from_secs(u64::from(config.http.request_timeout_s)),
+        key_per_minute: config.http.rate_limit.key_per_minute,
+        address_per_minute: config.http.rate_limit.address_per_minute,
+        trusted_proxies: TrustedProxies::new(move |address| networks.iter().any(|network| network.contains(address))),
+        telegram: TelegramSettings {
+            bot_name: telegram.map(|settings| settings.bot_name.clone()),
+            webhook_secret: telegram.map(|settings| settings.webhook_secret.clone()).filter(|secret| !secret.is_empty()),
+        },
+        twilio_tokens: providers::twilio_tokens(config),
+    }
+}

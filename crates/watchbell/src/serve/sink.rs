@@ -1,0 +1,47 @@
+//! Where the consumers hand events over: the store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use watchbell_core::decode;
+use watchbell_core::event::Event;
+use watchbell_ingest::{Connection, Sink, SinkError};
+use watchbell_store::intake::Rejected;
+use watchbell_store::{Store, StoreError};
+
+pub struct StoreSink {
+    store: Arc<dyn Store>,
+    broker: Connection,
+}
+
+impl StoreSink {
+    pub fn new(store: Arc<dyn Store>, broker: Connection) -> Self {
+        Self { store, broker }
+    }
+}
+
+#[async_trait]
+impl Sink for StoreSink {
+    async fn accept(&self, events: Vec<Event>) -> Result<(), SinkError> {
+        let originals: Vec<_> = events.iter().map(|event| event.original.clone()).collect();
+        let accepted = self.store.accept(events).await.map_err(sink_error)?;
+        for (original, accepted) in originals.iter().zip(&accepted) {
+            if !accepted.duplicate && !accepted.problems.is_empty() {
+                self.broker.publish_dead_letter(original, "partly_used", &accepted.problems.join("; "));
+            }
+        }
+        Ok(())
+    }
+
+    async fn reject(&self, rejected: Vec<decode::Rejected>) -> Result<(), SinkError> {
+        let kept = rejected
+            .into_iter()
+            .map(|rejected| Rejected { original: rejected.original, reason: rejected.reason.as_str().to_owned(), detail: rejected.detail })
+            .collect();
+        self.store.reject(kept).await.map_err(sink_error)
+    }
+}
+
+fn sink_error(error: StoreError) -> SinkError {
+    if error.is_passing() { SinkError::Unavailable(Box::new(error)) } else { SinkError::Refused(watchbell_core::error_chain(&error)) }
+}
