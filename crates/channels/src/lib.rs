@@ -1,6 +1,5 @@
 //! Workers, limits, rendering and the providers behind one registry.
 
-pub mod dispatch;
 pub mod http;
 pub mod provider;
 pub mod providers;

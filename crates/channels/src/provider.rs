@@ -16,6 +16,12 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     /// Hands one message over.
     async fn send(&self, message: &Outgoing) -> Report;
 
+    /// Whether an address is of the kind that this provider delivers to. One channel can have several kinds (push: FCM, APNs,
+    /// Web Push); the worker hands a message to the channel's first provider that takes its address.
+    fn takes(&self, _to: &Address) -> bool {
+        true
+    }
+
     /// Asks whether a message whose sending ended as `Unknown` has arrived at the provider after all; None where the
     /// provider cannot tell.
     async fn look_up(&self, _message: &Outgoing) -> Option<Report> {
@@ -99,7 +105,7 @@ impl std::fmt::Debug for Content {
     }
 }
 
-/// A provider's own share of the rate limits: how many calls in what time, how many at once.
+/// A provider account's rate limit: how many calls in what time, how many at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AccountLimit {
     /// Calls a second that the provider account allows; below one for slower ones.
@@ -110,4 +116,31 @@ pub struct AccountLimit {
     pub in_flight: usize,
     /// Until a call is given up and counts as `Unknown`.
     pub timeout: Duration,
+}
+
+/// How many calls one recipient gets in what time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecipientLimit {
+    pub calls: u32,
+    pub per: Duration,
+}
+
+/// Any Telegram group's chat id begins with this; a person's never does.
+const TELEGRAM_GROUP: char = '-';
+
+impl RecipientLimit {
+    /// What a recipient gets unless the configuration says otherwise; None is unlimited.
+    ///
+    /// SMS, voice: so that a phone stays usable. WhatsApp: Meta's pair limit (code 131056). Telegram: the Bot API's figures
+    /// for a chat and for a group.
+    pub fn default_for(channel: Channel, target: &str) -> Option<Self> {
+        let every = |seconds| Some(Self { calls: 1, per: Duration::from_secs(seconds) });
+        match channel {
+            Channel::Voice => every(60),
+            Channel::Whatsapp => every(6),
+            Channel::Telegram if target.starts_with(TELEGRAM_GROUP) => Some(Self { calls: 20, per: Duration::from_mins(1) }),
+            Channel::Sms | Channel::Telegram | Channel::Slack | Channel::Mattermost | Channel::Teams => every(1),
+            Channel::Email | Channel::Push | Channel::Webhook | Channel::InApp => None,
+        }
+    }
 }

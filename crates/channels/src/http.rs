@@ -1,0 +1,168 @@
+//! The one HTTP client of the providers: how it is built, and what it means when a call fails on the way.
+//!
+//! What could not be connected was not sent, so it is tried again. Once a connection stands, the request may have been
+//! written before the failure shows, so the outcome is unknown, unless a whole status line came back: that is an answer,
+//! even if its body breaks off.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Client, RequestBuilder, Response, redirect};
+use url::Url;
+use watchbell_core::Timestamp;
+use watchbell_core::outcome::{LimitScope, Outcome, Report};
+
+use crate::settings::{CommonSettings, SettingError};
+use crate::tls;
+
+/// The longest that connecting (name, TCP, TLS) may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections are closed before the services close them (Twilio's, Google's and Telegram's edges keep them for a minute or
+/// more), so that a request is not written into a connection that is just going away.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// More of an answer is not read. The services answer with one or two kilobytes.
+const LARGEST_BODY: usize = 64 * 1024;
+/// No `Retry-After` holds anything up for longer.
+const LONGEST_WAIT_S: i64 = 24 * 60 * 60;
+
+/// A client with pooled HTTP/1.1 connections.
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: Client,
+}
+
+/// A complete answer.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    /// Up to 64 KiB; of an error, whatever of it came.
+    pub body: Vec<u8>,
+}
+
+impl Http {
+    /// # Errors
+    /// The CA file cannot be used.
+    pub fn new(common: &CommonSettings) -> Result<Self, SettingError> {
+        let timeout = common.timeout();
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls::client_config(common.ca_file.as_deref())?)
+            .http1_only()
+            .redirect(redirect::Policy::none())
+            // Half of all the time there is, so that it ends as "could not connect", which says that nothing was sent.
+            .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
+            .timeout(timeout)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .tcp_nodelay(true)
+            .user_agent(concat!("watchbell/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| SettingError::new("base_url", None, format!("no HTTP client can be made: {}", error.without_url())))?;
+        Ok(Self { client })
+    }
+
+    pub fn post(&self, url: Url) -> RequestBuilder {
+        self.client.post(url)
+    }
+
+    /// Makes the call. The error is the report of what failed on the way.
+    pub async fn call(&self, request: RequestBuilder) -> Result<Answer, Report> {
+        let mut response = request.send().await.map_err(|error| failed(&error))?;
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        let mut body = Vec::new();
+        match read(&mut response, &mut body).await {
+            Ok(()) => {}
+            // A refusal stands, whatever became of its text. What says that it was taken must say it to the end.
+            Err(_) if status >= 400 => {}
+            Err(code) => return Err(Report::new(Outcome::Unknown, code.to_owned())),
+        }
+        Ok(Answer { status, headers, body })
+    }
+}
+
+async fn read(response: &mut Response, body: &mut Vec<u8>) -> Result<(), &'static str> {
+    while let Some(chunk) = response.chunk().await.map_err(|error| if error.is_timeout() { "timeout" } else { "broken_answer" })? {
+        if body.len() + chunk.len() > LARGEST_BODY {
+            return Err("long_answer");
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(())
+}
+
+/// What a failure on the way means. The error's text is dropped: it holds the URL, and a URL may hold a token.
+fn failed(error: &reqwest::Error) -> Report {
+    let code = |text: &str| Some(text.to_owned());
+    if error.is_builder() {
+        Report::new(Outcome::BadMessage, code("request"))
+    } else if error.is_connect() {
+        // Names, TCP and TLS: the connector's own errors, all before the first byte of the request.
+        Report::retry(code("connect"))
+    } else if error.is_timeout() {
+        Report::new(Outcome::Unknown, code("timeout"))
+    } else {
+        Report::new(Outcome::Unknown, code("broken_connection"))
+    }
+}
+
+/// What a status means where the body says nothing better.
+pub fn by_status(answer: &Answer, now: Timestamp) -> Report {
+    let after = retry_after(&answer.headers, now);
+    let outcome = match answer.status {
+        429 => Outcome::Retry { after, scope: LimitScope::Provider },
+        408 | 425 | 500.. => Outcome::Retry { after, scope: LimitScope::Message },
+        // A redirection is a base URL that is not the service's.
+        300..=399 | 401 | 403 => Outcome::ProviderDown,
+        400..=499 => Outcome::BadMessage,
+        _ => Outcome::Unknown,
+    };
+    Report::new(outcome, format!("http_{}", answer.status))
+}
+
+/// Whether the status alone says that this passes, so that no code in the body may make it permanent.
+pub fn is_passing(status: u16) -> bool {
+    status == 429 || status >= 500
+}
+
+/// When `Retry-After` lets the next try be: seconds, or an HTTP date.
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let seconds = if let Ok(seconds) = text.parse::<u32>() {
+        i64::from(seconds)
+    } else {
+        let date = jiff::fmt::rfc2822::parse(text).ok()?;
+        date.timestamp().as_second() - now.as_millis().div_euclid(1000)
+    };
+    wait(now, seconds)
+}
+
+/// `seconds` from now, within reason; None where that is not later than now.
+pub fn wait(now: Timestamp, seconds: i64) -> Option<Timestamp> {
+    (seconds > 0).then(|| now.plus_s(seconds.min(LONGEST_WAIT_S)))
+}
+
+/// Puts path segments after a base URL's own path.
+pub fn join(base: &Url, segments: &[&str]) -> Url {
+    let mut url = base.clone();
+    // Fails only for URLs without a host, which settings do not let through.
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
+}
+
+/// `{base}/callbacks/{segments}?delivery={id}`: where the service shall report to.
+pub fn callback(base: &str, segments: &[&str], delivery: &str) -> Option<Url> {
+    let base = Url::parse(base).ok().filter(Url::has_host)?;
+    let mut url = join(&join(&base, &["callbacks"]), segments);
+    url.query_pairs_mut().append_pair("delivery", delivery);
+    Some(url)
+}
+
+/// Waits for a call no longer than `limit`; None when it took longer.
+pub(crate) async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, call).await.ok()
+}
+
+#[cfg(test)]
+mod tests;

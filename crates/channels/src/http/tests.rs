@@ -1,0 +1,166 @@
+#![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+
+use std::sync::Arc;
+
+use reqwest::header::HeaderValue;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use watchbell_core::outcome::Class;
+
+use super::*;
+use crate::providers::stand_in::{Act, StandIn, at, common};
+
+fn client(ca_file: Option<std::path::PathBuf>) -> Http {
+    Http::new(&CommonSettings { ca_file, ..common(false) }).unwrap()
+}
+
+async fn post(url: &str) -> Result<Answer, Report> {
+    post_with(&common(false), url).await
+}
+
+async fn post_with(common: &CommonSettings, url: &str) -> Result<Answer, Report> {
+    let http = Http::new(common).unwrap();
+    http.call(http.post(Url::parse(url).unwrap()).body("x".repeat(2_000))).await
+}
+
+/// The class and code of a call that failed on the way.
+async fn fails(act: Act) -> (Class, String) {
+    let service = StandIn::start([act]).await;
+    let report = post_with(&service.common(), &service.url).await.unwrap_err();
+    (report.outcome.class(), report.code.unwrap())
+}
+
+#[tokio::test]
+async fn what_was_not_sent_is_tried_again_and_what_may_have_been_is_unknown() {
+    let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let refused = post(&format!("http://{unused}/")).await.unwrap_err();
+    assert_eq!(refused, Report::retry("connect".to_owned()));
+    let no_name = post("http://no-such-host.invalid/").await.unwrap_err();
+    assert_eq!(no_name, Report::retry("connect".to_owned()));
+
+    assert_eq!(fails(Act::CloseUnread).await, (Class::Unknown, "broken_connection".to_owned()));
+    assert_eq!(fails(Act::HalfClose).await, (Class::Unknown, "broken_connection".to_owned()));
+    assert_eq!(fails(Act::Silent).await, (Class::Unknown, "timeout".to_owned()));
+    assert_eq!(fails(Act::Raw("SSH-2.0-OpenSSH_9.2\r\n")).await, (Class::Unknown, "broken_connection".to_owned()));
+    assert_eq!(fails(Act::Raw("HTTP/1.1 201 Created\r\nContent-Le")).await, (Class::Unknown, "broken_connection".to_owned()));
+    // Taken, it seems; but its answer breaks off.
+    assert_eq!(fails(Act::Raw("HTTP/1.1 201 Created\r\nContent-Length: 90\r\n\r\n{")).await, (Class::Unknown, "broken_answer".to_owned()));
+    assert_eq!(fails(Act::Answer(201, "", "x".repeat(LARGEST_BODY + 1))).await, (Class::Unknown, "long_answer".to_owned()));
+}
+
+#[tokio::test]
+async fn a_refusal_stands_even_if_its_text_breaks_off() {
+    let service = StandIn::start([Act::Raw("HTTP/1.1 400 Bad\r\nContent-Length: 90\r\n\r\n{\"co")]).await;
+    let answer = post(&service.url).await.unwrap();
+    assert_eq!((answer.status, answer.body), (400, b"{\"co".to_vec()));
+    let service = StandIn::start([Act::Answer(500, "", "x".repeat(LARGEST_BODY + 1))]).await;
+    assert_eq!(post(&service.url).await.unwrap().status, 500);
+}
+
+#[tokio::test]
+async fn redirections_are_not_followed() {
+    let service = StandIn::start([Act::Answer(302, "Location: /other\r\n", String::new())]).await;
+    let answer = post(&service.url).await.unwrap();
+    assert_eq!(by_status(&answer, at("2026-11-20T08:00:00Z")).outcome, Outcome::ProviderDown);
+    service.only();
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_trusts_is_a_failure_to_connect_and_one_s_own_authority_is_trusted() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    std::fs::write(&ca_file, made.cert.pem()).unwrap();
+    let acceptor = crate::providers::stand_in::tls_acceptor(&made);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+        }
+    });
+    let url = Url::parse(&format!("https://localhost:{port}/")).unwrap();
+    let strict = client(None);
+    assert_eq!(strict.call(strict.post(url.clone())).await.unwrap_err(), Report::retry("connect".to_owned()));
+    let trusting = client(Some(ca_file));
+    assert_eq!(trusting.call(trusting.post(url)).await.unwrap().status, 204);
+    // Says nothing that TLS knows, until connecting has taken too long: nothing was sent.
+    let plain = StandIn::start([Act::Raw("220 mail\r\n")]).await;
+    let report = post_with(&common(true), &plain.url.replace("http:", "https:")).await.unwrap_err();
+    assert_eq!(report, Report::retry("connect".to_owned()));
+}
+
+#[test]
+fn a_ca_file_that_cannot_be_used_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    for file in [empty, folder.path().join("none.pem")] {
+        let error = tls::client_config(Some(&file)).unwrap_err();
+        assert_eq!((error.key.as_str(), error.value.as_deref()), ("ca_file", file.to_str()));
+    }
+}
+
+#[test]
+fn every_status_has_a_meaning() {
+    let now = at("2026-11-20T08:00:00Z");
+    let retry = |scope| Outcome::Retry { after: None, scope };
+    let table = [
+        (200, Outcome::Unknown),
+        (302, Outcome::ProviderDown),
+        (400, Outcome::BadMessage),
+        (401, Outcome::ProviderDown),
+        (403, Outcome::ProviderDown),
+        (404, Outcome::BadMessage),
+        (408, retry(LimitScope::Message)),
+        (413, Outcome::BadMessage),
+        (425, retry(LimitScope::Message)),
+        (429, retry(LimitScope::Provider)),
+        (500, retry(LimitScope::Message)),
+        (503, retry(LimitScope::Message)),
+        (599, retry(LimitScope::Message)),
+    ];
+    for (status, outcome) in table {
+        let report = by_status(&Answer { status, ..Answer::default() }, now);
+        assert_eq!(report, Report::new(outcome, format!("http_{status}")));
+    }
+}
+
+#[test]
+fn retry_after_is_seconds_or_a_date() {
+    let now = at("2026-11-20T08:00:00Z");
+    let table = [
+        ("17", Some("2026-11-20T08:00:17Z")),
+        ("0", None),
+        ("Fri, 20 Nov 2026 08:01:00 GMT", Some("2026-11-20T08:01:00Z")),
+        ("Fri, 20 Nov 2026 07:59:00 GMT", None),
+        ("4000000000", Some("2026-11-21T08:00:00Z")),
+        ("soon", None),
+        ("-3", None),
+    ];
+    for (text, expected) in table {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
+        assert_eq!(retry_after(&headers, now), expected.map(at), "{text}");
+    }
+    assert_eq!(retry_after(&HeaderMap::new(), now), None);
+}
+
+#[test]
+fn callbacks_keep_the_public_url_s_path() {
+    let url = callback("https://bell.example.org/wb/", &["twilio", "gather"], "01&A").unwrap();
+    assert_eq!(url.as_str(), "https://bell.example.org/wb/callbacks/twilio/gather?delivery=01%26A");
+    assert_eq!(callback("not a url", &["twilio"], "1"), None);
+}
+
+#[tokio::test]
+async fn connections_are_used_again() {
+    let service = StandIn::start([Act::Answer(200, "", String::new()), Act::Answer(200, "", String::new())]).await;
+    let http = Arc::new(client(None));
+    for _ in 0..2 {
+        assert_eq!(http.call(http.post(service.base())).await.unwrap().status, 200);
+    }
+    assert_eq!(service.seen().len(), 2);
+    assert_eq!(service.connections(), 1);
+}

@@ -1,0 +1,24 @@
+//! The providers, one file (or folder) each. A new one is its file and its line in the list below.
+
+use crate::registry::{Kind, ProviderKind};
+
+#[cfg(test)]
+pub(crate) mod stand_in;
+
+macro_rules! providers {
+    ($($module:ident),+ $(,)?) => {
+        $(pub mod $module;)+
+
+        pub(crate) const KINDS: &[Kind] = &[$(Kind::of::<$module::Settings>()),+];
+
+        $(const _: () = assert!(!$module::Settings::CHANNELS.is_empty());)+
+    };
+}
+
+providers! {
+    twilio,
+    smtp,
+    telegram,
+    fcm,
+    sandbox,
+}

@@ -1,0 +1,70 @@
+//! The mail itself.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lettre::address::Envelope;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message, MultiPart};
+use lettre::{Address, message::header};
+use sha2::{Digest, Sha256};
+use watchbell_core::outcome::{Outcome, Report};
+
+use crate::provider::Outgoing;
+
+/// A mail that is ready to be handed over.
+#[derive(Debug)]
+pub struct Mail {
+    pub envelope: Envelope,
+    pub bytes: Vec<u8>,
+}
+
+/// Writes the mail. Every header is lettre's to encode, so no text can begin another one.
+pub fn compose(from: &Mailbox, to: &str, message: &Outgoing) -> Result<Mail, Report> {
+    let to = recipient(to).ok_or_else(|| Report::new(Outcome::BadAddress, "address".to_owned()))?;
+    let domain = from.email.domain();
+    let content = &message.content;
+    let sent_at = SystemTime::UNIX_EPOCH + Duration::from_millis(message.now.as_millis().unsigned_abs());
+    let mut builder = Message::builder()
+        .from(from.clone())
+        .to(Mailbox::new(None, to))
+        .subject(one_line(&content.subject))
+        .date(sent_at)
+        // The same on every try, so that a mail that arrives twice is shown once.
+        .message_id(Some(format!("<{}@{domain}>", message.delivery_id)))
+        .raw_header(raw("Auto-Submitted", "auto-generated"))
+        // Exchange answers out of office to what is only Auto-Submitted.
+        .raw_header(raw("X-Auto-Response-Suppress", "All"));
+    if let Some(thread) = &message.thread {
+        // A mail that never was stands at the root: what refers to it is shown together.
+        let digest = URL_SAFE_NO_PAD.encode(&Sha256::digest(thread.as_bytes())[..12]);
+        let root = format!("<thread.{digest}@{domain}>");
+        builder = builder.in_reply_to(root.clone()).references(root);
+    }
+    if message.urgent {
+        builder = builder.raw_header(raw("Importance", "high")).raw_header(raw("X-Priority", "1"));
+    }
+    let mail = if content.html.is_empty() {
+        builder.header(header::ContentType::TEXT_PLAIN).body(content.text.clone())
+    } else {
+        builder.multipart(MultiPart::alternative_plain_html(content.text.clone(), content.html.clone()))
+    };
+    let mail = mail.map_err(|_| Report::new(Outcome::BadMessage, "mail".to_owned()))?;
+    Ok(Mail { envelope: mail.envelope().clone(), bytes: mail.formatted() })
+}
+
+fn raw(name: &'static str, value: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}
+
+/// The address, with an internationalised domain in its ASCII form, which every server takes.
+fn recipient(text: &str) -> Option<Address> {
+    let (local, domain) = text.rsplit_once('@')?;
+    let url::Host::Domain(domain) = url::Host::parse(domain).ok()? else { return None };
+    Address::new(local, domain).ok()
+}
+
+fn one_line(text: &str) -> String {
+    text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}

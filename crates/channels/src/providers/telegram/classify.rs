@@ -1,0 +1,92 @@
+//! What the Bot API's answers mean.
+
+use serde::Deserialize;
+use watchbell_core::Timestamp;
+use watchbell_core::outcome::{LimitScope, Outcome, Report};
+
+use crate::http::{self, Answer};
+
+/// `{ok, result, error_code, description, parameters}`.
+#[derive(Deserialize)]
+struct Body {
+    ok: bool,
+    #[serde(default)]
+    result: Option<Sent>,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    parameters: Parameters,
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    message_id: i64,
+}
+
+#[derive(Default, Deserialize)]
+struct Parameters {
+    #[serde(default)]
+    retry_after: Option<i64>,
+    #[serde(default)]
+    migrate_to_chat_id: Option<i64>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Done(Report),
+    /// The group is a supergroup now, under that id.
+    MovedTo(String),
+    /// The URL of the button is none that Telegram opens (a host without a dot, say): the text can go without.
+    BadButton,
+}
+
+/// Descriptions, in lower case, that mean a chat which is not there or not open to the bot. They come as 400.
+const NO_SUCH_CHAT: [&str; 9] = [
+    "chat not found",
+    "peer_id_invalid",
+    "user not found",
+    "user_deactivated",
+    "chat_write_forbidden",
+    "not enough rights",
+    "have no rights to send",
+    "need administrator rights",
+    "group chat was deactivated",
+];
+
+/// Descriptions, in lower case, that mean the inline keyboard.
+const BAD_BUTTON: [&str; 3] = ["button_url_invalid", "inline keyboard button url", "reply_markup"];
+
+pub fn classify(answer: &Answer, now: Timestamp) -> Verdict {
+    let code = Some(format!("http_{}", answer.status));
+    let Ok(body) = serde_json::from_slice::<Body>(&answer.body) else {
+        return Verdict::Done(match answer.status {
+            200..=299 => Report::new(Outcome::Unknown, "broken_answer".to_owned()),
+            404 => Report::new(Outcome::ProviderDown, code),
+            _ => http::by_status(answer, now),
+        });
+    };
+    if body.ok && answer.status < 300 {
+        return Verdict::Done(Report::accepted(body.result.map(|sent| sent.message_id.to_string())));
+    }
+    let description = body.description.to_lowercase();
+    let says = |texts: &[&str]| texts.iter().any(|text| description.contains(text));
+    let outcome = match answer.status {
+        // It does not say whether the chat's limit or the bot's was reached.
+        429 => {
+            let after = body.parameters.retry_after.and_then(|seconds| http::wait(now, seconds));
+            Outcome::Retry { after: after.or_else(|| http::retry_after(&answer.headers, now)), scope: LimitScope::Provider }
+        }
+        400 if body.parameters.migrate_to_chat_id.is_some() => {
+            return Verdict::MovedTo(body.parameters.migrate_to_chat_id.unwrap_or_default().to_string());
+        }
+        400 if says(&BAD_BUTTON) => return Verdict::BadButton,
+        400 if says(&NO_SUCH_CHAT) => Outcome::BadAddress,
+        // Blocked by the user, kicked from the group, or never started.
+        403 => Outcome::BadAddress,
+        // A wrong token is 401 or 404.
+        401 | 404 => Outcome::ProviderDown,
+        200..=299 => Outcome::Unknown,
+        _ => http::by_status(answer, now).outcome,
+    };
+    Verdict::Done(Report::new(outcome, code))
+}

@@ -1,0 +1,158 @@
+//! Twilio, and what speaks like it: SMS, WhatsApp and calls.
+//!
+//! One account serves three channels. Receipts and key presses come back to `/callbacks/{name}`, signed with the account's
+//! token; the API checks them with [`Settings::auth_token`] and reads their codes with [`classify::by_code`].
+
+pub mod classify;
+mod request;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use url::Url;
+use watchbell_core::outcome::{Outcome, Report};
+use watchbell_core::{Channel, Clock, Secret};
+
+use crate::http::{self, Http};
+use crate::provider::{AccountLimit, Address, Outgoing, Provider};
+use crate::registry::ProviderKind;
+use crate::settings::{self, CommonSettings, DEFAULT_TIMEOUT, SettingError};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    #[serde(default = "default_base_url")]
+    pub base_url: String,
+    pub account_sid: String,
+    pub auth_token: Secret,
+    /// The token before the last rotation: callbacks signed with it are still believed.
+    #[serde(default)]
+    pub previous_auth_token: Option<Secret>,
+    /// Sender of SMS: a number or an alphanumeric id. One of it and `messaging_service_sid`, if SMS is used.
+    #[serde(default)]
+    pub sms_from: Option<String>,
+    #[serde(default)]
+    pub messaging_service_sid: Option<String>,
+    #[serde(default)]
+    pub voice_from: Option<String>,
+    #[serde(default)]
+    pub whatsapp_from: Option<String>,
+    /// An approved WhatsApp template (`HX…`) whose variables 1 and 2 are the subject and the short text. Without it messages
+    /// reach only who wrote to the sender within the last 24 hours.
+    #[serde(default)]
+    pub whatsapp_content_sid: Option<String>,
+}
+
+fn default_base_url() -> String {
+    "https://api.twilio.com".to_owned()
+}
+
+impl ProviderKind for Settings {
+    const NAME: &'static str = "twilio";
+    const CHANNELS: &'static [Channel] = &[Channel::Sms, Channel::Voice, Channel::Whatsapp];
+
+    /// Calls: 1 a second for an account, until Twilio raises it. WhatsApp: 80 a second for a number. SMS are queued by Twilio
+    /// at the sender's own pace; the figure only keeps within the API's concurrency.
+    fn limit(channel: Channel) -> AccountLimit {
+        let (per_second, burst, in_flight) = match channel {
+            Channel::Voice => (1.0, 1, 8),
+            Channel::Whatsapp => (80.0, 80, 64),
+            _ => (100.0, 100, 64),
+        };
+        AccountLimit { per_second, burst, in_flight, timeout: DEFAULT_TIMEOUT }
+    }
+
+    fn check(&self, _common: &CommonSettings) -> Result<(), SettingError> {
+        settings::base_url("base_url", &self.base_url)?;
+        settings::token("auth_token", self.auth_token.expose())?;
+        settings::token("account_sid", &self.account_sid)?;
+        let number = |key: &str, value: &Option<String>| match value {
+            Some(number) if !is_number(number) => {
+                Err(SettingError::new(key, number.clone(), "must be a phone number with + and country code, such as +15005550006"))
+            }
+            _ => Ok(()),
+        };
+        number("voice_from", &self.voice_from)?;
+        number("whatsapp_from", &self.whatsapp_from)?;
+        if let Some(sender) = self.sms_from.as_deref().filter(|sender| !is_number(sender) && !is_sender_id(sender)) {
+            let right = "must be a phone number such as +15005550006, a short code, or up to 11 letters, digits and spaces";
+            return Err(SettingError::new("sms_from", sender.to_owned(), right));
+        }
+        if self.sms_from.is_some() && self.messaging_service_sid.is_some() {
+            return Err(SettingError::new("sms_from", None, "and messaging_service_sid exclude each other; give one of them"));
+        }
+        if [&self.sms_from, &self.messaging_service_sid, &self.voice_from, &self.whatsapp_from].into_iter().all(Option::is_none) {
+            let right = "or messaging_service_sid, voice_from or whatsapp_from must be given, as there is no sender for any channel";
+            return Err(SettingError::new("sms_from", None, right));
+        }
+        Ok(())
+    }
+
+    fn check_channel(&self, channel: Channel) -> Result<(), SettingError> {
+        let (key, sender) = match channel {
+            Channel::Voice => ("voice_from", &self.voice_from),
+            Channel::Whatsapp => ("whatsapp_from", &self.whatsapp_from),
+            _ if self.messaging_service_sid.is_some() => return Ok(()),
+            _ => ("sms_from", &self.sms_from),
+        };
+        match sender {
+            Some(_) => Ok(()),
+            None => Err(SettingError::new(key, None, format!("is missing, and the channel {channel} needs it"))),
+        }
+    }
+
+    fn build(&self, name: &str, common: &CommonSettings, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {
+        let base = http::join(&settings::base_url("base_url", &self.base_url)?, &["2010-04-01", "Accounts", &self.account_sid]);
+        Ok(Arc::new(Twilio {
+            name: name.to_owned(),
+            messages: http::join(&base, &["Messages.json"]),
+            calls: http::join(&base, &["Calls.json"]),
+            settings: self.clone(),
+            http: Http::new(common)?,
+        }))
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|digits| (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn is_sender_id(text: &str) -> bool {
+    (1..=11).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b' ')
+}
+
+#[derive(Debug)]
+struct Twilio {
+    /// The provider's table, which its callbacks are addressed by.
+    name: String,
+    messages: Url,
+    calls: Url,
+    settings: Settings,
+    http: Http,
+}
+
+#[async_trait]
+impl Provider for Twilio {
+    async fn send(&self, message: &Outgoing) -> Report {
+        let Address::Phone(to) = &message.to else {
+            return Report::new(Outcome::BadMessage, "address_kind".to_owned());
+        };
+        let (url, form) = match message.channel {
+            Channel::Sms => (&self.messages, request::sms(&self.settings, &self.name, to, message)),
+            Channel::Whatsapp => (&self.messages, request::whatsapp(&self.settings, &self.name, to, message)),
+            Channel::Voice => (&self.calls, request::call(&self.settings, &self.name, to, message)),
+            _ => return Report::new(Outcome::BadMessage, "channel".to_owned()),
+        };
+        let Some(form) = form else {
+            return Report::new(Outcome::ProviderDown, "no_sender".to_owned());
+        };
+        let request = self.http.post(url.clone()).basic_auth(&self.settings.account_sid, Some(self.settings.auth_token.expose()));
+        match self.http.call(request.form(&form)).await {
+            Ok(answer) => classify::by_answer(&answer, message.now),
+            Err(report) => report,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+#![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+
+use serde_json::json;
+use watchbell_core::outcome::LimitScope;
+use watchbell_core::{ManualClock, Timestamp};
+
+use super::*;
+use crate::http::Answer;
+use crate::providers::stand_in::{Act, Seen, StandIn, at, outgoing};
+
+const TO: &str = "+4915112345678";
+
+fn settings(base_url: &str) -> Settings {
+    let text = json!({
+        "base_url": base_url, "account_sid": "AC123", "auth_token": "s3cret",
+        "sms_from": "+15005550006", "voice_from": "+15005550007", "whatsapp_from": "+15005550008",
+    });
+    serde_json::from_value(text).unwrap()
+}
+
+async fn send_with(change: impl FnOnce(&mut Settings, &mut Outgoing), channel: Channel, answer: Act) -> (Report, Option<Seen>) {
+    let service = StandIn::start([answer]).await;
+    let mut settings = settings(&format!("{}/proxy/", service.url));
+    let mut message = outgoing(channel, Address::Phone(TO.to_owned()));
+    change(&mut settings, &mut message);
+    let provider = settings.build("twilio", &service.common(), Arc::new(ManualClock::new(message.now))).unwrap();
+    assert!(!format!("{provider:?}").contains("s3cret"));
+    (provider.send(&message).await, service.seen().pop())
+}
+
+fn taken() -> Act {
+    Act::Answer(201, "", r#"{"sid":"SM9","status":"queued","error_code":null}"#.to_owned())
+}
+
+fn form(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+#[tokio::test]
+async fn an_sms() {
+    let (report, seen) = send_with(|_, _| {}, Channel::Sms, taken()).await;
+    assert_eq!(report, Report::accepted("SM9".to_owned()));
+    let seen = seen.unwrap();
+    assert_eq!(seen.line, "POST /proxy/2010-04-01/Accounts/AC123/Messages.json HTTP/1.1");
+    // AC123:s3cret
+    assert!(seen.headers.contains("authorization: Basic QUMxMjM6czNjcmV0"), "{}", seen.headers);
+    assert!(seen.headers.contains("content-type: application/x-www-form-urlencoded"));
+    assert_eq!(
+        seen.form(),
+        form(&[
+            ("To", TO),
+            ("From", "+15005550006"),
+            ("Body", "HIGH: Disk full on db-1"),
+            ("StatusCallback", "https://bell.example.org/wb/callbacks/twilio?delivery=01KAFX8M00ABCDEFGHJKMNPQRS"),
+            ("ValidityPeriod", "3600"),
+        ])
+    );
+}
+
+#[tokio::test]
+async fn an_sms_through_a_messaging_service_without_callbacks() {
+    let change = |settings: &mut Settings, message: &mut Outgoing| {
+        settings.sms_from = None;
+        settings.messaging_service_sid = Some("MG1".to_owned());
+        message.callback_base = None;
+        message.expires_at = Some(Timestamp::MAX);
+        message.content.short = "ä".repeat(2_000);
+    };
+    let (_, seen) = send_with(change, Channel::Sms, taken()).await;
+    let fields = seen.unwrap().form();
+    assert_eq!(fields[1], ("MessagingServiceSid".to_owned(), "MG1".to_owned()));
+    assert_eq!(fields[2].1.chars().count(), 1_600);
+    assert_eq!(fields[3..], form(&[("ValidityPeriod", "36000")]));
+}
+
+#[tokio::test]
+async fn a_whatsapp_message_free_and_by_template() {
+    let (_, seen) = send_with(|_, _| {}, Channel::Whatsapp, taken()).await;
+    let fields = seen.unwrap().form();
+    assert_eq!(
+        fields[..3],
+        form(&[("To", "whatsapp:+4915112345678"), ("From", "whatsapp:+15005550008"), ("Body", "HIGH: Disk full on db-1")])
+    );
+    let template = |settings: &mut Settings, message: &mut Outgoing| {
+        settings.whatsapp_content_sid = Some("HX5".to_owned());
+        message.content.short = "one\ntwo".to_owned();
+    };
+    let (_, seen) = send_with(template, Channel::Whatsapp, taken()).await;
+    let fields = seen.unwrap().form();
+    assert_eq!(
+        fields[2..4],
+        form(&[("ContentSid", "HX5"), ("ContentVariables", r#"{"1":"[HIGH] Disk full on db-1","2":"one two"}"#)])
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_a_key() {
+    let (report, seen) = send_with(|_, _| {}, Channel::Voice, taken()).await;
+    assert_eq!(report, Report::accepted("SM9".to_owned()));
+    let seen = seen.unwrap();
+    assert_eq!(seen.line, "POST /proxy/2010-04-01/Accounts/AC123/Calls.json HTTP/1.1");
+    let twiml = "<Response><Gather numDigits=\"1\" timeout=\"10\" \
+        action=\"https://bell.example.org/wb/callbacks/twilio/gather?delivery=01KAFX8M00ABCDEFGHJKMNPQRS\">\
+        <Say language=\"en-US\" loop=\"2\">High priority alert. Disk full on &lt;db&gt; &amp; co.</Say></Gather></Response>";
+    assert_eq!(
+        seen.form(),
+        form(&[
+            ("To", TO),
+            ("From", "+15005550007"),
+            ("Twiml", twiml),
+            ("Timeout", "30"),
+            ("MachineDetection", "Enable"),
+            ("StatusCallback", "https://bell.example.org/wb/callbacks/twilio?delivery=01KAFX8M00ABCDEFGHJKMNPQRS"),
+            ("StatusCallbackEvent", "completed"),
+        ])
+    );
+}
+
+#[tokio::test]
+async fn a_long_call_without_callbacks_stays_whole_xml() {
+    let change = |_: &mut Settings, message: &mut Outgoing| {
+        message.callback_base = None;
+        message.content.locale = "de-AT".to_owned();
+        message.content.speech = "&\u{7}".repeat(4_000);
+    };
+    let (_, seen) = send_with(change, Channel::Voice, taken()).await;
+    let fields = seen.unwrap().form();
+    let twiml = &fields[2].1;
+    assert!(twiml.chars().count() <= 4_000);
+    assert!(twiml.starts_with("<Response><Say language=\"de-DE\" loop=\"2\">&amp; &amp;") && twiml.ends_with("</Say></Response>"));
+    assert!(fields.iter().all(|(key, _)| key != "StatusCallback"));
+}
+
+#[tokio::test]
+async fn a_channel_without_a_sender_asks_nothing() {
+    let (report, seen) = send_with(|settings, _| settings.voice_from = None, Channel::Voice, taken()).await;
+    assert_eq!((report.outcome, seen.is_none()), (Outcome::ProviderDown, true));
+}
+
+#[tokio::test]
+async fn refusals_faults_and_silence() {
+    let refused = Act::Answer(400, "", r#"{"code":21211,"message":"no","status":400}"#.to_owned());
+    let (report, _) = send_with(|_, _| {}, Channel::Sms, refused).await;
+    assert_eq!(report, Report::new(Outcome::BadAddress, "21211".to_owned()));
+    let busy = Act::Answer(429, "Retry-After: 7\r\n", r#"{"code":20429,"message":"no","status":429}"#.to_owned());
+    let (report, _) = send_with(|_, _| {}, Channel::Sms, busy).await;
+    let after = Some(at("2026-11-20T08:00:07Z"));
+    assert_eq!(report.outcome, Outcome::Retry { after, scope: LimitScope::Provider });
+    let (report, _) = send_with(|_, _| {}, Channel::Sms, Act::Silent).await;
+    assert_eq!(report.outcome, Outcome::Unknown);
+}
+
+#[test]
+fn every_listed_code_has_its_class() {
+    let now = at("2026-11-20T08:00:00Z");
+    let retry = |scope| Outcome::Retry { after: None, scope };
+    let midnight = Outcome::Retry { after: Some(at("2026-11-21T00:00:00Z")), scope: LimitScope::Provider };
+    let table: &[(&[u32], Outcome)] = &[
+        (&[20429, 30001, 63018, 30022, 10004, 14107], retry(LimitScope::Provider)),
+        (&[30003, 30008], retry(LimitScope::Message)),
+        (&[63038], midnight),
+        (&[21211, 21612, 21614, 30005, 30006, 21610, 63024, 21214, 21217, 63003, 13223, 13224], Outcome::BadAddress),
+        (&[30004, 30007, 21408, 63016, 21215, 21602, 21617, 21619], Outcome::BadMessage),
+        (&[20003, 30002, 21608, 20005, 20006, 20008, 20404, 21219, 21210, 21212, 21603, 21606, 21609, 63007], Outcome::ProviderDown),
+    ];
+    for (codes, outcome) in table {
+        for code in *codes {
+            assert_eq!(classify::by_code(*code, now).as_ref(), Some(outcome), "{code}");
+        }
+    }
+    assert_eq!(classify::by_code(99_999, now), None);
+}
+
+#[test]
+fn every_answer_has_a_meaning() {
+    let now = at("2026-11-20T08:00:00Z");
+    let retry = |scope| Outcome::Retry { after: None, scope };
+    let midnight = Outcome::Retry { after: Some(at("2026-11-21T00:00:00Z")), scope: LimitScope::Provider };
+    let table = [
+        (201, r#"{"sid":"SM1","status":"queued"}"#, Outcome::Accepted { message_id: Some("SM1".to_owned()) }, None),
+        (201, r#"{"sid":"SM1","status":"failed","error_code":30005}"#, Outcome::BadAddress, Some("30005")),
+        (201, r#"{"sid":"SM1","status":"failed","error_code":30003}"#, retry(LimitScope::Message), Some("30003")),
+        (201, r#"{"sid":"SM1","status":"failed"}"#, Outcome::BadMessage, None),
+        (201, "{}", Outcome::Unknown, Some("broken_answer")),
+        (200, "<html>", Outcome::Unknown, Some("broken_answer")),
+        (400, r#"{"code":99999}"#, Outcome::BadMessage, Some("99999")),
+        (400, r#"{"code":20429}"#, retry(LimitScope::Provider), Some("20429")),
+        (400, "<html>", Outcome::BadMessage, Some("http_400")),
+        (401, r#"{"code":20003}"#, Outcome::ProviderDown, Some("20003")),
+        (401, "", Outcome::ProviderDown, Some("http_401")),
+        (403, "", Outcome::ProviderDown, Some("http_403")),
+        (404, r#"{"code":20404}"#, Outcome::ProviderDown, Some("20404")),
+        (404, "<html>", Outcome::ProviderDown, Some("http_404")),
+        (429, r#"{"code":63038}"#, midnight, Some("63038")),
+        (429, "", retry(LimitScope::Provider), Some("http_429")),
+        (500, "", retry(LimitScope::Message), Some("http_500")),
+        (503, r#"{"code":20503}"#, retry(LimitScope::Message), Some("20503")),
+        // What passes is never made permanent by a code.
+        (500, r#"{"code":21211}"#, retry(LimitScope::Message), Some("21211")),
+        (429, r#"{"code":20003}"#, retry(LimitScope::Provider), Some("20003")),
+        (302, "", Outcome::ProviderDown, Some("http_302")),
+    ];
+    for (status, body, outcome, code) in table {
+        let answer = Answer { status, body: body.as_bytes().to_vec(), ..Answer::default() };
+        let report = classify::by_answer(&answer, now);
+        assert_eq!(report, Report::new(outcome, code.map(str::to_owned)), "{status} {body}");
+    }
+}
+
+#[test]
+fn settings_are_checked() {
+    let check = |change: fn(&mut Settings)| {
+        let mut settings = settings("https://api.twilio.com");
+        change(&mut settings);
+        settings.check(&CommonSettings::default()).map_err(|error| error.key)
+    };
+    assert_eq!(check(|_| {}), Ok(()));
+    assert_eq!(check(|s| s.sms_from = Some("Watchbell".to_owned())), Ok(()));
+    assert_eq!(check(|s| s.sms_from = Some("+1".to_owned())), Err("sms_from".to_owned()));
+    assert_eq!(check(|s| s.messaging_service_sid = Some("MG1".to_owned())), Err("sms_from".to_owned()));
+    assert_eq!(check(|s| s.voice_from = Some("Watchbell".to_owned())), Err("voice_from".to_owned()));
+    assert_eq!(check(|s| s.auth_token = Secret::new("a\n")), Err("auth_token".to_owned()));
+    let no_sender = |s: &mut Settings| (s.sms_from, s.voice_from, s.whatsapp_from) = (None, None, None);
+    assert_eq!(check(no_sender), Err("sms_from".to_owned()));
+}

@@ -1,0 +1,330 @@
+//! From an event to the texts of a message, in the user's language and time zone.
+//!
+//! Templates are minijinja's, one a kind of message and part: `{language}/{kind}/{part}` such as `de/alert/short.txt`. They
+//! are compiled in; a folder of the same layout replaces single ones, or adds languages. For a user with the locale `de-AT`
+//! a part is looked for in `de-at`, `de`, `any` and `en`, in that order.
+//!
+//! A message is never lost to a template: a part that fails is replaced by a plain sentence, and the failure is handed to
+//! the caller beside it.
+
+mod spoken;
+mod templates;
+#[cfg(test)]
+mod tests;
+mod text;
+mod times;
+
+use std::path::Path;
+
+use minijinja::{Environment, Value, context};
+use serde::Serialize;
+use serde_json::json;
+use watchbell_core::event::{EventData, Priority, UpdateStatus};
+use watchbell_core::{Channel, Timestamp};
+
+use crate::provider::Content;
+pub(crate) use text::{cut, cut_utf16};
+
+/// What a message is, which chooses its templates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    Alert,
+    Update,
+    Duty,
+    DutyCancelled,
+    Subscription,
+    Verification,
+    /// Several messages to one address in one.
+    Bundle,
+    /// A period's messages in one mail.
+    Digest,
+}
+
+impl MessageKind {
+    pub const ALL: [Self; 8] =
+        [Self::Alert, Self::Update, Self::Duty, Self::DutyCancelled, Self::Subscription, Self::Verification, Self::Bundle, Self::Digest];
+
+    /// The templates' folder.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Update => "update",
+            Self::Duty => "duty",
+            Self::DutyCancelled => "duty_cancelled",
+            Self::Subscription => "subscription",
+            Self::Verification => "verification",
+            Self::Bundle => "bundle",
+            Self::Digest => "digest",
+        }
+    }
+}
+
+/// Who reads it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reader {
+    /// What to call them.
+    pub name: String,
+    /// BCP 47.
+    pub locale: String,
+    /// IANA name.
+    pub timezone: String,
+}
+
+/// One message of a bundle or digest.
+#[derive(Clone, Debug)]
+pub struct Item {
+    pub kind: MessageKind,
+    pub event: EventData,
+    /// When it was due.
+    pub at: Timestamp,
+}
+
+/// All that a template can speak of.
+#[derive(Clone, Debug)]
+pub struct RenderContext {
+    /// None for bundles and digests.
+    pub event: Option<EventData>,
+    /// The messages of a bundle or digest, in the order in which they are shown; empty otherwise.
+    pub items: Vec<Item>,
+    pub reader: Reader,
+    /// When it is sent: remaining times count from here.
+    pub now: Timestamp,
+    pub due_at: Option<Timestamp>,
+    /// The mail for a user who has no rule.
+    pub is_fallback: bool,
+}
+
+/// A template that could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    #[error("the template {name}, line {line}: {message}")]
+    Template { name: String, line: usize, message: String },
+    #[error("the template folder's {file}: {message}")]
+    Folder { file: String, message: String },
+}
+
+impl RenderError {
+    fn of(name: &str, error: &minijinja::Error) -> Self {
+        // An error in an included or extended template names that one.
+        let name = error.name().unwrap_or(name).to_owned();
+        let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+        Self::Template { name, line: error.line().unwrap_or(0), message: format!("{}{detail}", error.kind()) }
+    }
+}
+
+/// A message's texts, with what went wrong on the way.
+#[derive(Debug)]
+pub struct Rendered {
+    pub content: Content,
+    /// Parts that were replaced by a plain sentence; to be said once, not a reason to hold anything up.
+    pub problems: Vec<RenderError>,
+}
+
+/// Renders messages; made once, at start.
+#[derive(Debug)]
+pub struct Renderer {
+    templates: Environment<'static>,
+}
+
+impl Renderer {
+    /// With the built-in templates, and those in `folder` instead of them.
+    ///
+    /// # Errors
+    /// A file in the folder is none of the templates' names, cannot be read, or is no template; the error names it and the line.
+    pub fn new(folder: Option<&Path>) -> Result<Self, RenderError> {
+        let mut templates = Environment::new();
+        times::register(&mut templates);
+        spoken::register(&mut templates);
+        text::register(&mut templates);
+        templates::load(&mut templates, folder)?;
+        Ok(Self { templates })
+    }
+
+    /// Renders every part of a message.
+    pub fn render(&self, kind: MessageKind, about: &RenderContext) -> Rendered {
+        self.render_parts(kind, about, Part::ALL)
+    }
+
+    /// Renders the parts that a channel's providers send; the others are empty.
+    pub fn render_for(&self, channel: Channel, kind: MessageKind, about: &RenderContext) -> Rendered {
+        self.render_parts(kind, about, Part::of(channel))
+    }
+
+    fn render_parts(&self, kind: MessageKind, about: &RenderContext, parts: &[Part]) -> Rendered {
+        let mut job = Job { templates: &self.templates, about, problems: Vec::new() };
+        let content = job.content(kind, parts);
+        Rendered { content, problems: job.problems }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Subject,
+    Text,
+    /// Set around the subject and the text, so it needs both.
+    Html,
+    Short,
+    Speech,
+}
+
+impl Part {
+    const ALL: &'static [Self] = &[Self::Subject, Self::Text, Self::Html, Self::Short, Self::Speech];
+
+    fn file(self) -> &'static str {
+        match self {
+            Self::Subject => "subject.txt",
+            Self::Text => "text.txt",
+            Self::Html => "html.html",
+            Self::Short => "short.txt",
+            Self::Speech => "speech.txt",
+        }
+    }
+
+    /// What the providers of a channel send.
+    fn of(channel: Channel) -> &'static [Self] {
+        match channel {
+            Channel::Email => &[Self::Subject, Self::Text, Self::Html],
+            Channel::Sms => &[Self::Short],
+            Channel::Voice => &[Self::Speech],
+            Channel::Push | Channel::Whatsapp => &[Self::Subject, Self::Short],
+            Channel::Telegram => &[Self::Text],
+            Channel::Slack | Channel::Teams | Channel::Mattermost | Channel::Webhook | Channel::InApp => {
+                &[Self::Subject, Self::Text, Self::Short]
+            }
+        }
+    }
+}
+
+struct Job<'a> {
+    templates: &'a Environment<'static>,
+    about: &'a RenderContext,
+    problems: Vec<RenderError>,
+}
+
+impl Job<'_> {
+    fn content(&mut self, kind: MessageKind, parts: &[Part]) -> Content {
+        let about = self.about;
+        let items: Vec<_> = about.items.iter().map(|item| self.item(item)).collect();
+        let url = about.event.as_ref().and_then(web_url).map(str::to_owned);
+        let is_high = match &about.event {
+            Some(event) => is_high(event),
+            None => about.items.iter().any(|item| is_high(&item.event)),
+        };
+        let plain = || match &about.event {
+            Some(event) => plain(event),
+            None => about.items.iter().map(|item| plain(&item.event)).collect::<Vec<_>>().join("\n"),
+        };
+        let base = context! {
+            items,
+            url => url.as_deref(),
+            kind => kind.folder(),
+            event => about.event.as_ref().map_or(Value::UNDEFINED, to_value),
+            user => to_value(&about.reader),
+            now => about.now.as_millis(),
+            due_at => about.due_at.map(Timestamp::as_millis),
+            high => is_high,
+            fallback => about.is_fallback,
+            item_width => text::share_of_short(about.items.len()),
+        };
+        let mut said = |part: Part| {
+            if parts.contains(&part) { self.part(kind, part, &base).unwrap_or_else(plain) } else { String::new() }
+        };
+        let subject = text::one_line(&said(Part::Subject), text::LONGEST_SUBJECT);
+        let full = text::tidy(&said(Part::Text));
+        let short = text::one_line(&said(Part::Short), text::LONGEST_SHORT);
+        let speech = text::one_line(&said(Part::Speech), text::LONGEST_SPEECH);
+        let around = || context! { subject => subject.as_str(), text => full.as_str(), ..base.clone() };
+        let html = if parts.contains(&Part::Html) { self.part(kind, Part::Html, &around()) } else { None };
+        Content {
+            // A mail without HTML is better than one without words.
+            html: html.unwrap_or_default(),
+            short,
+            speech,
+            locale: about.reader.locale.clone(),
+            subject,
+            text: full,
+            url,
+        }
+    }
+
+    /// An entry of a bundle's list: its subject is that of the message alone.
+    fn item(&mut self, item: &Item) -> Value {
+        let alone = context! {
+            kind => item.kind.folder(),
+            event => to_value(&item.event),
+            user => to_value(&self.about.reader),
+            now => self.about.now.as_millis(),
+            // The list's own subject says that it is urgent.
+            high => false,
+        };
+        let subject = self.part(item.kind, Part::Subject, &alone).unwrap_or_else(|| plain(&item.event));
+        to_value(&json!({
+            "kind": item.kind.folder(),
+            "subject": text::one_line(&subject, text::LONGEST_SUBJECT),
+            "url": web_url(&item.event),
+            "at": item.at.as_millis(),
+            "high": is_high(&item.event),
+            "category": category(&item.event).unwrap_or_default(),
+        }))
+    }
+
+    /// One part; None, with the problem noted, if its template fails or gives no word.
+    fn part(&mut self, kind: MessageKind, part: Part, context: &Value) -> Option<String> {
+        let (language, template) = templates::find(self.templates, &self.about.reader.locale, kind, part.file())?;
+        match template.render(context! { lang => language, ..context.clone() }) {
+            Ok(text) if text.trim().is_empty() => None,
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.problems.push(RenderError::of(template.name(), &error));
+                None
+            }
+        }
+    }
+}
+
+fn to_value<T: Serialize>(value: &T) -> Value {
+    Value::from(minijinja::value::Serde(value))
+}
+
+fn is_high(event: &EventData) -> bool {
+    matches!(event, EventData::Alert(alert) if alert.priority == Some(Priority::High))
+}
+
+fn category(event: &EventData) -> Option<&str> {
+    match event {
+        EventData::Alert(alert) => alert.category.as_deref(),
+        EventData::Subscription(subscription) => subscription.category.as_deref(),
+        _ => None,
+    }
+}
+
+/// The event's page. Other schemes than the web's do not become links.
+fn web_url(event: &EventData) -> Option<&str> {
+    let url = match event {
+        EventData::Alert(alert) => alert.url.as_deref(),
+        EventData::Update(update) => update.url.as_deref(),
+        EventData::Subscription(subscription) => subscription.url.as_deref(),
+        EventData::Duty(_) | EventData::Verification(_) => None,
+    }?;
+    let is_plain = !url.chars().any(|c| c.is_whitespace() || c.is_control());
+    (is_plain && (url.starts_with("https://") || url.starts_with("http://"))).then_some(url)
+}
+
+/// What an event says when no template can say it.
+fn plain(event: &EventData) -> String {
+    match event {
+        EventData::Alert(alert) if is_high(event) => format!("HIGH: {}", alert.summary),
+        EventData::Alert(alert) => alert.summary.clone(),
+        EventData::Update(update) => {
+            let status = match update.status {
+                UpdateStatus::Accepted => "Accepted",
+                UpdateStatus::Resolved => "Resolved",
+                UpdateStatus::Escalated => "Escalated",
+            };
+            format!("{status}: {}", update.summary.as_deref().unwrap_or(&update.alert_id))
+        }
+        EventData::Duty(duty) => format!("On call: {}, {} to {}", duty.schedule, duty.starts_at, duty.ends_at),
+        EventData::Subscription(subscription) => format!("{}: {}", subscription.title, subscription.message),
+        EventData::Verification(verification) => format!("Verification code: {}", verification.code.expose()),
+    }
+}

@@ -1,0 +1,284 @@
+#![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+
+use std::fmt::Write as _;
+use std::fs;
+
+use watchbell_core::Secret;
+use watchbell_core::event::{AlertData, DutyData, DutyStatus, SubscriptionData, UpdateData, VerificationData};
+
+use super::*;
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).unwrap()
+}
+
+fn alert(summary: &str, priority: Priority) -> EventData {
+    EventData::Alert(AlertData {
+        alert_id: "A-17".to_owned(),
+        priority: Some(priority),
+        summary: summary.to_owned(),
+        details: Some("Only 2 % left on /var.\n\n\n\nSee <b>https://wiki.example.org/disk</b>".to_owned()),
+        url: Some("https://alerts.example.org/17?a=1&b=2".to_owned()),
+        labels: serde_json::from_str(r#"{"host":"db-1"}"#).unwrap(),
+        ..AlertData::default()
+    })
+}
+
+fn update() -> EventData {
+    EventData::Update(UpdateData {
+        alert_id: "A-17".to_owned(),
+        status: UpdateStatus::Accepted,
+        actor: Some("2".to_owned()),
+        responders: Vec::new(),
+        notify: Vec::new(),
+        summary: Some("Disk full on db-1".to_owned()),
+        actor_name: Some("Bela".to_owned()),
+        url: Some("https://alerts.example.org/17".to_owned()),
+    })
+}
+
+fn duty(starts_at: &str) -> EventData {
+    EventData::Duty(DutyData {
+        duty_id: "D1".to_owned(),
+        user_id: "1".to_owned(),
+        starts_at: at(starts_at),
+        ends_at: at("2026-11-21T08:00:00Z"),
+        schedule: "Primary".to_owned(),
+        status: DutyStatus::Scheduled,
+    })
+}
+
+fn subscription(title: &str, category: &str) -> EventData {
+    EventData::Subscription(SubscriptionData {
+        title: title.to_owned(),
+        message: "The database moves on Sunday.".to_owned(),
+        url: Some(format!("https://status.example.org/{category}")),
+        category: Some(category.to_owned()),
+        ..SubscriptionData::default()
+    })
+}
+
+fn about(locale: &str, event: Option<EventData>) -> RenderContext {
+    RenderContext {
+        event,
+        items: Vec::new(),
+        reader: Reader { name: "Anna".to_owned(), locale: locale.to_owned(), timezone: "Europe/Berlin".to_owned() },
+        now: at("2026-11-20T06:00:00Z"),
+        due_at: None,
+        is_fallback: false,
+    }
+}
+
+/// One message of every kind.
+fn every_kind(locale: &str) -> Vec<(MessageKind, RenderContext)> {
+    let item = |event: EventData, kind| Item { kind, event, at: at("2026-11-20T05:30:00Z") };
+    let bundle = vec![
+        item(alert("Disk full on db-1", Priority::High), MessageKind::Alert),
+        item(update(), MessageKind::Update),
+        item(subscription("Maintenance", "ops"), MessageKind::Subscription),
+    ];
+    let digest = vec![
+        item(subscription("Maintenance", "ops"), MessageKind::Subscription),
+        item(subscription("Release 7", "news"), MessageKind::Subscription),
+        item(subscription("Release 8", "news"), MessageKind::Subscription),
+    ];
+    let code = VerificationData { code: Secret::new("482913"), expires_at: at("2026-11-20T06:15:00Z") };
+    vec![
+        (MessageKind::Alert, about(locale, Some(alert("Disk full on db-1", Priority::High)))),
+        (MessageKind::Update, about(locale, Some(update()))),
+        (MessageKind::Duty, about(locale, Some(duty("2026-11-20T08:00:00Z")))),
+        (MessageKind::DutyCancelled, about(locale, Some(duty("2026-11-20T08:00:00Z")))),
+        (MessageKind::Subscription, about(locale, Some(subscription("Maintenance", "ops")))),
+        (MessageKind::Verification, about(locale, Some(EventData::Verification(code)))),
+        (MessageKind::Bundle, RenderContext { items: bundle, ..about(locale, None) }),
+        (MessageKind::Digest, RenderContext { items: digest, ..about(locale, None) }),
+    ]
+}
+
+/// All texts in one, to be read and compared as a whole.
+fn written(locale: &str) -> String {
+    let renderer = Renderer::new(None).unwrap();
+    let mut all = String::new();
+    for (kind, about) in every_kind(locale) {
+        let Rendered { content, problems } = renderer.render(kind, &about);
+        assert!(problems.is_empty(), "{problems:?}");
+        let Content { subject, text, short, speech, .. } = content;
+        write!(all, "=== {kind:?}\n{subject}\n--- text\n{text}\n--- short\n{short}\n--- speech\n{speech}\n\n").unwrap();
+    }
+    all
+}
+
+/// `UPDATE_SNAPSHOTS=1` writes them anew.
+fn assert_snapshot(name: &str, text: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/render/snapshots").join(name);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::write(&file, text).unwrap();
+    }
+    let expected = fs::read_to_string(&file).unwrap();
+    assert_eq!(text, expected, "{name} differs; UPDATE_SNAPSHOTS=1 writes it anew");
+}
+
+#[test]
+fn english_messages() {
+    assert_snapshot("en.txt", &written("en"));
+}
+
+#[test]
+fn german_messages() {
+    assert_snapshot("de.txt", &written("de-DE"));
+}
+
+#[test]
+fn html_messages() {
+    let renderer = Renderer::new(None).unwrap();
+    let mut kinds = every_kind("en");
+    for at in [0, 7] {
+        let (kind, about) = kinds.swap_remove(at);
+        assert_snapshot(&format!("{}.html", kind.folder()), &renderer.render(kind, &about).content.html);
+        kinds = every_kind("en");
+    }
+}
+
+#[test]
+fn a_language_that_nobody_wrote_is_english() {
+    let renderer = Renderer::new(None).unwrap();
+    let subject = |locale| renderer.render(MessageKind::Duty, &about(locale, Some(duty("2026-11-20T06:00:10Z")))).content.subject;
+    assert_eq!(subject("pt-BR"), "On call now: Primary");
+    assert_eq!(subject("DE-at"), "Bereitschaft jetzt: Primary");
+}
+
+#[test]
+fn a_channel_gets_just_its_parts() {
+    let renderer = Renderer::new(None).unwrap();
+    let event = about("en", Some(alert("Disk full", Priority::High)));
+    let sms = renderer.render_for(Channel::Sms, MessageKind::Alert, &event).content;
+    assert_eq!(sms.short, "HIGH: Disk full https://alerts.example.org/17?a=1&b=2");
+    assert!(sms.subject.is_empty() && sms.text.is_empty() && sms.html.is_empty() && sms.speech.is_empty());
+    let whole = renderer.render(MessageKind::Alert, &event).content;
+    let mail = renderer.render_for(Channel::Email, MessageKind::Alert, &event).content;
+    assert_eq!((mail.subject, mail.text, mail.html), (whole.subject, whole.text, whole.html));
+}
+
+#[test]
+fn texts_of_events_cannot_break_out() {
+    let renderer = Renderer::new(None).unwrap();
+    let mut bad = about("en", Some(alert("<script>x</script>\r\nBcc: eve@example.org\u{0} {{ 7 * 7 }}", Priority::Low)));
+    if let Some(EventData::Alert(alert)) = &mut bad.event {
+        alert.url = Some("javascript:alert(1)".to_owned());
+    }
+    let content = renderer.render(MessageKind::Alert, &bad).content;
+    assert_eq!(content.subject, "<script>x</script> Bcc: eve@example.org {{ 7 * 7 }}");
+    assert!(!content.html.contains("<script>") && !content.html.contains("href"), "{}", content.html);
+    assert_eq!(content.url, None);
+}
+
+#[test]
+fn long_texts_are_cut_and_every_message_of_a_bundle_is_named() {
+    let renderer = Renderer::new(None).unwrap();
+    let long = renderer.render(MessageKind::Alert, &about("en", Some(alert(&"ä ".repeat(5_000), Priority::High)))).content;
+    assert!(long.short.chars().count() <= 300 && long.short.ends_with("https://alerts.example.org/17?a=1&b=2"), "{}", long.short);
+    assert!(long.subject.chars().count() <= 200 && long.speech.chars().count() <= 1_500);
+
+    let items = (0..12).map(|n| Item {
+        kind: MessageKind::Alert,
+        event: alert(&format!("Host {n} is down and nobody knows why that may be"), Priority::High),
+        at: at("2026-11-20T05:30:00Z"),
+    });
+    let bundle = RenderContext { items: items.collect(), ..about("en", None) };
+    let short = renderer.render(MessageKind::Bundle, &bundle).content.short;
+    assert!(short.chars().count() <= 300, "{short}");
+    assert!(short.starts_with("HIGH: 12 messages: Host 0 is down") && short.contains("Host 11 is down"), "{short}");
+}
+
+#[test]
+fn the_fallback_mail_says_why_it_came() {
+    let renderer = Renderer::new(None).unwrap();
+    let fallback = RenderContext { is_fallback: true, ..about("en", Some(alert("Disk full", Priority::High))) };
+    let content = renderer.render_for(Channel::Email, MessageKind::Alert, &fallback).content;
+    assert!(content.text.ends_with("You get this mail because you have no notification rule for alerts of this priority."));
+}
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, source) in files {
+        let file = folder.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, source).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_folder_replaces_single_templates_and_adds_languages() {
+    let folder = folder(&[
+        ("en/alert/short.txt", "{% include 'en/_mark.txt' %}{{ event.summary }}"),
+        ("en/_mark.txt", "!! "),
+        ("fr/alert/short.txt", "Alerte : {{ event.summary }}"),
+        ("en/alert/short.txt~", "{{ broken"),
+        (".git/config", "{{ broken"),
+    ]);
+    let renderer = Renderer::new(Some(folder.path())).unwrap();
+    let render = |locale| renderer.render(MessageKind::Alert, &about(locale, Some(alert("Disk full", Priority::High)))).content;
+    assert_eq!((render("en").short.as_str(), render("en").subject.as_str()), ("!! Disk full", "[HIGH] Disk full"));
+    assert_eq!((render("fr-CA").short.as_str(), render("fr-CA").subject.as_str()), ("Alerte : Disk full", "[HIGH] Disk full"));
+}
+
+#[test]
+fn a_wrong_folder_is_refused_with_file_and_line() {
+    let error = |files: &[(&str, &str)]| {
+        let folder = folder(files);
+        let error = Renderer::new(Some(folder.path())).unwrap_err().to_string();
+        error.replace(&folder.path().display().to_string(), "DIR")
+    };
+    let text = error(&[("en/alert/text.txt", "ok\n{% if high %}\n{{ event.summary")]);
+    assert!(text.starts_with("the template folder's DIR/en/alert/text.txt: line 3: syntax error"), "{text}");
+    let right = "is none of the templates' names, which are such as en/alert/subject.txt";
+    for name in ["en/alert/subjct.txt", "en/alarm/text.txt", "alert/text.txt", "EN/alert/text.txt"] {
+        assert_eq!(error(&[(name, "x")]), format!("the template folder's DIR/{name}: {right}"));
+    }
+    assert!(Renderer::new(Some(Path::new("/no/such/folder"))).unwrap_err().to_string().contains("/no/such/folder"));
+}
+
+#[test]
+fn a_template_that_fails_does_not_lose_the_message() {
+    let folder = folder(&[
+        ("en/alert/short.txt", "line\n{{ event.labels | local_time }}"),
+        ("en/alert/subject.txt", "   \n"),
+        ("any/alert/html.html", "{% include 'none.html' %}"),
+    ]);
+    let renderer = Renderer::new(Some(folder.path())).unwrap();
+    let Rendered { content, problems } = renderer.render(MessageKind::Alert, &about("en", Some(alert("Disk full", Priority::High))));
+    assert_eq!((content.short.as_str(), content.subject.as_str(), content.html.as_str()), ("HIGH: Disk full", "HIGH: Disk full", ""));
+    assert!(content.text.starts_with("[HIGH] Disk full"));
+    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    assert!(problems[0].starts_with("the template en/alert/short.txt, line 2:"), "{problems:?}");
+    assert_eq!(problems.len(), 2);
+}
+
+/// Whatever an event left out, the built-in templates say something.
+#[test]
+fn bare_events_render() {
+    let renderer = Renderer::new(None).unwrap();
+    let bare = [
+        (MessageKind::Alert, EventData::Alert(AlertData { summary: "S".to_owned(), ..AlertData::default() })),
+        (MessageKind::Subscription, EventData::Subscription(SubscriptionData { title: "T".to_owned(), ..SubscriptionData::default() })),
+        (
+            MessageKind::Update,
+            EventData::Update(UpdateData {
+                summary: None,
+                actor_name: None,
+                url: None,
+                ..serde_json::from_str(r#"{"alertId":"A","status":"RESOLVED"}"#).unwrap()
+            }),
+        ),
+        (MessageKind::Duty, duty("2026-11-20T05:55:00Z")),
+    ];
+    for (kind, event) in bare {
+        for locale in ["en", "de", "x"] {
+            let Rendered { content, problems } = renderer.render(kind, &about(locale, Some(event.clone())));
+            assert!(problems.is_empty(), "{problems:?}");
+            let Content { subject, text, html, short, speech, .. } = content;
+            assert!([subject, text, html, short, speech].iter().all(|part| !part.is_empty()), "{kind:?}");
+        }
+    }
+}
