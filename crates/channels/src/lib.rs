@@ -1,5 +1,6 @@
 //! Workers, limits, rendering and the providers behind one registry.
 
+pub mod dispatch;
 pub mod http;
 pub mod provider;
 pub mod providers;
