@@ -6,7 +6,11 @@ use watchbell_store::StoreError;
 
 use crate::harness::{BY, Bed};
 
-on_both![a_token_belongs_to_one_user, devices_are_listed_and_deleted_by_their_owner];
+on_both![
+    a_token_belongs_to_one_user,
+    devices_are_listed_and_deleted_by_their_owner,
+    devices_that_change_hands_at_once_end_with_one_owner_each,
+];
 
 async fn a_token_belongs_to_one_user(bed: &Bed) {
     let (anna, ben) = (bed.user("anna").await, bed.user("ben").await);
@@ -33,4 +37,20 @@ async fn devices_are_listed_and_deleted_by_their_owner(bed: &Bed) {
     assert!(matches!(bed.store.delete_device(BY, anna.id, DeviceId(999)).await, Err(StoreError::NotFound("device"))));
     bed.store.delete_device(BY, anna.id, made.id).await.unwrap();
     assert_eq!(bed.store.devices(anna.id).await.unwrap(), []);
+}
+
+/// Two users who take each other's devices at once wait for each other, but never both.
+async fn devices_that_change_hands_at_once_end_with_one_owner_each(bed: &Bed) {
+    let (anna, ben) = (bed.user("anna").await.id, bed.user("ben").await.id);
+    for round in 0..10 {
+        let tries = [(anna, "a"), (ben, "b"), (ben, "a"), (anna, "b")].map(|(user, token)| {
+            let store = bed.store.clone();
+            tokio::spawn(async move { store.add_device(BY, user, DeviceKind::Fcm, token, None).await.unwrap() })
+        });
+        for one in tries {
+            one.await.unwrap();
+        }
+        let owned = bed.store.devices(anna).await.unwrap().len() + bed.store.devices(ben).await.unwrap().len();
+        assert_eq!(owned, 2, "round {round}");
+    }
 }

@@ -6,7 +6,7 @@ use watchbell_core::device::{Device, DeviceKind};
 use watchbell_core::{Channel, DeviceId, UserId};
 
 use super::rows::{DeviceRow, all};
-use super::{SqlStore, Tx, sql, users};
+use super::{Change, SqlStore, Tx, sql, users};
 use crate::StoreError;
 use crate::access::Actor;
 
@@ -18,32 +18,58 @@ pub(super) async fn add(
     token: &str,
     keys: Option<&str>,
 ) -> Result<Device, StoreError> {
-    let mut change = store.begin_change(user).await?;
-    let tx = &mut change.tx;
-    let owner: Option<i64> = sqlx::query_scalar(sql("SELECT user_id FROM devices WHERE kind = $1 AND token = $2 {lock}"))
+    loop {
+        let owner: Option<i64> = sqlx::query_scalar(sql("SELECT user_id FROM devices WHERE kind = $1 AND token = $2"))
+            .bind(kind.as_str())
+            .bind(token)
+            .fetch_optional(&store.read)
+            .await?;
+        let owner = owner.map(UserId);
+        let mut change = begin_with_owner(store, user, owner).await?;
+        let written: Option<DeviceRow> = sqlx::query_as(match owner {
+            None => sql("INSERT INTO devices (user_id, kind, token, keys, created_at) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (kind, token) DO NOTHING RETURNING id, user_id, kind, token, keys, created_at"),
+            Some(_) => sql("UPDATE devices SET user_id = $1, keys = $4 WHERE kind = $2 AND token = $3 AND user_id = $5 \
+                 RETURNING id, user_id, kind, token, keys, created_at"),
+        })
+        .bind(user.0)
         .bind(kind.as_str())
         .bind(token)
-        .fetch_optional(&mut **tx)
+        .bind(keys)
+        .bind(owner.map_or(store.clock.now().as_millis(), |owner| owner.0))
+        .fetch_optional(&mut *change.tx)
         .await?;
-    let row: DeviceRow = sqlx::query_as(sql("INSERT INTO devices (user_id, kind, token, keys, created_at) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (kind, token) DO UPDATE SET user_id = excluded.user_id, keys = excluded.keys \
-         RETURNING id, user_id, kind, token, keys, created_at"))
-    .bind(user.0)
-    .bind(kind.as_str())
-    .bind(token)
-    .bind(keys)
-    .bind(store.clock.now().as_millis())
-    .fetch_one(&mut **tx)
-    .await?;
-    let device: Device = row.try_into()?;
-    // Whoever had the device before has one less: their plan changes too.
-    let others = match owner.map(UserId).filter(|owner| *owner != user) {
-        Some(owner) => replan_former_owner(store, tx, owner).await?,
-        None => BTreeSet::new(),
+        // Somebody registered, took or gave it up since it was looked up.
+        let Some(written) = written else { continue };
+        let device: Device = written.try_into()?;
+        // Whoever had the device before has one less: their plan changes too.
+        let others = match owner.filter(|owner| *owner != user) {
+            Some(owner) => replan_former_owner(store, &mut change.tx, owner).await?,
+            None => BTreeSet::new(),
+        };
+        store.commit_change(change, by, "device.add", object(user, device.id)).await?;
+        store.wakes.announce(&others);
+        return Ok(device);
+    }
+}
+
+/// Begins a change of the user with the device's owner locked too, both in order of id as everywhere.
+async fn begin_with_owner(store: &SqlStore, user: UserId, owner: Option<UserId>) -> Result<Change, StoreError> {
+    let Some(owner) = owner.filter(|owner| *owner != user) else { return store.begin_change(user).await };
+    let mut change = match store.begin_change(user.min(owner)).await {
+        // An owner who was deleted meanwhile has taken the device along.
+        Err(StoreError::NotFound(_)) if owner < user => return store.begin_change(user).await,
+        begun => begun?,
     };
-    store.commit_change(change, by, "device.add", object(user, device.id)).await?;
-    store.wakes.announce(&others);
-    Ok(device)
+    let other: Option<i64> = sqlx::query_scalar(sql("SELECT id FROM users WHERE id = $1 {lock}"))
+        .bind(user.max(owner).0)
+        .fetch_optional(&mut *change.tx)
+        .await?;
+    if other.is_none() && owner < user {
+        return Err(StoreError::NotFound("user"));
+    }
+    change.user = user;
+    Ok(change)
 }
 
 pub(super) async fn list(store: &SqlStore, user: UserId) -> Result<Vec<Device>, StoreError> {

@@ -9,6 +9,7 @@ use watchbell_core::user::User;
 use watchbell_core::{ContactId, DeviceId, RuleId, Secret, Timestamp, UserId};
 
 use super::access::no_such_user;
+use super::change::Change;
 use super::{Db, SqlStore, Tx, rows, sql};
 use crate::StoreError;
 use crate::access::Actor;

@@ -84,8 +84,9 @@ fn push_filter(query: &mut QueryBuilder<Db>, filter: &UserFilter) {
         query.push(" AND username = ").push_bind(username.clone());
     }
     if let Some(email) = &filter.email {
-        query.push(" AND id IN (SELECT user_id FROM contacts WHERE kind = 'email' AND lower(target) = lower(");
-        query.push_bind(email.clone()).push("))");
+        // As an array, so that PostgreSQL looks the users up by id, however many it expects to have that address.
+        query.push(sql(" AND id {anyof} SELECT user_id FROM contacts WHERE kind = 'email' AND lower(target) = lower("));
+        query.push_bind(email.clone()).push(sql(") {end}"));
     }
 }
 
