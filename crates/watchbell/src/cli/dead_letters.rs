@@ -1,7 +1,6 @@
 //! `watchbell dead-letters list|replay|purge`: events that could not be used, or not all of them.
 
 use clap::{Args, Subcommand};
-use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -147,10 +146,23 @@ impl Letter {
     }
 }
 
+/// What a replay of one answers: the events that were in it.
+#[derive(Debug, Deserialize)]
+struct OneAnswer {
+    #[serde(default)]
+    events: Vec<Event>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Event {
+    #[serde(default)]
+    problems: Vec<String>,
+}
+
 /// What a replay of many answers: a page of them at a time.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Replayed {
+struct ReplayAnswer {
     replayed: u64,
     #[serde(default)]
     failed: Vec<StillUnusable>,
@@ -173,8 +185,11 @@ impl Choice {
     async fn replay(self) -> Result<(), Error> {
         let client = self.server.client()?;
         for id in &self.ids {
-            client.call(Method::POST, &format!("{PATH}/{}/replay", segment(&id.to_string())), &[], None).await?;
+            let answer: OneAnswer = client.post(&format!("{PATH}/{}/replay", segment(&id.to_string())), &[], None).await?;
             output::line(&format!("replayed {id}"))?;
+            for problem in answer.events.iter().flat_map(|event| &event.problems) {
+                output::line(&format!("{id} still cannot be used whole: {}", tame(problem)))?;
+            }
         }
         if !self.ids.is_empty() {
             return Ok(());
@@ -183,7 +198,7 @@ impl Choice {
         loop {
             let mut query = self.filter.query();
             query.extend(cursor.map(|cursor| ("cursor", cursor)));
-            let answer: Replayed = client.post(&format!("{PATH}/replay"), &query, None).await?;
+            let answer: ReplayAnswer = client.post(&format!("{PATH}/replay"), &query, None).await?;
             count += answer.replayed;
             for letter in &answer.failed {
                 output::line(&format!("{} still cannot be used: {}", letter.id, tame(&letter.message)))?;

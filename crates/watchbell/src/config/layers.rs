@@ -107,6 +107,25 @@ impl Layers {
         value_at(&self.defaults, path)
     }
 
+    /// Where a list was given and the defaults have a section. Serde would fill the section's fields from it, in their order.
+    pub fn lists_for_sections(&self) -> Vec<Path> {
+        fn find(values: &Table, defaults: &Table, at: &mut Path, found: &mut Vec<Path>) {
+            for (key, value) in values {
+                let Some(Value::Table(default)) = defaults.get(key) else { continue };
+                at.push(key.clone());
+                match value {
+                    Value::Array(_) => found.push(at.clone()),
+                    Value::Table(inner) => find(inner, default, at, found),
+                    _ => {}
+                }
+                at.pop();
+            }
+        }
+        let mut found = vec![];
+        find(&self.values, &self.defaults, &mut vec![], &mut found);
+        found
+    }
+
     /// What was given for a setting; None for sections and for what nobody gave.
     pub fn given(&self, path: &[String]) -> Option<&Value> {
         self.get(path).filter(|value| !value.is_table())

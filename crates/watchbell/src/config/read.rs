@@ -26,6 +26,10 @@ pub struct Stop {
 pub fn read<T: DeserializeOwned>(layers: &mut Layers, findings: &mut Findings) -> Option<T> {
     /// Nobody reads more problems than that, and a mistake that cannot be stepped over ends here.
     const MOST_PROBLEMS: usize = 200;
+    for path in layers.lists_for_sections() {
+        findings.push(path.clone(), "must be a section".to_owned());
+        layers.reset(&path);
+    }
     for _ in 0..MOST_PROBLEMS {
         let stop = match attempt::<T>(&layers.values) {
             Ok(settings) => return Some(settings),
@@ -64,7 +68,9 @@ pub fn reread(layers: &mut Layers, stop: Stop, next_stop: impl Fn(&Layers) -> Op
         return Err(stop);
     };
     let mut closest = None;
-    for reading in variables::readings(&text) {
+    // Serde would fill a section's fields from a list in their order; nobody means that.
+    let is_section = layers.default_of(&stop.path).is_some_and(Value::is_table);
+    for reading in variables::readings(&text).into_iter().filter(|reading| !is_section || reading.is_table()) {
         layers.reread(&stop.path, reading);
         match next_stop(layers) {
             Some(next) if next.path.starts_with(&stop.path) => {

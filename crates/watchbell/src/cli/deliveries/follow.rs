@@ -78,7 +78,7 @@ impl Follower {
         }
         let reach = self.latest.plus_ms(-2 * OVERLAP_MS);
         self.seen.retain(|_, at| *at >= reach);
-        changed.sort_by(|(at, item, _), (other_at, other, _)| (at, &item.id).cmp(&(other_at, &other.id)));
+        changed.sort_by(|(at, item, _), (other_at, other, _)| (at, &item.due_at, &item.id).cmp(&(other_at, &other.due_at, &other.id)));
         Ok(changed.into_iter().map(|(_, item, json)| (item, json)).collect())
     }
 

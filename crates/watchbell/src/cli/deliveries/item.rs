@@ -97,7 +97,8 @@ impl Item {
                 let rules: Vec<_> = rules.iter().map(ToString::to_string).collect();
                 format!("rules {} ({})", rules.join(", "), self.trigger)
             }
-            (purpose, _) => purpose.to_owned(),
+            ("fallback", _) => "fallback, as no rule says what to do".to_owned(),
+            (purpose, _) => purpose.replace('_', " "),
         };
         tame(&self.reason.as_ref().map_or(cause.clone(), |reason| format!("{cause}: {reason}")))
     }

@@ -154,7 +154,7 @@ impl Get {
 
 impl Tail {
     /// Wide enough for what the columns usually hold; a tail cannot know what is still to come.
-    const WIDTHS: [usize; 8] = [26, 24, 10, 8, 22, 13, 8, 0];
+    const WIDTHS: [usize; 8] = [26, 24, 11, 10, 20, 16, 16, 0];
 
     async fn run(self) -> Result<(), Error> {
         let mut follower = Follower::latest(self.server.client()?, &self.filter).await?;

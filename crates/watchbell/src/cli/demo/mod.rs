@@ -73,6 +73,7 @@ impl Demo {
         let key = key::kept_in(&self.data)?;
         let bot = telegram::BotApi::start().await.map_err(Error::Bot)?;
         let config = self.config(&key, &bot)?;
+        nats::check(&config.nats)?;
         telemetry::start(&config.log);
         let url = format!("http://{}", config.http.listen);
         let client = Server::new(url.clone(), key.clone()).client().map_err(Error::NotReady)?;
@@ -125,10 +126,11 @@ fn free_address() -> Result<String, Error> {
 
 /// Loads the team, publishes the story and prints what happens, without end.
 async fn tell(client: Client, events: NatsSettings, bot: telegram::BotApi, url: String, key: Secret) -> Result<(), Error> {
-    ready(&client).await?;
+    answers(&client, "/-/healthy").await?;
+    let publisher = nats::Publisher::connect(&events).await?;
+    answers(&client, "/-/ready").await?;
     let team = team::load(&client, &bot).await.map_err(Error::Team)?;
     output::line(&team.introduction())?;
-    let publisher = nats::Publisher::connect(&events).await?;
     let mut watch = watch::Watch::new(client);
     story::tell(&publisher, &team, &mut watch).await?;
     output::line(&commands::text(&url, &key, &team))?;
@@ -137,12 +139,12 @@ async fn tell(client: Client, events: NatsSettings, bot: telegram::BotApi, url: 
     }
 }
 
-/// Waits for the server to have its database open and, within reason, NATS connected.
-async fn ready(client: &Client) -> Result<(), Error> {
+/// Waits, within reason, for the server to answer well there.
+async fn answers(client: &Client, path: &str) -> Result<(), Error> {
     let clock = SystemClock;
     let until = clock.now().plus_s(30);
     loop {
-        match client.plain("/-/ready").await {
+        match client.plain(path).await {
             Ok(_) => return Ok(()),
             Err(error) if clock.now() > until => return Err(Error::NotReady(error)),
             Err(_) => clock.sleep(Duration::from_millis(50)).await,

@@ -25,6 +25,11 @@ pub enum Error {
     Publish(String),
 }
 
+/// Says before anything is started that there will be no story.
+pub fn check(nats: &NatsSettings) -> Result<(), Error> {
+    if nats_servers(nats).is_empty() { Err(Error::Off) } else { Ok(()) }
+}
+
 #[derive(Debug)]
 pub struct Publisher {
     jetstream: jetstream::Context,
@@ -34,9 +39,6 @@ pub struct Publisher {
 impl Publisher {
     /// Connects with the same settings as the server itself.
     pub async fn connect(nats: &NatsSettings) -> Result<Self, Error> {
-        if nats_servers(nats).is_empty() {
-            return Err(Error::Off);
-        }
         let (connection, clock) = (Connection::open(nats).await?, SystemClock);
         tokio::select! {
             () = connection.connected() => {}
