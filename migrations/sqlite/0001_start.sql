@@ -203,12 +203,18 @@ CREATE TABLE deliveries (
     attempts   BIGINT  NOT NULL,
     provider   TEXT,
     message_id TEXT,
+    -- What it waits to be told together with: flood, quiet, hourly, daily.
+    collect    TEXT,
+    -- The delivery that it is told by, with others.
+    bundle_id  TEXT,
     sent_at    BIGINT,
     created_at BIGINT  NOT NULL,
     updated_at BIGINT  NOT NULL
 );
 CREATE INDEX deliveries_due ON deliveries (channel, rank, ready_at) WHERE state = 'scheduled' AND lease IS NULL;
 CREATE INDEX deliveries_held ON deliveries (channel, ready_at) WHERE state = 'held';
+CREATE INDEX deliveries_collecting ON deliveries (channel, collect, user_id) WHERE collect IS NOT NULL AND state = 'scheduled';
+CREATE INDEX deliveries_bundle ON deliveries (bundle_id) WHERE bundle_id IS NOT NULL;
 CREATE INDEX deliveries_leased ON deliveries (lease) WHERE lease IS NOT NULL;
 CREATE INDEX deliveries_scope ON deliveries (scope, user_id);
 CREATE INDEX deliveries_user ON deliveries (user_id, id);
@@ -259,6 +265,18 @@ CREATE TABLE dead_letters (
     created_at  BIGINT  NOT NULL,
     replayed_at BIGINT
 );
+
+-- What one address takes by one channel; the key is a digest of both.
+CREATE TABLE recipients (
+    id         TEXT NOT NULL PRIMARY KEY,
+    -- By the generic cell rate algorithm: when all that was sent so far has been spread out at the allowed rate.
+    busy_until BIGINT NOT NULL,
+    -- When the last messages went, as a JSON list: no more than may go singly in a window.
+    sent       TEXT   NOT NULL,
+    -- After this the row says nothing any more.
+    quiet_at   BIGINT NOT NULL
+);
+CREATE INDEX recipients_quiet ON recipients (quiet_at);
 
 -- The lives of processes that hold leases; a row that has not been renewed in time has lost them.
 CREATE TABLE processes (

@@ -113,7 +113,14 @@ pub trait Directory: Send + Sync {
 
     /// # Errors
     /// `NotFound("contact")`; `ContactInUse` unless `force`, which deletes the rules too.
-    async fn delete_contact(&self, by: Actor, user: UserId, kind: Option<ContactKind>, id: ContactId, force: bool) -> Result<(), StoreError>;
+    async fn delete_contact(
+        &self,
+        by: Actor,
+        user: UserId,
+        kind: Option<ContactKind>,
+        id: ContactId,
+        force: bool,
+    ) -> Result<(), StoreError>;
 
     /// # Errors
     /// `NotFound("contact")`.
@@ -123,7 +130,13 @@ pub trait Directory: Send + Sync {
     ///
     /// # Errors
     /// `NotFound("contact")`; `Verification`: `TooSoon`, `AlreadyOk`.
-    async fn start_verification(&self, by: Actor, user: UserId, id: ContactId, code: watchbell_core::Secret) -> Result<Timestamp, StoreError>;
+    async fn start_verification(
+        &self,
+        by: Actor,
+        user: UserId,
+        id: ContactId,
+        code: watchbell_core::Secret,
+    ) -> Result<Timestamp, StoreError>;
 
     /// Takes one try; the right code makes the contact OK.
     ///

@@ -60,12 +60,18 @@ pub(crate) fn migration_error(error: &sqlx::migrate::MigrateError) -> StoreError
     use sqlx::migrate::MigrateError::{VersionMismatch, VersionMissing, VersionTooNew};
     StoreError::Unusable(match error {
         VersionMissing(version) => {
-            format!("the database is too new: it has migration {version}, which this version of Watchbell does not know; run the newer version")
+            format!(
+                "the database is too new: it has migration {version}, which this version of Watchbell does not know; run the newer version"
+            )
         }
         VersionTooNew(version, newest) => {
-            format!("the database is too new: it is at migration {version}, this version of Watchbell knows up to {newest}; run the newer version")
+            format!(
+                "the database is too new: it is at migration {version}, this version of Watchbell knows up to {newest}; run the newer version"
+            )
         }
-        VersionMismatch(version) => format!("migration {version} in the database differs from this version's; it was made by another build"),
+        VersionMismatch(version) => {
+            format!("migration {version} in the database differs from this version's; it was made by another build")
+        }
         other => format!("the database's tables could not be brought up to date: {other}"),
     })
 }

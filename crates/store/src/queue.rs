@@ -40,7 +40,11 @@ pub struct Job {
 /// Where a job goes, as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    Contact { id: ContactId, target: watchbell_core::Secret, status: ContactStatus },
+    Contact {
+        id: ContactId,
+        target: watchbell_core::Secret,
+        status: ContactStatus,
+    },
     Device(Device),
     /// The contact or device is no more.
     Gone,
@@ -77,9 +81,15 @@ pub struct Attempt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     Sent,
-    Retry { at: Timestamp, reason: String },
+    Retry {
+        at: Timestamp,
+        reason: String,
+    },
     /// Will not be tried again; the user's next step is pulled forward.
-    Failed { reason: String, address: AddressFate },
+    Failed {
+        reason: String,
+        address: AddressFate,
+    },
     Expired,
 }
 
@@ -159,5 +169,4 @@ pub trait Queue: Send + Sync {
 
     /// Deletes a batch of what has been kept long enough; whether there may be more.
     async fn tidy(&self, deliveries_before: Timestamp, events_before: Timestamp, most: i64) -> Result<bool, StoreError>;
-
 }

@@ -34,14 +34,16 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     let file = connect.get_filename().to_owned();
     let lock = lock(&file)?;
     let unusable = |error: sqlx::Error| StoreError::Unusable(format!("cannot open the database {}: {error}", file.display()));
-    let write =
-        SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None).connect_with(connect.clone()).await.map_err(unusable)?;
-    MIGRATIONS.run(&write).await.map_err(|error| crate::open::migration_error(&error))?;
-    let read = SqlitePoolOptions::new()
-        .max_connections(options.max_connections)
-        .connect_with(connect.read_only(true))
+    let write = SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(connect.clone())
         .await
         .map_err(unusable)?;
+    MIGRATIONS.run(&write).await.map_err(|error| crate::open::migration_error(&error))?;
+    let read =
+        SqlitePoolOptions::new().max_connections(options.max_connections).connect_with(connect.read_only(true)).await.map_err(unusable)?;
     Ok(Arc::new(sql::SqlStore::new(write, read, planner, clock, options.retries.clone(), Some(lock))))
 }
 

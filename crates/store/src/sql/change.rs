@@ -42,14 +42,19 @@ impl SqlStore {
     async fn lock_open_alerts(&self, tx: &mut Tx, user: UserId) -> Result<BTreeSet<String>, StoreError> {
         let ids = self.open_alerts(tx, user).await?;
         if !ids.is_empty() {
-            sqlx::query(sql("SELECT id FROM alerts WHERE id {in $1 text} ORDER BY id {lock}")).bind(to_json(&ids)?).execute(&mut **tx).await?;
+            sqlx::query(sql("SELECT id FROM alerts WHERE id {in $1 text} ORDER BY id {lock}"))
+                .bind(to_json(&ids)?)
+                .execute(&mut **tx)
+                .await?;
         }
         Ok(ids)
     }
 
     async fn open_alerts(&self, tx: &mut Tx, user: UserId) -> Result<BTreeSet<String>, StoreError> {
-        let ids: Vec<String> =
-            sqlx::query_scalar(sql("SELECT alert_id FROM responders WHERE user_id = $1 AND is_open")).bind(user.0).fetch_all(&mut **tx).await?;
+        let ids: Vec<String> = sqlx::query_scalar(sql("SELECT alert_id FROM responders WHERE user_id = $1 AND is_open"))
+            .bind(user.0)
+            .fetch_all(&mut **tx)
+            .await?;
         Ok(ids.into_iter().collect())
     }
 

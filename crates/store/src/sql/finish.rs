@@ -78,12 +78,10 @@ impl SqlStore {
         if rows.is_empty() {
             return Ok(());
         }
-        sqlx::query(sql(
-            "INSERT INTO attempts (delivery_id, number, at, provider, class, code, message_id, latency_ms) \
+        sqlx::query(sql("INSERT INTO attempts (delivery_id, number, at, provider, class, code, message_id, latency_ms) \
              SELECT r.id, d.attempts, r.at, r.provider, r.class, r.code, r.message_id, r.latency_ms \
              FROM {rows $2: id text, at bigint, provider text, class text, code text, message_id text, latency_ms bigint} \
-             JOIN deliveries d ON d.id = r.id WHERE d.lease = $1 ON CONFLICT DO NOTHING",
-        ))
+             JOIN deliveries d ON d.id = r.id WHERE d.lease = $1 ON CONFLICT DO NOTHING"))
         .bind(epoch.0)
         .bind(to_json(&rows)?)
         .execute(&mut **tx)
@@ -135,8 +133,7 @@ impl SqlStore {
                 }
             })
             .collect();
-        let held: Vec<String> = sqlx::query_scalar(sql(
-            "UPDATE deliveries SET \
+        let held: Vec<String> = sqlx::query_scalar(sql("UPDATE deliveries SET \
              reason = CASE WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN stop ELSE r.reason END, \
              state = CASE WHEN deliveries.state NOT IN ('sending', 'scheduled') THEN deliveries.state \
              WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN 'cancelled' ELSE r.state END, \
@@ -144,8 +141,7 @@ impl SqlStore {
              message_id = COALESCE(r.message_id, deliveries.message_id), sent_at = COALESCE(r.sent_at, deliveries.sent_at), \
              lease = NULL, begun_at = NULL, updated_at = $3 \
              FROM {rows $2: id text, state text, ready_at bigint, reason text, provider text, message_id text, sent_at bigint} \
-             WHERE deliveries.id = r.id AND deliveries.lease = $1 RETURNING deliveries.id",
-        ))
+             WHERE deliveries.id = r.id AND deliveries.lease = $1 RETURNING deliveries.id"))
         .bind(epoch.0)
         .bind(to_json(&rows)?)
         .bind(now)
@@ -162,12 +158,11 @@ impl SqlStore {
         reason: &str,
         due: &mut BTreeSet<Channel>,
     ) -> Result<Option<Lost>, StoreError> {
-        let lost: Option<Lost> = sqlx::query_as(sql(
-            "SELECT id, scope, event_id, user_id, contact_id, device_id, due_at FROM deliveries WHERE id = $1",
-        ))
-        .bind(id.as_str().to_owned())
-        .fetch_optional(&mut **tx)
-        .await?;
+        let lost: Option<Lost> =
+            sqlx::query_as(sql("SELECT id, scope, event_id, user_id, contact_id, device_id, due_at FROM deliveries WHERE id = $1"))
+                .bind(id.as_str().to_owned())
+                .fetch_optional(&mut **tx)
+                .await?;
         if let Some(lost) = &lost {
             let scope = scope(&lost.scope)?;
             if matches!(scope, Scope::Alert { .. }) {

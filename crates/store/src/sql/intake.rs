@@ -31,10 +31,8 @@ impl Intake for SqlStore {
                 .fetch_optional(&mut *tx)
                 .await?;
         let Some((event_id, topic, last)) = next else { return Ok(false) };
-        let (data, base_at): (String, i64) = sqlx::query_as(sql("SELECT data, base_at FROM events WHERE id = $1"))
-            .bind(event_id.clone())
-            .fetch_one(&mut *tx)
-            .await?;
+        let (data, base_at): (String, i64) =
+            sqlx::query_as(sql("SELECT data, base_at FROM events WHERE id = $1")).bind(event_id.clone()).fetch_one(&mut *tx).await?;
         let members: Vec<i64> =
             sqlx::query_scalar(sql("SELECT user_id FROM topics WHERE topic = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"))
                 .bind(topic)
@@ -218,11 +216,9 @@ impl SqlStore {
             .collect::<Result<Vec<_>, StoreError>>()?;
         // One order for everybody who inserts, so that two of them never wait for each other.
         rows.sort_by(|a, b| a.identity.cmp(b.identity));
-        let new: Vec<String> = sqlx::query_scalar(sql(
-            "INSERT INTO events (id, identity, kind, base_at, received_at, data) \
+        let new: Vec<String> = sqlx::query_scalar(sql("INSERT INTO events (id, identity, kind, base_at, received_at, data) \
              SELECT id, identity, kind, base_at, received_at, data FROM {rows $1: id text, identity text, kind text, \
-             base_at bigint, received_at bigint, data text} WHERE true ON CONFLICT DO NOTHING RETURNING identity",
-        ))
+             base_at bigint, received_at bigint, data text} WHERE true ON CONFLICT DO NOTHING RETURNING identity"))
         .bind(to_json(&rows)?)
         .fetch_all(&mut **tx)
         .await?;
@@ -300,24 +296,22 @@ impl SqlStore {
         let ids: Vec<&str> = alerts.keys().copied().collect();
         let ids = to_json(&ids)?;
         // Round 0 without a time of closing is an alert that nothing is known of yet.
-        let new: Vec<String> = sqlx::query_scalar(sql(
-            "INSERT INTO alerts (id, state, priority, summary, round, since_round, event_id, updated_at) \
-             SELECT id, 'open', 'HIGH', '', 0, 0, '', $2 FROM {rows $1: id text} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id",
-        ))
-        .bind(to_json(&alerts.keys().map(|id| serde_json::json!({ "id": id })).collect::<Vec<_>>())?)
-        .bind(self.clock.now().as_millis())
-        .fetch_all(&mut **tx)
-        .await?;
+        let new: Vec<String> =
+            sqlx::query_scalar(sql("INSERT INTO alerts (id, state, priority, summary, round, since_round, event_id, updated_at) \
+             SELECT id, 'open', 'HIGH', '', 0, 0, '', $2 FROM {rows $1: id text} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id"))
+            .bind(to_json(&alerts.keys().map(|id| serde_json::json!({ "id": id })).collect::<Vec<_>>())?)
+            .bind(self.clock.now().as_millis())
+            .fetch_all(&mut **tx)
+            .await?;
         if new.len() == alerts.len() {
             return Ok(());
         }
-        let rows: Vec<AlertRow> = sqlx::query_as(sql(
-            "SELECT id, state, priority, summary, url, round, since_round, opened, closed, event_id FROM alerts \
-             WHERE id {in $1 text} AND (round > 0 OR closed IS NOT NULL) ORDER BY id {lock}",
-        ))
-        .bind(&ids)
-        .fetch_all(&mut **tx)
-        .await?;
+        let rows: Vec<AlertRow> =
+            sqlx::query_as(sql("SELECT id, state, priority, summary, url, round, since_round, opened, closed, event_id FROM alerts \
+             WHERE id {in $1 text} AND (round > 0 OR closed IS NOT NULL) ORDER BY id {lock}"))
+            .bind(&ids)
+            .fetch_all(&mut **tx)
+            .await?;
         for alert in all::<_, Alert>(rows)? {
             known.alerts.insert(alert.id.clone(), alert);
         }
@@ -335,16 +329,15 @@ impl SqlStore {
     }
 
     async fn lock_duty(&self, tx: &mut Tx, id: &str, user: UserId, event: &Event, known: &mut Known) -> Result<(), StoreError> {
-        let new: Option<String> = sqlx::query_scalar(sql(
-            "INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, told, event_id) \
-             VALUES ($1, $2, 0, 0, '', 'CANCELLED', $3, $4) ON CONFLICT (id) DO NOTHING RETURNING id",
-        ))
-        .bind(id.to_owned())
-        .bind(user.0)
-        .bind(to_json(&event.occurrence)?)
-        .bind(event.id().0)
-        .fetch_optional(&mut **tx)
-        .await?;
+        let new: Option<String> =
+            sqlx::query_scalar(sql("INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, told, event_id) \
+             VALUES ($1, $2, 0, 0, '', 'CANCELLED', $3, $4) ON CONFLICT (id) DO NOTHING RETURNING id"))
+            .bind(id.to_owned())
+            .bind(user.0)
+            .bind(to_json(&event.occurrence)?)
+            .bind(event.id().0)
+            .fetch_optional(&mut **tx)
+            .await?;
         if new.is_some() {
             return Ok(());
         }

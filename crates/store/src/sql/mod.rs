@@ -39,7 +39,14 @@ pub(crate) struct SqlStore {
 type Tx = Transaction<'static, Db>;
 
 impl SqlStore {
-    pub(crate) fn new(write: Pool<Db>, read: Pool<Db>, planner: Arc<dyn Planner>, clock: Arc<dyn Clock>, retries: Retries, lock: Option<File>) -> Self {
+    pub(crate) fn new(
+        write: Pool<Db>,
+        read: Pool<Db>,
+        planner: Arc<dyn Planner>,
+        clock: Arc<dyn Clock>,
+        retries: Retries,
+        lock: Option<File>,
+    ) -> Self {
         Self { write, read, planner, clock, retries, wakes: Wakes::default(), _lock: lock }
     }
 

@@ -130,14 +130,12 @@ impl SqlStore {
             return Ok(());
         }
         let rows = planned.iter().map(delivery_row).collect::<Result<Vec<_>, _>>()?;
-        sqlx::query(sql(
-            "UPDATE deliveries SET event_id = r.event_id, cause = r.cause, channel = r.channel, contact_id = r.contact_id, \
+        sqlx::query(sql("UPDATE deliveries SET event_id = r.event_id, cause = r.cause, channel = r.channel, contact_id = r.contact_id, \
              device_id = r.device_id, address = r.address, rules = r.rules, critical = r.critical, rank = r.rank, due_at = r.due_at, \
              ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, lease = NULL, updated_at = $2 \
              FROM {rows $1: id text, event_id text, cause text, channel text, contact_id bigint, device_id bigint, address text, \
              rules text, critical boolean, rank bigint, due_at bigint, ready_at bigint, expires_at bigint, state text, reason text} \
-             WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held')",
-        ))
+             WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held')"))
         .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
         .execute(&mut **tx)
@@ -151,10 +149,8 @@ impl SqlStore {
             return Ok(());
         }
         let rows: Vec<Reason<'_>> = cancel.iter().map(|(id, reason)| Reason { id: id.as_str(), reason }).collect();
-        sqlx::query(sql(
-            "UPDATE deliveries SET {stop}, updated_at = $2 \
-             FROM {rows $1: id text, reason text} WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held', 'sending')",
-        ))
+        sqlx::query(sql("UPDATE deliveries SET {stop}, updated_at = $2 \
+             FROM {rows $1: id text, reason text} WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held', 'sending')"))
         .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
         .execute(&mut **tx)
@@ -174,10 +170,8 @@ impl SqlStore {
         }
         let keys: Vec<String> = close.iter().map(|(scope, _)| scope.key()).collect();
         let rows: Vec<Reason<'_>> = keys.iter().zip(close).map(|(key, (_, reason))| Reason { id: key, reason }).collect();
-        sqlx::query(sql(
-            "UPDATE deliveries SET {stop}, updated_at = $2 \
-             FROM {rows $1: id text, reason text} WHERE deliveries.scope = r.id AND deliveries.state IN ('scheduled', 'held', 'sending')",
-        ))
+        sqlx::query(sql("UPDATE deliveries SET {stop}, updated_at = $2 \
+             FROM {rows $1: id text, reason text} WHERE deliveries.scope = r.id AND deliveries.state IN ('scheduled', 'held', 'sending')"))
         .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
         .execute(&mut **tx)
@@ -189,10 +183,8 @@ impl SqlStore {
                 _ => None,
             })
             .collect();
-        sqlx::query(sql(
-            "UPDATE responders SET is_open = false FROM {rows $1: alert_id text, round bigint} \
-             WHERE responders.alert_id = r.alert_id AND responders.round = r.round AND is_open",
-        ))
+        sqlx::query(sql("UPDATE responders SET is_open = false FROM {rows $1: alert_id text, round bigint} \
+             WHERE responders.alert_id = r.alert_id AND responders.round = r.round AND is_open"))
         .bind(to_json(&rounds)?)
         .execute(&mut **tx)
         .await?;
@@ -232,12 +224,10 @@ impl SqlStore {
             .unwrap_or_default())
         };
         let rows = alerts.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-        sqlx::query(sql(
-            "UPDATE alerts SET state = r.state, priority = r.priority, summary = r.summary, url = r.url, round = r.round, \
+        sqlx::query(sql("UPDATE alerts SET state = r.state, priority = r.priority, summary = r.summary, url = r.url, round = r.round, \
              since_round = r.since_round, opened = r.opened, closed = r.closed, event_id = r.event_id, updated_at = $2 \
              FROM {rows $1: id text, state text, priority text, summary text, url text, round bigint, since_round bigint, \
-             opened text, closed text, event_id text} WHERE alerts.id = r.id",
-        ))
+             opened text, closed text, event_id text} WHERE alerts.id = r.id"))
         .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
         .execute(&mut **tx)
@@ -273,12 +263,10 @@ impl SqlStore {
                 })
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
-        sqlx::query(sql(
-            "INSERT INTO responders (alert_id, round, user_id, base_at, event_id, named, named_by, is_open) \
+        sqlx::query(sql("INSERT INTO responders (alert_id, round, user_id, base_at, event_id, named, named_by, is_open) \
              SELECT alert_id, round, user_id, base_at, event_id, named, named_by, true FROM {rows $1: alert_id text, round bigint, \
              user_id bigint, base_at bigint, event_id text, named text, named_by text} \
-             WHERE true ON CONFLICT (alert_id, round, user_id) DO UPDATE SET named = excluded.named, named_by = excluded.named_by",
-        ))
+             WHERE true ON CONFLICT (alert_id, round, user_id) DO UPDATE SET named = excluded.named, named_by = excluded.named_by"))
         .bind(to_json(&rows)?)
         .execute(&mut **tx)
         .await?;
@@ -287,12 +275,10 @@ impl SqlStore {
 
     async fn write_duties(&self, tx: &mut Tx, duties: &[Duty]) -> Result<(), StoreError> {
         for duty in duties {
-            sqlx::query(sql(
-                "INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, told, event_id) \
+            sqlx::query(sql("INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, told, event_id) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, \
                  starts_at = excluded.starts_at, ends_at = excluded.ends_at, schedule = excluded.schedule, status = excluded.status, \
-                 told = excluded.told, event_id = excluded.event_id",
-            ))
+                 told = excluded.told, event_id = excluded.event_id"))
             .bind(duty.id.clone())
             .bind(duty.user_id.0)
             .bind(duty.starts_at.as_millis())
@@ -319,10 +305,8 @@ impl SqlStore {
         }
         let rows: Vec<Row<'_>> =
             unreachable.iter().map(|(scope, user_id, event_id)| Row { scope: scope.key(), user_id: *user_id, event_id }).collect();
-        sqlx::query(sql(
-            "INSERT INTO unreachable (scope, user_id, event_id, at) SELECT scope, user_id, event_id, $2 \
-             FROM {rows $1: scope text, user_id bigint, event_id text} WHERE true ON CONFLICT (scope, user_id) DO NOTHING",
-        ))
+        sqlx::query(sql("INSERT INTO unreachable (scope, user_id, event_id, at) SELECT scope, user_id, event_id, $2 \
+             FROM {rows $1: scope text, user_id bigint, event_id text} WHERE true ON CONFLICT (scope, user_id) DO NOTHING"))
         .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
         .execute(&mut **tx)

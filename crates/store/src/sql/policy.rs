@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use watchbell_core::UserId;
 use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
-use watchbell_core::UserId;
 
 use super::rows::{ContactRow, DeviceRow, RuleRow, UserRow, all, to_json};
 use super::{SqlStore, Tx, sql};
@@ -35,12 +35,11 @@ impl SqlStore {
         if rest.is_empty() {
             return Ok(found);
         }
-        let rows: Vec<(i64, String, Option<String>)> = sqlx::query_as(sql(
-            "SELECT id, public_id, external_id FROM users WHERE public_id {in $1 text} OR external_id {in $1 text}",
-        ))
-        .bind(to_json(&rest)?)
-        .fetch_all(&mut **tx)
-        .await?;
+        let rows: Vec<(i64, String, Option<String>)> =
+            sqlx::query_as(sql("SELECT id, public_id, external_id FROM users WHERE public_id {in $1 text} OR external_id {in $1 text}"))
+                .bind(to_json(&rest)?)
+                .fetch_all(&mut **tx)
+                .await?;
         for (id, public_id, external_id) in rows {
             if let Some(external_id) = external_id.filter(|name| names.contains(name)) {
                 found.entry(external_id).or_insert(UserId(id));
@@ -81,12 +80,11 @@ impl SqlStore {
                 policy.contacts.push(row.try_into()?);
             }
         }
-        let devices: Vec<DeviceRow> = sqlx::query_as(sql(
-            "SELECT id, user_id, kind, token, keys, created_at FROM devices WHERE user_id {in $1 bigint} ORDER BY id",
-        ))
-        .bind(&ids)
-        .fetch_all(&mut **tx)
-        .await?;
+        let devices: Vec<DeviceRow> =
+            sqlx::query_as(sql("SELECT id, user_id, kind, token, keys, created_at FROM devices WHERE user_id {in $1 bigint} ORDER BY id"))
+                .bind(&ids)
+                .fetch_all(&mut **tx)
+                .await?;
         for row in devices {
             if let Some(policy) = policies.get_mut(&UserId(row.user_id)) {
                 policy.devices.push(row.try_into()?);

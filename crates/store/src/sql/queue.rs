@@ -28,15 +28,14 @@ impl Queue for SqlStore {
             let dead: Vec<i64> = sqlx::query_scalar(sql("SELECT epoch FROM processes")).fetch_all(&mut *tx).await?;
             self.bury(&mut tx, &dead).await?;
         }
-        let epoch: i64 = sqlx::query_scalar(sql(
-            "INSERT INTO processes (name, roles, started_at, alive_until) VALUES ($1, $2, $3, $4) RETURNING epoch",
-        ))
-        .bind(name.to_owned())
-        .bind(roles.to_owned())
-        .bind(now.as_millis())
-        .bind(alive_until.as_millis())
-        .fetch_one(&mut *tx)
-        .await?;
+        let epoch: i64 =
+            sqlx::query_scalar(sql("INSERT INTO processes (name, roles, started_at, alive_until) VALUES ($1, $2, $3, $4) RETURNING epoch"))
+                .bind(name.to_owned())
+                .bind(roles.to_owned())
+                .bind(now.as_millis())
+                .bind(alive_until.as_millis())
+                .fetch_one(&mut *tx)
+                .await?;
         tx.commit().await?;
         Ok(Epoch(epoch))
     }
@@ -67,12 +66,11 @@ impl Queue for SqlStore {
     }
 
     async fn processes(&self) -> Result<Vec<Process>, StoreError> {
-        let rows: Vec<(i64, String, String, i64, i64)> = sqlx::query_as(sql(
-            "SELECT epoch, name, roles, started_at, alive_until FROM processes WHERE alive_until >= $1 ORDER BY epoch",
-        ))
-        .bind(self.clock.now().as_millis())
-        .fetch_all(&self.read)
-        .await?;
+        let rows: Vec<(i64, String, String, i64, i64)> =
+            sqlx::query_as(sql("SELECT epoch, name, roles, started_at, alive_until FROM processes WHERE alive_until >= $1 ORDER BY epoch"))
+                .bind(self.clock.now().as_millis())
+                .fetch_all(&self.read)
+                .await?;
         let process = |(epoch, name, roles, started_at, alive_until)| Process {
             epoch: Epoch(epoch),
             name,
@@ -95,11 +93,13 @@ impl Queue for SqlStore {
         if alive.is_none() {
             return Ok(Vec::new());
         }
-        sqlx::query(sql("UPDATE deliveries SET state = 'scheduled', updated_at = $2 WHERE state = 'held' AND channel = $1 AND ready_at <= $2"))
-            .bind(channel.as_str())
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql(
+            "UPDATE deliveries SET state = 'scheduled', updated_at = $2 WHERE state = 'held' AND channel = $1 AND ready_at <= $2",
+        ))
+        .bind(channel.as_str())
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
         let mut claimed: Vec<String> = Vec::new();
         for (rank, most) in [(0, most - most / LOW_SHARE), (1, most)] {
             let room = most - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
@@ -213,23 +213,19 @@ impl SqlStore {
         }
         let now = self.clock.now().as_millis();
         let dead = to_json(dead)?;
-        sqlx::query(sql(
-            "INSERT INTO attempts (delivery_id, number, at, provider, class) \
+        sqlx::query(sql("INSERT INTO attempts (delivery_id, number, at, provider, class) \
              SELECT id, attempts, COALESCE(begun_at, $2), COALESCE(provider, ''), 'Unknown' FROM deliveries \
-             WHERE lease {in $1 bigint} AND state = 'sending' ON CONFLICT DO NOTHING",
-        ))
+             WHERE lease {in $1 bigint} AND state = 'sending' ON CONFLICT DO NOTHING"))
         .bind(&dead)
         .bind(now)
         .execute(&mut **tx)
         .await?;
-        let freed: Vec<String> = sqlx::query_scalar(sql(
-            "UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
+        let freed: Vec<String> = sqlx::query_scalar(sql("UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
              ready_at = CASE WHEN state = 'sending' THEN $2 ELSE ready_at END, \
              reason = CASE WHEN state <> 'sending' THEN reason WHEN stop IS NOT NULL THEN stop \
              ELSE 'the process that was sending it ended; it may have gone out' END, \
              state = CASE WHEN state <> 'sending' THEN state WHEN stop IS NOT NULL THEN 'cancelled' ELSE 'scheduled' END \
-             WHERE lease {in $1 bigint} RETURNING channel",
-        ))
+             WHERE lease {in $1 bigint} RETURNING channel"))
         .bind(&dead)
         .bind(now)
         .fetch_all(&mut **tx)

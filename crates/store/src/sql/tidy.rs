@@ -14,24 +14,21 @@ impl SqlStore {
     pub(super) async fn tidy_once(&self, deliveries_before: Timestamp, events_before: Timestamp, most: i64) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let mut tx = self.begin_tx().await?;
-        let deliveries: Vec<String> = sqlx::query_scalar(sql(
-            "DELETE FROM deliveries WHERE id {anyof} SELECT id FROM deliveries WHERE id < $1 \
-             AND state NOT IN ('scheduled', 'held', 'sending') ORDER BY id LIMIT $2 {end} RETURNING id",
-        ))
-        .bind(id_floor(deliveries_before))
-        .bind(most)
-        .fetch_all(&mut *tx)
-        .await?;
+        let deliveries: Vec<String> =
+            sqlx::query_scalar(sql("DELETE FROM deliveries WHERE id {anyof} SELECT id FROM deliveries WHERE id < $1 \
+             AND state NOT IN ('scheduled', 'held', 'sending') ORDER BY id LIMIT $2 {end} RETURNING id"))
+            .bind(id_floor(deliveries_before))
+            .bind(most)
+            .fetch_all(&mut *tx)
+            .await?;
         if !deliveries.is_empty() {
             sqlx::query(sql("DELETE FROM attempts WHERE delivery_id {in $1 text}")).bind(to_json(&deliveries)?).execute(&mut *tx).await?;
         }
         // What open alerts and coming shifts are rendered from stays.
-        let events = sqlx::query(sql(
-            "DELETE FROM events WHERE id {anyof} SELECT id FROM events e WHERE id < $1 \
+        let events = sqlx::query(sql("DELETE FROM events WHERE id {anyof} SELECT id FROM events e WHERE id < $1 \
              AND NOT EXISTS (SELECT 1 FROM duties d WHERE d.event_id = e.id AND d.ends_at >= $3) \
              AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.event_id = e.id AND a.state = 'open') \
-             AND NOT EXISTS (SELECT 1 FROM fanouts f WHERE f.event_id = e.id) ORDER BY id LIMIT $2 {end}",
-        ))
+             AND NOT EXISTS (SELECT 1 FROM fanouts f WHERE f.event_id = e.id) ORDER BY id LIMIT $2 {end}"))
         .bind(id_floor(events_before))
         .bind(most)
         .bind(now.as_millis())
@@ -42,15 +39,14 @@ impl SqlStore {
             .bind(id_floor(now.plus_ms(-CODE_KEPT_MS)))
             .execute(&mut *tx)
             .await?;
-        let alerts = sqlx::query(sql(
-            "DELETE FROM alerts WHERE id {anyof} SELECT id FROM alerts WHERE state <> 'open' AND updated_at < $1 \
-             ORDER BY updated_at LIMIT $2 {end}",
-        ))
-        .bind(events_before.as_millis())
-        .bind(most)
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
+        let alerts =
+            sqlx::query(sql("DELETE FROM alerts WHERE id {anyof} SELECT id FROM alerts WHERE state <> 'open' AND updated_at < $1 \
+             ORDER BY updated_at LIMIT $2 {end}"))
+            .bind(events_before.as_millis())
+            .bind(most)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
         let duties = sqlx::query(sql(
             "DELETE FROM duties WHERE id {anyof} SELECT id FROM duties WHERE ends_at < $1 ORDER BY ends_at LIMIT $2 {end}",
         ))
