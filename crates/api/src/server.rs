@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{any, get};
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -35,6 +35,9 @@ pub fn router(api: &Api) -> Router {
         .wrap(api, open)
         .nest("/api", ilert::router(api))
         .nest("/watchbell/v1", watchbell::router(api))
+        // A nested router does not get its own root with a slash.
+        .route("/api/", any(async || ilert::SURFACE.nothing()))
+        .route("/watchbell/v1/", any(async || watchbell::OPEN.nothing()))
         .layer(from_fn_with_state(api.clone(), log))
         .with_state(api.clone())
 }

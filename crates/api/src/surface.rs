@@ -74,6 +74,11 @@ impl Surface {
         self.render(&problem)
     }
 
+    /// What is under no route of the surface.
+    pub(crate) fn nothing(&self) -> Response {
+        self.render(&Problem::not_found("path"))
+    }
+
     fn render(&self, problem: &Problem) -> Response {
         let mut response = json(problem.kind.status(), &(self.form)(problem));
         if let Some(retry_s) = problem.retry_s() {

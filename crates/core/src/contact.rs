@@ -96,11 +96,28 @@ pub fn parse_phone(text: &str, region: &str) -> Result<(String, String), BadTarg
     let text = checked(text)?;
     let upper = region.trim().to_ascii_uppercase();
     let country: phonenumber::country::Id = upper.parse().map_err(|_| BadTarget::Region)?;
-    let number = phonenumber::parse(Some(country), text).map_err(|_| BadTarget::Phone)?;
-    if !number.is_valid() {
+    // phonenumber 0.3 takes the given region's trunk prefix off numbers of other countries too ("+49 151…" with US loses a 1,
+    // and would ring somebody else). So a number with its country code is read without a region and must keep its digits, and
+    // a number without + must not come out as a foreign one.
+    let has_code = text.starts_with(['+', '\u{ff0b}']);
+    let number = phonenumber::parse((!has_code).then_some(country), text).map_err(|_| BadTarget::Phone)?;
+    let code = number.code().value();
+    let is_itself = if has_code { keeps_digits(text, code, &number.national().to_string()) } else { home_code(country) == Some(code) };
+    if !number.is_valid() || !is_itself {
         return Err(BadTarget::Phone);
     }
     Ok((number.format().mode(phonenumber::Mode::E164).to_string(), upper))
+}
+
+/// The calling code of a region.
+fn home_code(country: phonenumber::country::Id) -> Option<u16> {
+    phonenumber::metadata::DATABASE.by_id(country.as_ref()).map(phonenumber::Metadata::country_code)
+}
+
+/// Whether a number says what was written: its code and national number, but for a trunk zero between the two.
+fn keeps_digits(written: &str, code: u16, national: &str) -> bool {
+    let digits: String = written.chars().filter(char::is_ascii_digit).collect();
+    digits == format!("{code}{national}") || digits == format!("{code}0{national}")
 }
 
 fn checked(text: &str) -> Result<&str, BadTarget> {
@@ -126,9 +143,15 @@ mod tests {
             ("+49 (151) 123-45678", "de", "+4915112345678"),
             ("(415) 555-2671", "US", "+14155552671"),
             ("+44 7911 123456", "DE", "+447911123456"),
+            ("+49 151 12345678", "US", "+4915112345678"),
+            ("+39 06 12345678", "US", "+390612345678"),
+            ("+7 701 123-45-67", "KZ", "+77011234567"),
+            ("+49 (0) 151 12345678", "DE", "+4915112345678"),
+            ("0049 151 12345678", "DE", "+4915112345678"),
+            ("1 415 555 2671", "US", "+14155552671"),
         ];
         for (text, region, e164) in table {
-            assert_eq!(parse_phone(text, region).unwrap().0, e164);
+            assert_eq!(parse_phone(text, region).map(|(number, _)| number).as_deref(), Ok(e164), "{text} {region}");
         }
     }
 
@@ -138,6 +161,9 @@ mod tests {
             ("", "DE", BadTarget::Length),
             ("hello", "DE", BadTarget::Phone),
             ("123", "US", BadTarget::Phone),
+            // The country code without +, in a region from which it is not dialled so.
+            ("011 49 151 12345678", "US", BadTarget::Phone),
+            ("tel:+49-151-12345678", "US", BadTarget::Phone),
             ("0151 12345678", "XX", BadTarget::Region),
             ("0151 12345678", "Germany", BadTarget::Region),
             ("0151\u{0}12345678", "DE", BadTarget::ControlCharacter),

@@ -20,7 +20,7 @@ use crate::request::{Params, parse_id};
 use crate::state::Api;
 use crate::surface::Surface;
 
-static SURFACE: Surface = Surface { credentials: Some(Credentials::BearerOrBasic), is_limited: true, form: error::form };
+pub(crate) static SURFACE: Surface = Surface { credentials: Some(Credentials::BearerOrBasic), is_limited: true, form: error::form };
 
 pub(crate) fn router(api: &Api) -> Router<Api> {
     let users = Router::new()

@@ -63,7 +63,11 @@ pub(super) async fn replay_all(State(api): State<Api>, caller: Authenticated, pa
         let id = letter.id;
         last = Some(id);
         match play(&api, letter).await {
-            Ok(_) => replayed += 1,
+            // What still cannot be used keeps its letter open.
+            Ok(accepted) => match accepted.iter().flat_map(|accepted| &accepted.problems).next() {
+                None => replayed += 1,
+                Some(problem) => failed.push(json!({ "id": id, "message": problem })),
+            },
             // The database is away for all of them.
             Err(problem) if matches!(problem.kind, Kind::Unavailable) => return Err(problem),
             Err(problem) => failed.push(json!({ "id": id, "message": problem.message })),

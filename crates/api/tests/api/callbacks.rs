@@ -1,0 +1,190 @@
+//! What providers say later, and what people answer.
+
+use axum::body::Body;
+use axum::http::Request;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use watchbell_api::callbacks::telegram::handle_update;
+use watchbell_core::ids::Epoch;
+use watchbell_core::outcome::Class;
+use watchbell_core::{Channel, Clock, DeliveryId};
+use watchbell_store::queue::{Attempt, Call, Finished, Next};
+
+use crate::harness::{ADMIN, Answer, TELEGRAM_SECRET, TWILIO_TOKEN, USER, World, world, world_with};
+
+/// A form as Twilio signs it: sorted, name and value joined.
+async fn twilio(world: &World, token: &str, path: &str, form: &[(&str, &str)]) -> Answer {
+    let mut sorted = form.to_vec();
+    sorted.sort_unstable();
+    let mut mac = Hmac::<sha1::Sha1>::new_from_slice(token.as_bytes()).unwrap();
+    mac.update(format!("https://bell.example.org{path}").as_bytes());
+    for (name, value) in sorted {
+        mac.update(name.as_bytes());
+        mac.update(value.as_bytes());
+    }
+    let signature = STANDARD.encode(mac.finalize().into_bytes());
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let request = Request::builder()
+        .method("POST")
+        .uri(path)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("x-twilio-signature", signature);
+    world.send(request.body(Body::from(body)).unwrap()).await
+}
+
+/// A delivery of an alert by voice, sent.
+async fn called(world: &World, alert: &str) -> String {
+    let phone = match world.get(ADMIN, &world.anna("contacts/phone-numbers")).await.expect(200)[0]["id"].as_i64() {
+        Some(phone) => phone,
+        None => world.phone("0151 12345678").await,
+    };
+    let rules = world.anna("notification-preferences/alerts");
+    if world.get(ADMIN, &rules).await.expect(200) == json!([]) {
+        let rule = |delay: i64| json!({ "method": "VOICE", "contact": { "id": phone }, "type": "HIGH_PRIORITY", "delayMin": delay });
+        world.call(ADMIN, "POST", &rules, &rule(0)).await.expect(201);
+        world.call(ADMIN, "POST", &rules, &rule(10)).await.expect(201);
+    }
+    let data = json!({ "alertId": alert, "summary": "disk full", "priority": "HIGH", "responders": [world.anna.to_string()] });
+    world.publish("alert", alert, data).await;
+    let now = world.clock.now();
+    let epoch: Epoch = world.store.enter("test", "worker", now.plus_s(60)).await.unwrap();
+    let jobs = world.store.claim(epoch, Channel::Voice, 10).await.unwrap();
+    let id: DeliveryId = jobs[0].id.clone();
+    let call = Call { id: id.clone(), provider: "twilio".to_owned() };
+    assert_eq!(world.store.begin(epoch, &[call]).await.unwrap(), std::slice::from_ref(&id));
+    let attempt = Attempt {
+        at: now,
+        provider: "twilio".to_owned(),
+        class: Class::Accepted,
+        code: None,
+        message_id: Some("CA1".to_owned()),
+        latency_ms: 5,
+    };
+    world.store.finish(epoch, vec![Finished { id: id.clone(), attempt: Some(attempt), next: Next::Sent }]).await.unwrap();
+    id.to_string()
+}
+
+async fn state(world: &World, id: &str) -> Value {
+    world.get(ADMIN, &format!("/watchbell/v1/deliveries/{id}")).await.expect(200)["state"].clone()
+}
+
+#[tokio::test]
+async fn receipts_move_deliveries() {
+    let world = world().await;
+    let id = called(&world, "A-1").await;
+    let path = format!("/callbacks/twilio?delivery={id}");
+    assert_eq!(state(&world, &id).await, "sent");
+    twilio(&world, TWILIO_TOKEN, &path, &[("CallStatus", "ringing"), ("CallSid", "CA1")]).await.expect(204);
+    assert_eq!(state(&world, &id).await, "sent");
+    twilio(&world, TWILIO_TOKEN, &path, &[("CallStatus", "completed"), ("AnsweredBy", "human")]).await.expect(204);
+    assert_eq!(state(&world, &id).await, "delivered");
+    twilio(&world, TWILIO_TOKEN, &path, &[("CallStatus", "failed")]).await.expect(204);
+    assert_eq!(state(&world, &id).await, "delivered", "what arrived has arrived");
+    let other = called(&world, "A-2").await;
+    twilio(&world, TWILIO_TOKEN, &format!("/callbacks/twilio?delivery={other}"), &[("CallStatus", "no-answer")]).await.expect(204);
+    assert_eq!(state(&world, &other).await, "scheduled", "nobody answered: tried again");
+    twilio(&world, TWILIO_TOKEN, "/callbacks/twilio?delivery=unknown", &[("CallStatus", "failed")]).await.expect(204);
+    twilio(&world, TWILIO_TOKEN, "/callbacks/twilio", &[("CallStatus", "failed")]).await.expect(400);
+}
+
+#[tokio::test]
+async fn a_key_press_accepts_the_alert_once() {
+    let world = world().await;
+    let id = called(&world, "A-1").await;
+    let path = format!("/callbacks/twilio/gather?delivery={id}");
+    let other = twilio(&world, TWILIO_TOKEN, &path, &[("Digits", "5")]).await;
+    assert!(other.text.contains("Nothing was changed"), "{}", other.text);
+    let pending =
+        async || world.get(ADMIN, "/watchbell/v1/deliveries?state=scheduled").await.expect(200)["items"].as_array().unwrap().len();
+    assert_eq!(pending().await, 1, "the call in ten minutes");
+    for _ in 0..2 {
+        let accepted = twilio(&world, TWILIO_TOKEN, &path, &[("Digits", "1")]).await;
+        assert_eq!((accepted.status.as_u16(), accepted.header("content-type")), (200, "text/xml; charset=utf-8"));
+        assert!(accepted.text.contains("<Response><Say>You have accepted"), "{}", accepted.text);
+    }
+    assert_eq!(pending().await, 0);
+    let gone = twilio(&world, TWILIO_TOKEN, "/callbacks/twilio/gather?delivery=x", &[("Digits", "1")]).await;
+    assert!(gone.text.contains("not known"), "{}", gone.text);
+}
+
+#[tokio::test]
+async fn what_is_not_signed_by_twilio_changes_nothing() {
+    let world = world().await;
+    let id = called(&world, "A-1").await;
+    let path = format!("/callbacks/twilio?delivery={id}");
+    let form = [("CallStatus", "completed")];
+    assert_eq!(twilio(&world, "wrong", &path, &form).await.expect(403)["error"]["code"], "forbidden");
+    for path in [path.as_str(), "/callbacks/twilio/gather?delivery=x"] {
+        world.raw("", "POST", path, "CallStatus=completed").await.expect(403);
+        world.raw("", "POST", path, vec![0xff, 0, b'=', b'%']).await.expect(403);
+    }
+    assert_eq!(state(&world, &id).await, "sent");
+    let closed = world_with(|settings| settings.public_url = None).await;
+    twilio(&closed, TWILIO_TOKEN, "/callbacks/twilio?delivery=x", &form).await.expect(404);
+    let closed = world_with(|settings| settings.twilio_tokens.clear()).await;
+    twilio(&closed, TWILIO_TOKEN, "/callbacks/twilio?delivery=x", &form).await.expect(404);
+}
+
+#[tokio::test]
+async fn the_previous_twilio_token_is_still_good() {
+    let world = world_with(|settings| settings.twilio_tokens.push(watchbell_core::Secret::new("previous"))).await;
+    twilio(&world, "previous", "/callbacks/twilio?delivery=x", &[("MessageStatus", "sent")]).await.expect(204);
+}
+
+async fn telegram(world: &World, secret: &str, update: &str) -> Answer {
+    let request = Request::builder().method("POST").uri("/callbacks/telegram").header("x-telegram-bot-api-secret-token", secret);
+    world.send(request.body(Body::from(update.to_owned())).unwrap()).await
+}
+
+fn start(text: &str, kind: &str) -> Value {
+    json!({ "update_id": 7, "message": { "message_id": 1, "text": text, "chat": { "id": 4_242, "type": kind }, "from": { "id": 4_242 } } })
+}
+
+#[tokio::test]
+async fn opening_the_bot_by_the_link_links_the_chat() {
+    let world = world().await;
+    let link = world.raw(USER, "POST", "/watchbell/v1/users/current/telegram-link", "").await.expect(201);
+    assert_eq!(link["expiresAt"], "2026-11-20T08:15:00.000Z");
+    let token = link["url"].as_str().unwrap().strip_prefix("https://t.me/bell_bot?start=").unwrap().to_owned();
+    assert_eq!(token.len(), 64);
+    let update = start(&format!("/start {token}"), "private").to_string();
+    telegram(&world, "wrong", &update).await.expect(403);
+    telegram(&world, "", &update).await.expect(403);
+    let in_a_group = start(&format!("/start {token}"), "group").to_string();
+    assert_eq!(telegram(&world, TELEGRAM_SECRET, &in_a_group).await.expect(200), json!({}));
+    let linked = telegram(&world, TELEGRAM_SECRET, &update).await.expect(200);
+    assert_eq!((&linked["method"], &linked["chat_id"]), (&json!("sendMessage"), &json!(4_242)));
+    assert!(linked["text"].as_str().unwrap().contains("is linked"));
+    let contacts = world.store.contacts(watchbell_core::UserId(world.anna), None).await.unwrap();
+    assert!(contacts.iter().any(|contact| contact.target == "4242"));
+    let again = telegram(&world, TELEGRAM_SECRET, &update).await.expect(200);
+    assert!(again["text"].as_str().unwrap().contains("not valid"), "a link works once");
+}
+
+#[tokio::test]
+async fn other_updates_are_taken_and_left() {
+    let world = world().await;
+    let odd = [
+        json!({}),
+        json!([]),
+        json!({ "message": "x" }),
+        json!({ "message": { "chat": { "id": "x" }, "text": "/start a" } }),
+        json!({ "message": { "chat": { "id": 1 }, "text": "hello" } }),
+        json!({ "message": { "chat": { "id": 1 }, "text": "" } }),
+        json!({ "edited_message": { "text": "/start x" } }),
+    ];
+    for update in odd {
+        assert_eq!(telegram(&world, TELEGRAM_SECRET, &update.to_string()).await.expect(200), json!({}), "{update}");
+    }
+    for body in ["", "{", "\0"] {
+        telegram(&world, TELEGRAM_SECRET, body).await.expect(400);
+    }
+    for text in ["/start", "/start x", "/start@bell_bot äöü", &format!("/start {}", "a".repeat(64))] {
+        let reply = handle_update(&*world.store, &start(text, "private")).await.unwrap().unwrap();
+        assert!(reply.text.contains("not valid"), "{text}");
+    }
+    let closed = world_with(|settings| settings.telegram.webhook_secret = None).await;
+    telegram(&closed, "", "{}").await.expect(404);
+}

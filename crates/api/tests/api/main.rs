@@ -1,0 +1,16 @@
+//! The router against a real database: every request goes through all layers.
+#![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+
+mod bad_input;
+mod callbacks;
+mod contract;
+mod harness;
+mod ilert_contacts;
+mod ilert_rules;
+mod ilert_users;
+mod limits;
+mod methods;
+mod operator;
+mod roles;
+mod serving;
+mod watchbell;

@@ -1,0 +1,206 @@
+//! Events, deliveries, dead letters, keys, audit, health.
+
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+use watchbell_core::Secret;
+
+use crate::harness::{ADMIN, PUBLISHER, READER, World, world};
+
+fn alert(id: &str, responders: &Value) -> Value {
+    json!({ "alertId": id, "summary": "disk full", "priority": "HIGH", "responders": responders })
+}
+
+async fn items(world: &World, path: &str) -> Vec<Value> {
+    world.get(READER, &format!("/watchbell/v1/{path}")).await.expect(200)["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn events_are_taken_once_and_what_is_wrong_is_said() {
+    let world = world().await;
+    let first = world.publish("alert", "e1", alert("A-1", &json!(["ext-anna", "nobody"]))).await;
+    assert_eq!((&first["events"][0]["duplicate"], &first["events"][0]["planned"]), (&json!(false), &json!(1)));
+    assert_eq!(first["events"][0]["problems"].as_array().unwrap().len(), 1, "{first}");
+    let second = world.publish("alert", "e1", alert("A-1", &json!(["ext-anna"]))).await;
+    assert_eq!(second["events"][0]["duplicate"], true);
+    assert_eq!(items(&world, "deliveries").await.len(), 1);
+    assert_eq!(items(&world, "dead-letters").await[0]["reason"], "unknown_user");
+    let table = [
+        (json!({ "id": "x", "type": "watchbell.events.party" }), "unknown_kind"),
+        (json!({ "id": "x" }), "missing_field"),
+        (json!({ "type": "watchbell.events.alert" }), "missing_field"),
+        (json!({ "id": "x", "type": "watchbell.events.alert" }), "missing_field"),
+        (json!({ "id": "x", "type": "watchbell.events.verification", "code": "1" }), "unknown_kind"),
+    ];
+    for (event, reason) in table {
+        let refused = world.call(PUBLISHER, "POST", "/watchbell/v1/events", &event).await.expect(400);
+        assert_eq!(refused["error"]["reason"], reason, "{refused}");
+    }
+    assert_eq!(items(&world, "dead-letters").await.len(), 1, "who calls sees it; nothing is kept");
+}
+
+#[tokio::test]
+async fn cloud_events_come_in_all_encodings() {
+    let world = world().await;
+    let structured = |id: &str| json!({ "specversion": "1.0", "source": "s", "id": id, "type": "watchbell.events.alert", "data": alert(id, &json!(["ext-anna"])) });
+    let batch = json!([structured("b1"), structured("b2")]);
+    let table = [
+        ("application/cloudevents+json", structured("s1"), 1),
+        ("application/cloudevents-batch+json", batch, 2),
+        ("application/json", alert("h1", &json!(["ext-anna"])), 1),
+    ];
+    for (content_type, body, events) in table {
+        let mut request = Request::builder()
+            .method("POST")
+            .uri("/watchbell/v1/events")
+            .header("authorization", format!("Bearer {PUBLISHER}"))
+            .header("content-type", content_type);
+        if content_type == "application/json" {
+            for (name, value) in [("ce-specversion", "1.0"), ("ce-source", "s"), ("ce-id", "h1"), ("ce-type", "watchbell.events.alert")] {
+                request = request.header(name, value);
+            }
+        }
+        let answer = world.send(request.body(Body::from(body.to_string())).unwrap()).await.expect(202);
+        assert_eq!(answer["events"].as_array().unwrap().len(), events, "{answer}");
+    }
+    assert_eq!(items(&world, "deliveries").await.len(), 4);
+}
+
+#[tokio::test]
+async fn deliveries_are_listed_by_filter_and_page() {
+    let world = world().await;
+    for n in 0..5 {
+        world.publish("alert", &format!("e{n}"), alert(&format!("A-{n}"), &json!(["ext-anna", "ext-ben"]))).await;
+    }
+    let all = items(&world, "deliveries").await;
+    assert_eq!(all.len(), 10);
+    let one = &all[0];
+    assert_eq!((&one["channel"], &one["purpose"], &one["priority"]), (&json!("email"), &json!("fallback"), &json!("HIGH")));
+    assert_eq!((&one["trigger"], &one["state"], &one["attempts"]), (&json!("alert_high"), &json!("scheduled"), &json!(0)));
+    assert_eq!((&one["dueAt"], one.get("sentAt"), one.get("provider")), (&json!("2026-11-20T08:00:00.000Z"), None, None));
+    assert!(one["address"].as_str().unwrap().contains('…'), "masked: {one}");
+    let table = [
+        (format!("user={}", world.anna), 5),
+        ("user=ext-ben".to_owned(), 5),
+        ("alert=A-1".to_owned(), 2),
+        (format!("event={}", one["eventId"].as_str().unwrap()), 2),
+        ("channel=email".to_owned(), 10),
+        ("channel=sms".to_owned(), 0),
+        ("state=scheduled".to_owned(), 10),
+        ("state=sent".to_owned(), 0),
+        ("from=2026-11-20T08:00:00Z".to_owned(), 10),
+        ("to=2026-11-20T08:00:00Z".to_owned(), 0),
+        ("changedAfter=2026-11-20T08:00:00Z".to_owned(), 0),
+        ("changedAfter=2026-11-20T07:59:59Z&alert=A-2&user=ext-anna".to_owned(), 1),
+    ];
+    for (query, count) in table {
+        assert_eq!(items(&world, &format!("deliveries?{query}")).await.len(), count, "{query}");
+    }
+    let (mut paged, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = world.get(READER, &format!("/watchbell/v1/deliveries?limit=3{cursor}")).await.expect(200);
+        paged.extend(page["items"].as_array().unwrap().clone());
+        let Some(next) = page["nextCursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(paged, all);
+    let path = format!("/watchbell/v1/deliveries/{}", one["id"].as_str().unwrap());
+    assert_eq!(world.get(READER, &path).await.expect(200)["attemptLog"], json!([]));
+    world.raw(ADMIN, "POST", &format!("{path}/replay"), "").await.expect(409);
+}
+
+#[tokio::test]
+async fn dead_letters_are_mended_and_played_again() {
+    let world = world().await;
+    world.publish("alert", "e1", alert("A-1", &json!(["ext-anna", "ext-cleo"]))).await;
+    world.publish("alert", "e2", alert("A-2", &json!(["ext-dora"]))).await;
+    let letters = items(&world, "dead-letters?reason=unknown_user&subject=watchbell.events.alert").await;
+    assert_eq!(letters.len(), 2);
+    let first = format!("/watchbell/v1/dead-letters/{}", letters[1]["id"]);
+    let shown = world.get(READER, &first).await.expect(200);
+    assert!(shown["payload"].as_str().unwrap().contains("ext-cleo"), "{shown}");
+    let cleo = world.call(ADMIN, "POST", "/api/users", &json!({ "username": "cleo", "email": "cleo@example.org" })).await.expect(201);
+    let path = format!("/watchbell/v1/users/{}", cleo["id"]);
+    world.call(ADMIN, "PUT", &path, &json!({ "externalId": "ext-cleo" })).await.expect(200);
+    let replayed = world.raw(ADMIN, "POST", &format!("{first}/replay"), "").await.expect(202);
+    assert_eq!((&replayed["events"][0]["planned"], &replayed["events"][0]["duplicate"]), (&json!(1), &json!(false)));
+    let again = world.raw(ADMIN, "POST", &format!("{first}/replay"), "").await.expect(202);
+    assert_eq!(again["events"][0]["planned"], 0, "nothing is missing any more");
+    assert_eq!(items(&world, "deliveries?alert=A-1").await.len(), 2);
+    assert!(world.get(READER, &first).await.expect(200)["replayedAt"].is_string());
+    let rest = world.raw(ADMIN, "POST", "/watchbell/v1/dead-letters/replay?reason=unknown_user", "").await.expect(202);
+    assert_eq!((&rest["replayed"], &rest["failed"][0]["id"]), (&json!(0), &letters[0]["id"]), "{rest}");
+    let purged = world.raw(ADMIN, "DELETE", "/watchbell/v1/dead-letters?replayed=true", "").await.expect(200);
+    assert_eq!(purged["deleted"], 1);
+    assert_eq!(items(&world, "dead-letters").await.len(), 1);
+}
+
+#[tokio::test]
+async fn keys_are_shown_once_and_can_be_taken_away() {
+    let world = world().await;
+    let made = world.call(ADMIN, "POST", "/watchbell/v1/keys", &json!({ "name": "ci", "role": "user", "user": "ext-ben" })).await;
+    assert_eq!(made.header("cache-control"), "no-store");
+    let made = made.expect(201);
+    assert_eq!((&made["role"], &made["userId"]), (&json!("user"), &json!(world.ben)));
+    let key = made["key"].as_str().unwrap();
+    assert_eq!(world.get(key, "/api/users/current").await.expect(200)["id"], world.ben);
+    let listed = world.get(READER, "/watchbell/v1/keys").await;
+    assert!(listed.text.contains("\"ci\"") && !listed.text.contains(key));
+    let path = format!("/watchbell/v1/keys/{}", made["id"]);
+    world.raw(ADMIN, "DELETE", &path, "").await.expect(204);
+    world.get(key, "/api/users/current").await.expect(401);
+    world.raw(ADMIN, "DELETE", &path, "").await.expect(404);
+    let own = items(&world, "keys").await.into_iter().find(|key| key["role"] == "admin").unwrap();
+    world.raw(ADMIN, "DELETE", &format!("/watchbell/v1/keys/{}", own["id"]), "").await.expect(409);
+}
+
+#[tokio::test]
+async fn the_first_admin_key_is_configured_or_made_up_once() {
+    let world = world().await;
+    let store = &*world.store;
+    assert_eq!(watchbell_api::bootstrap_admin_key(store, None).await.unwrap(), None, "there are keys");
+    let configured = Secret::new("wb_from_the_environment");
+    for _ in 0..2 {
+        assert_eq!(watchbell_api::bootstrap_admin_key(store, Some(&configured)).await.unwrap(), None);
+    }
+    world.get(configured.expose(), "/api/users").await.expect(200);
+    for key in store.keys().await.unwrap() {
+        store.delete_key(watchbell_store::access::Actor::System, key.id).await.unwrap();
+    }
+    let made = watchbell_api::bootstrap_admin_key(store, None).await.unwrap().unwrap();
+    world.get(made.expose(), "/api/users").await.expect(200);
+}
+
+#[tokio::test]
+async fn writes_are_audited_without_addresses() {
+    let world = world().await;
+    world.phone("0151 12345678").await;
+    let audit = world.get(READER, "/watchbell/v1/audit?limit=1").await;
+    let entry = audit.expect(200);
+    assert!(entry["items"][0]["keyId"].is_i64() && entry["items"][0]["action"].is_string(), "{entry}");
+    assert!(!audit.text.contains("12345678"));
+    let next = format!("/watchbell/v1/audit?limit=1&cursor={}", entry["nextCursor"].as_str().unwrap());
+    assert_ne!(world.get(READER, &next).await.expect(200)["items"][0]["id"], entry["items"][0]["id"]);
+}
+
+#[tokio::test]
+async fn channels_say_who_serves_them() {
+    let world = world().await;
+    let channels = items(&world, "channels").await;
+    assert_eq!(
+        channels[0],
+        json!({ "channel": "sms", "available": true, "providers": [{ "name": "twilio", "kind": "twilio", "up": true }] })
+    );
+    assert_eq!(channels[1], json!({ "channel": "email", "available": false, "providers": [] }));
+}
+
+#[tokio::test]
+async fn health_needs_no_key_and_readiness_tells_what_is_missing() {
+    let world = world().await;
+    world.get("", "/-/healthy").await.expect(200);
+    for (nats, status, shown) in [(None, 200, "off"), (Some(true), 200, "up"), (Some(false), 503, "down")] {
+        *world.process.nats.lock().unwrap() = nats;
+        let ready = world.get("", "/-/ready").await.expect(status);
+        assert_eq!((&ready["database"], &ready["nats"]), (&json!("up"), &json!(shown)));
+    }
+}
