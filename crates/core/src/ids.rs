@@ -86,8 +86,22 @@ pub fn id_floor(at: Timestamp) -> String {
 /// Crockford's base 32: no I, L, O, U.
 const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+/// 16 characters of a digest of the parts.
+pub fn digest(parts: &[&str]) -> String {
+    let mut id = String::with_capacity(16);
+    push_digest(&mut id, parts);
+    id
+}
+
 /// 10 characters of time in milliseconds and 16 of a digest, in base 32: the shape of a ULID, but derived, not drawn.
 fn time_ordered(at: Timestamp, parts: &[&str]) -> String {
+    let mut id = String::with_capacity(26);
+    push_time(&mut id, at);
+    push_digest(&mut id, parts);
+    id
+}
+
+fn push_digest(id: &mut String, parts: &[&str]) {
     let mut hash = Sha256::new();
     for part in parts {
         // Lengths keep ("ab","c") and ("a","bc") apart.
@@ -95,15 +109,12 @@ fn time_ordered(at: Timestamp, parts: &[&str]) -> String {
         hash.update(part.as_bytes());
     }
     let digest = hash.finalize();
-    let mut id = String::with_capacity(26);
-    push_time(&mut id, at);
     for chunk in digest[..10].chunks_exact(5) {
         let bits = chunk.iter().fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
         for shift in (0..8).rev() {
             id.push(char::from(BASE32[((bits >> (shift * 5)) & 31) as usize]));
         }
     }
-    id
 }
 
 fn push_time(id: &mut String, at: Timestamp) {

@@ -20,7 +20,7 @@ impl RecipientRate {
     }
 
     /// How far ahead of an even spread the calls may run.
-    fn slack_ms(self) -> i64 {
+    pub(crate) fn slack_ms(self) -> i64 {
         self.interval_ms() * (i64::from(self.calls) - 1)
     }
 }

@@ -58,10 +58,10 @@ impl Dialect {
             "skip" => sql.push_str("FOR UPDATE SKIP LOCKED"),
             // Cancels what is pending; what has begun only takes note, for the case that it would be tried again.
             "stop" => sql.push_str(
-                "stop = CASE WHEN deliveries.state = 'sending' THEN r.reason ELSE stop END, \
-                 reason = CASE WHEN deliveries.state = 'sending' THEN deliveries.reason ELSE r.reason END, \
-                 lease = CASE WHEN deliveries.state = 'sending' THEN lease END, \
-                 state = CASE WHEN deliveries.state = 'sending' THEN 'sending' ELSE 'cancelled' END",
+                "stop = CASE WHEN deliveries.begun_at IS NOT NULL THEN r.reason ELSE stop END, \
+                 reason = CASE WHEN deliveries.begun_at IS NOT NULL THEN deliveries.reason ELSE r.reason END, \
+                 lease = CASE WHEN deliveries.begun_at IS NOT NULL THEN lease END, \
+                 state = CASE WHEN deliveries.begun_at IS NOT NULL THEN deliveries.state ELSE 'cancelled' END",
             ),
             "anyof" => sql.push_str(if postgres { "= ANY(ARRAY(" } else { "IN (" }),
             "end" => sql.push_str(if postgres { "))" } else { ")" }),

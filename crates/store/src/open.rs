@@ -5,6 +5,7 @@ use std::sync::Arc;
 use watchbell_core::Clock;
 use watchbell_core::retry::RetryPolicy;
 
+use crate::allot::RecipientLimits;
 use crate::{Planner, Store, StoreError, postgres, sqlite};
 
 /// How to open the database.
@@ -16,6 +17,15 @@ pub struct Options {
     pub max_connections: u32,
     /// When a call that nobody answered is made again.
     pub retries: Retries,
+    /// What recipients take.
+    pub limits: RecipientLimits,
+}
+
+impl Options {
+    /// A database with the design's figures for everything else.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), max_connections: 8, retries: Retries::default(), limits: RecipientLimits::default() }
+    }
 }
 
 /// The ladders by which failed attempts are tried again.

@@ -32,5 +32,5 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
         .await
         .map_err(|error| StoreError::Unusable(format!("cannot open the PostgreSQL database at {at}: {error}")))?;
     MIGRATIONS.run(&pool).await.map_err(|error| crate::open::migration_error(&error))?;
-    Ok(Arc::new(sql::SqlStore::new(pool.clone(), pool, planner, clock, options.retries.clone(), None)))
+    Ok(Arc::new(sql::SqlStore::new(pool.clone(), pool, planner, clock, options, None)))
 }

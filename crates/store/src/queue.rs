@@ -35,6 +35,8 @@ pub struct Job {
     pub locale: String,
     pub timezone: String,
     pub target: Target,
+    /// What it has waited to be told together with.
+    pub collect: Option<String>,
 }
 
 /// Where a job goes, as it is now.
@@ -57,6 +59,19 @@ pub enum Target {
 pub struct Call {
     pub id: DeliveryId,
     pub provider: String,
+    /// It tells of several deliveries: who is in it is fixed now.
+    pub is_bundle: bool,
+}
+
+impl Target {
+    /// The contact's or device's id.
+    pub fn ids(&self) -> (Option<i64>, Option<i64>) {
+        match self {
+            Self::Contact { id, .. } => (Some(id.0), None),
+            Self::Device(device) => (None, Some(device.id.0)),
+            Self::Gone | Self::User => (None, None),
+        }
+    }
 }
 
 /// How an attempt ended and what the delivery becomes.
@@ -144,8 +159,8 @@ pub trait Queue: Send + Sync {
     /// The processes that are alive.
     async fn processes(&self) -> Result<Vec<Process>, StoreError>;
 
-    /// Leases up to `most` deliveries of a channel that are ready: HIGH before others, older before newer. Held ones whose
-    /// time has come count as ready.
+    /// Leases up to `most` deliveries of a channel that are ready and that their recipients take now: HIGH before others, older
+    /// before newer. Held ones whose time has come count as ready; what goes together comes as one job.
     async fn claim(&self, epoch: Epoch, channel: Channel, most: i64) -> Result<Vec<Job>, StoreError>;
 
     /// Gives claimed deliveries back; they are ready again at the given time.
@@ -154,6 +169,12 @@ pub trait Queue: Send + Sync {
     /// Marks claimed deliveries as begun, right before their calls. Answers those that may be called: not the ones that were
     /// cancelled or changed since, nor any when the process's life has ended.
     async fn begin(&self, epoch: Epoch, calls: &[Call]) -> Result<Vec<DeliveryId>, StoreError>;
+
+    /// What a bundle or digest that has begun tells: the deliveries in it, the most urgent first.
+    async fn bundled(&self, bundle: &DeliveryId) -> Result<Vec<Job>, StoreError>;
+
+    /// Leaves a recipient alone until then, as its provider asked.
+    async fn pause_recipient(&self, channel: Channel, target: &Target, until: Timestamp) -> Result<(), StoreError>;
 
     /// Writes how begun deliveries ended, with all that follows for others. Answers those that this process still held.
     async fn finish(&self, epoch: Epoch, finished: Vec<Finished>) -> Result<Vec<DeliveryId>, StoreError>;

@@ -52,7 +52,7 @@ async fn called(world: &World, alert: &str) -> String {
     let epoch: Epoch = world.store.enter("test", "worker", now.plus_s(60)).await.unwrap();
     let jobs = world.store.claim(epoch, Channel::Voice, 10).await.unwrap();
     let id: DeliveryId = jobs[0].id.clone();
-    let call = Call { id: id.clone(), provider: "twilio".to_owned() };
+    let call = Call { id: id.clone(), provider: "twilio".to_owned(), is_bundle: false };
     assert_eq!(world.store.begin(epoch, &[call]).await.unwrap(), std::slice::from_ref(&id));
     let attempt = Attempt {
         at: now,

@@ -13,7 +13,7 @@ use watchbell_core::{Channel, Clock, ManualClock, Secret, Timestamp, UserId};
 use watchbell_scheduler::{RulePlanner, SchedulerSettings};
 use watchbell_store::access::Actor;
 use watchbell_store::directory::NewUser;
-use watchbell_store::{Options, Retries, Store};
+use watchbell_store::{Options, Store};
 
 pub const ADMIN: &str = "wb_admin";
 /// Anna's own key.
@@ -83,11 +83,7 @@ pub async fn world_with(change: impl FnOnce(&mut ApiSettings)) -> World {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(Timestamp::parse_rfc3339("2026-11-20T08:00:00Z").unwrap());
     let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-    let options = Options {
-        url: format!("sqlite://{}", folder.path().join("watchbell.db").display()),
-        max_connections: 2,
-        retries: Retries::default(),
-    };
+    let options = Options::new(format!("sqlite://{}", folder.path().join("watchbell.db").display()));
     let planner = Arc::new(RulePlanner::new(SchedulerSettings::default()));
     let store = watchbell_store::open(&options, planner, shared.clone()).await.unwrap();
     let mut settings = ApiSettings {

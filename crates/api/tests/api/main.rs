@@ -4,6 +4,7 @@
 mod bad_input;
 mod callbacks;
 mod contract;
+mod faults;
 mod harness;
 mod ilert_contacts;
 mod ilert_rules;
@@ -11,6 +12,7 @@ mod ilert_users;
 mod limits;
 mod methods;
 mod operator;
+mod polling;
 mod roles;
 mod serving;
 mod watchbell;

@@ -8,7 +8,7 @@ use watchbell_core::Timestamp;
 const FAILURES: u32 = 10;
 /// The first pause; each further one without a success between them is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
 /// For operators: whether calls go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,6 @@ use watchbell_core::delivery::Purpose;
 use watchbell_core::event::EventData;
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
-use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, Secret, Timestamp};
 use watchbell_store::Scope;
 use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, Job, Next, Target};
@@ -18,45 +17,38 @@ use super::ending::{self, Circumstances};
 use super::lane::Lane;
 use super::route::Route;
 use super::{Progress, Shared};
-use crate::provider::{Address, Outgoing};
-use crate::render::{MessageKind, Reader, RenderContext};
-
-/// Who a job goes to, as the recipient limits know them; a job without an address has none.
-pub(super) fn recipient(job: &Job) -> Option<String> {
-    match &job.target {
-        Target::Contact { target, .. } => Some(target.expose().to_owned()),
-        Target::Device(device) => Some(device.token.clone()),
-        Target::Gone | Target::User => None,
-    }
-}
+use crate::provider::{Address, Content, Outgoing};
+use crate::render::{Item, MessageKind, Reader, RenderContext};
 
 /// Takes a claimed delivery to its end, or gives it back.
 pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, job: Job, slot: OwnedSemaphorePermit) {
     let job = Arc::new(job);
     let shared = &lane.shared;
-    let next = match prepare(&lane, &job) {
+    let finished = match prepare(&lane, &job) {
         Ok(message) => {
-            let call = Call { id: job.id.clone(), provider: route.name.clone() };
-            let stopping = shared.stop.is_cancelled();
-            if stopping || !shared.begin.request(epoch, call).await {
+            let call = Call { id: job.id.clone(), provider: route.name.clone(), is_bundle: is_bundle(&job) };
+            if shared.stop.is_cancelled() || !shared.begin.request(epoch, call).await {
                 // Cancelled, changed, or no longer ours. If it still is, it is free again at once.
-                route.give_back(0, true, shared.clock.now());
+                route.give_back(1, true, shared.clock.now());
                 drop(slot);
                 lane.routes.changed.notify_one();
-                give_back(shared, epoch, &job).await;
-                return;
+                return give_back(shared, epoch, &job).await;
             }
-            let finished = call_provider(&lane, &route, &job, message).await;
-            drop(slot);
-            lane.routes.changed.notify_one();
-            return finish(shared, epoch, job, finished).await;
+            match complete(shared, &job, message).await {
+                Ok(message) => call_provider(&lane, &route, &job, message).await,
+                Err(next) => {
+                    route.give_back(1, true, shared.clock.now());
+                    Finished { id: job.id.clone(), attempt: None, next }
+                }
+            }
         }
-        Err(next) => next,
+        Err(next) => {
+            route.give_back(1, true, shared.clock.now());
+            Finished { id: job.id.clone(), attempt: None, next }
+        }
     };
-    route.give_back(1, true, shared.clock.now());
     drop(slot);
     lane.routes.changed.notify_one();
-    let finished = Finished { id: job.id.clone(), attempt: None, next };
     finish(shared, epoch, job, finished).await;
 }
 
@@ -108,25 +100,13 @@ fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
         Target::Gone if job.channel == Channel::Telegram => return failed("the user has linked no Telegram chat"),
         Target::Gone | Target::User => return failed("the user has no contact for this channel"),
     };
-    let kind = message_kind(job);
-    let about = RenderContext {
-        event: Some(job.event.clone()),
-        items: Vec::new(),
-        reader: Reader { name: job.user_name.clone(), locale: job.locale.clone(), timezone: job.timezone.clone() },
-        now,
-        due_at: Some(job.due_at),
-        is_fallback: job.purpose == Purpose::Fallback,
-    };
-    let rendered = shared.renderer.render_for(job.channel, kind, &about);
-    for problem in &rendered.problems {
-        tracing::warn!(delivery.id = %job.id, error = %problem, "message.render fell back to a plain sentence");
-    }
     Ok(Outgoing {
         delivery_id: job.id.clone(),
         channel: job.channel,
         to,
-        content: rendered.content,
-        urgent: job.trigger == Trigger::AlertHigh,
+        // What a bundle tells is known only when it has begun.
+        content: if is_bundle(job) { Content::default() } else { render(shared, job, &[]) },
+        urgent: job.rank == 0,
         critical: job.critical,
         thread: match &job.scope {
             Scope::Alert { id, .. } | Scope::Duty { id, .. } => Some(id.clone()),
@@ -150,8 +130,45 @@ fn address(channel: Channel, target: &Secret) -> Address {
     }
 }
 
+fn is_bundle(job: &Job) -> bool {
+    matches!(job.purpose, Purpose::Bundle | Purpose::Digest)
+}
+
+/// Adds what a bundle tells, now that it is fixed who is in it.
+async fn complete(shared: &Shared, job: &Job, message: Outgoing) -> Result<Outgoing, Next> {
+    if !is_bundle(job) {
+        return Ok(message);
+    }
+    match shared.store.bundled(&job.id).await {
+        Ok(members) => Ok(Outgoing { content: render(shared, job, &members), ..message }),
+        Err(error) => {
+            tracing::warn!(delivery.id = %job.id, error = watchbell_core::error_chain(&error), "bundle.read failed; trying again");
+            Err(Next::Retry { at: shared.clock.now().plus_s(1), reason: "what it tells could not be read".to_owned() })
+        }
+    }
+}
+
+fn render(shared: &Shared, job: &Job, members: &[Job]) -> Content {
+    let items = members.iter().map(|member| Item { kind: message_kind(member), event: member.event.clone(), at: member.due_at });
+    let about = RenderContext {
+        event: Some(job.event.clone()).filter(|_| !is_bundle(job)),
+        items: items.collect(),
+        reader: Reader { name: job.user_name.clone(), locale: job.locale.clone(), timezone: job.timezone.clone() },
+        now: shared.clock.now(),
+        due_at: Some(job.due_at),
+        is_fallback: job.purpose == Purpose::Fallback,
+    };
+    let rendered = shared.renderer.render_for(job.channel, message_kind(job), &about);
+    for problem in &rendered.problems {
+        tracing::warn!(delivery.id = %job.id, error = %problem, "message.render fell back to a plain sentence");
+    }
+    rendered.content
+}
+
 fn message_kind(job: &Job) -> MessageKind {
     match (job.purpose, &job.event) {
+        (Purpose::Bundle, _) => MessageKind::Bundle,
+        (Purpose::Digest, _) => MessageKind::Digest,
         (Purpose::DutyCancelled, _) => MessageKind::DutyCancelled,
         (_, EventData::Alert(_)) => MessageKind::Alert,
         // An alert of which only its escalation is known.
@@ -169,10 +186,10 @@ async fn call_provider(lane: &Lane, route: &Route, job: &Job, mut message: Outgo
     let report = if job.unknowns > 0 { route.provider.look_up(&message).await } else { None };
     let report = match report {
         Some(report) => report,
-        // The provider's own client gives up before this; it stands for a client that does not.
+        // The provider's own client gives up before this, though it may make a few requests for one message.
         None => tokio::select! {
             report = route.provider.send(&message) => report,
-            () = shared.clock.sleep(route.timeout * 2) => Report::new(Outcome::Unknown, "timeout".to_owned()),
+            () = shared.clock.sleep(route.timeout * 5) => Report::new(Outcome::Unknown, "timeout".to_owned()),
         },
     };
     let now = shared.clock.now();
@@ -215,10 +232,11 @@ async fn call_provider(lane: &Lane, route: &Route, job: &Job, mut message: Outgo
 
 /// What an answer says about the recipient beside this message.
 async fn follow_up(lane: &Lane, job: &Job, report: &Report, now: Timestamp) {
-    if let Outcome::Retry { after, scope: LimitScope::Recipient } = &report.outcome
-        && let Some(recipient) = recipient(job)
-    {
-        lane.pause_recipient(&recipient, after.unwrap_or_else(|| now.plus_s(1)));
+    if let Outcome::Retry { after, scope: LimitScope::Recipient } = &report.outcome {
+        let until = after.unwrap_or_else(|| now.plus_s(1));
+        if let Err(error) = lane.shared.store.pause_recipient(job.channel, &job.target, until).await {
+            tracing::warn!(delivery.id = %job.id, error = watchbell_core::error_chain(&error), "recipient.pause failed; the provider will ask again");
+        }
     }
     if let (Some(moved_to), Target::Contact { id, .. }) = (&report.moved_to, &job.target)
         && let Err(error) = lane.shared.store.contact_moved(*id, moved_to).await

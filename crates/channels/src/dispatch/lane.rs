@@ -1,13 +1,11 @@
 //! One channel's loop: waits until something may be sent, claims just that, and lets it go.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use watchbell_core::{Channel, DeliveryId, Timestamp};
-use watchbell_store::queue::{AddressFate, Job, Next};
+use watchbell_core::{Channel, Timestamp};
+use watchbell_store::queue::{AddressFate, Next};
 
-use super::limits::{RecipientLimiter, RecipientRate};
 use super::route::{Room, Route, Routes};
 use super::{ChannelRoute, Shared, call};
 use crate::settings::OnUnknown;
@@ -24,14 +22,12 @@ pub(super) struct Lane {
     pub routes: Routes,
     pub on_unknown: OnUnknown,
     channel: Channel,
-    recipients: Mutex<RecipientLimiter>,
 }
 
 impl Lane {
-    pub fn new(shared: Arc<Shared>, route: ChannelRoute, rate: Option<RecipientRate>) -> Arc<Self> {
-        let recipients = Mutex::new(RecipientLimiter::new(rate, shared.clock.clone()));
+    pub fn new(shared: Arc<Shared>, route: ChannelRoute) -> Arc<Self> {
         let (channel, on_unknown) = (route.channel, route.on_unknown);
-        Arc::new(Self { routes: Routes::new(route, &shared.clock), shared, on_unknown, channel, recipients })
+        Arc::new(Self { routes: Routes::new(route, &shared.clock), shared, on_unknown, channel })
     }
 
     pub async fn run(self: Arc<Self>) {
@@ -70,49 +66,14 @@ impl Lane {
                 return Wait::For(RETRY);
             }
         };
-        let claimed = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
-        let (now_free, later) = self.by_recipient(jobs);
-        let used = u32::try_from(now_free.len()).unwrap_or(u32::MAX);
-        route.give_back(calls - used, used == 0, self.shared.clock.now());
-        if !later.is_empty()
-            && let Err(error) = self.shared.store.release(epoch, later).await
-        {
-            tracing::warn!(channel = %self.channel, error = watchbell_core::error_chain(&error), "delivery.release failed; the leases end by themselves");
-        }
-        for job in now_free {
+        let used = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
+        route.give_back(calls.saturating_sub(used), used == 0, self.shared.clock.now());
+        for job in jobs {
             // This loop alone takes slots, and claimed no more than were free.
             let Ok(slot) = route.slots.clone().acquire_owned().await else { break };
             self.shared.calls.spawn(call::deliver(self.clone(), route.clone(), epoch, job, slot));
         }
-        if claimed > 0 { Wait::Not } else { self.next_ready().await }
-    }
-
-    /// Splits into what may go now and what its recipient takes only later, and when.
-    ///
-    /// Those of one recipient are spread out, so that they do not all come back at its next free moment; they hold no place:
-    /// whatever is most urgent then goes first.
-    fn by_recipient(&self, jobs: Vec<Job>) -> (Vec<Job>, Vec<(DeliveryId, Timestamp)>) {
-        let now = self.shared.clock.now();
-        let mut recipients = self.recipients.lock().unwrap_or_else(PoisonError::into_inner);
-        let interval_ms = i64::try_from(recipients.interval().as_millis()).unwrap_or(i64::MAX);
-        let mut waiting: HashMap<String, i64> = HashMap::new();
-        let mut free = Vec::with_capacity(jobs.len());
-        let mut later = Vec::new();
-        for job in jobs {
-            let Some(recipient) = call::recipient(&job) else {
-                free.push(job);
-                continue;
-            };
-            match recipients.take(&recipient, now) {
-                Ok(()) => free.push(job),
-                Err(at) => {
-                    let before_it = waiting.entry(recipient).or_default();
-                    later.push((job.id, at.plus_ms(interval_ms.saturating_mul(*before_it))));
-                    *before_it += 1;
-                }
-            }
-        }
-        (free, later)
+        if used > 0 { Wait::Not } else { self.next_ready().await }
     }
 
     /// No provider is configured: what is due fails with that reason, so that the user's next step takes over.
@@ -142,10 +103,6 @@ impl Lane {
                 Wait::For(RETRY)
             }
         }
-    }
-
-    pub fn pause_recipient(&self, recipient: &str, until: Timestamp) {
-        self.recipients.lock().unwrap_or_else(PoisonError::into_inner).pause(recipient, until);
     }
 }
 

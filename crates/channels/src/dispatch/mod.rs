@@ -19,7 +19,7 @@ mod limits;
 mod membership;
 mod route;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +35,6 @@ use crate::render::Renderer;
 use crate::settings::OnUnknown;
 
 pub use breaker::BreakerState;
-pub use limits::RecipientRate;
 
 /// How a worker is set up.
 #[derive(Debug)]
@@ -49,7 +48,6 @@ pub struct DispatchSettings {
     /// How long calls in flight may take after the worker was told to stop.
     pub drain: Duration,
     pub retries: Retries,
-    pub recipient_rates: BTreeMap<Channel, RecipientRate>,
     /// `http.public_url`, for receipts and key presses.
     pub callback_base: Option<String>,
     /// Look for due deliveries at least so often, in case a wake-up from another process was missed; None where there is none.
@@ -150,8 +148,7 @@ impl Dispatcher {
         let served: BTreeSet<Channel> = settings.channels.iter().map(|route| route.channel).collect();
         tracing::info!(channels = watchbell_core::channel::join(&served.into_iter().collect::<Vec<_>>()), "worker.started");
         for route in settings.channels {
-            let rate = settings.recipient_rates.get(&route.channel).copied();
-            lanes.spawn(lane::Lane::new(shared.clone(), route, rate).run());
+            lanes.spawn(lane::Lane::new(shared.clone(), route).run());
         }
         lanes.close();
         lanes.wait().await;

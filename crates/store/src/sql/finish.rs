@@ -20,6 +20,7 @@ pub(super) struct Lost {
     pub scope: String,
     pub event_id: String,
     pub user_id: i64,
+    pub purpose: String,
     pub contact_id: Option<i64>,
     pub device_id: Option<i64>,
     pub due_at: i64,
@@ -30,16 +31,17 @@ impl SqlStore {
         let mut tx = self.begin_tx().await?;
         self.write_attempts(&mut tx, epoch, finished).await?;
         let held = self.write_ends(&mut tx, epoch, finished).await?;
+        let bundles = self.bundles_among(&mut tx, &held).await?;
+        self.share_outcome(&mut tx, &bundles).await?;
         let mut due = BTreeSet::new();
         let mut retired = Vec::new();
         for end in finished {
             let Next::Failed { reason, address } = &end.next else { continue };
-            if held.contains(&end.id)
-                && let Some(lost) = self.after_failure(&mut tx, &end.id, reason, &mut due).await?
-                && *address == AddressFate::Bad
-            {
-                retired.push(lost);
+            if !held.contains(&end.id) {
+                continue;
             }
+            let lost = self.after_failure(&mut tx, &end.id, reason, &mut due).await?;
+            retired.extend(lost.filter(|_| *address == AddressFate::Bad));
         }
         tx.commit().await?;
         self.wakes.announce(&due);
@@ -150,7 +152,16 @@ impl SqlStore {
         Ok(held.into_iter().map(DeliveryId).collect())
     }
 
-    /// What a final failure means for the user's other steps.
+    /// Which of the deliveries tell of several.
+    pub(super) async fn bundles_among(&self, tx: &mut Tx, ids: &BTreeSet<DeliveryId>) -> Result<Vec<String>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let bundles = sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE id {in $1 text} AND purpose IN ('bundle', 'digest')"));
+        Ok(bundles.bind(to_json(ids)?).fetch_all(&mut **tx).await?)
+    }
+
+    /// What a final failure means for the user's other steps; a bundle's is each of its members'. Answers what was lost.
     pub(super) async fn after_failure(
         &self,
         tx: &mut Tx,
@@ -158,19 +169,20 @@ impl SqlStore {
         reason: &str,
         due: &mut BTreeSet<Channel>,
     ) -> Result<Option<Lost>, StoreError> {
-        let lost: Option<Lost> =
-            sqlx::query_as(sql("SELECT id, scope, event_id, user_id, contact_id, device_id, due_at FROM deliveries WHERE id = $1"))
-                .bind(id.as_str().to_owned())
-                .fetch_optional(&mut **tx)
-                .await?;
-        if let Some(lost) = &lost {
+        let lost: Vec<Lost> =
+            sqlx::query_as(sql("SELECT id, scope, event_id, user_id, purpose, contact_id, device_id, due_at FROM deliveries \
+             WHERE id = $1 OR bundle_id = $1 ORDER BY id"))
+            .bind(id.as_str().to_owned())
+            .fetch_all(&mut **tx)
+            .await?;
+        for lost in lost.iter().filter(|lost| !matches!(lost.purpose.as_str(), "bundle" | "digest")) {
             let scope = scope(&lost.scope)?;
             if matches!(scope, Scope::Alert { .. }) {
                 due.extend(self.pull_forward(tx, lost, reason).await?);
             }
             self.note_if_unreachable(tx, lost, scope).await?;
         }
-        Ok(lost)
+        Ok(lost.into_iter().find(|lost| lost.id == id.as_str()))
     }
 
     /// Locks the contact, or deletes the device, that a provider refused for good: a change of its user, made after the

@@ -36,6 +36,7 @@ pub(super) struct JobRow {
     device_kind: Option<String>,
     token: Option<String>,
     keys: Option<String>,
+    collect: Option<String>,
 }
 
 impl JobRow {
@@ -43,7 +44,7 @@ impl JobRow {
     pub(super) const SELECT: &'static str = "SELECT d.id, d.scope, d.purpose, d.cause, d.channel, d.critical, d.rank, d.due_at, \
          d.expires_at, d.attempts, CASE WHEN d.attempts = 0 THEN 0 ELSE (SELECT count(*) FROM attempts a WHERE a.delivery_id = d.id \
          AND a.class = 'Unknown') END AS unknowns, e.kind, e.data, d.user_id, u.first_name, u.last_name, u.username, u.locale, \
-         u.timezone, c.id AS contact_id, c.target, c.status, v.id AS device_id, v.kind AS device_kind, v.token, v.keys \
+         u.timezone, c.id AS contact_id, c.target, c.status, v.id AS device_id, v.kind AS device_kind, v.token, v.keys, d.collect \
          FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN users u ON u.id = d.user_id \
          LEFT JOIN contacts c ON c.id = d.contact_id LEFT JOIN devices v ON v.id = d.device_id \
          WHERE d.id {in $1 text} ORDER BY d.rank, d.ready_at, d.id";
@@ -85,6 +86,7 @@ impl TryFrom<JobRow> for Job {
             locale: row.locale.unwrap_or_else(|| "en".to_owned()),
             timezone: row.timezone.unwrap_or_else(|| "UTC".to_owned()),
             target,
+            collect: row.collect,
         })
     }
 }

@@ -7,7 +7,8 @@ use sqlx::{Pool, Transaction};
 use watchbell_core::Clock;
 
 use super::{BEGIN, DIALECT, Db};
-use crate::{Planner, Retries, Store, StoreError, Wakes};
+use crate::allot::RecipientLimits;
+use crate::{Options, Planner, Retries, Store, StoreError, Wakes};
 
 mod access;
 mod change;
@@ -21,6 +22,7 @@ mod plan;
 mod policy;
 mod queue;
 mod receipts;
+mod recipients;
 mod rows;
 mod tidy;
 
@@ -31,6 +33,7 @@ pub(crate) struct SqlStore {
     planner: Arc<dyn Planner>,
     clock: Arc<dyn Clock>,
     retries: Retries,
+    limits: RecipientLimits,
     wakes: Wakes,
     /// Held as long as the store is open.
     _lock: Option<File>,
@@ -44,10 +47,11 @@ impl SqlStore {
         read: Pool<Db>,
         planner: Arc<dyn Planner>,
         clock: Arc<dyn Clock>,
-        retries: Retries,
+        options: &Options,
         lock: Option<File>,
     ) -> Self {
-        Self { write, read, planner, clock, retries, wakes: Wakes::default(), _lock: lock }
+        let (retries, limits) = (options.retries.clone(), options.limits.clone());
+        Self { write, read, planner, clock, retries, limits, wakes: Wakes::default(), _lock: lock }
     }
 
     async fn begin_tx(&self) -> Result<Tx, StoreError> {

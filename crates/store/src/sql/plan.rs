@@ -132,7 +132,7 @@ impl SqlStore {
         let rows = planned.iter().map(delivery_row).collect::<Result<Vec<_>, _>>()?;
         sqlx::query(sql("UPDATE deliveries SET event_id = r.event_id, cause = r.cause, channel = r.channel, contact_id = r.contact_id, \
              device_id = r.device_id, address = r.address, rules = r.rules, critical = r.critical, rank = r.rank, due_at = r.due_at, \
-             ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, lease = NULL, updated_at = $2 \
+             ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, collect = NULL, lease = NULL, updated_at = $2 \
              FROM {rows $1: id text, event_id text, cause text, channel text, contact_id bigint, device_id bigint, address text, \
              rules text, critical boolean, rank bigint, due_at bigint, ready_at bigint, expires_at bigint, state text, reason text} \
              WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held')"))
@@ -150,7 +150,7 @@ impl SqlStore {
         }
         let rows: Vec<Reason<'_>> = cancel.iter().map(|(id, reason)| Reason { id: id.as_str(), reason }).collect();
         sqlx::query(sql("UPDATE deliveries SET {stop}, updated_at = $2 \
-             FROM {rows $1: id text, reason text} WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held', 'sending')"))
+             FROM {rows $1: id text, reason text} WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')"))
         .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
         .execute(&mut **tx)
@@ -171,7 +171,7 @@ impl SqlStore {
         let keys: Vec<String> = close.iter().map(|(scope, _)| scope.key()).collect();
         let rows: Vec<Reason<'_>> = keys.iter().zip(close).map(|(key, (_, reason))| Reason { id: key, reason }).collect();
         sqlx::query(sql("UPDATE deliveries SET {stop}, updated_at = $2 \
-             FROM {rows $1: id text, reason text} WHERE deliveries.scope = r.id AND deliveries.state IN ('scheduled', 'held', 'sending')"))
+             FROM {rows $1: id text, reason text} WHERE deliveries.scope = r.id AND deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')"))
         .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
         .execute(&mut **tx)

@@ -13,7 +13,7 @@ use super::{DIALECT, SqlStore, Tx, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::dialect::Dialect;
-use crate::queue::{Call, Finished, Job, Process, Queue, Receipt};
+use crate::queue::{Call, Finished, Job, Process, Queue, Receipt, Target};
 
 /// One claim in so many slots is kept for others than HIGH alerts, so that a storm of those does not starve the rest.
 const LOW_SHARE: i64 = 10;
@@ -94,7 +94,7 @@ impl Queue for SqlStore {
             return Ok(Vec::new());
         }
         sqlx::query(sql(
-            "UPDATE deliveries SET state = 'scheduled', updated_at = $2 WHERE state = 'held' AND channel = $1 AND ready_at <= $2",
+            "UPDATE deliveries SET state = 'scheduled', collect = COALESCE(collect, 'quiet'), updated_at = $2 WHERE state = 'held' AND channel = $1 AND ready_at <= $2",
         ))
         .bind(channel.as_str())
         .bind(now)
@@ -116,7 +116,13 @@ impl Queue for SqlStore {
             .await?;
             claimed.extend(rows);
         }
-        let jobs = if claimed.is_empty() { Vec::new() } else { self.jobs(&mut tx, &claimed).await? };
+        let jobs = match claimed.is_empty() {
+            true => Vec::new(),
+            false => {
+                let jobs = self.jobs(&mut tx, &claimed).await?;
+                self.allot_jobs(&mut tx, epoch.0, channel, jobs).await?
+            }
+        };
         tx.commit().await?;
         Ok(jobs)
     }
@@ -154,8 +160,19 @@ impl Queue for SqlStore {
         .bind(self.clock.now().as_millis())
         .fetch_all(&mut *tx)
         .await?;
+        let bundles: Vec<String> =
+            calls.iter().filter(|call| call.is_bundle && begun.contains(&call.id.0)).map(|call| call.id.0.clone()).collect();
+        let empty = self.fix_members(&mut tx, &bundles).await?;
         tx.commit().await?;
-        Ok(begun.into_iter().map(DeliveryId).collect())
+        Ok(begun.into_iter().filter(|id| !empty.contains(id)).map(DeliveryId).collect())
+    }
+
+    async fn bundled(&self, bundle: &DeliveryId) -> Result<Vec<Job>, StoreError> {
+        self.bundle_members(bundle).await
+    }
+
+    async fn pause_recipient(&self, channel: Channel, target: &Target, until: Timestamp) -> Result<(), StoreError> {
+        self.pause(channel, target, until).await
     }
 
     async fn finish(&self, epoch: Epoch, finished: Vec<Finished>) -> Result<Vec<DeliveryId>, StoreError> {
@@ -201,7 +218,7 @@ impl Queue for SqlStore {
 }
 
 impl SqlStore {
-    async fn jobs(&self, tx: &mut Tx, ids: &[String]) -> Result<Vec<Job>, StoreError> {
+    pub(super) async fn jobs(&self, tx: &mut Tx, ids: &[String]) -> Result<Vec<Job>, StoreError> {
         let rows: Vec<JobRow> = sqlx::query_as(sql(JobRow::SELECT)).bind(to_json(ids)?).fetch_all(&mut **tx).await?;
         all(rows)
     }
@@ -220,17 +237,20 @@ impl SqlStore {
         .bind(now)
         .execute(&mut **tx)
         .await?;
-        let freed: Vec<String> = sqlx::query_scalar(sql("UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
+        let freed: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
              ready_at = CASE WHEN state = 'sending' THEN $2 ELSE ready_at END, \
              reason = CASE WHEN state <> 'sending' THEN reason WHEN stop IS NOT NULL THEN stop \
              ELSE 'the process that was sending it ended; it may have gone out' END, \
              state = CASE WHEN state <> 'sending' THEN state WHEN stop IS NOT NULL THEN 'cancelled' ELSE 'scheduled' END \
-             WHERE lease {in $1 bigint} RETURNING channel"))
+             WHERE lease {in $1 bigint} RETURNING id, channel"))
         .bind(&dead)
         .bind(now)
         .fetch_all(&mut **tx)
         .await?;
+        let ids = freed.iter().map(|(id, _)| DeliveryId(id.clone())).collect();
+        let bundles = self.bundles_among(tx, &ids).await?;
+        self.share_outcome(tx, &bundles).await?;
         sqlx::query(sql("DELETE FROM processes WHERE epoch {in $1 bigint}")).bind(&dead).execute(&mut **tx).await?;
-        Ok(freed.iter().filter_map(|channel| Channel::from_db(channel)).collect())
+        Ok(freed.iter().filter_map(|(_, channel)| Channel::from_db(channel)).collect())
     }
 }

@@ -82,6 +82,8 @@ impl SqlStore {
         .bind(now.as_millis())
         .fetch_one(&mut **tx)
         .await?;
+        let bundles = self.bundles_among(tx, &BTreeSet::from([receipt.delivery.clone()])).await?;
+        self.share_outcome(tx, &bundles).await?;
         if next == "undelivered" {
             let lost = self.after_failure(tx, &receipt.delivery, reason.as_deref().unwrap_or_default(), due).await?;
             return Ok(lost.filter(|_| receipt.outcome == ReceiptOutcome::BadAddress));

@@ -56,6 +56,7 @@ impl SqlStore {
         .await?
         .rows_affected();
         sqlx::query(sql("DELETE FROM unreachable WHERE at < $1")).bind(deliveries_before.as_millis()).execute(&mut *tx).await?;
+        sqlx::query(sql("DELETE FROM recipients WHERE quiet_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM telegram_links WHERE expires_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         tx.commit().await?;
         let most = u64::try_from(most).unwrap_or(u64::MAX);

@@ -18,7 +18,7 @@ use watchbell_core::{EventId, ManualClock, Timestamp, UserId};
 use watchbell_store::access::Actor;
 use watchbell_store::directory::NewUser;
 use watchbell_store::facts::UserFacts;
-use watchbell_store::{Facts, Options, Plan, Planner, Policy, Retries, Store, StoreError};
+use watchbell_store::{Facts, Options, Plan, Planner, Policy, Store, StoreError};
 
 /// Makes two tests, one for each database, of each `async fn(&Bed)`.
 macro_rules! on_both {
@@ -84,7 +84,7 @@ impl Bed {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("watchbell.db");
         let url = postgres.unwrap_or_else(|| format!("sqlite://{}", file.display()));
-        let options = Options { url, max_connections: 8, retries: Retries::default() };
+        let options = Options::new(url);
         let store = watchbell_store::open(&options, planner, Arc::new(clock.clone())).await.unwrap();
         let raw = if options.url.starts_with("sqlite") {
             let connect = SqliteConnectOptions::new().filename(&file).busy_timeout(Duration::from_secs(10)).foreign_keys(true);

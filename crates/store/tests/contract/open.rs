@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use watchbell_store::access::Actor;
-use watchbell_store::{Options, Retries, StoreError};
+use watchbell_store::{Options, StoreError};
 
 use crate::harness::{Bed, PlansNothing};
 
@@ -72,7 +72,7 @@ async fn what_is_no_database_is_refused_in_a_sentence() {
         (format!("sqlite://{}/below/x.db", text.display()), "cannot make the folder"),
     ];
     for (url, part) in table {
-        let options = Options { url: url.clone(), max_connections: 2, retries: Retries::default() };
+        let options = Options::new(url.clone());
         let sentence = sentence(watchbell_store::open(&options, Arc::new(PlansNothing), clock.clone()).await);
         assert!(sentence.contains(part) && !sentence.contains('\n'), "{url}: {sentence}");
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-pub use watchbell_channels::dispatch::RecipientRate as Rate;
 use watchbell_core::Channel;
+pub use watchbell_store::allot::RecipientRate as Rate;
 
 use super::problem::Section;
 

@@ -124,7 +124,7 @@ impl Config {
         self.lease.validate(&mut findings.section(&["lease"]));
         self.worker.validate(&mut findings.section(&["worker"]));
         self.retention.validate(&mut findings.section(&["retention"]));
-        self.bundling.validate(&mut findings.section(&["bundling"]));
+        bundling::validate(&self.bundling, &mut findings.section(&["bundling"]));
         self.limits.validate(&mut findings.section(&["limits"]));
         self.templates.validate(&mut findings.section(&["templates"]));
         self.log.validate(&mut findings.section(&["log"]));

@@ -24,6 +24,7 @@ use watchbell_channels::settings::SettingError;
 use watchbell_core::{Channel, Clock, Secret, SystemClock};
 use watchbell_ingest::{Connection, Ingest, NatsError};
 use watchbell_scheduler::{Retention, RulePlanner, Scheduler, SchedulerSettings};
+use watchbell_store::allot::RecipientLimits;
 use watchbell_store::{Retries, Store, StoreError};
 
 use crate::config::{Config, Role};
@@ -128,6 +129,7 @@ impl Server {
             url: config.database.url.clone(),
             max_connections: config.database.max_connections,
             retries: retries.clone(),
+            limits: RecipientLimits { rates: config.limits.recipient.clone(), bundling: config.bundling },
         };
         let store = watchbell_store::open(&options, Arc::new(RulePlanner::new(settings)), clock.clone()).await?;
         let configured_key = Some(&config.admin_key).filter(|key| !key.is_empty());
@@ -164,7 +166,6 @@ impl Server {
                 lease: Duration::from_secs(u64::from(config.lease.lease_s)),
                 drain: Duration::from_secs(u64::from(config.worker.drain_s)),
                 retries,
-                recipient_rates: config.limits.recipient.clone(),
                 callback_base: config.http.public_url().map(str::to_owned),
                 recheck: (!config.database.is_sqlite()).then_some(RECHECK),
                 channels: routes.into_iter().filter(|route| channels.is_empty() || channels.contains(&route.channel)).collect(),

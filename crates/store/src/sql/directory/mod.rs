@@ -13,8 +13,9 @@ use super::change::Change;
 use super::{Db, SqlStore, Tx, rows, sql};
 use crate::StoreError;
 use crate::access::Actor;
-use crate::directory::{Directory, NewContact, NewRule, NewUser, UserFilter};
+use crate::directory::{ChainFilter, ChainRule, ChainStep, Directory, NewContact, NewRule, NewUser, Place, UserFilter};
 
+mod chains;
 mod contacts;
 mod devices;
 mod rules;
@@ -125,6 +126,30 @@ impl Directory for SqlStore {
 
     async fn delete_rule(&self, by: Actor, user: UserId, surface: Surface, triggers: &[Trigger], id: RuleId) -> Result<(), StoreError> {
         rules::delete(self, by, user, surface, triggers, id).await
+    }
+
+    async fn create_chain_rule(&self, by: Actor, user: UserId, rule: NewRule, place: Place) -> Result<Rule, StoreError> {
+        chains::create(self, by, user, rule, place).await
+    }
+
+    async fn change_chain_rule(
+        &self,
+        by: Actor,
+        user: UserId,
+        surface: Surface,
+        id: RuleId,
+        step: Option<ChainStep>,
+        place: Option<Place>,
+    ) -> Result<Rule, StoreError> {
+        chains::change(self, by, user, surface, id, step, place).await
+    }
+
+    async fn chain_rule(&self, surface: Surface, public_id: &str) -> Result<Option<ChainRule>, StoreError> {
+        chains::get(self, surface, public_id).await
+    }
+
+    async fn chain_rules(&self, filter: &ChainFilter) -> Result<(Vec<ChainRule>, i64), StoreError> {
+        chains::list(self, filter).await
     }
 
     async fn add_members(&self, by: Actor, topic: &str, users: &[UserId]) -> Result<(), StoreError> {

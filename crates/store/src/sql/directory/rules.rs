@@ -17,7 +17,13 @@ macro_rules! columns {
 
 pub(super) async fn create(store: &SqlStore, by: Actor, user: UserId, new: NewRule) -> Result<Rule, StoreError> {
     let mut change = store.begin_change(user).await?;
-    check_contact(&mut change.tx, user, &new).await?;
+    let rule = insert(&mut change.tx, user, new).await?;
+    store.commit_change(change, by, "rule.create", object(user, rule.id)).await?;
+    Ok(rule)
+}
+
+pub(super) async fn insert(tx: &mut Tx, user: UserId, new: NewRule) -> Result<Rule, StoreError> {
+    check_contact(tx, user, &new).await?;
     let row: RuleRow = sqlx::query_as(sql(concat!(
         "INSERT INTO rules (public_id, user_id, surface, cause, channel, contact_id, offset_s, position, critical) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ",
@@ -32,11 +38,9 @@ pub(super) async fn create(store: &SqlStore, by: Actor, user: UserId, new: NewRu
     .bind(new.offset_s)
     .bind(new.position)
     .bind(new.critical)
-    .fetch_one(&mut *change.tx)
+    .fetch_one(&mut **tx)
     .await?;
-    let rule: Rule = row.try_into()?;
-    store.commit_change(change, by, "rule.create", object(user, rule.id)).await?;
-    Ok(rule)
+    row.try_into()
 }
 
 pub(super) async fn list(store: &SqlStore, user: UserId, surface: Surface, triggers: &[Trigger]) -> Result<Vec<Rule>, StoreError> {
@@ -140,6 +144,6 @@ async fn check_contact(tx: &mut Tx, user: UserId, new: &NewRule) -> Result<(), S
     if new.contact_kinds.contains(&contact.kind) { Ok(()) } else { Err(StoreError::UnfitContact("it is of another kind")) }
 }
 
-fn object(user: UserId, id: RuleId) -> String {
+pub(super) fn object(user: UserId, id: RuleId) -> String {
     format!("users/{user}/rules/{id}")
 }

@@ -1,0 +1,279 @@
+//! What each address takes, shared by all workers: its row is locked while a claim is made.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::Serialize;
+use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::{Channel, DeliveryId, Timestamp};
+
+use super::rows::{at, json, to_json};
+use super::{SqlStore, Tx, sql};
+use crate::StoreError;
+use crate::allot::{Candidate, FLOOD, Recipient, Verdict, allot};
+use crate::queue::{Job, Target};
+
+/// Deliveries that one message names at most.
+const LARGEST_BUNDLE: i64 = 200;
+
+impl SqlStore {
+    /// Splits claimed jobs into those that go now, singly or together, and those that are ready again later.
+    pub(super) async fn allot_jobs(&self, tx: &mut Tx, epoch: i64, channel: Channel, jobs: Vec<Job>) -> Result<Vec<Job>, StoreError> {
+        let now = self.clock.now();
+        let keys: Vec<Option<String>> = jobs.iter().map(|job| recipient_key(channel, &job.target)).collect();
+        let distinct: BTreeSet<&str> = keys.iter().flatten().map(String::as_str).collect();
+        if distinct.is_empty() {
+            return Ok(jobs);
+        }
+        let mut recipients = self.lock_recipients(tx, &distinct).await?;
+        let candidates: Vec<Candidate<'_>> = jobs
+            .iter()
+            .zip(&keys)
+            .map(|(job, key)| Candidate {
+                recipient: key.as_deref(),
+                purpose: job.purpose,
+                rank: job.rank,
+                collect: job.collect.as_deref(),
+            })
+            .collect();
+        let verdicts = allot(&candidates, &mut recipients, channel, &self.limits, now);
+        self.write_recipients(tx, &recipients, now).await?;
+        let mut go = Vec::new();
+        let mut later = Vec::new();
+        let mut together: BTreeMap<(Option<i64>, Option<i64>, String), Vec<Job>> = BTreeMap::new();
+        for (job, verdict) in jobs.into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::Go => go.push(job),
+                Verdict::Later { ready_at, collect } => later.push((job.id, ready_at, collect)),
+                Verdict::Together => {
+                    let group = job.collect.clone().unwrap_or_else(|| FLOOD.to_owned());
+                    let (contact, device) = job.target.ids();
+                    together.entry((contact, device, group)).or_default().push(job);
+                }
+            }
+        }
+        self.put_off(tx, epoch, &later).await?;
+        for ((contact, device, group), jobs) in together {
+            go.push(self.bundle(tx, epoch, channel, (contact, device), &group, jobs).await?);
+        }
+        Ok(go)
+    }
+
+    /// The recipients' rows, made if absent, locked in one order.
+    async fn lock_recipients(&self, tx: &mut Tx, keys: &BTreeSet<&str>) -> Result<HashMap<String, Recipient>, StoreError> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            id: &'a str,
+        }
+        let rows: Vec<Row<'_>> = keys.iter().map(|id| Row { id }).collect();
+        sqlx::query(sql("INSERT INTO recipients (id, busy_until, sent, quiet_at) SELECT id, 0, '[]', 0 FROM {rows $1: id text} \
+             WHERE true ORDER BY id ON CONFLICT (id) DO NOTHING"))
+        .bind(to_json(&rows)?)
+        .execute(&mut **tx)
+        .await?;
+        let rows: Vec<(String, i64, String)> =
+            sqlx::query_as(sql("SELECT id, busy_until, sent FROM recipients WHERE id {in $1 text} ORDER BY id {lock}"))
+                .bind(to_json(keys)?)
+                .fetch_all(&mut **tx)
+                .await?;
+        rows.into_iter().map(|(id, busy_until, sent)| Ok((id, Recipient { busy_until: at(busy_until), sent: json(&sent)? }))).collect()
+    }
+
+    async fn write_recipients(&self, tx: &mut Tx, recipients: &HashMap<String, Recipient>, now: Timestamp) -> Result<(), StoreError> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            id: &'a str,
+            busy_until: Timestamp,
+            sent: String,
+            quiet_at: Timestamp,
+        }
+        let window_s = i64::from(self.limits.bundling.window_s);
+        let rows = recipients
+            .iter()
+            .map(|(id, recipient)| {
+                Ok(Row {
+                    id,
+                    busy_until: recipient.busy_until,
+                    sent: to_json(&recipient.sent)?,
+                    quiet_at: recipient.busy_until.max(now.plus_s(window_s)),
+                })
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        sqlx::query(sql("UPDATE recipients SET busy_until = r.busy_until, sent = r.sent, quiet_at = r.quiet_at \
+             FROM {rows $1: id text, busy_until bigint, sent text, quiet_at bigint} WHERE recipients.id = r.id"))
+        .bind(to_json(&rows)?)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn put_off(&self, tx: &mut Tx, epoch: i64, later: &[(DeliveryId, Timestamp, Option<String>)]) -> Result<(), StoreError> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            id: &'a DeliveryId,
+            ready_at: Timestamp,
+            collect: Option<&'a str>,
+        }
+        if later.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Row<'_>> =
+            later.iter().map(|(id, ready_at, collect)| Row { id, ready_at: *ready_at, collect: collect.as_deref() }).collect();
+        sqlx::query(sql("UPDATE deliveries SET lease = NULL, ready_at = r.ready_at, collect = r.collect \
+             FROM {rows $2: id text, ready_at bigint, collect text} WHERE deliveries.id = r.id AND lease = $1"))
+        .bind(epoch)
+        .bind(to_json(&rows)?)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Makes one delivery of all that wait for the same at one address; of a single one, itself.
+    async fn bundle(
+        &self,
+        tx: &mut Tx,
+        epoch: i64,
+        channel: Channel,
+        (contact, device): (Option<i64>, Option<i64>),
+        group: &str,
+        mut jobs: Vec<Job>,
+    ) -> Result<Job, StoreError> {
+        let first = jobs.swap_remove(0);
+        let mut members: BTreeSet<String> = jobs.into_iter().map(|job| job.id.0).collect();
+        members.insert(first.id.0.clone());
+        let more: Vec<String> = sqlx::query_scalar(sql(
+            "SELECT id FROM deliveries WHERE state = 'scheduled' AND channel = $1 AND collect = $2 AND user_id = $3 AND lease IS NULL \
+             AND COALESCE(contact_id, 0) = $4 AND COALESCE(device_id, 0) = $5 AND (collect = 'flood' OR ready_at <= $6) \
+             ORDER BY ready_at, id LIMIT $7 {skip}",
+        ))
+        .bind(channel.as_str())
+        .bind(group.to_owned())
+        .bind(first.user_id.0)
+        .bind(contact.unwrap_or_default())
+        .bind(device.unwrap_or_default())
+        .bind(self.clock.now().as_millis())
+        .bind(LARGEST_BUNDLE)
+        .fetch_all(&mut **tx)
+        .await?;
+        members.extend(more);
+        if members.len() == 1 {
+            return Ok(first);
+        }
+        let now = self.clock.now();
+        let id = DeliveryId::derive(now, &["bundle", first.id.as_str()]);
+        let purpose = if matches!(group, "hourly" | "daily") { Purpose::Digest } else { Purpose::Bundle };
+        let members = to_json(&members)?;
+        sqlx::query(sql(
+            "INSERT INTO deliveries (id, scope, event_id, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
+             rank, due_at, ready_at, expires_at, state, lease, attempts, created_at, updated_at) \
+             SELECT $2, $3, f.event_id, f.user_id, $4, f.cause, f.channel, f.contact_id, f.device_id, f.address, '[]', f.critical, \
+             (SELECT min(m.rank) FROM deliveries m WHERE m.id {in $5 text}), (SELECT min(m.due_at) FROM deliveries m WHERE m.id {in $5 text}), \
+             $6, (SELECT CASE WHEN count(*) = count(m.expires_at) THEN max(m.expires_at) END FROM deliveries m WHERE m.id {in $5 text}), \
+             'scheduled', $7, 0, $6, $6 FROM deliveries f WHERE f.id = $1",
+        ))
+        .bind(first.id.0.clone())
+        .bind(id.0.clone())
+        .bind(format!("event:{id}"))
+        .bind(purpose.as_str())
+        .bind(&members)
+        .bind(now.as_millis())
+        .bind(epoch)
+        .execute(&mut **tx)
+        .await?;
+        sqlx::query(sql(
+            "UPDATE deliveries SET state = 'bundled', bundle_id = $1, lease = NULL, reason = $2, updated_at = $3 WHERE id {in $4 text}",
+        ))
+        .bind(id.0.clone())
+        .bind(format!("told together with others, by delivery {id}"))
+        .bind(now.as_millis())
+        .bind(&members)
+        .execute(&mut **tx)
+        .await?;
+        let mut jobs = self.jobs(tx, std::slice::from_ref(&id.0)).await?;
+        jobs.pop().ok_or_else(|| StoreError::Corrupt("a bundle without an event".to_owned()))
+    }
+
+    /// Fixes who is in the bundles that begin now; answers those in which nobody is left: they are cancelled.
+    pub(super) async fn fix_members(&self, tx: &mut Tx, bundles: &[String]) -> Result<BTreeSet<String>, StoreError> {
+        if bundles.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let now = self.clock.now().as_millis();
+        let list = to_json(bundles)?;
+        let full: Vec<String> = sqlx::query_scalar(sql(
+            "UPDATE deliveries SET begun_at = $2 WHERE bundle_id {in $1 text} AND state = 'bundled' RETURNING bundle_id",
+        ))
+        .bind(&list)
+        .bind(now)
+        .fetch_all(&mut **tx)
+        .await?;
+        let full: BTreeSet<String> = full.into_iter().collect();
+        let empty: BTreeSet<String> = bundles.iter().filter(|bundle| !full.contains(*bundle)).cloned().collect();
+        if !empty.is_empty() {
+            sqlx::query(sql(
+                "UPDATE deliveries SET state = 'cancelled', reason = 'nothing of it was needed any more', lease = NULL, begun_at = NULL, \
+                 attempts = attempts - 1, updated_at = $2 WHERE id {in $1 text}",
+            ))
+            .bind(to_json(&empty)?)
+            .bind(now)
+            .execute(&mut **tx)
+            .await?;
+        }
+        Ok(empty)
+    }
+
+    /// Members share their bundle's outcome.
+    pub(super) async fn share_outcome(&self, tx: &mut Tx, bundles: &[String]) -> Result<(), StoreError> {
+        if bundles.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(sql("UPDATE deliveries SET begun_at = NULL, updated_at = $2, \
+             reason = CASE WHEN stop IS NOT NULL AND b.state = 'scheduled' THEN stop ELSE deliveries.reason END, \
+             state = CASE WHEN b.state = 'scheduled' THEN CASE WHEN stop IS NOT NULL THEN 'cancelled' ELSE 'bundled' END ELSE b.state END, \
+             provider = b.provider, sent_at = b.sent_at \
+             FROM (SELECT id AS bundle, state, provider, sent_at FROM deliveries WHERE id {in $1 text}) AS b \
+             WHERE deliveries.bundle_id = b.bundle AND deliveries.state IN ('bundled', 'sent', 'undelivered')"))
+        .bind(to_json(bundles)?)
+        .bind(self.clock.now().as_millis())
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// What a bundle tells, in the order in which it was due.
+    pub(super) async fn bundle_members(&self, bundle: &DeliveryId) -> Result<Vec<Job>, StoreError> {
+        let ids: Vec<String> =
+            sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE bundle_id = $1 AND state = $2 AND begun_at IS NOT NULL"))
+                .bind(bundle.as_str().to_owned())
+                .bind(State::Bundled.as_str())
+                .fetch_all(&self.write)
+                .await?;
+        let mut tx = self.begin_tx().await?;
+        let mut jobs = self.jobs(&mut tx, &ids).await?;
+        tx.commit().await?;
+        jobs.sort_by_key(|job| (job.rank, job.due_at));
+        Ok(jobs)
+    }
+
+    /// A provider asks to leave a recipient alone.
+    pub(super) async fn pause(&self, channel: Channel, target: &Target, until: Timestamp) -> Result<(), StoreError> {
+        let Some(key) = recipient_key(channel, target) else { return Ok(()) };
+        let slack_ms = self.limits.rates.get(&channel).map_or(0, |rate| rate.slack_ms());
+        let mut tx = self.begin_tx().await?;
+        let mut recipients = self.lock_recipients(&mut tx, &BTreeSet::from([key.as_str()])).await?;
+        if let Some(recipient) = recipients.get_mut(&key) {
+            recipient.busy_until = recipient.busy_until.max(until.plus_ms(slack_ms));
+        }
+        self.write_recipients(&mut tx, &recipients, self.clock.now()).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// One address by one channel; the address itself stays with the contact.
+fn recipient_key(channel: Channel, target: &Target) -> Option<String> {
+    let address = match target {
+        Target::Contact { target, .. } => target.expose(),
+        Target::Device(device) => &device.token,
+        Target::Gone | Target::User => return None,
+    };
+    Some(watchbell_core::ids::digest(&[channel.as_str(), address]))
+}
