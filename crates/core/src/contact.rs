@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use url::Url;
+
 use crate::channel::{Channel, named_enum};
 use crate::ids::{ContactId, UserId};
+use crate::network::{OutOfReach, Reach};
 
 named_enum! {
     /// What kind of address a contact is.
@@ -33,6 +36,11 @@ impl ContactKind {
             Channel::Webhook => Some(Self::Webhook),
             Channel::Push | Channel::InApp => None,
         }
+    }
+
+    /// Whether whoever knows an address of this kind can write to it: such a one is shown to nobody who could not change it.
+    pub fn is_bearer(self) -> bool {
+        matches!(self, Self::Slack | Self::Teams | Self::Mattermost | Self::Webhook)
     }
 }
 
@@ -64,6 +72,12 @@ pub struct Contact {
 /// The longest address that a surface takes, in characters (`apis/ilert.md`: `target` 1..=255).
 pub const LONGEST_TARGET: usize = 255;
 
+/// The longest URL that is taken, in characters: Teams' workflow URLs have some 400, Web Push endpoints up to 1,000.
+pub const LONGEST_URL: usize = 2_048;
+
+/// Where Slack's incoming webhooks are.
+pub const SLACK_HOOKS: &str = "https://hooks.slack.com/services/";
+
 /// Why a text is not an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadTarget {
@@ -77,11 +91,85 @@ pub enum BadTarget {
     Region,
     #[error("must be a phone number of that region, or start with + and the country code")]
     Phone,
+    #[error("must have 1 to {LONGEST_URL} characters")]
+    UrlLength,
+    #[error("must be an https URL such as https://example.org/hook, without a user and a #fragment")]
+    Url,
+    #[error("must be an https URL; plain http is only for places that the configuration allows")]
+    PlainHttp,
+    #[error("must be on the public internet; the configuration does not allow this address")]
+    PrivateAddress,
+    #[error("must be a Slack channel or member id such as C024BE91L, or an incoming webhook such as {SLACK_HOOKS}T…/B…/…")]
+    Slack,
+    #[error("must be a chat id such as 123456789 or -1001234567890, or a public channel such as @ops_alerts")]
+    Chat,
+}
+
+/// Reads the address of a contact of any kind but phone, which needs a region: see [`parse_phone`].
+///
+/// # Errors
+/// What would be right for that kind.
+pub fn parse_target(kind: ContactKind, text: &str, reach: &Reach) -> Result<String, BadTarget> {
+    match kind {
+        ContactKind::Email => parse_email(text),
+        ContactKind::Phone => Err(BadTarget::Region),
+        ContactKind::Telegram => parse_chat(text),
+        ContactKind::Slack => parse_slack(text),
+        ContactKind::Teams | ContactKind::Mattermost | ContactKind::Webhook => parse_url(text, reach),
+    }
+}
+
+/// Reads a URL that messages are posted to: https, or http where `reach` allows its host. It is kept in the form that URL parsers
+/// agree on, so that one host is not written in two ways. Names are not looked up: that is done for each call.
+pub fn parse_url(text: &str, reach: &Reach) -> Result<String, BadTarget> {
+    let text = checked(text, LONGEST_URL).map_err(|bad| if bad == BadTarget::Length { BadTarget::UrlLength } else { bad })?;
+    let url = Url::parse(text).map_err(|_| BadTarget::Url)?;
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err(BadTarget::Url);
+    }
+    reach.check(&url).map_err(|why| match why {
+        OutOfReach::Scheme => BadTarget::Url,
+        OutOfReach::Plain => BadTarget::PlainHttp,
+        OutOfReach::Private => BadTarget::PrivateAddress,
+    })?;
+    // Percent-encoding and Punycode make it longer.
+    if url.as_str().len() > LONGEST_URL { Err(BadTarget::UrlLength) } else { Ok(url.into()) }
+}
+
+/// Reads a Slack id, which a bot with a token can write to, or an incoming webhook.
+pub fn parse_slack(text: &str) -> Result<String, BadTarget> {
+    let text = checked(text, LONGEST_TARGET)?;
+    // A channel (C, G), a direct message (D), a member (U, W). Slack promises no length.
+    let is_id = text.starts_with(['C', 'D', 'G', 'U', 'W'])
+        && (2..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    if is_id {
+        return Ok(text.to_owned());
+    }
+    let hook = parse_url(text, &Reach::default()).map_err(|_| BadTarget::Slack)?;
+    let is_hook = hook.strip_prefix(SLACK_HOOKS).is_some_and(|rest| {
+        let parts: Vec<&str> = rest.split('/').collect();
+        parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    });
+    if is_hook { Ok(hook) } else { Err(BadTarget::Slack) }
+}
+
+/// Reads a Telegram chat id, or the public name of a channel. Users' own chats are linked by the bot; this is for an operator.
+pub fn parse_chat(text: &str) -> Result<String, BadTarget> {
+    let text = checked(text, LONGEST_TARGET)?;
+    if let Some(name) = text.strip_prefix('@') {
+        let is_name = (4..=32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        return if is_name { Ok(text.to_owned()) } else { Err(BadTarget::Chat) };
+    }
+    match text.parse::<i64>() {
+        Ok(id) if id != 0 && !text.starts_with('+') => Ok(id.to_string()),
+        _ => Err(BadTarget::Chat),
+    }
 }
 
 /// Reads a mailbox address: trimmed, ASCII domain or an internationalised one, no display name.
 pub fn parse_email(text: &str) -> Result<String, BadTarget> {
-    let text = checked(text)?;
+    let text = checked(text, LONGEST_TARGET)?;
     let options = email_address::Options::default().without_display_text().without_domain_literal().with_required_tld();
     let address = email_address::EmailAddress::parse_with_options(text, options).map_err(|_| BadTarget::Email)?;
     // The domain compares without case; the local part is its owner's business.
@@ -93,7 +181,7 @@ pub fn parse_email(text: &str) -> Result<String, BadTarget> {
 /// # Errors
 /// `Region` for a region that is no ISO 3166 alpha-2 code with a numbering plan, `Phone` for what cannot be a number.
 pub fn parse_phone(text: &str, region: &str) -> Result<(String, String), BadTarget> {
-    let text = checked(text)?;
+    let text = checked(text, LONGEST_TARGET)?;
     let upper = region.trim().to_ascii_uppercase();
     let country: phonenumber::country::Id = upper.parse().map_err(|_| BadTarget::Region)?;
     // phonenumber 0.3 takes the given region's trunk prefix off numbers of other countries too ("+49 151…" with US loses a 1,
@@ -120,12 +208,12 @@ fn keeps_digits(written: &str, code: u16, national: &str) -> bool {
     digits == format!("{code}{national}") || digits == format!("{code}0{national}")
 }
 
-fn checked(text: &str) -> Result<&str, BadTarget> {
+fn checked(text: &str, longest: usize) -> Result<&str, BadTarget> {
     let text = text.trim();
     if text.chars().any(char::is_control) {
         return Err(BadTarget::ControlCharacter);
     }
-    if text.is_empty() || text.chars().count() > LONGEST_TARGET {
+    if text.is_empty() || text.chars().count() > longest {
         return Err(BadTarget::Length);
     }
     Ok(text)
@@ -180,5 +268,82 @@ mod tests {
             assert_eq!(parse_email(bad), Err(BadTarget::Email), "{bad}");
         }
         assert_eq!(parse_email(&format!("{}@example.org", "a".repeat(250))), Err(BadTarget::Length));
+    }
+
+    #[test]
+    fn urls_are_normalised_and_stay_on_the_public_internet() {
+        let none = Reach::default();
+        let all = Reach::new(true, vec![]);
+        assert_eq!(parse_url(" HTTPS://Example.ORG:443/a b?x=1 ", &none).unwrap(), "https://example.org/a%20b?x=1");
+        assert_eq!(parse_url("http://10.0.0.1/x", &all).unwrap(), "http://10.0.0.1/x");
+        let table = [
+            ("", BadTarget::UrlLength),
+            ("example.org", BadTarget::Url),
+            ("ftp://example.org", BadTarget::Url),
+            ("https://", BadTarget::Url),
+            ("https://me:pw@example.org/", BadTarget::Url),
+            ("https://example.org/#x", BadTarget::Url),
+            ("http://example.org/", BadTarget::PlainHttp),
+            ("https://169.254.169.254/latest", BadTarget::PrivateAddress),
+            ("https://2130706433/", BadTarget::PrivateAddress),
+            ("https://exa\nmple.org/", BadTarget::ControlCharacter),
+        ];
+        for (text, why) in table {
+            assert_eq!(parse_url(text, &none), Err(why), "{text}");
+        }
+        let long = |letters: usize| format!("https://example.org/{}", "ä".repeat(letters));
+        assert_eq!(parse_url(&long(2_048), &none), Err(BadTarget::UrlLength));
+        // Within the limit as it is written, but not as it is kept.
+        assert_eq!(parse_url(&long(400), &none), Err(BadTarget::UrlLength));
+    }
+
+    #[test]
+    fn slack_is_an_id_or_an_incoming_webhook() {
+        let hook = format!("{SLACK_HOOKS}T024BE7LD/B024BE91L/abcdEFGH1234");
+        for good in ["C024BE91L", "U0G9QF9C6", "D0", "GABC", "W012A3CDE", &hook] {
+            assert_eq!(parse_slack(good).unwrap(), good);
+        }
+        let bad = [
+            "#general",
+            "general",
+            "c024be91l",
+            "T024BE7LD",
+            "C",
+            "https://hooks.slack.com/",
+            "https://hooks.slack.com/services/T/B",
+            "https://hooks.slack.com/services/T/B/../x",
+            "https://hooks.slack.com/triggers/T/1/abc",
+            "https://hooks.slack.com.evil.example/services/T/B/x",
+            "http://hooks.slack.com/services/T/B/x",
+        ];
+        for text in bad {
+            assert_eq!(parse_slack(text), Err(BadTarget::Slack), "{text}");
+        }
+    }
+
+    #[test]
+    fn telegram_is_a_chat_id_or_a_public_name() {
+        assert_eq!(parse_chat(" 42 ").unwrap(), "42");
+        assert_eq!(parse_chat("-1001234567890").unwrap(), "-1001234567890");
+        assert_eq!(parse_chat("@ops_alerts").unwrap(), "@ops_alerts");
+        for bad in ["0", "+42", "anna", "@a", "@no-dash", "99999999999999999999"] {
+            assert_eq!(parse_chat(bad), Err(BadTarget::Chat), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_kind_but_phone_is_read_from_its_text_alone() {
+        let table = [
+            (ContactKind::Email, "anna@example.org"),
+            (ContactKind::Telegram, "42"),
+            (ContactKind::Slack, "C024BE91L"),
+            (ContactKind::Teams, "https://prod-1.westeurope.logic.azure.com/workflows/1?sig=x"),
+            (ContactKind::Mattermost, "https://chat.example.org/hooks/x"),
+            (ContactKind::Webhook, "https://example.org/hook"),
+        ];
+        for (kind, text) in table {
+            assert_eq!(parse_target(kind, text, &Reach::default()).as_deref(), Ok(text), "{kind}");
+        }
+        assert!(parse_target(ContactKind::Phone, "+4915112345678", &Reach::default()).is_err());
     }
 }

@@ -13,6 +13,7 @@ pub mod device;
 pub mod event;
 pub mod ids;
 pub mod mask;
+pub mod network;
 pub mod outcome;
 pub mod retry;
 pub mod rule;
