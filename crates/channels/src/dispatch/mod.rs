@@ -102,6 +102,7 @@ pub struct Dispatcher {
     renderer: Arc<Renderer>,
     settings: DispatchSettings,
     progress: broadcast::Sender<Progress>,
+    calls: TaskTracker,
 }
 
 impl std::fmt::Debug for Dispatcher {
@@ -112,12 +113,17 @@ impl std::fmt::Debug for Dispatcher {
 
 impl Dispatcher {
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, renderer: Arc<Renderer>, settings: DispatchSettings) -> Self {
-        Self { store, clock, renderer, settings, progress: broadcast::Sender::new(4096) }
+        Self { store, clock, renderer, settings, progress: broadcast::Sender::new(4096), calls: TaskTracker::new() }
     }
 
     /// Tells of every delivery that gets further. Who is too slow misses some.
     pub fn progress(&self) -> broadcast::Receiver<Progress> {
         self.progress.subscribe()
+    }
+
+    /// The calls under way, each with all that follows from its answer.
+    pub fn calls(&self) -> TaskTracker {
+        self.calls.clone()
     }
 
     /// Works until `stop`, then lets calls in flight end, for at most the drain time, and gives everything else back.
@@ -140,7 +146,7 @@ impl Dispatcher {
             membership,
             progress: self.progress,
             stop: stop.clone(),
-            calls: TaskTracker::new(),
+            calls: self.calls,
         });
         let heartbeat_stop = CancellationToken::new();
         let heartbeat = tokio::spawn(membership::heartbeat(shared.clone(), settings.heartbeat, heartbeat_stop.clone()));
