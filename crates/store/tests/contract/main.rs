@@ -9,6 +9,7 @@
 mod harness;
 
 mod access;
+mod chains;
 mod contacts;
 mod dead_letters;
 mod devices;
