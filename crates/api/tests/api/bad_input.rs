@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::{ADMIN, World, check_form, world};
 
@@ -115,118 +115,6 @@ async fn a_content_type_that_says_something_else_is_415_and_any_other_passes() {
             check_form("/api", &answer);
         }
     }
-}
-
-/// Every field with every wrong type and some wrong texts; the field is named.
-#[tokio::test]
-async fn wrong_fields_are_named() {
-    let world = world().await;
-    let long = "x".repeat(256);
-    let anna = format!("/watchbell/v1/users/{}", world.anna);
-    let devices = format!("{anna}/devices");
-    let key = |name: &str| json!({ "name": "k", "role": "user", "user": 1, name: null });
-    let fcm = json!({ "kind": "fcm", "token": "abc" });
-    let push = json!({ "kind": "webpush", "token": "https://push.example.org/x", "keys": { "p256dh": "x", "auth": "y" } });
-    let wrong_texts = [json!(1), json!(true), json!([]), json!({}), json!(""), json!(long), json!("a\nb")];
-    let table: Vec<(&str, String, &str, Vec<Value>, Value)> = vec![
-        (
-            "POST",
-            world.anna("contacts/emails"),
-            "target",
-            [&wrong_texts[..], &[json!(null), json!("nobody"), json!("a@b"), json!("Anna <a@example.org>")]].concat(),
-            json!({}),
-        ),
-        (
-            "POST",
-            world.anna("contacts/phone-numbers"),
-            "target",
-            [&wrong_texts[..], &[json!(null), json!("12"), json!("abc")]].concat(),
-            json!({ "regionCode": "DE" }),
-        ),
-        (
-            "POST",
-            world.anna("contacts/phone-numbers"),
-            "regionCode",
-            vec![json!(null), json!(1), json!("XX"), json!("Germany"), json!("")],
-            json!({ "target": "0151 12345678" }),
-        ),
-        (
-            "POST",
-            world.anna("contacts/phone-numbers"),
-            "primary",
-            vec![json!(1), json!("true"), json!({})],
-            json!({ "target": "0151 12345678", "regionCode": "DE" }),
-        ),
-        ("POST", "/api/users".to_owned(), "username", [&wrong_texts[..], &[json!(null)]].concat(), json!({})),
-        ("POST", "/api/users".to_owned(), "firstName", vec![json!(1), json!(long), json!("a\u{7}")], json!({ "username": "x" })),
-        ("POST", "/api/users".to_owned(), "email", vec![json!("x"), json!(1)], json!({ "username": "x" })),
-        (
-            "POST",
-            "/api/users".to_owned(),
-            "timezone",
-            vec![json!("Mars/Olympus"), json!(1), json!("../etc/passwd")],
-            json!({ "username": "x" }),
-        ),
-        ("POST", "/api/users".to_owned(), "language", vec![json!("de_DE"), json!(1), json!("")], json!({ "username": "x" })),
-        ("POST", "/api/users".to_owned(), "phone", vec![json!("0151"), json!(1), json!([])], json!({ "username": "x" })),
-        ("PUT", anna.clone(), "timezone", vec![json!("Nowhere"), json!({})], json!({})),
-        ("PUT", anna.clone(), "locale", vec![json!("x y"), json!(7)], json!({})),
-        (
-            "PUT",
-            anna.clone(),
-            "quietHours",
-            vec![
-                json!("22-7"),
-                json!({}),
-                json!({ "start": "22:00" }),
-                json!({ "start": "25:00", "end": "07:00" }),
-                json!({ "start": "07:00", "end": "07:00" }),
-                json!({ "start": "22:00", "end": "07:00", "days": [0] }),
-                json!({ "start": "22:00", "end": "07:00", "days": [1, 1] }),
-                json!({ "start": "22:00", "end": "07:00", "x": 1 }),
-            ],
-            json!({}),
-        ),
-        ("PUT", anna.clone(), "externalId", vec![json!(1), json!(""), json!(long)], json!({})),
-        ("PUT", anna, "timezome", vec![json!("UTC")], json!({})),
-        ("POST", devices.clone(), "kind", vec![json!(null), json!("gcm"), json!(1)], fcm.clone()),
-        ("POST", devices.clone(), "token", vec![json!(null), json!(""), json!("a b"), json!("x".repeat(2_049)), json!(1)], fcm.clone()),
-        ("POST", devices.clone(), "token", vec![json!("abc"), json!("zz".repeat(32)), json!("ab".repeat(101))], json!({ "kind": "apns" })),
-        ("POST", devices.clone(), "token", vec![json!("http://push.example.org/x"), json!("abc")], push.clone()),
-        ("POST", devices.clone(), "keys", vec![json!(null), json!("x"), json!({}), json!({ "p256dh": "AAAA", "auth": "AAAA" })], push),
-        ("POST", devices, "keys", vec![json!({})], fcm),
-        ("POST", "/watchbell/v1/keys".to_owned(), "name", vec![json!(null), json!(""), json!(1), json!(long)], key("name")),
-        ("POST", "/watchbell/v1/keys".to_owned(), "role", vec![json!(null), json!("root"), json!(1)], key("role")),
-        (
-            "POST",
-            "/watchbell/v1/keys".to_owned(),
-            "user",
-            vec![json!(null), json!(999), json!("nobody"), json!([]), json!(1.5), json!("")],
-            key("user"),
-        ),
-        (
-            "PUT",
-            "/watchbell/v1/topics/t/users".to_owned(),
-            "users",
-            vec![json!(null), json!("x"), json!([[]]), json!(["nobody"]), json!([1, 999]), json!(vec![1; 1_001])],
-            json!({}),
-        ),
-    ];
-    for (method, path, field, values, base) in table {
-        for value in values {
-            let mut body = base.clone();
-            body[field] = value.clone();
-            let answer = world.call(ADMIN, method, &path, &body).await;
-            assert_eq!(answer.status, 400, "{method} {path} {field}={value}: {}", answer.text);
-            check_form(&path, &answer);
-            assert!(answer.text.contains(field), "{field} is not named: {}", answer.text);
-        }
-    }
-    // Nothing of it was kept.
-    assert_eq!(world.get(ADMIN, "/api/users").await.expect(200).as_array().unwrap().len(), 2);
-    assert_eq!(world.get(ADMIN, "/watchbell/v1/keys").await.expect(200)["items"].as_array().unwrap().len(), 4);
-    assert_eq!(world.get(ADMIN, &world.anna("contacts/phone-numbers")).await.expect(200), json!([]));
-    assert_eq!(world.get(ADMIN, "/watchbell/v1/topics/t/users").await.expect(200)["items"], json!([]));
 }
 
 #[tokio::test]

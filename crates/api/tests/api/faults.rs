@@ -35,9 +35,9 @@ async fn too_soon() -> Problem {
 async fn a_panic_and_a_fault_are_500_without_internal_text() {
     let world = world().await;
     let routes: Router<Api> = Router::new().route("/panics", get(panics)).route("/corrupt", get(corrupt)).route("/too-soon", get(too_soon));
-    let router: Router = SURFACE.wrap(&world.api, routes).with_state(world.api.clone());
+    let served: Router = SURFACE.wrap(&world.api, routes).with_state(world.api.clone());
     for (path, status) in [("/panics", 500), ("/corrupt", 500), ("/too-soon", 429), ("/none", 404)] {
-        let response = router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        let response = served.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status().as_u16(), status, "{path}");
         assert_eq!(response.headers().contains_key("retry-after"), status == 429);
         let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();

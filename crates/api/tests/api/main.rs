@@ -1,6 +1,7 @@
 //! The router against a real database: every request goes through all layers.
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
+mod bad_fields;
 mod bad_input;
 mod callbacks;
 mod contract;

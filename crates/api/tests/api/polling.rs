@@ -25,13 +25,11 @@ impl BotApi for Bot {
             return Ok(json!(true));
         }
         let next = self.answers.lock().unwrap().pop();
-        match next {
-            Some(answer) => answer,
-            None => {
-                self.stop.cancel();
-                std::future::pending().await
-            }
-        }
+        let Some(answer) = next else {
+            self.stop.cancel();
+            return std::future::pending().await;
+        };
+        answer
     }
 }
 
