@@ -78,6 +78,56 @@ CREATE TABLE rules (
 CREATE INDEX rules_user ON rules (user_id);
 CREATE INDEX rules_contact ON rules (contact_id);
 
+-- Categories of events; a notiflow is one.
+CREATE TABLE categories (
+    handle           TEXT   NOT NULL PRIMARY KEY,
+    id               TEXT   NOT NULL UNIQUE,
+    name             TEXT   NOT NULL,
+    -- Where its subscription events go without any rule, as a JSON list of channels.
+    default_channels TEXT   NOT NULL,
+    created_at       BIGINT NOT NULL
+);
+
+-- Notiflows' switches. Category '' is every category; channel type '' is the category's own switch.
+CREATE TABLE switches (
+    user_id      BIGINT  NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    category     TEXT    NOT NULL,
+    channel_type TEXT    NOT NULL,
+    enabled      BOOLEAN NOT NULL,
+    PRIMARY KEY (user_id, category, channel_type)
+);
+
+-- Messaging's preferences, as far as they were set. Category '' is the user's default.
+CREATE TABLE preferences (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    user_id    BIGINT  NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    category   TEXT    NOT NULL,
+    in_app     BOOLEAN NOT NULL,
+    email      BOOLEAN NOT NULL,
+    push       BOOLEAN NOT NULL,
+    digest     TEXT    NOT NULL,
+    created_at BIGINT  NOT NULL,
+    updated_at BIGINT  NOT NULL,
+    UNIQUE (user_id, category)
+);
+
+-- What users were told in the app; the id is the delivery's.
+CREATE TABLE notifications (
+    id           TEXT   NOT NULL PRIMARY KEY,
+    user_id      BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    category     TEXT,
+    title        TEXT   NOT NULL,
+    body         TEXT   NOT NULL,
+    url          TEXT,
+    created_at   BIGINT NOT NULL,
+    seen_at      BIGINT,
+    read_at      BIGINT,
+    dismissed_at BIGINT
+);
+CREATE INDEX notifications_user ON notifications (user_id, created_at, id);
+CREATE INDEX notifications_unread ON notifications (user_id) WHERE read_at IS NULL AND dismissed_at IS NULL;
+CREATE INDEX notifications_unseen ON notifications (user_id) WHERE seen_at IS NULL AND dismissed_at IS NULL;
+
 CREATE TABLE topics (
     topic   TEXT   NOT NULL,
     user_id BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -176,6 +226,8 @@ CREATE TABLE deliveries (
     event_id   TEXT    NOT NULL,
     alert_id   TEXT,
     duty_id    TEXT,
+    -- Of the event that it tells of.
+    category   TEXT,
     user_id    BIGINT  NOT NULL,
     purpose    TEXT    NOT NULL,
     cause      TEXT    NOT NULL,
@@ -283,6 +335,8 @@ CREATE TABLE processes (
     epoch       INTEGER PRIMARY KEY AUTOINCREMENT,
     name        TEXT    NOT NULL,
     roles       TEXT    NOT NULL,
+    -- The channels that it sends by, as a JSON list: a provider's limit is shared by all who do.
+    channels    TEXT    NOT NULL,
     started_at  BIGINT  NOT NULL,
     alive_until BIGINT  NOT NULL
 );

@@ -140,6 +140,29 @@ pub fn is_public_id(prefix: char, text: &str) -> bool {
     text.len() == 13 && text.starts_with(prefix) && text.bytes().skip(1).all(|b| PUBLIC_ALPHABET.contains(&b))
 }
 
+/// A fresh random UUID (version 4, RFC 9562), for surfaces whose ids are UUIDs.
+pub fn uuid() -> String {
+    let mut bytes: [u8; 16] = rand::rng().random();
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
+    }
+    text
+}
+
+/// Whether `text` has the form of a UUID, of whatever version.
+pub fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, b)| if matches!(at, 8 | 13 | 18 | 23) { b == b'-' } else { b.is_ascii_hexdigit() })
+}
+
 /// How an event, a topic or an operator names a user.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UserRef {
@@ -187,6 +210,9 @@ mod tests {
             let id = public_id('U');
             assert!(is_public_id('U', &id), "{id}");
         }
+        let id = uuid();
+        assert!(is_uuid(&id) && id.as_bytes()[14] == b'4' && matches!(id.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{id}");
+        assert!(!is_uuid(&id[1..]) && !is_uuid(&id.replace('-', "_")));
         assert!(!is_public_id('U', "U0NY931HHJS5X"));
         assert!(!is_public_id('N', "U4DNY931HHJS5"));
     }

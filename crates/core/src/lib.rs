@@ -15,6 +15,7 @@ pub mod ids;
 pub mod mask;
 pub mod network;
 pub mod outcome;
+pub mod preference;
 pub mod retry;
 pub mod rule;
 pub mod secret;

@@ -20,6 +20,7 @@ pub mod history;
 pub mod intake;
 mod open;
 mod postgres;
+pub mod preferences;
 pub mod queue;
 mod sqlite;
 mod wake;
@@ -31,8 +32,9 @@ pub use facts::{Facts, Plan, Planner, Policy, Scope};
 pub use history::History;
 pub use intake::Intake;
 pub use open::{Options, Retries, open};
+pub use preferences::Preferences;
 pub use queue::Queue;
-pub use wake::Wakes;
+pub use wake::{Notified, Wakes};
 
 /// Everything that is kept.
 pub trait Store: Access + Directory + History + Intake + Queue + std::fmt::Debug {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tokio::sync::watch;
-use watchbell_core::Channel;
+use watchbell_core::{Channel, DeliveryId, UserId};
 
 /// Announces transitions that made deliveries due, or due sooner, by channel.
 #[derive(Debug)]
@@ -12,6 +12,17 @@ pub struct Wakes {
     any: watch::Sender<u64>,
     fan_outs: tokio::sync::Notify,
     local: tokio::sync::broadcast::Sender<BTreeSet<Channel>>,
+    notified: tokio::sync::broadcast::Sender<Notified>,
+}
+
+/// A user was told something in the app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notified {
+    pub user_id: UserId,
+    /// The notification.
+    pub id: DeliveryId,
+    /// It was this process that wrote it.
+    pub is_local: bool,
 }
 
 impl Default for Wakes {
@@ -21,6 +32,7 @@ impl Default for Wakes {
             any: watch::Sender::new(0),
             fan_outs: tokio::sync::Notify::new(),
             local: tokio::sync::broadcast::Sender::new(256),
+            notified: tokio::sync::broadcast::Sender::new(1024),
         }
     }
 }
@@ -62,6 +74,17 @@ impl Wakes {
     /// Returns when an event for a topic was accepted since the last call.
     pub async fn fan_out(&self) {
         self.fan_outs.notified().await;
+    }
+
+    /// Called after a notification was written, by this process or by another one.
+    pub fn announce_notified(&self, notified: Notified) {
+        // Nobody has to listen.
+        let _ = self.notified.send(notified);
+    }
+
+    /// New notifications, of all users. Who lags behind lists them again.
+    pub fn notified(&self) -> tokio::sync::broadcast::Receiver<Notified> {
+        self.notified.subscribe()
     }
 
     /// What this process announced, for telling others.
