@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use watchbell_core::event::{Event, EventKind, Original};
-use watchbell_core::{EventId, Timestamp};
+use watchbell_core::{EventId, Timestamp, UserId};
 
 use crate::StoreError;
+use crate::facts::Planned;
 
 /// What became of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,10 @@ pub trait Intake: Send + Sync {
     /// # Errors
     /// Any error: none of the events was accepted.
     async fn accept(&self, events: Vec<Event>) -> Result<Vec<Accepted>, StoreError>;
+
+    /// What accepting an event would plan for one user, and what would be decided about it; nothing is kept. It is the accepting
+    /// itself, taken back.
+    async fn explain(&self, event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError>;
 
     /// Plans the next chunk of members of one topic event; whether there was one to do. Many processes may call this.
     async fn fan_out(&self) -> Result<bool, StoreError>;

@@ -1,13 +1,14 @@
 //! PostgreSQL: any number of processes.
 
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use watchbell_core::Clock;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use watchbell_core::{Channel, Clock};
 
-use crate::{Options, Planner, Store, StoreError};
+use crate::{Options, Planner, Store, StoreError, Wakes};
 
 pub(crate) type Db = sqlx::Postgres;
 pub(crate) const DIALECT: crate::dialect::Dialect = crate::dialect::Dialect::Postgres;
@@ -32,5 +33,24 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
         .await
         .map_err(|error| StoreError::Unusable(format!("cannot open the PostgreSQL database at {at}: {error}")))?;
     MIGRATIONS.run(&pool).await.map_err(|error| crate::open::migration_error(&error))?;
-    Ok(Arc::new(sql::SqlStore::new(pool.clone(), pool, planner, clock, options, None)))
+    let wakes = Arc::default();
+    tokio::spawn(listen(pool.clone(), Arc::downgrade(&wakes)));
+    Ok(Arc::new(sql::SqlStore::new(pool.clone(), pool, planner, clock, options, wakes, None)))
+}
+
+/// Hears what other processes made due while no broker says so; ends with the store. A broken connection is made again by
+/// the listener; what was said meanwhile is noticed by the workers' own checks.
+async fn listen(pool: PgPool, wakes: Weak<Wakes>) {
+    let heard = async {
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen("watchbell_wake").await?;
+        loop {
+            let notice = listener.recv().await?;
+            let Some(wakes) = wakes.upgrade() else { return Ok::<(), sqlx::Error>(()) };
+            wakes.heard(&notice.payload().split(',').filter_map(Channel::from_db).collect());
+        }
+    };
+    if let Err(error) = heard.await {
+        tracing::debug!(%error, "wake-ups through the database are not heard any more");
+    }
 }

@@ -1,5 +1,7 @@
 //! What workers do with deliveries: claim, begin, finish.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use watchbell_core::contact::ContactStatus;
 use watchbell_core::delivery::Purpose;
@@ -140,6 +142,8 @@ pub struct Process {
     pub epoch: Epoch,
     pub name: String,
     pub roles: String,
+    /// What it sends by.
+    pub channels: Vec<Channel>,
     pub started_at: Timestamp,
     pub alive_until: Timestamp,
 }
@@ -147,7 +151,7 @@ pub struct Process {
 #[async_trait]
 pub trait Queue: Send + Sync {
     /// Begins a life of a process; leases may be taken with its epoch.
-    async fn enter(&self, name: &str, roles: &str, alive_until: Timestamp) -> Result<Epoch, StoreError>;
+    async fn enter(&self, name: &str, roles: &str, channels: &[Channel], alive_until: Timestamp) -> Result<Epoch, StoreError>;
 
     /// Renews a life, and frees what dead processes had leased: what they had not begun can be claimed again, what they had
     /// begun gets an `Unknown` attempt and is tried again. False when this life itself has ended.
@@ -155,6 +159,9 @@ pub trait Queue: Send + Sync {
 
     /// Ends a life in order: what it has leased and not begun goes back at once.
     async fn leave(&self, epoch: Epoch) -> Result<(), StoreError>;
+
+    /// Tells other processes on this database what became due, where no broker does. Nothing to do on SQLite.
+    async fn tell_others(&self, channels: &BTreeSet<Channel>) -> Result<(), StoreError>;
 
     /// The processes that are alive.
     async fn processes(&self) -> Result<Vec<Process>, StoreError>;

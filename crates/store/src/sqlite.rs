@@ -44,7 +44,7 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     MIGRATIONS.run(&write).await.map_err(|error| crate::open::migration_error(&error))?;
     let read =
         SqlitePoolOptions::new().max_connections(options.max_connections).connect_with(connect.read_only(true)).await.map_err(unusable)?;
-    Ok(Arc::new(sql::SqlStore::new(write, read, planner, clock, options, Some(lock))))
+    Ok(Arc::new(sql::SqlStore::new(write, read, planner, clock, options, Arc::default(), Some(lock))))
 }
 
 /// Takes the lock that a second process on the same file would need. It is released when the process ends, however it ends.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use watchbell_api::{Api, ApiSettings, ChannelStatus, Health, ProviderStatus, TelegramSettings};
 use watchbell_core::access::Role;
+use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Clock, ManualClock, Secret, Timestamp, UserId};
 use watchbell_scheduler::{RulePlanner, SchedulerSettings};
 use watchbell_store::access::Actor;
@@ -158,6 +159,11 @@ impl World {
     /// Anna's first email contact.
     pub async fn email(&self) -> i64 {
         self.get(ADMIN, &self.anna("contacts/emails")).await.expect(200)[0]["id"].as_i64().unwrap()
+    }
+
+    /// The life of a worker of that channel.
+    pub async fn worker(&self, channel: Channel) -> Epoch {
+        self.store.enter("test", "worker", &[channel], self.clock.now().plus_s(60)).await.unwrap()
     }
 
     pub async fn publish(&self, kind: &str, id: &str, mut data: Value) -> Value {

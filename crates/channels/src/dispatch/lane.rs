@@ -49,6 +49,8 @@ impl Lane {
             return self.refuse().await;
         }
         let now = self.shared.clock.now();
+        let Some(sharing) = self.shared.membership.sharing(self.channel) else { return Wait::For(RETRY) };
+        self.routes.share(sharing);
         match self.routes.room(now, LARGEST_CLAIM) {
             Room::Full => Wait::ForCall,
             Room::NotBefore(at) => Wait::ForProvider(at),

@@ -43,6 +43,8 @@ impl LimiterClock for Elapsed {
 /// What a provider account takes.
 pub(super) struct AccountLimiter {
     limiter: RateLimiter<NotKeyed, InMemoryState, Elapsed, NoOpMiddleware<Nanos>>,
+    limit: AccountLimit,
+    sharing: u32,
     clock: Elapsed,
     /// A slot that was taken and not used.
     in_hand: u32,
@@ -57,10 +59,19 @@ impl std::fmt::Debug for AccountLimiter {
 impl AccountLimiter {
     pub fn new(limit: &AccountLimit, clock: Arc<dyn Clock>) -> Self {
         let clock = Elapsed::new(clock);
-        let period = Duration::from_secs_f64(1.0 / limit.per_second.max(1e-6)).max(Duration::from_nanos(1));
-        let burst = NonZeroU32::new(limit.burst).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::with_period(period).unwrap_or(Quota::per_second(burst)).allow_burst(burst);
-        Self { limiter: RateLimiter::direct_with_clock(quota, clock.clone()), clock, in_hand: 0 }
+        Self { limiter: limiter(limit, 1, &clock), limit: *limit, sharing: 1, clock, in_hand: 0 }
+    }
+
+    /// Takes this process's part of the limit when `sharing` processes have one.
+    pub fn share(&mut self, sharing: u32) {
+        if sharing == self.sharing {
+            return;
+        }
+        self.sharing = sharing;
+        self.limiter = limiter(&self.limit, sharing, &self.clock);
+        // A new limiter begins with a burst, which the old one may have given already.
+        while self.limiter.check().is_ok() {}
+        self.in_hand = 0;
     }
 
     /// Takes up to `most` slots that are free now; if none is, says how long until one will be.
@@ -81,4 +92,14 @@ impl AccountLimiter {
     pub fn give_back(&mut self, slots: u32) {
         self.in_hand += slots;
     }
+}
+
+/// A limiter for one of `sharing` equal parts.
+fn limiter(limit: &AccountLimit, sharing: u32, clock: &Elapsed) -> RateLimiter<NotKeyed, InMemoryState, Elapsed, NoOpMiddleware<Nanos>> {
+    let sharing = sharing.max(1);
+    let rate = limit.per_second.max(1e-6) / f64::from(sharing);
+    let period = Duration::from_secs_f64(1.0 / rate).max(Duration::from_nanos(1));
+    let burst = NonZeroU32::new(limit.burst / sharing).unwrap_or(NonZeroU32::MIN);
+    let quota = Quota::with_period(period).unwrap_or(Quota::per_second(burst)).allow_burst(burst);
+    RateLimiter::direct_with_clock(quota, clock.clone())
 }

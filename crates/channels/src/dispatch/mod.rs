@@ -19,7 +19,6 @@ mod limits;
 mod membership;
 mod route;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,8 +128,9 @@ impl Dispatcher {
     /// Works until `stop`, then lets calls in flight end, for at most the drain time, and gives everything else back.
     pub async fn run(self, stop: CancellationToken) {
         let settings = self.settings;
+        let served: Vec<Channel> = settings.channels.iter().map(|route| route.channel).collect();
         let Some(membership) =
-            membership::Membership::enter(&self.store, &self.clock, &settings.process_name, &settings.roles, settings.lease, &stop).await
+            membership::Membership::enter(&self.store, &self.clock, &settings.process_name, &settings.roles, served.clone(), settings.lease, &stop).await
         else {
             return;
         };
@@ -151,8 +151,7 @@ impl Dispatcher {
         let heartbeat_stop = CancellationToken::new();
         let heartbeat = tokio::spawn(membership::heartbeat(shared.clone(), settings.heartbeat, heartbeat_stop.clone()));
         let lanes = TaskTracker::new();
-        let served: BTreeSet<Channel> = settings.channels.iter().map(|route| route.channel).collect();
-        tracing::info!(channels = watchbell_core::channel::join(&served.into_iter().collect::<Vec<_>>()), "worker.started");
+        tracing::info!(channels = watchbell_core::channel::join(&served), "worker.started");
         for route in settings.channels {
             lanes.spawn(lane::Lane::new(shared.clone(), route).run());
         }

@@ -71,6 +71,13 @@ impl Routes {
         self.routes.is_empty()
     }
 
+    /// Takes this process's part of the providers' limits, when so many share them.
+    pub fn share(&self, sharing: u32) {
+        for route in &self.routes {
+            route.lock().limiter.share(sharing);
+        }
+    }
+
     /// Whether another provider than this one would take a call now.
     pub fn has_alternative(&self, to: &Route, now: Timestamp) -> bool {
         self.routes.iter().any(|route| !std::ptr::eq(route.as_ref(), to) && route.lock().open_at(now).is_none())

@@ -24,6 +24,23 @@ impl Intake for SqlStore {
         super::retrying(|| self.accept_all(&events)).await
     }
 
+    async fn explain(&self, event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
+        let mut tx = self.begin_tx().await?;
+        let mut accepted = vec![unplanned(&event, true)];
+        self.insert_events(&mut tx, std::slice::from_ref(&event)).await?;
+        self.accept_wave(&mut tx, std::slice::from_ref(&event), &[0], &mut accepted).await?;
+        let planned: Vec<PlannedRow> = sqlx::query_as(sql(
+            "SELECT id, scope, event_id, alert_id, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
+             due_at, ready_at, expires_at, state, reason, attempts FROM deliveries WHERE event_id = $1 AND user_id = $2 ORDER BY due_at, id",
+        ))
+        .bind(event.id().0)
+        .bind(user.0)
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.rollback().await?;
+        Ok((accepted.swap_remove(0), all(planned)?))
+    }
+
     async fn fan_out(&self) -> Result<bool, StoreError> {
         let mut tx = self.begin_tx().await?;
         let next: Option<(String, String, i64)> =
@@ -152,17 +169,7 @@ impl SqlStore {
     async fn accept_all(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let fresh = self.insert_events(&mut tx, events).await?;
-        let mut accepted: Vec<Accepted> = events
-            .iter()
-            .zip(&fresh)
-            .map(|(event, fresh)| Accepted {
-                id: event.id(),
-                duplicate: !fresh,
-                planned: 0,
-                problems: event.problems.clone(),
-                decision: None,
-            })
-            .collect();
+        let mut accepted: Vec<Accepted> = events.iter().zip(&fresh).map(|(event, fresh)| unplanned(event, *fresh)).collect();
         let mut due = BTreeSet::new();
         let mut fans_out = false;
         for wave in waves(events, &fresh) {
@@ -419,6 +426,10 @@ impl Known {
         facts.policies = users.into_iter().filter_map(|id| Some((id, policies.get(&id)?.clone()))).collect();
         facts
     }
+}
+
+fn unplanned(event: &Event, fresh: bool) -> Accepted {
+    Accepted { id: event.id(), duplicate: !fresh, planned: 0, problems: event.problems.clone(), decision: None }
 }
 
 fn note(accepted: &mut Accepted, plan: &Plan) {

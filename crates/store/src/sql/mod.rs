@@ -34,7 +34,7 @@ pub(crate) struct SqlStore {
     clock: Arc<dyn Clock>,
     retries: Retries,
     limits: RecipientLimits,
-    wakes: Wakes,
+    wakes: Arc<Wakes>,
     /// Held as long as the store is open.
     _lock: Option<File>,
 }
@@ -48,10 +48,11 @@ impl SqlStore {
         planner: Arc<dyn Planner>,
         clock: Arc<dyn Clock>,
         options: &Options,
+        wakes: Arc<Wakes>,
         lock: Option<File>,
     ) -> Self {
         let (retries, limits) = (options.retries.clone(), options.limits.clone());
-        Self { write, read, planner, clock, retries, limits, wakes: Wakes::default(), _lock: lock }
+        Self { write, read, planner, clock, retries, limits, wakes, _lock: lock }
     }
 
     async fn begin_tx(&self) -> Result<Tx, StoreError> {

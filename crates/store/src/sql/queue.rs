@@ -8,7 +8,7 @@ use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, ContactId, DeliveryId, Timestamp};
 
 use super::jobs::JobRow;
-use super::rows::{all, at, to_json};
+use super::rows::{all, at, json, to_json};
 use super::{DIALECT, SqlStore, Tx, sql};
 use crate::StoreError;
 use crate::access::Actor;
@@ -20,7 +20,7 @@ const LOW_SHARE: i64 = 10;
 
 #[async_trait]
 impl Queue for SqlStore {
-    async fn enter(&self, name: &str, roles: &str, alive_until: Timestamp) -> Result<Epoch, StoreError> {
+    async fn enter(&self, name: &str, roles: &str, channels: &[Channel], alive_until: Timestamp) -> Result<Epoch, StoreError> {
         let mut tx = self.begin_tx().await?;
         let now = self.clock.now();
         if DIALECT == Dialect::Sqlite {
@@ -29,9 +29,10 @@ impl Queue for SqlStore {
             self.bury(&mut tx, &dead).await?;
         }
         let epoch: i64 =
-            sqlx::query_scalar(sql("INSERT INTO processes (name, roles, started_at, alive_until) VALUES ($1, $2, $3, $4) RETURNING epoch"))
+            sqlx::query_scalar(sql("INSERT INTO processes (name, roles, channels, started_at, alive_until) VALUES ($1, $2, $3, $4, $5) RETURNING epoch"))
                 .bind(name.to_owned())
                 .bind(roles.to_owned())
+                .bind(to_json(channels)?)
                 .bind(now.as_millis())
                 .bind(alive_until.as_millis())
                 .fetch_one(&mut *tx)
@@ -66,19 +67,24 @@ impl Queue for SqlStore {
     }
 
     async fn processes(&self) -> Result<Vec<Process>, StoreError> {
-        let rows: Vec<(i64, String, String, i64, i64)> =
-            sqlx::query_as(sql("SELECT epoch, name, roles, started_at, alive_until FROM processes WHERE alive_until >= $1 ORDER BY epoch"))
+        let rows: Vec<(i64, String, String, String, i64, i64)> =
+            sqlx::query_as(sql("SELECT epoch, name, roles, channels, started_at, alive_until FROM processes WHERE alive_until >= $1 ORDER BY epoch"))
                 .bind(self.clock.now().as_millis())
                 .fetch_all(&self.read)
                 .await?;
-        let process = |(epoch, name, roles, started_at, alive_until)| Process {
-            epoch: Epoch(epoch),
-            name,
-            roles,
-            started_at: at(started_at),
-            alive_until: at(alive_until),
+        let process = |(epoch, name, roles, channels, started_at, alive_until): (i64, String, String, String, i64, i64)| {
+            let channels = json(&channels)?;
+            Ok(Process { epoch: Epoch(epoch), name, roles, channels, started_at: at(started_at), alive_until: at(alive_until) })
         };
-        Ok(rows.into_iter().map(process).collect())
+        rows.into_iter().map(process).collect()
+    }
+
+    async fn tell_others(&self, channels: &BTreeSet<Channel>) -> Result<(), StoreError> {
+        if DIALECT == Dialect::Postgres {
+            let names: Vec<&str> = channels.iter().map(|channel| channel.as_str()).collect();
+            sqlx::query("SELECT pg_notify('watchbell_wake', $1)").bind(names.join(",")).execute(&self.write).await?;
+        }
+        Ok(())
     }
 
     async fn claim(&self, epoch: Epoch, channel: Channel, most: i64) -> Result<Vec<Job>, StoreError> {

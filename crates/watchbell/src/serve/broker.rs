@@ -1,7 +1,7 @@
 //! What goes over NATS beside events: wake-ups between processes, and outcomes for whoever listens.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use futures::StreamExt;
 use serde_json::json;
@@ -14,24 +14,23 @@ use watchbell_ingest::Connection;
 use watchbell_store::queue::Next;
 use watchbell_store::{Scope, Store};
 
+/// Tells this process's wake-ups from others': process ids do not, as each container has a process 1.
+static PROCESS: LazyLock<String> = LazyLock::new(|| rand::random::<u64>().to_string());
+
 /// Tells other processes what this one made due, and hears what they did. A wake-up that is lost costs a second at most.
-pub async fn share_wakes(store: Arc<dyn Store>, broker: Connection, stop: CancellationToken) {
+pub async fn share_wakes(store: Arc<dyn Store>, broker: Option<Connection>, stop: CancellationToken) {
     let tell = async {
         let mut local = store.wakes().local();
         loop {
             match local.recv().await {
-                Ok(channels) => {
-                    for channel in channels {
-                        // This process is told by itself already; the message carries nothing else.
-                        broker.publish(format!("watchbell.wake.{channel}"), std::process::id().to_string().into_bytes());
-                    }
-                }
+                Ok(channels) => tell_others(&store, broker.as_ref(), &channels).await,
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,
             }
         }
     };
     let hear = async {
+        let Some(broker) = &broker else { return std::future::pending().await };
         let mut wakes = match broker.client().subscribe("watchbell.wake.*").await {
             Ok(wakes) => wakes,
             Err(error) => {
@@ -39,10 +38,9 @@ pub async fn share_wakes(store: Arc<dyn Store>, broker: Connection, stop: Cancel
                 return std::future::pending().await;
             }
         };
-        let own = std::process::id().to_string();
         while let Some(message) = wakes.next().await {
             let channel = message.subject.rsplit('.').next().and_then(Channel::from_db);
-            if let Some(channel) = channel.filter(|_| message.payload != own.as_bytes()) {
+            if let Some(channel) = channel.filter(|_| message.payload != PROCESS.as_bytes()) {
                 store.wakes().heard(&BTreeSet::from([channel]));
             }
         }
@@ -51,6 +49,17 @@ pub async fn share_wakes(store: Arc<dyn Store>, broker: Connection, stop: Cancel
         () = stop.cancelled() => {}
         () = tell => {}
         () = hear => {}
+    }
+}
+
+/// Through the broker, or through the database while there is none.
+async fn tell_others(store: &Arc<dyn Store>, broker: Option<&Connection>, channels: &BTreeSet<Channel>) {
+    // This process is told by itself already; the message carries nothing but whose it is.
+    let told = broker.is_some_and(|broker| {
+        channels.iter().all(|channel| broker.publish(format!("watchbell.wake.{channel}"), PROCESS.as_bytes().to_vec()))
+    });
+    if !told && let Err(error) = store.tell_others(channels).await {
+        tracing::debug!(%error, "other processes could not be told; they look for themselves within a second");
     }
 }
 

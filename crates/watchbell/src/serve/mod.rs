@@ -139,8 +139,8 @@ impl Server {
 
         let broker = if config.nats.url.trim().is_empty() { None } else { Some(Connection::open(&config.nats).await?) };
         let parts = TaskTracker::new();
+        parts.spawn(broker::share_wakes(store.clone(), broker.clone(), stop.clone()));
         if let Some(broker) = &broker {
-            parts.spawn(broker::share_wakes(store.clone(), broker.clone(), stop.clone()));
             if has(Role::Ingest) {
                 let sink = Arc::new(sink::StoreSink::new(store.clone(), broker.clone()));
                 parts.spawn(Ingest::new(broker.clone(), &config.nats, sink, clock.clone()).run(stop.clone()));
