@@ -7,7 +7,6 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use watchbell_api::callbacks::telegram::handle_update;
-use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
 use watchbell_core::{Channel, Clock, DeliveryId};
 use watchbell_store::queue::{Attempt, Call, Finished, Next};
@@ -49,7 +48,7 @@ async fn called(world: &World, alert: &str) -> String {
     let data = json!({ "alertId": alert, "summary": "disk full", "priority": "HIGH", "responders": [world.anna.to_string()] });
     world.publish("alert", alert, data).await;
     let now = world.clock.now();
-    let epoch: Epoch = world.store.enter("test", "worker", now.plus_s(60)).await.unwrap();
+    let epoch = world.worker(Channel::Voice).await;
     let jobs = world.store.claim(epoch, Channel::Voice, 10).await.unwrap();
     let id: DeliveryId = jobs[0].id.clone();
     let call = Call { id: id.clone(), provider: "twilio".to_owned(), is_bundle: false };

@@ -46,20 +46,13 @@ async fn devices_show_the_end_of_their_token_only() {
 
 /// The code, as it would be sent.
 async fn code(world: &World) -> String {
-    let epoch = world.store.enter("test", "worker", world.clock_in_a_minute()).await.unwrap();
+    let epoch = world.worker(Channel::Email).await;
     let jobs = world.store.claim(epoch, Channel::Email, 10).await.unwrap();
     let job = jobs.first().unwrap();
     assert!(matches!(&job.target, Target::Contact { .. }));
     match &job.event {
         watchbell_core::event::EventData::Verification(data) => data.code.expose().to_owned(),
         other => panic!("{other:?}"),
-    }
-}
-
-impl World {
-    fn clock_in_a_minute(&self) -> watchbell_core::Timestamp {
-        use watchbell_core::Clock;
-        self.clock.now().plus_s(60)
     }
 }
 
