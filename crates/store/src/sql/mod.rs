@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use sqlx::{Pool, Transaction};
 use watchbell_core::Clock;
@@ -20,6 +21,7 @@ mod intake;
 mod jobs;
 mod plan;
 mod policy;
+mod preferences;
 mod queue;
 mod receipts;
 mod recipients;
@@ -35,6 +37,8 @@ pub(crate) struct SqlStore {
     retries: Retries,
     limits: RecipientLimits,
     wakes: Arc<Wakes>,
+    /// Counts claims, for what is given in turn.
+    turns: AtomicU64,
     /// Held as long as the store is open.
     _lock: Option<File>,
 }
@@ -52,7 +56,7 @@ impl SqlStore {
         lock: Option<File>,
     ) -> Self {
         let (retries, limits) = (options.retries.clone(), options.limits.clone());
-        Self { write, read, planner, clock, retries, limits, wakes, _lock: lock }
+        Self { write, read, planner, clock, retries, limits, wakes, turns: AtomicU64::new(0), _lock: lock }
     }
 
     async fn begin_tx(&self) -> Result<Tx, StoreError> {

@@ -1,6 +1,7 @@
 //! Claim, begin, finish: a lease is the epoch in a delivery's `lease`, and every condition stands in the statement itself.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -18,6 +19,21 @@ use crate::queue::{Call, Finished, Job, Process, Queue, Receipt, Target};
 /// One claim in so many slots is kept for others than HIGH alerts, so that a storm of those does not starve the rest.
 const LOW_SHARE: i64 = 10;
 
+/// One claim in so many is for what became ready last.
+const NEWEST_SHARE: i64 = 5;
+
+#[derive(Clone, Copy)]
+enum Order {
+    Oldest,
+    Newest,
+}
+
+/// One in `parts` of `slots`; what does not divide is given in turn.
+fn share(slots: i64, parts: i64, turn: u64) -> i64 {
+    let turn = i64::try_from(turn % u64::try_from(parts).unwrap_or(1)).unwrap_or(0);
+    slots / parts + i64::from(turn >= parts - slots % parts)
+}
+
 #[async_trait]
 impl Queue for SqlStore {
     async fn enter(&self, name: &str, roles: &str, channels: &[Channel], alive_until: Timestamp) -> Result<Epoch, StoreError> {
@@ -28,15 +44,16 @@ impl Queue for SqlStore {
             let dead: Vec<i64> = sqlx::query_scalar(sql("SELECT epoch FROM processes")).fetch_all(&mut *tx).await?;
             self.bury(&mut tx, &dead).await?;
         }
-        let epoch: i64 =
-            sqlx::query_scalar(sql("INSERT INTO processes (name, roles, channels, started_at, alive_until) VALUES ($1, $2, $3, $4, $5) RETURNING epoch"))
-                .bind(name.to_owned())
-                .bind(roles.to_owned())
-                .bind(to_json(channels)?)
-                .bind(now.as_millis())
-                .bind(alive_until.as_millis())
-                .fetch_one(&mut *tx)
-                .await?;
+        let epoch: i64 = sqlx::query_scalar(sql(
+            "INSERT INTO processes (name, roles, channels, started_at, alive_until) VALUES ($1, $2, $3, $4, $5) RETURNING epoch",
+        ))
+        .bind(name.to_owned())
+        .bind(roles.to_owned())
+        .bind(to_json(channels)?)
+        .bind(now.as_millis())
+        .bind(alive_until.as_millis())
+        .fetch_one(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(Epoch(epoch))
     }
@@ -67,11 +84,12 @@ impl Queue for SqlStore {
     }
 
     async fn processes(&self) -> Result<Vec<Process>, StoreError> {
-        let rows: Vec<(i64, String, String, String, i64, i64)> =
-            sqlx::query_as(sql("SELECT epoch, name, roles, channels, started_at, alive_until FROM processes WHERE alive_until >= $1 ORDER BY epoch"))
-                .bind(self.clock.now().as_millis())
-                .fetch_all(&self.read)
-                .await?;
+        let rows: Vec<(i64, String, String, String, i64, i64)> = sqlx::query_as(sql(
+            "SELECT epoch, name, roles, channels, started_at, alive_until FROM processes WHERE alive_until >= $1 ORDER BY epoch",
+        ))
+        .bind(self.clock.now().as_millis())
+        .fetch_all(&self.read)
+        .await?;
         let process = |(epoch, name, roles, channels, started_at, alive_until): (i64, String, String, String, i64, i64)| {
             let channels = json(&channels)?;
             Ok(Process { epoch: Epoch(epoch), name, roles, channels, started_at: at(started_at), alive_until: at(alive_until) })
@@ -106,22 +124,7 @@ impl Queue for SqlStore {
         .bind(now)
         .execute(&mut *tx)
         .await?;
-        let mut claimed: Vec<String> = Vec::new();
-        for (rank, most) in [(0, most - most / LOW_SHARE), (1, most)] {
-            let room = most - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
-            let rows: Vec<String> = sqlx::query_scalar(sql(
-                "UPDATE deliveries SET lease = $1 WHERE id {anyof} SELECT id FROM deliveries WHERE state = 'scheduled' AND lease IS NULL \
-                 AND channel = $2 AND rank = $3 AND ready_at <= $4 ORDER BY ready_at, id LIMIT $5 {skip} {end} RETURNING id",
-            ))
-            .bind(epoch.0)
-            .bind(channel.as_str())
-            .bind(i64::from(rank))
-            .bind(now)
-            .bind(room)
-            .fetch_all(&mut *tx)
-            .await?;
-            claimed.extend(rows);
-        }
+        let claimed = self.lease(&mut tx, epoch, channel, most).await?;
         let jobs = match claimed.is_empty() {
             true => Vec::new(),
             false => {
@@ -224,6 +227,57 @@ impl Queue for SqlStore {
 }
 
 impl SqlStore {
+    /// HIGH before others, older before newer; but a part of every claim is kept for others than HIGH alerts, and a part for
+    /// what came last, so that neither a storm nor one event for very many starves the rest.
+    async fn lease(&self, tx: &mut Tx, epoch: Epoch, channel: Channel, most: i64) -> Result<Vec<String>, StoreError> {
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+        let mut claimed = Vec::new();
+        for rank in [0, 1] {
+            let left = most - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+            let room = if rank == 0 { left - share(left, LOW_SHARE, turn) } else { left };
+            let newest = share(room, NEWEST_SHARE, turn);
+            let oldest = self.lease_ready(tx, epoch, channel, rank, room - newest, Order::Oldest).await?;
+            let all_taken = i64::try_from(oldest.len()).unwrap_or(i64::MAX) < room - newest;
+            claimed.extend(oldest);
+            if !all_taken && newest > 0 {
+                claimed.extend(self.lease_ready(tx, epoch, channel, rank, newest, Order::Newest).await?);
+            }
+        }
+        Ok(claimed)
+    }
+
+    async fn lease_ready(
+        &self,
+        tx: &mut Tx,
+        epoch: Epoch,
+        channel: Channel,
+        rank: i64,
+        most: i64,
+        order: Order,
+    ) -> Result<Vec<String>, StoreError> {
+        if most <= 0 {
+            return Ok(Vec::new());
+        }
+        let statement = match order {
+            Order::Oldest => {
+                "UPDATE deliveries SET lease = $1 WHERE id {anyof} SELECT id FROM deliveries WHERE state = 'scheduled' AND lease IS NULL \
+                 AND channel = $2 AND rank = $3 AND ready_at <= $4 ORDER BY ready_at LIMIT $5 {skip} {end} RETURNING id"
+            }
+            Order::Newest => {
+                "UPDATE deliveries SET lease = $1 WHERE id {anyof} SELECT id FROM deliveries WHERE state = 'scheduled' AND lease IS NULL \
+                 AND channel = $2 AND rank = $3 AND ready_at <= $4 ORDER BY ready_at DESC LIMIT $5 {skip} {end} RETURNING id"
+            }
+        };
+        Ok(sqlx::query_scalar(sql(statement))
+            .bind(epoch.0)
+            .bind(channel.as_str())
+            .bind(rank)
+            .bind(self.clock.now().as_millis())
+            .bind(most)
+            .fetch_all(&mut **tx)
+            .await?)
+    }
+
     pub(super) async fn jobs(&self, tx: &mut Tx, ids: &[String]) -> Result<Vec<Job>, StoreError> {
         let rows: Vec<JobRow> = sqlx::query_as(sql(JobRow::SELECT)).bind(to_json(ids)?).fetch_all(&mut **tx).await?;
         all(rows)
