@@ -85,5 +85,6 @@ fn subscription(mut fields: Fields<'_>) -> Result<SubscriptionData, Undecodable>
         topic,
         url: fields.optional_url("url"),
         category: fields.optional_id("category"),
+        fingerprint: None,
     })
 }

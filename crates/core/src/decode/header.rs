@@ -25,7 +25,7 @@ pub(super) fn media_type(headers: &[(String, String)]) -> String {
 }
 
 /// Undoes what section 3.1.3.2 of the CloudEvents HTTP binding (and the NATS binding with it) does to a header's value:
-/// one level of double quotes, then percent-encoding. A `%` that begins no code stands for itself.
+/// one level of double quotes, then percent-encoding.
 ///
 /// None when the bytes are no UTF-8.
 pub(super) fn decode(value: &str) -> Option<Cow<'_, str>> {
@@ -35,11 +35,21 @@ pub(super) fn decode(value: &str) -> Option<Cow<'_, str>> {
         Some(inner) => Cow::Borrowed(inner),
         None => Cow::Borrowed(value),
     };
-    if !unquoted.contains('%') {
-        return Some(unquoted);
+    match unquoted {
+        Cow::Borrowed(text) => percent_decode(text),
+        Cow::Owned(text) => percent_decode(&text).map(|decoded| Cow::Owned(decoded.into_owned())),
     }
-    let mut bytes = Vec::with_capacity(unquoted.len());
-    let mut rest = unquoted.as_bytes();
+}
+
+/// Replaces percent-codes by the bytes they stand for. A `%` that begins no code stands for itself.
+///
+/// None when the bytes are no UTF-8.
+pub fn percent_decode(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('%') {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
         match (first, after) {
             (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {

@@ -21,6 +21,7 @@ mod identity;
 #[cfg(test)]
 mod tests;
 
+pub use header::percent_decode;
 pub use http::from_http;
 pub use identity::{POSITION_HEADER, StreamPosition};
 

@@ -1,0 +1,37 @@
+//! How long to wait before trying again.
+
+use std::time::Duration;
+
+/// 1 s, 2 s, 4 s, 8 s, then every 10 s: soon enough that an outage ends for events when it ends for the server.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    tries: u32,
+}
+
+impl Backoff {
+    const MAX: Duration = Duration::from_secs(10);
+
+    pub(crate) fn next(&mut self) -> Duration {
+        let wait = Duration::from_secs(1 << self.tries.min(4));
+        self.tries += 1;
+        wait.min(Self::MAX)
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.tries = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_ten_seconds_and_stay() {
+        let mut backoff = Backoff::default();
+        let waits: Vec<u64> = (0..7).map(|_| backoff.next().as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 10, 10, 10]);
+        backoff.reset();
+        assert_eq!(backoff.next().as_secs(), 1);
+    }
+}

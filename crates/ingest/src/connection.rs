@@ -1,0 +1,177 @@
+//! The connection to NATS: made in the background, and made again for ever.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::{Client, ClientError, Event, ServerError, Subject};
+use futures::FutureExt;
+use tokio::sync::watch;
+
+use crate::counters::Counters;
+use crate::{NatsError, NatsSettings};
+
+/// A connection that is gone without a word (a cable, a frozen machine) is noticed after two of these.
+const PING_EVERY: Duration = Duration::from_secs(10);
+
+/// What is left to be written when the process ends may take this long.
+const FLUSH_WITHIN: Duration = Duration::from_secs(2);
+
+/// Whether the connection is up, and how often it came up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub up: bool,
+    pub times: u64,
+}
+
+/// The one connection of a process, shared by clones.
+#[derive(Clone)]
+pub struct Connection {
+    client: Client,
+    link: watch::Receiver<Link>,
+    counters: Arc<Counters>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("link", &*self.link.borrow()).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Begins to connect, and returns without waiting for it: a server that is away is tried until it is there.
+    ///
+    /// # Errors
+    /// Settings that no server could make right.
+    pub async fn open(settings: &NatsSettings) -> Result<Self, NatsError> {
+        let servers = settings.servers()?;
+        let (said, link) = watch::channel(Link::default());
+        let teller = Arc::new(Teller { link: said, last: std::sync::Mutex::new(None) });
+        let client = settings
+            .options(servers.login)?
+            .name("watchbell")
+            .retry_on_initial_connect()
+            .ping_interval(PING_EVERY)
+            .event_callback(move |event| {
+                teller.hear(&event);
+                std::future::ready(())
+            })
+            .connect(servers.addresses)
+            .await
+            .map_err(NatsError::Setup)?;
+        Ok(Self { client, link, counters: Arc::default() })
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    /// Returns when the connection is up.
+    pub async fn connected(&self) {
+        // Ends only with the client, which `self` holds.
+        let _ = self.link.clone().wait_for(|link| link.up).await;
+    }
+
+    /// The client, to subscribe to wake-ups with.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Sends a message that nobody's delivery depends on, such as an outcome or a wake-up. Never waits: without a connection,
+    /// or when the client cannot keep up, it is dropped and counted. Whether it was taken.
+    pub fn publish(&self, subject: impl Into<Subject>, payload: Vec<u8>) -> bool {
+        self.publish_with_headers(subject, async_nats::HeaderMap::new(), payload)
+    }
+
+    pub(crate) fn publish_with_headers(&self, subject: impl Into<Subject>, headers: async_nats::HeaderMap, payload: Vec<u8>) -> bool {
+        let taken = self.is_connected() && {
+            let subject = subject.into();
+            let sent = async {
+                if headers.is_empty() {
+                    self.client.publish(subject, payload.into()).await
+                } else {
+                    self.client.publish_with_headers(subject, headers, payload.into()).await
+                }
+            };
+            // Unconstrained, as a used-up budget of this task is no reason to drop anything.
+            matches!(tokio::task::unconstrained(sent).now_or_never(), Some(Ok(())))
+        };
+        if !taken {
+            Counters::add(&self.counters.unpublished, 1);
+        }
+        taken
+    }
+
+    pub(crate) fn link(&self) -> watch::Receiver<Link> {
+        self.link.clone()
+    }
+
+    /// Writes out what waits to be written, within a bound. Call it before the process ends.
+    pub async fn flush(&self) {
+        if self.is_connected() {
+            let _ = tokio::time::timeout(FLUSH_WITHIN, self.client.flush()).await;
+        }
+    }
+}
+
+/// Turns what the client notices into one line when the connection is lost and one when it is back.
+struct Teller {
+    link: watch::Sender<Link>,
+    /// What was said last, so that it is not said at every try.
+    last: std::sync::Mutex<Option<String>>,
+}
+
+impl Teller {
+    fn hear(&self, event: &Event) {
+        match event {
+            Event::Connected => {
+                self.link.send_modify(|link| *link = Link { up: true, times: link.times + 1 });
+                self.forget();
+                tracing::info!("connected to NATS");
+            }
+            Event::Disconnected => {
+                let mut was_up = false;
+                self.link.send_modify(|link| was_up = std::mem::take(&mut link.up));
+                if was_up && self.is_news("lost") {
+                    tracing::warn!("lost the connection to NATS; trying again until it is back");
+                }
+            }
+            // While a connection is tried, each failure is heard here. Another reason is news only when it needs somebody's hand.
+            Event::ClientError(ClientError::Other(reason)) if !self.link.borrow().up => {
+                let refused = reason.contains("authorization") || reason.contains("signing");
+                if self.is_news(if refused { "refused" } else { "away" }) {
+                    tracing::warn!(reason, "cannot connect to NATS; trying again until it works");
+                }
+            }
+            Event::ServerError(ServerError::Other(reason)) => {
+                if self.is_news(reason) {
+                    tracing::warn!(reason, "NATS refuses something");
+                }
+            }
+            Event::SlowConsumer(_) => {
+                if self.is_news("slow") {
+                    tracing::warn!("a subscription cannot keep up with NATS");
+                }
+            }
+            other => tracing::debug!(event = %other, "NATS"),
+        }
+    }
+
+    /// Whether this was not the last thing said. `lost` covers `away`.
+    fn is_news(&self, what: &str) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let known = last.as_deref() == Some(what) || (what == "away" && last.is_some());
+        if !known {
+            *last = Some(what.to_owned());
+        }
+        !known
+    }
+
+    fn forget(&self) {
+        self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    }
+}

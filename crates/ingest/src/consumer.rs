@@ -1,0 +1,76 @@
+//! The consumers, by name and by what they are fed with.
+//!
+//! One durable consumer a kind. The stream holds every subject below `watchbell.events.`, so that an event of an unknown kind
+//! is seen instead of lost; but a consumer cannot say "all but these four", and one over the whole stream would read every
+//! event a second time. So what lies deeper (`watchbell.events.alert.eu`), which no kind's subject matches, has one more
+//! standing consumer, and each unknown name directly below `watchbell.events.` gets its own when it is first seen in the stream
+//! (see `watch`). Both cost nothing while nobody publishes nonsense.
+
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use std::time::Duration;
+use watchbell_core::decode::{EVENTS_PREFIX, PUBLISHED_KINDS, kind_of};
+
+/// What the stream holds.
+pub(crate) const ALL_EVENTS: &str = "watchbell.events.>";
+
+/// All subjects of one more part than a kind's.
+const DEEPER: &str = "watchbell.events.*.>";
+
+/// Events delivered and not yet acknowledged, over all processes: some batches for each of a few dozen.
+const MAX_ACK_PENDING: i64 = 20_000;
+
+/// One consumer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Feed {
+    pub name: String,
+    /// A single filter: several on one consumer are dropped without an error by nats-server 2.9.
+    pub filter: String,
+}
+
+impl Feed {
+    /// Those that are always there.
+    pub(crate) fn standing() -> Vec<Self> {
+        let kinds = PUBLISHED_KINDS.iter().map(|kind| Self { name: format!("watchbell-{kind}"), filter: format!("{EVENTS_PREFIX}{kind}") });
+        kinds.chain([Self { name: "watchbell-deeper".to_owned(), filter: DEEPER.to_owned() }]).collect()
+    }
+
+    /// The consumer of an unknown subject directly below `watchbell.events.`, or None if a standing one has it.
+    pub(crate) fn of_stray(subject: &str) -> Option<Self> {
+        let name = subject.strip_prefix(EVENTS_PREFIX)?;
+        if kind_of(subject).is_some() || name.contains('.') {
+            return None;
+        }
+        // Subjects hold characters that names must not. FNV-1a, as it has to be the same in every version.
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        Some(Self { name: format!("watchbell-stray-{hash:016x}"), filter: subject.to_owned() })
+    }
+
+    pub(crate) fn config(&self, ack_wait: Duration) -> pull::Config {
+        pull::Config {
+            durable_name: Some(self.name.clone()),
+            filter_subject: self.filter.clone(),
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait,
+            // For ever: giving up on an event would lose it.
+            max_deliver: -1,
+            max_ack_pending: MAX_ACK_PENDING,
+            ..pull::Config::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strays_are_what_no_standing_consumer_reads() {
+        assert_eq!(Feed::of_stray("watchbell.events.alert"), None);
+        assert_eq!(Feed::of_stray("watchbell.events.alert.eu"), None);
+        assert_eq!(Feed::of_stray("other"), None);
+        let stray = Feed::of_stray("watchbell.events.foo").map(|feed| feed.name);
+        assert_eq!(stray.as_deref(), Some("watchbell-stray-dcb27518fed9d577"));
+        assert_eq!(Feed::standing().len(), 5);
+    }
+}

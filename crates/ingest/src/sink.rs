@@ -1,0 +1,26 @@
+//! Where events go.
+
+use async_trait::async_trait;
+use watchbell_core::decode::Rejected;
+use watchbell_core::event::Event;
+
+/// Takes events over. What it has answered `Ok` to is committed, and will be acknowledged.
+#[async_trait]
+pub trait Sink: Send + Sync {
+    /// Accepts events in the order given, all or none. An event whose identity is known is no error.
+    async fn accept(&self, events: Vec<Event>) -> Result<(), SinkError>;
+
+    /// Keeps what cannot be used. A second time the same is possible after a crash.
+    async fn reject(&self, rejected: Vec<Rejected>) -> Result<(), SinkError>;
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// It could work later: the database is away, busy or full. Tried again until it does.
+    #[error("events cannot be kept at the moment")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It will never work with these events. They are tried one by one, and the culprit becomes a dead letter with this text,
+    /// which must not quote the event.
+    #[error("refused: {0}")]
+    Refused(String),
+}

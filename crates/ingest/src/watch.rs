@@ -1,0 +1,196 @@
+//! A look at the whole stream every two seconds: unknown subjects, and events that were gone before anyone took them.
+//!
+//! A consumer with a filter sees gaps all the time, so a gap cannot be seen from what it is given. Instead each consumer has a
+//! mark: all its events up to there were taken. It moves to the consumer's acknowledgement floor, and to the end of the stream
+//! whenever nothing is left for the consumer. When the stream then begins later than just after a mark, events of that
+//! consumer may have expired, been purged, or been pushed out by limits unseen. That cannot happen within the seven days that
+//! the stream keeps, unless Watchbell was away or could not commit for so long, or somebody purged or limited the stream.
+//!
+//! Marks live in memory. Right after the start, the highest number that any consumer was given stands in: Watchbell was
+//! reading then. (Newer servers may have moved that along with the stream already, so that a gap from the time when no
+//! process ran can stay unseen.)
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::Info;
+use async_nats::jetstream::stream::Stream;
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+use watchbell_core::Clock;
+
+use crate::consumer::Feed;
+use crate::counters::Counters;
+use crate::intake::Intake;
+use crate::poison;
+use crate::station::Station;
+
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Unknown subjects that are looked at in one round; the rest have their turn when these are gone.
+const MOST_STRAYS: usize = 100;
+
+/// Messages of one stray subject that are taken at once.
+const STRAY_BATCH: usize = 100;
+
+pub(crate) async fn run(station: Arc<Station>, intake: Arc<Intake>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let mut watch = Watch {
+        station: &station,
+        intake: &intake,
+        stop: &stop,
+        link_times: 0,
+        marks: None,
+        stalls: HashMap::new(),
+        strays: HashMap::new(),
+    };
+    let rounds = async {
+        loop {
+            clock.sleep(EVERY).await;
+            station.connection().connected().await;
+            if let Err(error) = watch.round().await {
+                // Workers say what is wrong; the next round tries again.
+                tracing::debug!(%error, "cannot look at the stream");
+            }
+        }
+    };
+    stop.run_until_cancelled(Box::pin(rounds)).await;
+}
+
+struct Watch<'a> {
+    station: &'a Station,
+    intake: &'a Intake,
+    stop: &'a CancellationToken,
+    /// The connection for which unreadable events were looked for.
+    link_times: u64,
+    marks: Option<HashMap<String, u64>>,
+    stalls: HashMap<String, Stall>,
+    /// Unknown subjects with how many messages they had after they were last read.
+    strays: HashMap<String, usize>,
+}
+
+impl Watch<'_> {
+    async fn round(&mut self) -> Result<(), async_nats::Error> {
+        let times = self.station.connection().link().borrow().times;
+        if times != self.link_times {
+            for feed in Feed::standing() {
+                poison::clear(&feed, self.station, self.intake, self.stop).await?;
+            }
+            self.link_times = times;
+        }
+        let stream = self.station.context().get_stream(self.station.stream_name()).await?;
+        self.look_for_gaps(&stream).await?;
+        self.read_strays(&stream).await
+    }
+
+    async fn look_for_gaps(&mut self, stream: &Stream) -> Result<(), async_nats::Error> {
+        // The stream before its consumers: what was in it then, an idle consumer has been given.
+        let state = stream.get_info().await?.state;
+        let mut consumers = Vec::new();
+        for feed in Feed::standing() {
+            consumers.push(stream.consumer_info(&feed.name).await?);
+        }
+        for info in &consumers {
+            self.stalls.entry(info.name.clone()).or_default().look(info);
+        }
+        let before = self.marks.take().unwrap_or_else(|| first_marks(&consumers, state.first_sequence));
+        let (marks, missed) = compare(&before, &consumers, state.first_sequence, state.last_sequence);
+        if missed > 0 {
+            tracing::error!(missed, "events were gone from the stream before they were read; at most so many were lost");
+            Counters::add(&self.intake.counters().missed, usize::try_from(missed).unwrap_or(usize::MAX));
+        }
+        self.marks = Some(marks);
+        Ok(())
+    }
+
+    /// Reads the subjects that have no standing consumer. Their events are of no known kind, so all become dead letters.
+    async fn read_strays(&mut self, stream: &Stream) -> Result<(), async_nats::Error> {
+        let mut subjects = stream.info_with_subjects("watchbell.events.*").await?;
+        let mut present = HashMap::new();
+        while let Some((subject, count)) = subjects.next().await.transpose()? {
+            if let Some(feed) = Feed::of_stray(&subject) {
+                present.insert(subject, (feed, count));
+            }
+            if present.len() == MOST_STRAYS {
+                break;
+            }
+        }
+        let gone: Vec<String> = self.strays.keys().filter(|subject| !present.contains_key(*subject)).cloned().collect();
+        for subject in gone {
+            self.strays.remove(&subject);
+            if let Some(feed) = Feed::of_stray(&subject) {
+                stream.delete_consumer(&feed.name).await?;
+            }
+        }
+        for (subject, (feed, count)) in present {
+            if self.strays.get(&subject) != Some(&count) {
+                self.read_stray(&feed).await?;
+                self.strays.insert(subject, count);
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_stray(&self, feed: &Feed) -> Result<(), async_nats::Error> {
+        let consumer = self.station.consumer(feed).await?;
+        poison::clear(feed, self.station, self.intake, self.stop).await?;
+        loop {
+            let batch = consumer.fetch().max_messages(STRAY_BATCH).messages().await?;
+            let messages: Vec<_> = batch.filter_map(async |message| message.ok()).collect().await;
+            if messages.is_empty() || !self.intake.settle(&messages, self.stop).await {
+                return Ok(());
+            }
+            for message in &messages {
+                message.ack().await?;
+            }
+        }
+    }
+}
+
+/// A consumer that holds events and is asked for them, but gives none. Nothing that a client can do helps against that (it
+/// was seen with nats-server 2.9 after a stream was deleted and made again at once), so somebody has to be told.
+#[derive(Default)]
+struct Stall {
+    given: u64,
+    rounds: u32,
+}
+
+impl Stall {
+    /// 30 s: longer than any request stands.
+    const LONG: u32 = 15;
+
+    fn look(&mut self, info: &Info) {
+        let given = info.delivered.consumer_sequence;
+        let stands = info.num_pending > 0 && info.num_waiting > 0 && given == self.given;
+        self.rounds = if stands { self.rounds.saturating_add(1) } else { 0 };
+        self.given = given;
+        if self.rounds == Self::LONG {
+            tracing::error!(
+                consumer = info.name,
+                pending = info.num_pending,
+                "nats-server holds events and does not deliver them; it needs a restart"
+            );
+        }
+    }
+}
+
+/// What stands in for marks after the start. Consumers that were never given anything may be as new as this process.
+fn first_marks(consumers: &[Info], first: u64) -> HashMap<String, u64> {
+    let reached = consumers.iter().map(|info| info.delivered.stream_sequence).max().filter(|reached| *reached > 0);
+    let mark = reached.unwrap_or_else(|| first.saturating_sub(1));
+    consumers.iter().map(|info| (info.name.clone(), mark)).collect()
+}
+
+/// The marks as they are now, and how many events at most were missed. All marks begin anew when the stream did.
+fn compare(before: &HashMap<String, u64>, consumers: &[Info], first: u64, last: u64) -> (HashMap<String, u64>, u64) {
+    let mut missed = 0;
+    let mut marks = HashMap::new();
+    for info in consumers {
+        let known = before.get(&info.name).copied().filter(|mark| *mark <= last).unwrap_or_else(|| first.saturating_sub(1));
+        missed = missed.max(first.saturating_sub(known + 1));
+        let idle = info.num_pending == 0 && info.num_ack_pending == 0;
+        let taken = if idle { last } else { info.ack_floor.stream_sequence };
+        marks.insert(info.name.clone(), known.max(taken).max(first.saturating_sub(1)));
+    }
+    (marks, missed)
+}

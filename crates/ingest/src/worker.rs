@@ -1,0 +1,119 @@
+//! One consumer's loop: take, commit, acknowledge.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::{AckKind, Message};
+use tokio_util::sync::CancellationToken;
+use watchbell_core::Clock;
+
+use crate::backoff::Backoff;
+use crate::consumer::Feed;
+use crate::intake::Intake;
+use crate::pull::{Interrupt, Puller};
+use crate::station::Station;
+
+/// The acknowledgements of a batch are only written into a buffer. When that is full, as the connection was lost, they are
+/// given up: the events come again, and are known.
+const ACK_WITHIN: Duration = Duration::from_secs(1);
+
+pub(crate) struct Worker {
+    pub feed: Feed,
+    pub station: Arc<Station>,
+    pub intake: Arc<Intake>,
+    pub clock: Arc<dyn Clock>,
+    pub stop: CancellationToken,
+}
+
+impl Worker {
+    pub(crate) async fn run(self) {
+        let mut backoff = Backoff::default();
+        let Some(mut puller) = self.begin(&mut backoff).await else { return };
+        let mut ack_wait = puller.1;
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                next = puller.0.next() => next,
+            };
+            match next {
+                Ok(messages) => {
+                    backoff.reset();
+                    self.work(&messages, ack_wait).await;
+                }
+                Err(interrupt) => {
+                    let hand = puller.0.hand();
+                    self.work(&hand, ack_wait).await;
+                    let Some(consumer) = self.recover(&interrupt, &mut backoff).await else { break };
+                    ack_wait = consumer.cached_info().config.ack_wait;
+                    puller.0.resume(consumer);
+                }
+            }
+        }
+        puller.0.hand_back().await;
+    }
+
+    /// A puller, and how long the server waits for its acknowledgements.
+    async fn begin(&self, backoff: &mut Backoff) -> Option<(Puller, Duration)> {
+        loop {
+            let consumer = self.station.attach(&self.feed, &self.stop).await?;
+            let ack_wait = consumer.cached_info().config.ack_wait;
+            match Puller::new(self.station.context().clone(), consumer, self.station.connection().link(), self.station.batch).await {
+                Ok(puller) => return Some((puller, ack_wait)),
+                Err(error) => {
+                    tracing::debug!(%error, "cannot subscribe");
+                    self.stop.run_until_cancelled(self.clock.sleep(backoff.next())).await?;
+                }
+            }
+        }
+    }
+
+    /// The consumer after an interrupt; None when the process is to end.
+    async fn recover(&self, interrupt: &Interrupt, backoff: &mut Backoff) -> Option<PullConsumer> {
+        tracing::debug!(%interrupt, "no more events for now");
+        let consumer = self.station.attach(&self.feed, &self.stop).await?;
+        if matches!(interrupt, Interrupt::Refused(_) | Interrupt::Client(_)) {
+            // Whatever it is that is refused, it is not asked for without a pause. Deleted things were made again before it.
+            self.stop.run_until_cancelled(self.clock.sleep(backoff.next())).await?;
+        }
+        Some(consumer)
+    }
+
+    /// Commits and acknowledges messages. While that takes long, the server is told that they are still being worked on.
+    async fn work(&self, messages: &[Message], ack_wait: Duration) {
+        if messages.is_empty() {
+            return;
+        }
+        let committed = tokio::select! {
+            committed = self.intake.settle(messages, &self.stop) => committed,
+            () = self.keep_alive(messages, ack_wait) => false,
+        };
+        if committed {
+            self.answer(messages, || AckKind::Ack).await;
+        } else {
+            self.answer(messages, || AckKind::Nak(None)).await;
+        }
+    }
+
+    /// Never ends.
+    async fn keep_alive(&self, messages: &[Message], ack_wait: Duration) {
+        loop {
+            self.clock.sleep((ack_wait / 3).max(Duration::from_millis(100))).await;
+            self.answer(messages, || AckKind::Progress).await;
+        }
+    }
+
+    async fn answer(&self, messages: &[Message], kind: impl Fn() -> AckKind) {
+        let answered = async {
+            for message in messages {
+                if message.ack_with(kind()).await.is_err() {
+                    break;
+                }
+            }
+        };
+        if !self.station.connection().is_connected() || tokio::time::timeout(ACK_WITHIN, answered).await.is_err() {
+            tracing::debug!(count = messages.len(), "not acknowledged");
+        }
+    }
+}
