@@ -25,10 +25,12 @@ impl Timestamp {
         self.0
     }
 
+    #[must_use]
     pub fn plus_s(self, seconds: i64) -> Self {
         self.plus_ms(seconds.saturating_mul(1000))
     }
 
+    #[must_use]
     pub fn plus_ms(self, ms: i64) -> Self {
         Self::from_millis(self.0.saturating_add(ms))
     }

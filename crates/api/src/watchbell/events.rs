@@ -25,7 +25,7 @@ pub(super) async fn publish(State(api): State<Api>, caller: Authenticated, paylo
 }
 
 /// What is no text is no header of an event.
-fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
+pub(super) fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &axum::http::HeaderValue| std::str::from_utf8(value.as_bytes()).ok().map(str::to_owned);
     headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), text(value)?))).collect()
 }

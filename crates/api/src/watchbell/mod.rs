@@ -10,6 +10,7 @@ mod deliveries;
 mod devices;
 mod error;
 mod events;
+mod explain;
 pub(crate) mod health;
 mod keys;
 mod operator;
@@ -27,12 +28,13 @@ use crate::auth::{Authenticated, Credentials, Intent};
 use crate::problem::Problem;
 use crate::request::Params;
 use crate::state::Api;
-use crate::surface::Surface;
+use crate::surface::{Counting, Surface, challenge};
 
-static SURFACE: Surface = Surface { credentials: Some(Credentials::BearerOrBasic), is_limited: false, form: error::form };
+static SURFACE: Surface =
+    Surface { credentials: Some(Credentials::BearerOrBasic), counting: Counting::Not, form: error::form, head: challenge };
 
 /// What needs no key, in the same form.
-pub(crate) static OPEN: Surface = Surface { credentials: None, is_limited: false, form: error::form };
+pub(crate) static OPEN: Surface = Surface::open(error::form);
 
 pub(crate) fn router(api: &Api) -> Router<Api> {
     let of_users = Router::new()
@@ -52,6 +54,7 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/dead-letters/replay", post(dead_letters::replay_all))
         .route("/dead-letters/{id}", get(dead_letters::show))
         .route("/dead-letters/{id}/replay", post(dead_letters::replay))
+        .route("/explain", get(explain::show).post(explain::show_event))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/{id}", get(deliveries::show))
         .route("/deliveries/{id}/replay", post(deliveries::replay));
@@ -69,7 +72,11 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
 /// # Errors
 /// `Forbidden` for somebody whom the key does not reach, whether or not they exist.
 async fn subject(api: &Api, caller: &Authenticated, params: &Params, intent: Intent) -> Result<User, Problem> {
-    let text = params.path("user");
+    named_user(api, caller, params.path("user"), intent).await
+}
+
+/// As [`subject`], however the request names the user.
+async fn named_user(api: &Api, caller: &Authenticated, text: &str, intent: Intent) -> Result<User, Problem> {
     let own = (text == "current").then_some(caller.0.user_id).flatten().map(UserRef::Id);
     let named = own.or_else(|| UserRef::parse(text));
     let named = named.ok_or_else(|| Problem::invalid("user", "cannot be an id", "it must have 1 to 255 bytes"))?;

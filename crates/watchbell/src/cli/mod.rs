@@ -9,6 +9,7 @@ mod client;
 mod dead_letters;
 mod deliveries;
 mod demo;
+mod explain;
 mod health;
 mod output;
 mod serve;
@@ -38,6 +39,8 @@ enum Command {
     /// See what was sent to whom, and why
     #[command(subcommand)]
     Deliveries(deliveries::Deliveries),
+    /// What a user was told of an event and why, or what they would be told
+    Explain(explain::Explain),
     /// See, replay or throw away events that could not be used
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
@@ -97,6 +100,7 @@ impl Command {
             Self::Serve(command) => command.run().await,
             Self::CheckConfig(command) => command.run(),
             Self::Deliveries(command) => command.run().await,
+            Self::Explain(command) => command.run().await,
             Self::DeadLetters(command) => command.run().await,
             Self::Health(command) => command.run().await,
             Self::Demo(command) => command.run().await,

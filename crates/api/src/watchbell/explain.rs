@@ -1,0 +1,177 @@
+//! `/explain`: what a user was told of an event and why, or what they would be told.
+//!
+//! What would be is found by accepting the event and taking that back: the code that plans is the code that explains.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use watchbell_core::decode;
+use watchbell_core::event::{
+    AlertData, DutyData, DutyStatus, Event, EventData, EventKind, Occurrence, Original, Priority, SubscriptionData, UpdateData,
+    UpdateStatus,
+};
+use watchbell_core::user::User;
+use watchbell_core::{EventId, Timestamp};
+use watchbell_store::facts::Planned;
+use watchbell_store::history::{Delivery, DeliveryFilter};
+
+use super::{events, page};
+use crate::auth::{Authenticated, Intent};
+use crate::problem::{Problem, rfc3339};
+use crate::request::{Params, Payload};
+use crate::state::Api;
+use crate::surface;
+
+/// Steps of one user that are shown at most; nobody has more for one alert.
+const MOST_STEPS: i64 = 500;
+
+/// Of an event or alert that was (`event`, `alert`), or of one that is made up from `kind`, `priority`, `category`, …
+pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    let user = user(&api, &caller, &params).await?;
+    let event = params.query("event")?.map(|text| page::derived_id("event", text)).transpose()?.map(EventId);
+    let alert = params.query("alert")?.map(str::to_owned);
+    if event.is_some() || alert.is_some() {
+        return past(&api, &user, event, alert).await;
+    }
+    let made_up = made_up(&user, &params, api.clock.now())?;
+    would_be(&api, &user, made_up).await
+}
+
+/// Of the event in the body, in any form that `/events` takes.
+pub(super) async fn show_event(
+    State(api): State<Api>,
+    caller: Authenticated,
+    params: Params,
+    payload: Payload,
+) -> Result<Response, Problem> {
+    let user = user(&api, &caller, &params).await?;
+    let headers = events::pairs(&payload.headers);
+    let content_type = headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
+    let mut decoded = decode::from_http(content_type, &headers, &payload.bytes, api.clock.now()).map_err(|why| events::unusable(&why))?;
+    match (decoded.pop(), decoded.is_empty()) {
+        (Some(event), true) => would_be(&api, &user, event).await,
+        _ => Err(Problem::bad_request("one event is explained at a time; send just one")),
+    }
+}
+
+async fn user(api: &Api, caller: &Authenticated, params: &Params) -> Result<User, Problem> {
+    let name = params.query("user")?.ok_or_else(|| Problem::invalid("user", "is missing", "it must be a user's id"))?;
+    super::named_user(api, caller, name, Intent::Read).await
+}
+
+async fn past(api: &Api, user: &User, event: Option<EventId>, alert: Option<String>) -> Result<Response, Problem> {
+    let record = match &event {
+        Some(id) => Some(api.store.event(id).await?.ok_or_else(|| Problem::not_found("event"))?),
+        None => None,
+    };
+    let filter = DeliveryFilter { user: Some(user.id), event, alert, limit: MOST_STEPS, ..DeliveryFilter::default() };
+    let mut deliveries = api.store.deliveries(&filter).await?;
+    deliveries.sort_by(|a, b| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
+    let decision = record.and_then(|record| record.decision);
+    let decision = decision.or_else(|| deliveries.is_empty().then(|| "nothing was planned for this user".to_owned()));
+    let steps: Vec<Value> = deliveries.iter().map(was).collect();
+    Ok(surface::json(StatusCode::OK, &json!({ "userId": user.id, "hypothetical": false, "decision": decision, "steps": steps })))
+}
+
+async fn would_be(api: &Api, user: &User, event: Event) -> Result<Response, Problem> {
+    let (accepted, planned) = api.store.explain(event, user.id).await?;
+    let decision = accepted.decision.or_else(|| planned.is_empty().then(|| "nothing would be planned for this user".to_owned()));
+    let steps: Vec<Value> = planned.iter().map(would).collect();
+    let body = json!({ "userId": user.id, "hypothetical": true, "decision": decision, "problems": accepted.problems, "steps": steps });
+    Ok(surface::json(StatusCode::OK, &body))
+}
+
+fn was(delivery: &Delivery) -> Value {
+    json!({
+        "deliveryId": delivery.id,
+        "at": rfc3339(delivery.sent_at.unwrap_or(delivery.due_at)),
+        "channel": delivery.channel,
+        "address": delivery.address,
+        "state": delivery.state,
+        "reason": delivery.reason.clone().unwrap_or_else(|| why(delivery.purpose, &delivery.rules)),
+        "purpose": delivery.purpose,
+        "trigger": delivery.trigger,
+        "ruleIds": delivery.rules,
+    })
+}
+
+fn would(planned: &Planned) -> Value {
+    json!({
+        "at": rfc3339(planned.ready_at),
+        "channel": planned.channel,
+        "address": planned.address,
+        "state": planned.state,
+        "reason": planned.reason.clone().unwrap_or_else(|| why(planned.purpose, &planned.rules)),
+        "purpose": planned.purpose,
+        "trigger": planned.trigger,
+        "ruleIds": planned.rules,
+    })
+}
+
+fn why(purpose: watchbell_core::delivery::Purpose, rules: &[watchbell_core::RuleId]) -> String {
+    match rules {
+        [] => format!("{purpose}: no rule of the user's asks for it"),
+        [rule] => format!("the user's rule {rule} asks for it"),
+        rules => format!("the user's rules {} ask for it", watchbell_core::channel::join(rules)),
+    }
+}
+
+/// An event that never was, at `at` or now, which names the user.
+fn made_up(user: &User, params: &Params, now: Timestamp) -> Result<Event, Problem> {
+    let at = params.time("at")?.unwrap_or(now);
+    let name = user.id.to_string();
+    let text = |field: &str| params.query(field).map(|value| value.map(str::to_owned));
+    let category = text("category")?;
+    // No real alert or duty has a name with a space at its begin: decoding trims none, publishers write none.
+    let subject = text("alertId")?.unwrap_or_else(|| " explained".to_owned());
+    let data = match params.choice::<EventKind>("kind")?.unwrap_or(EventKind::Alert) {
+        EventKind::Alert => EventData::Alert(AlertData {
+            alert_id: subject,
+            priority: Some(params.choice::<Priority>("priority")?.unwrap_or(Priority::High)),
+            summary: "explained".to_owned(),
+            responders: vec![name],
+            category,
+            ..AlertData::default()
+        }),
+        EventKind::Update => EventData::Update(UpdateData {
+            alert_id: subject,
+            status: params.choice::<UpdateStatus>("status")?.unwrap_or(UpdateStatus::Accepted),
+            actor: None,
+            responders: Vec::new(),
+            notify: vec![name],
+            summary: None,
+            actor_name: None,
+            url: None,
+        }),
+        EventKind::Duty => {
+            let starts_at = params.time("startsAt")?.unwrap_or_else(|| at.plus_s(24 * 3_600));
+            EventData::Duty(DutyData {
+                duty_id: " explained".to_owned(),
+                user_id: name,
+                starts_at,
+                ends_at: starts_at.plus_s(8 * 3_600),
+                schedule: "explained".to_owned(),
+                status: DutyStatus::Scheduled,
+            })
+        }
+        EventKind::Subscription => EventData::Subscription(SubscriptionData {
+            title: "explained".to_owned(),
+            message: "explained".to_owned(),
+            users: vec![name],
+            category,
+            ..SubscriptionData::default()
+        }),
+        EventKind::Verification => {
+            return Err(Problem::invalid("kind", "cannot be explained", "it must be alert, update, duty or subscription"));
+        }
+    };
+    Ok(Event {
+        identity: format!("explain:{}", watchbell_core::ids::public_id('X')),
+        occurrence: Occurrence { source: "explain".to_owned(), time: None, received_at: at },
+        data,
+        problems: Vec::new(),
+        replay_of: None,
+        original: Original::default(),
+    })
+}
