@@ -217,6 +217,10 @@ pub struct SubscriptionData {
     pub topic: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
+    /// A digest of the request that made it, where a surface has to tell a request that is repeated from another one that
+    /// claims the same identity. Never read from an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
 }
 
 /// A code on its way to a contact that is to be verified. Kept only until it has expired.
