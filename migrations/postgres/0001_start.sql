@@ -175,6 +175,7 @@ CREATE TABLE alerts (
     priority    TEXT   NOT NULL,
     summary     TEXT   NOT NULL,
     url         TEXT,
+    category    TEXT,
     round       BIGINT NOT NULL,
     -- The first round since the alert was last resolved.
     since_round BIGINT NOT NULL,

@@ -68,6 +68,7 @@ fn opened(event: &Event, data: &AlertData, priority: Priority, event_id: &EventI
         priority,
         summary: data.summary.clone(),
         url: data.url.clone(),
+        category: data.category.clone(),
         round,
         since_round,
         opened: Some(event.occurrence.clone()),
@@ -78,7 +79,7 @@ fn opened(event: &Event, data: &AlertData, priority: Priority, event_id: &EventI
 
 /// Fills in what an alert is about, when only updates of it were known.
 fn describe(alert: Alert, data: &AlertData, priority: Priority, event_id: EventId) -> Alert {
-    Alert { priority, summary: data.summary.clone(), url: data.url.clone(), event_id, ..alert }
+    Alert { priority, summary: data.summary.clone(), url: data.url.clone(), category: data.category.clone(), event_id, ..alert }
 }
 
 /// Plans the users who are no responders of the alert's current round yet, and notes for the others that they were named again.

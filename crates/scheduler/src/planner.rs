@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use watchbell_core::event::{Event, EventData, SubscriptionData};
-use watchbell_core::{EventId, Timestamp, UserId};
+use watchbell_core::{Channel, EventId, Timestamp, UserId};
 use watchbell_store::Planner;
 use watchbell_store::facts::{Facts, Plan, Policy, UserFacts};
 
@@ -41,6 +41,7 @@ impl Planner for RulePlanner {
         data: &SubscriptionData,
         base_at: Timestamp,
         members: &HashMap<UserId, Arc<Policy>>,
+        _default_channels: &[Channel],
         _now: Timestamp,
     ) -> Plan {
         // Who is named in the event itself was planned with it.

@@ -150,6 +150,7 @@ impl Common<'_> {
             scope: self.scope.clone(),
             event_id: self.event_id.clone(),
             alert_id: self.alert_id.map(str::to_owned),
+            category: None,
             user_id: self.policy.user.id,
             purpose,
             trigger: self.trigger,
@@ -165,6 +166,7 @@ impl Common<'_> {
             state,
             reason,
             attempts: 0,
+            collect: None,
         }
     }
 

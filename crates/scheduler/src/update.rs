@@ -56,6 +56,7 @@ fn unheard_of(event: &Event, data: &UpdateData) -> Alert {
         priority: Priority::High,
         summary: String::new(),
         url: None,
+        category: None,
         round: 0,
         since_round: 0,
         opened: None,

@@ -8,6 +8,7 @@ use watchbell_core::contact::Contact;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::device::Device;
 use watchbell_core::event::{DutyStatus, Event, Occurrence, Priority, SubscriptionData};
+use watchbell_core::preference::{Preference, Switches};
 use watchbell_core::rule::{Rule, Trigger};
 use watchbell_core::user::User;
 use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, EventId, RuleId, Timestamp, UserId};
@@ -24,6 +25,7 @@ pub trait Planner: Send + Sync + std::fmt::Debug {
         data: &SubscriptionData,
         base_at: Timestamp,
         members: &HashMap<UserId, Arc<Policy>>,
+        default_channels: &[Channel],
         now: Timestamp,
     ) -> Plan;
 
@@ -46,6 +48,8 @@ pub struct Facts {
     pub names: HashMap<String, UserId>,
     /// The policies of those users and of the responders.
     pub policies: HashMap<UserId, Arc<Policy>>,
+    /// Where events of the event's category go without any rule.
+    pub default_channels: Vec<Channel>,
 }
 
 impl Facts {
@@ -64,6 +68,8 @@ pub struct UserFacts {
     pub duties: Vec<Duty>,
     /// Deliveries of those alerts' rounds and duties, whatever their state, and all others that are pending.
     pub deliveries: Vec<Planned>,
+    /// Where events of those deliveries' categories go without any rule.
+    pub default_channels: HashMap<String, Vec<Channel>>,
 }
 
 /// Everything that a user has said about how to be told.
@@ -74,6 +80,16 @@ pub struct Policy {
     pub contacts: Vec<Contact>,
     pub devices: Vec<Device>,
     pub rules: Vec<Rule>,
+    /// What is explicitly set; the default first.
+    pub preferences: Vec<Preference>,
+    pub switches: Switches,
+}
+
+impl Policy {
+    /// Of a user who has said nothing.
+    pub fn of(user: User) -> Self {
+        Self { user, contacts: Vec::new(), devices: Vec::new(), rules: Vec::new(), preferences: Vec::new(), switches: Switches::default() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +122,7 @@ pub struct Alert {
     pub priority: Priority,
     pub summary: String,
     pub url: Option<String>,
+    pub category: Option<String>,
     /// Counts how often the alert was opened; 0 before its first event.
     pub round: i64,
     /// The first round since the alert was last resolved.
@@ -156,6 +173,8 @@ pub struct Planned {
     pub event_id: EventId,
     /// The alert that it is about.
     pub alert_id: Option<String>,
+    /// The category of what it tells of.
+    pub category: Option<String>,
     pub user_id: UserId,
     pub purpose: Purpose,
     pub trigger: Trigger,
@@ -173,7 +192,14 @@ pub struct Planned {
     pub state: State,
     pub reason: Option<String>,
     pub attempts: i64,
+    /// What it is held to be told together with: a digest's period, see [`HOURLY`] and [`DAILY`].
+    pub collect: Option<String>,
 }
+
+/// Collected into one mail an hour.
+pub const HOURLY: &str = "hourly";
+/// Collected into one mail a day.
+pub const DAILY: &str = "daily";
 
 /// What a delivery belongs to: within one, a rule is told once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -37,7 +37,7 @@ pub use queue::Queue;
 pub use wake::{Notified, Wakes};
 
 /// Everything that is kept.
-pub trait Store: Access + Directory + History + Intake + Queue + std::fmt::Debug {
+pub trait Store: Access + Directory + History + Intake + Preferences + Queue + std::fmt::Debug {
     /// Where transitions that make something due are announced.
     fn wakes(&self) -> &Wakes;
 }

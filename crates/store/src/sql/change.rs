@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, UserId};
 
 use super::plan::Writes;
@@ -90,7 +91,7 @@ impl SqlStore {
         let responders: Vec<Responder> = all(responders)?;
         let ids: Vec<&str> = responders.iter().map(|responder| responder.alert_id.as_str()).collect();
         let alerts: Vec<AlertRow> = sqlx::query_as(sql(
-            "SELECT id, state, priority, summary, url, round, since_round, opened, closed, event_id FROM alerts WHERE id {in $1 text}",
+            "SELECT id, state, priority, summary, url, category, round, since_round, opened, closed, event_id FROM alerts WHERE id {in $1 text}",
         ))
         .bind(to_json(&ids)?)
         .fetch_all(&mut **tx)
@@ -104,8 +105,11 @@ impl SqlStore {
         .bind(self.clock.now().as_millis())
         .fetch_all(&mut **tx)
         .await?;
-        let mut facts = UserFacts { policy, responders, duties: all(duties)?, deliveries: Vec::new() };
+        let mut facts = UserFacts { policy, responders, duties: all(duties)?, deliveries: Vec::new(), default_channels: HashMap::new() };
         facts.deliveries = self.deliveries_of(tx, user, &facts).await?;
+        let subscriptions = facts.deliveries.iter().filter(|delivery| delivery.trigger == Trigger::Subscription);
+        let categories = subscriptions.filter_map(|delivery| delivery.category.as_deref()).collect();
+        facts.default_channels = self.default_channels(tx, &categories).await?;
         let plan = self.planner.replan(&facts, self.clock.now());
         let writes = Writes { insert: plan.insert, update: plan.update, cancel: plan.cancel, ..Writes::default() };
         self.write(tx, &writes).await
@@ -117,8 +121,8 @@ impl SqlStore {
         let duties = facts.duties.iter().map(|duty| Scope::Duty { id: duty.id.clone(), starts_at: duty.starts_at }.key());
         let scopes: Vec<String> = alerts.chain(duties).collect();
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
-            "SELECT id, scope, event_id, alert_id, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts FROM deliveries \
+            "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
+             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries \
              WHERE user_id = $1 AND (scope {in $2 text} OR state IN ('scheduled', 'held')) ORDER BY id",
         ))
         .bind(user.0)

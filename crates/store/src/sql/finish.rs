@@ -227,7 +227,7 @@ impl SqlStore {
 
     async fn note_if_unreachable(&self, tx: &mut Tx, lost: &Lost, scope: Scope) -> Result<(), StoreError> {
         let hope: i64 = sqlx::query_scalar(sql(
-            "SELECT count(*) FROM deliveries WHERE scope = $1 AND user_id = $2 AND state NOT IN ('failed', 'undelivered', 'expired')",
+            "SELECT count(*) FROM deliveries WHERE scope = $1 AND user_id = $2 AND state NOT IN ('failed', 'undelivered', 'expired', 'suppressed')",
         ))
         .bind(lost.scope.clone())
         .bind(lost.user_id)

@@ -30,8 +30,8 @@ impl Intake for SqlStore {
         self.insert_events(&mut tx, std::slice::from_ref(&event)).await?;
         self.accept_wave(&mut tx, std::slice::from_ref(&event), &[0], &mut accepted).await?;
         let planned: Vec<PlannedRow> = sqlx::query_as(sql(
-            "SELECT id, scope, event_id, alert_id, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts FROM deliveries WHERE event_id = $1 AND user_id = $2 ORDER BY due_at, id",
+            "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
+             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE event_id = $1 AND user_id = $2 ORDER BY due_at, id",
         ))
         .bind(event.id().0)
         .bind(user.0)
@@ -60,7 +60,9 @@ impl Intake for SqlStore {
         let users: BTreeSet<UserId> = members.iter().map(|id| UserId(*id)).collect();
         let policies = self.policies(&mut tx, &users).await?;
         let data: watchbell_core::event::SubscriptionData = super::rows::json(&data)?;
-        let plan = self.planner.plan_members(&EventId(event_id.clone()), &data, at(base_at), &policies, self.clock.now());
+        let defaults = self.default_channels(&mut tx, &data.category.as_deref().into_iter().collect()).await?;
+        let defaults = defaults.into_values().next().unwrap_or_default();
+        let plan = self.planner.plan_members(&EventId(event_id.clone()), &data, at(base_at), &policies, &defaults, self.clock.now());
         let writes = Writes { insert: plan.insert, ..Writes::default() };
         let due = self.write(&mut tx, &writes).await?;
         match members.last() {
@@ -156,6 +158,14 @@ fn names(event: &Event) -> Vec<&String> {
     }
 }
 
+/// The category whose default channels a subscription event goes to.
+fn subscription_category(event: &Event) -> Option<&str> {
+    match &event.data {
+        EventData::Subscription(data) => data.category.as_deref(),
+        _ => None,
+    }
+}
+
 /// What the events of one wave are planned from.
 #[derive(Default)]
 struct Known {
@@ -247,13 +257,16 @@ impl SqlStore {
         users.extend(known.responders.values().flatten().map(|responder| responder.user_id));
         users.extend(known.duties.values().map(|duty| duty.user_id));
         let policies = self.policies(tx, &users).await?;
+        let categories = wave.iter().filter_map(|at| subscription_category(&events[*at])).collect();
+        let defaults = self.default_channels(tx, &categories).await?;
 
         let mut writes = Writes::default();
         let mut annotations = Vec::new();
         let mut fan_outs = Vec::new();
         for at in wave {
             let event = &events[*at];
-            let facts = known.facts(event, &resolved, &policies);
+            let mut facts = known.facts(event, &resolved, &policies);
+            facts.default_channels = subscription_category(event).and_then(|category| defaults.get(category)).cloned().unwrap_or_default();
             let plan = self.planner.plan(event, &facts, self.clock.now());
             note(&mut accepted[*at], &plan);
             if plan.data.is_some() || plan.decision.is_some() {
@@ -313,12 +326,13 @@ impl SqlStore {
         if new.len() == alerts.len() {
             return Ok(());
         }
-        let rows: Vec<AlertRow> =
-            sqlx::query_as(sql("SELECT id, state, priority, summary, url, round, since_round, opened, closed, event_id FROM alerts \
-             WHERE id {in $1 text} AND (round > 0 OR closed IS NOT NULL) ORDER BY id {lock}"))
-            .bind(&ids)
-            .fetch_all(&mut **tx)
-            .await?;
+        let rows: Vec<AlertRow> = sqlx::query_as(sql(
+            "SELECT id, state, priority, summary, url, category, round, since_round, opened, closed, event_id FROM alerts \
+             WHERE id {in $1 text} AND (round > 0 OR closed IS NOT NULL) ORDER BY id {lock}",
+        ))
+        .bind(&ids)
+        .fetch_all(&mut **tx)
+        .await?;
         for alert in all::<_, Alert>(rows)? {
             known.alerts.insert(alert.id.clone(), alert);
         }
@@ -363,8 +377,8 @@ impl SqlStore {
     /// All deliveries of a duty, for whatever start they were planned.
     async fn duty_deliveries(&self, tx: &mut Tx, duty: &str) -> Result<Vec<Planned>, StoreError> {
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
-            "SELECT id, scope, event_id, alert_id, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts FROM deliveries WHERE duty_id = $1",
+            "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
+             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE duty_id = $1",
         ))
         .bind(duty.to_owned())
         .fetch_all(&mut **tx)

@@ -31,6 +31,7 @@ struct DeliveryRow<'a> {
     event_id: &'a EventId,
     alert_id: Option<&'a str>,
     duty_id: Option<&'a str>,
+    category: Option<&'a str>,
     user_id: UserId,
     purpose: &'static str,
     cause: &'static str,
@@ -46,6 +47,7 @@ struct DeliveryRow<'a> {
     expires_at: Option<i64>,
     state: &'static str,
     reason: Option<&'a str>,
+    collect: Option<&'a str>,
 }
 
 /// HIGH alerts go before everything else.
@@ -63,6 +65,7 @@ fn delivery_row(planned: &Planned) -> Result<DeliveryRow<'_>, StoreError> {
             Scope::Duty { id, .. } => Some(id),
             _ => None,
         },
+        category: planned.category.as_deref(),
         user_id: planned.user_id,
         purpose: planned.purpose.as_str(),
         cause: planned.trigger.as_str(),
@@ -78,6 +81,7 @@ fn delivery_row(planned: &Planned) -> Result<DeliveryRow<'_>, StoreError> {
         expires_at: planned.expires_at.map(watchbell_core::Timestamp::as_millis),
         state: planned.state.as_str(),
         reason: planned.reason.as_deref(),
+        collect: planned.collect.as_deref(),
     })
 }
 
@@ -108,13 +112,13 @@ impl SqlStore {
         }
         let rows = planned.iter().map(delivery_row).collect::<Result<Vec<_>, _>>()?;
         sqlx::query(sql(
-            "INSERT INTO deliveries (id, scope, event_id, alert_id, duty_id, user_id, purpose, cause, channel, contact_id, device_id, \
-             address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, attempts, created_at, updated_at) \
-             SELECT id, scope, event_id, alert_id, duty_id, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             rank, due_at, ready_at, expires_at, state, reason, 0, $2, $2 \
-             FROM {rows $1: id text, scope text, event_id text, alert_id text, duty_id text, user_id bigint, purpose text, cause text, channel text, \
+            "INSERT INTO deliveries (id, scope, event_id, alert_id, duty_id, category, user_id, purpose, cause, channel, contact_id, device_id, \
+             address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, collect, attempts, created_at, updated_at) \
+             SELECT id, scope, event_id, alert_id, duty_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
+             rank, due_at, ready_at, expires_at, state, reason, collect, 0, $2, $2 \
+             FROM {rows $1: id text, scope text, event_id text, alert_id text, duty_id text, category text, user_id bigint, purpose text, cause text, channel text, \
              contact_id bigint, device_id bigint, address text, rules text, critical boolean, rank bigint, due_at bigint, \
-             ready_at bigint, expires_at bigint, state text, reason text} \
+             ready_at bigint, expires_at bigint, state text, reason text, collect text} \
              WHERE true ON CONFLICT (id) DO NOTHING",
         ))
         .bind(to_json(&rows)?)
@@ -132,9 +136,9 @@ impl SqlStore {
         let rows = planned.iter().map(delivery_row).collect::<Result<Vec<_>, _>>()?;
         sqlx::query(sql("UPDATE deliveries SET event_id = r.event_id, cause = r.cause, channel = r.channel, contact_id = r.contact_id, \
              device_id = r.device_id, address = r.address, rules = r.rules, critical = r.critical, rank = r.rank, due_at = r.due_at, \
-             ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, collect = NULL, lease = NULL, updated_at = $2 \
+             ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, collect = r.collect, lease = NULL, updated_at = $2 \
              FROM {rows $1: id text, event_id text, cause text, channel text, contact_id bigint, device_id bigint, address text, \
-             rules text, critical boolean, rank bigint, due_at bigint, ready_at bigint, expires_at bigint, state text, reason text} \
+             rules text, critical boolean, rank bigint, due_at bigint, ready_at bigint, expires_at bigint, state text, reason text, collect text} \
              WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held')"))
         .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
@@ -199,6 +203,7 @@ impl SqlStore {
             priority: &'static str,
             summary: &'a str,
             url: Option<&'a str>,
+            category: Option<&'a str>,
             round: i64,
             since_round: i64,
             opened: Option<String>,
@@ -215,6 +220,7 @@ impl SqlStore {
                 priority: alert.priority.as_str(),
                 summary: &alert.summary,
                 url: alert.url.as_deref(),
+                category: alert.category.as_deref(),
                 round: alert.round,
                 since_round: alert.since_round,
                 opened: alert.opened.as_ref().map(to_json).transpose()?,
@@ -224,9 +230,9 @@ impl SqlStore {
             .unwrap_or_default())
         };
         let rows = alerts.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-        sqlx::query(sql("UPDATE alerts SET state = r.state, priority = r.priority, summary = r.summary, url = r.url, round = r.round, \
+        sqlx::query(sql("UPDATE alerts SET state = r.state, priority = r.priority, summary = r.summary, url = r.url, category = r.category, round = r.round, \
              since_round = r.since_round, opened = r.opened, closed = r.closed, event_id = r.event_id, updated_at = $2 \
-             FROM {rows $1: id text, state text, priority text, summary text, url text, round bigint, since_round bigint, \
+             FROM {rows $1: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \
              opened text, closed text, event_id text} WHERE alerts.id = r.id"))
         .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())

@@ -7,6 +7,7 @@ use watchbell_core::UserId;
 use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
 
+use super::preferences::{PreferenceRow, SwitchRow};
 use super::rows::{ContactRow, DeviceRow, RuleRow, UserRow, all, to_json};
 use super::{SqlStore, Tx, sql};
 use crate::StoreError;
@@ -65,10 +66,7 @@ impl SqlStore {
         .fetch_all(&mut **tx)
         .await?;
         let users: Vec<User> = all(rows)?;
-        let mut policies: HashMap<UserId, Policy> = users
-            .into_iter()
-            .map(|user| (user.id, Policy { user, contacts: Vec::new(), devices: Vec::new(), rules: Vec::new() }))
-            .collect();
+        let mut policies: HashMap<UserId, Policy> = users.into_iter().map(|user| (user.id, Policy::of(user))).collect();
         let contacts: Vec<ContactRow> = sqlx::query_as(sql(
             "SELECT id, user_id, kind, target, region, is_primary, status FROM contacts WHERE user_id {in $1 bigint} ORDER BY id",
         ))
@@ -102,6 +100,33 @@ impl SqlStore {
                 policy.rules.push(row.try_into()?);
             }
         }
+        self.add_gates(tx, &ids, &mut policies).await?;
         Ok(policies.into_iter().map(|(id, policy)| (id, Arc::new(policy))).collect())
+    }
+
+    /// What the users have switched off and asked for; most have said nothing.
+    async fn add_gates(&self, tx: &mut Tx, ids: &str, policies: &mut HashMap<UserId, Policy>) -> Result<(), StoreError> {
+        let preferences: Vec<PreferenceRow> =
+            sqlx::query_as(sql("SELECT id, user_id, category, in_app, email, push, digest, created_at, updated_at FROM preferences \
+             WHERE user_id {in $1 bigint} ORDER BY user_id, category"))
+            .bind(ids)
+            .fetch_all(&mut **tx)
+            .await?;
+        for row in preferences {
+            if let Some(policy) = policies.get_mut(&UserId(row.user_id)) {
+                policy.preferences.push(row.try_into()?);
+            }
+        }
+        let switches: Vec<SwitchRow> =
+            sqlx::query_as(sql("SELECT user_id, category, channel_type, enabled FROM switches WHERE user_id {in $1 bigint}"))
+                .bind(ids)
+                .fetch_all(&mut **tx)
+                .await?;
+        for row in switches {
+            if let Some(policy) = policies.get_mut(&UserId(row.user_id)) {
+                row.add_to(&mut policy.switches)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -12,7 +12,7 @@ use watchbell_core::user::User;
 use watchbell_core::{ContactId, DeliveryId, DeviceId, EventId, RuleId, Timestamp, UserId};
 
 use crate::StoreError;
-use crate::facts::{Alert, AlertState, Duty, Planned, Responder, Scope};
+use crate::facts::{Alert, AlertState, DAILY, Duty, HOURLY, Planned, Responder, Scope};
 
 /// Reads a name that Watchbell wrote itself.
 pub(super) fn name<T: FromStr<Err = watchbell_core::channel::UnknownName>>(text: &str) -> Result<T, StoreError> {
@@ -164,6 +164,7 @@ pub(super) struct AlertRow {
     priority: String,
     summary: String,
     url: Option<String>,
+    category: Option<String>,
     round: i64,
     since_round: i64,
     opened: Option<String>,
@@ -181,6 +182,7 @@ impl TryFrom<AlertRow> for Alert {
             priority: name(&row.priority)?,
             summary: row.summary,
             url: row.url,
+            category: row.category,
             round: row.round,
             since_round: row.since_round,
             opened: row.opened.as_deref().map(json).transpose()?,
@@ -255,6 +257,7 @@ pub(super) struct PlannedRow {
     scope: String,
     event_id: String,
     alert_id: Option<String>,
+    category: Option<String>,
     user_id: i64,
     purpose: String,
     cause: String,
@@ -270,6 +273,7 @@ pub(super) struct PlannedRow {
     state: String,
     reason: Option<String>,
     attempts: i64,
+    collect: Option<String>,
 }
 
 impl TryFrom<PlannedRow> for Planned {
@@ -282,6 +286,7 @@ impl TryFrom<PlannedRow> for Planned {
             scope: scope(&row.scope)?,
             event_id: EventId(row.event_id),
             alert_id: row.alert_id,
+            category: row.category,
             user_id: UserId(row.user_id),
             purpose: name(&row.purpose)?,
             trigger: name::<Trigger>(&row.cause)?,
@@ -297,6 +302,8 @@ impl TryFrom<PlannedRow> for Planned {
             state: name::<State>(&row.state)?,
             reason: row.reason,
             attempts: row.attempts,
+            // The rest is decided at each claim anew.
+            collect: row.collect.filter(|collect| matches!(collect.as_str(), HOURLY | DAILY)),
         })
     }
 }

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 use watchbell_core::event::{Event, SubscriptionData};
 use watchbell_core::user::User;
-use watchbell_core::{EventId, ManualClock, Timestamp, UserId};
+use watchbell_core::{Channel, EventId, ManualClock, Timestamp, UserId};
 use watchbell_store::access::Actor;
 use watchbell_store::directory::NewUser;
 use watchbell_store::facts::UserFacts;
@@ -157,7 +157,15 @@ impl Planner for PlansNothing {
         Plan::default()
     }
 
-    fn plan_members(&self, _: &EventId, _: &SubscriptionData, _: Timestamp, _: &HashMap<UserId, Arc<Policy>>, _: Timestamp) -> Plan {
+    fn plan_members(
+        &self,
+        _: &EventId,
+        _: &SubscriptionData,
+        _: Timestamp,
+        _: &HashMap<UserId, Arc<Policy>>,
+        _: &[Channel],
+        _: Timestamp,
+    ) -> Plan {
         Plan::default()
     }
 

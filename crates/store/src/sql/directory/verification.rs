@@ -148,6 +148,7 @@ fn message(contact: &Contact, now: Timestamp, expires_at: Timestamp) -> Planned 
         scope,
         event_id,
         alert_id: None,
+        category: None,
         user_id: contact.user_id,
         purpose: Purpose::Verification,
         trigger: Trigger::Subscription,
@@ -163,6 +164,7 @@ fn message(contact: &Contact, now: Timestamp, expires_at: Timestamp) -> Planned 
         state: State::Scheduled,
         reason: None,
         attempts: 0,
+        collect: None,
     }
 }
 

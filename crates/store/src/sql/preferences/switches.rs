@@ -1,0 +1,85 @@
+//! Notiflows' switches, each a row: a category or all, a channel type or the category's own.
+
+use serde::Serialize;
+use watchbell_core::UserId;
+
+use super::rows::{name, to_json};
+use super::{Change, Db, SqlStore, sql};
+use crate::StoreError;
+use crate::access::Actor;
+use crate::preferences::Switches;
+
+type Connection = <Db as sqlx::Database>::Connection;
+
+#[derive(Debug, sqlx::FromRow)]
+pub(in super::super) struct SwitchRow {
+    pub user_id: i64,
+    category: String,
+    channel_type: String,
+    enabled: bool,
+}
+
+impl SwitchRow {
+    /// Adds the row to a user's switches.
+    pub fn add_to(self, switches: &mut Switches) -> Result<(), StoreError> {
+        match (self.category.as_str(), self.channel_type.as_str()) {
+            ("", channel_type) => drop(switches.channel_types.insert(name(channel_type)?, self.enabled)),
+            (_, "") => switches.notiflows.entry(self.category).or_default().enabled = Some(self.enabled),
+            (_, channel_type) => {
+                let channel_type = name(channel_type)?;
+                switches.notiflows.entry(self.category).or_default().channel_types.insert(channel_type, self.enabled);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    category: &'a str,
+    channel_type: &'static str,
+    enabled: bool,
+}
+
+fn rows_of(switches: &Switches) -> Vec<Row<'_>> {
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    let mut add = |category, channel_type, enabled| rows.push(Row { category, channel_type, enabled });
+    for (channel_type, enabled) in &switches.channel_types {
+        add("", channel_type.as_str(), *enabled);
+    }
+    for (category, of_category) in &switches.notiflows {
+        if let Some(enabled) = of_category.enabled {
+            add(category, "", enabled);
+        }
+        for (channel_type, enabled) in &of_category.channel_types {
+            add(category, channel_type.as_str(), *enabled);
+        }
+    }
+    rows
+}
+
+pub(super) async fn merge(store: &SqlStore, by: Actor, user: UserId, changes: &Switches) -> Result<Switches, StoreError> {
+    let Change { mut tx, user } = store.begin_change(user).await?;
+    sqlx::query(sql("INSERT INTO switches (user_id, category, channel_type, enabled) \
+         SELECT $1, category, channel_type, r.enabled FROM {rows $2: category text, channel_type text, enabled boolean} WHERE true \
+         ON CONFLICT (user_id, category, channel_type) DO UPDATE SET enabled = excluded.enabled"))
+    .bind(user.0)
+    .bind(to_json(&rows_of(changes))?)
+    .execute(&mut *tx)
+    .await?;
+    let switches = list(&mut tx, user).await?;
+    store.commit_change(Change { tx, user }, by, "switches.merge", format!("users/{user}/switches")).await?;
+    Ok(switches)
+}
+
+pub(super) async fn list(on: &mut Connection, user: UserId) -> Result<Switches, StoreError> {
+    let rows: Vec<SwitchRow> = sqlx::query_as(sql("SELECT user_id, category, channel_type, enabled FROM switches WHERE user_id = $1"))
+        .bind(user.0)
+        .fetch_all(on)
+        .await?;
+    let mut switches = Switches::default();
+    for row in rows {
+        row.add_to(&mut switches)?;
+    }
+    Ok(switches)
+}
