@@ -189,6 +189,9 @@ pub trait Queue: Send + Sync {
     /// When the next delivery of a channel becomes ready, now or later.
     async fn next_ready(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError>;
 
+    /// Which channels have something that is ready now.
+    async fn ready_channels(&self) -> Result<BTreeSet<Channel>, StoreError>;
+
     /// Applies receipts; each moves its delivery only forward. Answers whether each one was known, in order.
     async fn receipts(&self, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError>;
 

@@ -1,8 +1,10 @@
 //! Whether a provider is to be called at all: closed, open, or half open with one probe under way.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use watchbell_core::Timestamp;
+use watchbell_core::{Channel, Timestamp};
 
 /// Failures in a row that open a breaker, where none of them says by itself that the provider is down.
 const FAILURES: u32 = 10;
@@ -20,6 +22,22 @@ pub enum BreakerState {
     },
     /// One call finds out whether the provider works again.
     HalfOpen,
+}
+
+/// How every provider of this process stands, for whoever shows it.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderStates(Arc<RwLock<BTreeMap<(Channel, String), BreakerState>>>);
+
+impl ProviderStates {
+    /// A provider that was not called yet is closed.
+    pub fn get(&self, channel: Channel, provider: &str) -> BreakerState {
+        let states = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        states.get(&(channel, provider.to_owned())).copied().unwrap_or(BreakerState::Closed)
+    }
+
+    pub(super) fn set(&self, channel: Channel, provider: &str, state: BreakerState) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert((channel, provider.to_owned()), state);
+    }
 }
 
 /// A provider's breaker.

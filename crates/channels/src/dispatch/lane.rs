@@ -6,6 +6,7 @@ use std::time::Duration;
 use watchbell_core::{Channel, Timestamp};
 use watchbell_store::queue::{AddressFate, Next};
 
+use super::breaker::ProviderStates;
 use super::route::{Room, Route, Routes};
 use super::{ChannelRoute, Shared, call};
 use crate::settings::OnUnknown;
@@ -25,9 +26,9 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub fn new(shared: Arc<Shared>, route: ChannelRoute) -> Arc<Self> {
+    pub fn new(shared: Arc<Shared>, states: &ProviderStates, route: ChannelRoute) -> Arc<Self> {
         let (channel, on_unknown) = (route.channel, route.on_unknown);
-        Arc::new(Self { routes: Routes::new(route, &shared.clock), shared, on_unknown, channel })
+        Arc::new(Self { routes: Routes::new(route, states, &shared.clock), shared, on_unknown, channel })
     }
 
     pub async fn run(self: Arc<Self>) {
@@ -127,10 +128,8 @@ async fn wait_for(lane: &Lane, wait: Wait, woken: &mut tokio::sync::watch::Recei
         Wait::Not => {}
         Wait::For(time) => clock.sleep(time).await,
         Wait::ForDue(at) => {
-            let recheck = lane.shared.recheck.map(|every| clock.now() + every);
-            let until = [at, recheck].into_iter().flatten().min().unwrap_or(Timestamp::MAX);
             tokio::select! {
-                () = clock.sleep_until(until) => {}
+                () = clock.sleep_until(at.unwrap_or(Timestamp::MAX)) => {}
                 // The sender lives as long as the store.
                 _ = woken.changed() => {}
             }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use watchbell_core::{Channel, Clock};
 use watchbell_core::ids::Epoch;
+use watchbell_core::{Channel, Clock};
 use watchbell_store::queue::Process;
 use watchbell_store::{Store, StoreError};
 
@@ -118,7 +118,11 @@ pub(super) async fn heartbeat(shared: Arc<Shared>, every: Duration, stop: Cancel
             },
             Ok(false) => {
                 tracing::warn!("this process stood still for longer than its lease; what it had claimed was taken over");
-                match shared.store.enter(&membership.name, &membership.roles, &membership.channels, shared.clock.now() + membership.lease).await {
+                match shared
+                    .store
+                    .enter(&membership.name, &membership.roles, &membership.channels, shared.clock.now() + membership.lease)
+                    .await
+                {
                     Ok(epoch) => membership.epoch.store(epoch.0, Ordering::Release),
                     Err(error) => tracing::warn!(error = watchbell_core::error_chain(&error), "worker.enter failed; trying again"),
                 }

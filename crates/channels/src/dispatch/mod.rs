@@ -33,7 +33,7 @@ use crate::provider::{AccountLimit, Provider};
 use crate::render::Renderer;
 use crate::settings::OnUnknown;
 
-pub use breaker::BreakerState;
+pub use breaker::{BreakerState, ProviderStates};
 
 /// How a worker is set up.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ pub struct DispatchSettings {
     /// Look for due deliveries at least so often, in case a wake-up from another process was missed; None where there is none.
     pub recheck: Option<Duration>,
     pub channels: Vec<ChannelRoute>,
+    /// Where the worker shows which providers work.
+    pub states: ProviderStates,
 }
 
 /// A channel that this worker serves, with its providers in order of preference.
@@ -85,7 +87,6 @@ pub(crate) struct Shared {
     renderer: Arc<Renderer>,
     retries: Retries,
     callback_base: Option<String>,
-    recheck: Option<Duration>,
     membership: membership::Membership,
     begin: batch::Batcher<batch::Begin>,
     finish: batch::Batcher<batch::Finish>,
@@ -129,8 +130,16 @@ impl Dispatcher {
     pub async fn run(self, stop: CancellationToken) {
         let settings = self.settings;
         let served: Vec<Channel> = settings.channels.iter().map(|route| route.channel).collect();
-        let Some(membership) =
-            membership::Membership::enter(&self.store, &self.clock, &settings.process_name, &settings.roles, served.clone(), settings.lease, &stop).await
+        let Some(membership) = membership::Membership::enter(
+            &self.store,
+            &self.clock,
+            &settings.process_name,
+            &settings.roles,
+            served.clone(),
+            settings.lease,
+            &stop,
+        )
+        .await
         else {
             return;
         };
@@ -142,7 +151,6 @@ impl Dispatcher {
             renderer: self.renderer,
             retries: settings.retries,
             callback_base: settings.callback_base,
-            recheck: settings.recheck,
             membership,
             progress: self.progress,
             stop: stop.clone(),
@@ -150,10 +158,11 @@ impl Dispatcher {
         });
         let heartbeat_stop = CancellationToken::new();
         let heartbeat = tokio::spawn(membership::heartbeat(shared.clone(), settings.heartbeat, heartbeat_stop.clone()));
+        let recheck = settings.recheck.map(|every| tokio::spawn(recheck(shared.clone(), every)));
         let lanes = TaskTracker::new();
         tracing::info!(channels = watchbell_core::channel::join(&served), "worker.started");
         for route in settings.channels {
-            lanes.spawn(lane::Lane::new(shared.clone(), route).run());
+            lanes.spawn(lane::Lane::new(shared.clone(), &settings.states, route).run());
         }
         lanes.close();
         lanes.wait().await;
@@ -163,11 +172,27 @@ impl Dispatcher {
             () = shared.calls.wait() => true,
             () = shared.clock.sleep(settings.drain) => false,
         };
+        if let Some(recheck) = recheck {
+            recheck.abort();
+        }
         heartbeat_stop.cancel();
         if let Err(error) = heartbeat.await {
             tracing::error!(%error, "worker.heartbeat failed");
         }
         shared.membership.leave(&shared.store).await;
         tracing::info!(in_flight, drained, "worker.stopped");
+    }
+}
+
+/// Wakes lanes for which something is ready although nobody said so: a wake-up from another process may be lost. One look for
+/// all channels.
+async fn recheck(shared: Arc<Shared>, every: Duration) {
+    loop {
+        shared.clock.sleep(every).await;
+        match shared.store.ready_channels().await {
+            Ok(ready) if ready.is_empty() => {}
+            Ok(ready) => shared.store.wakes().heard(&ready),
+            Err(error) => tracing::debug!(error = watchbell_core::error_chain(&error), "what is ready could not be looked up"),
+        }
     }
 }

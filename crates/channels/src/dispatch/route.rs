@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
-use watchbell_core::{Clock, Timestamp};
+use watchbell_core::{Channel, Clock, Timestamp};
 
-use super::breaker::Breaker;
+use super::breaker::{Breaker, ProviderStates};
 use super::limits::AccountLimiter;
 use super::{ChannelRoute, ProviderRoute};
 use crate::provider::Provider;
@@ -19,6 +19,8 @@ pub(super) struct Route {
     pub provider: Arc<dyn Provider>,
     pub timeout: Duration,
     pub slots: Arc<Semaphore>,
+    channel: Channel,
+    states: ProviderStates,
     state: Mutex<RouteState>,
 }
 
@@ -50,13 +52,15 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    pub fn new(channel: ChannelRoute, clock: &Arc<dyn Clock>) -> Self {
+    pub fn new(channel: ChannelRoute, states: &ProviderStates, clock: &Arc<dyn Clock>) -> Self {
         let route = |route: ProviderRoute| {
             Arc::new(Route {
                 name: route.name,
                 provider: route.provider,
                 timeout: route.limit.timeout,
                 slots: Arc::new(Semaphore::new(route.limit.in_flight)),
+                channel: channel.channel,
+                states: states.clone(),
                 state: Mutex::new(RouteState {
                     breaker: Breaker::default(),
                     limiter: AccountLimiter::new(&route.limit, clock.clone()),
@@ -104,6 +108,7 @@ impl Routes {
             match state.limiter.take(u32::try_from(allowed).unwrap_or(u32::MAX)) {
                 Ok(calls) => {
                     state.breaker.called();
+                    route.show(&state);
                     drop(state);
                     return Room::Calls(route.clone(), calls);
                 }
@@ -138,6 +143,7 @@ impl Route {
         state.limiter.give_back(calls);
         if all {
             state.breaker.not_called(now);
+            self.show(&state);
         }
     }
 
@@ -159,6 +165,11 @@ impl Route {
             Outcome::ProviderDown => self.say_if_opened(state.breaker.failed(now, true), report),
             Outcome::Unknown => self.say_if_opened(state.breaker.failed(now, false), report),
         }
+        self.show(&state);
+    }
+
+    fn show(&self, state: &RouteState) {
+        self.states.set(self.channel, &self.name, state.breaker.state());
     }
 
     fn say_if_opened(&self, opened: bool, report: &Report) {

@@ -203,6 +203,22 @@ impl Queue for SqlStore {
         Ok(next.map(at))
     }
 
+    async fn ready_channels(&self) -> Result<BTreeSet<Channel>, StoreError> {
+        let all: Vec<_> = Channel::ALL.iter().map(|channel| serde_json::json!({ "channel": channel })).collect();
+        let ready: Vec<String> = sqlx::query_scalar(sql(
+            "SELECT r.channel FROM {rows $1: channel text} WHERE EXISTS (SELECT 1 FROM deliveries d WHERE d.state = 'scheduled' \
+             AND d.lease IS NULL AND d.channel = r.channel AND d.rank = 0 AND d.ready_at <= $2) \
+             OR EXISTS (SELECT 1 FROM deliveries d WHERE d.state = 'scheduled' AND d.lease IS NULL AND d.channel = r.channel \
+             AND d.rank = 1 AND d.ready_at <= $2) \
+             OR EXISTS (SELECT 1 FROM deliveries d WHERE d.state = 'held' AND d.channel = r.channel AND d.ready_at <= $2)",
+        ))
+        .bind(to_json(&all)?)
+        .bind(self.clock.now().as_millis())
+        .fetch_all(&self.read)
+        .await?;
+        Ok(ready.iter().filter_map(|channel| Channel::from_db(channel)).collect())
+    }
+
     async fn receipts(&self, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError> {
         super::retrying(|| self.apply_receipts(&receipts)).await
     }
