@@ -17,6 +17,14 @@ use watchbell_core::{Clock, KeyId, Timestamp};
 
 use crate::problem::{Kind, Problem};
 use crate::state::{ApiSettings, TrustedProxies};
+use crate::surface::Counting;
+
+mod window;
+
+use self::window::Window;
+
+/// Requests of a key in any minute, where they are counted in a window.
+const IN_WINDOW: usize = 300;
 
 /// After so many checks, keys that have been quiet for long enough to be as new are forgotten: the map holds no more than
 /// who called in the last minute or so.
@@ -42,6 +50,13 @@ impl LimiterClock for Elapsed {
     }
 }
 
+impl Elapsed {
+    /// Governor takes 0 for "before everything"; a minute in, nobody is.
+    fn new(clock: &Arc<dyn Clock>) -> Self {
+        Self { clock: clock.clone(), seen: Mutex::new((clock.now(), 60_000_000_000)) }
+    }
+}
+
 type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, Elapsed, NoOpMiddleware<Nanos>>;
 
 struct PerMinute<K: std::hash::Hash + Eq + Clone> {
@@ -52,9 +67,7 @@ struct PerMinute<K: std::hash::Hash + Eq + Clone> {
 impl<K: std::hash::Hash + Eq + Clone> PerMinute<K> {
     fn new(per_minute: u32, clock: &Arc<dyn Clock>) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
-        // Governor takes 0 for "before everything"; a minute in, nobody is.
-        let elapsed = Elapsed { clock: clock.clone(), seen: Mutex::new((clock.now(), 60_000_000_000)) };
-        Self { limiter: RateLimiter::hashmap_with_clock(quota, elapsed), checks: AtomicU32::new(0) }
+        Self { limiter: RateLimiter::hashmap_with_clock(quota, Elapsed::new(clock)), checks: AtomicU32::new(0) }
     }
 
     fn check(&self, key: &K, what: &str) -> Result<(), Problem> {
@@ -74,19 +87,29 @@ impl<K: std::hash::Hash + Eq + Clone> PerMinute<K> {
 pub(crate) struct Limits {
     keys: PerMinute<KeyId>,
     addresses: PerMinute<IpAddr>,
+    window: Window,
 }
 
 impl Limits {
     pub fn new(settings: &ApiSettings, clock: &Arc<dyn Clock>) -> Self {
-        Self { keys: PerMinute::new(settings.key_per_minute, clock), addresses: PerMinute::new(settings.address_per_minute, clock) }
+        Self {
+            keys: PerMinute::new(settings.key_per_minute, clock),
+            addresses: PerMinute::new(settings.address_per_minute, clock),
+            window: Window::new(IN_WINDOW, clock),
+        }
     }
 
-    pub fn check_key(&self, key: KeyId) -> Result<(), Problem> {
-        self.keys.check(&key, "key")
+    pub fn check_key(&self, counting: Counting, key: KeyId) -> Result<(), Problem> {
+        match counting {
+            Counting::Not => Ok(()),
+            Counting::Rates => self.keys.check(&key, "key"),
+            Counting::Window => self.window.check(key),
+        }
     }
 
-    pub fn check_address(&self, address: IpAddr) -> Result<(), Problem> {
-        self.addresses.check(&address, "address")
+    /// Looks at the caller's address before anything else is done for it.
+    pub fn check_address(&self, counting: Counting, address: impl FnOnce() -> IpAddr) -> Result<(), Problem> {
+        if counting == Counting::Rates { self.addresses.check(&address(), "address") } else { Ok(()) }
     }
 }
 
@@ -96,13 +119,17 @@ impl fmt::Debug for Limits {
     }
 }
 
+/// The other end of the connection.
+pub(crate) fn peer_address(extensions: &Extensions) -> IpAddr {
+    extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip().to_canonical())
+}
+
 /// Who calls: the peer, or what the trusted proxies in front say they forward for, from the nearest on. Of an IPv6 address
 /// the network counts (/64), as its holder has all of it.
 pub(crate) fn client_address(extensions: &Extensions, headers: &HeaderMap, proxies: &TrustedProxies) -> IpAddr {
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
     let forwarded: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
-    let mut client = peer.to_canonical();
+    let mut client = peer_address(extensions);
     for hop in forwarded.iter().rev() {
         if !proxies.trusts(client) {
             break;

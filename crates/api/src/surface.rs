@@ -17,24 +17,41 @@ use crate::limits::client_address;
 use crate::problem::{Kind, Problem};
 use crate::state::Api;
 
+/// How a surface counts requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    Not,
+    /// By key and by address, at the settings' rates, which fill up evenly.
+    Rates,
+    /// By key: at most 300 in any minute, each of them counted until a minute after it (Grafana OnCall's figure and way).
+    Window,
+}
+
 /// One API surface.
 #[derive(Debug)]
 pub struct Surface {
     /// None: open to everybody, or protected by signatures of its own.
     pub credentials: Option<Credentials>,
-    /// Whether requests are counted by key and by address.
-    pub is_limited: bool,
+    pub counting: Counting,
     /// The body of an error.
     pub form: fn(&Problem) -> Value,
+    /// What an error's answer has beside its body: headers, or a status of this surface's own.
+    pub head: fn(&Problem, &mut Response),
 }
 
 impl Surface {
+    /// One that needs no key and counts nothing.
+    pub const fn open(form: fn(&Problem) -> Value) -> Self {
+        Self { credentials: None, counting: Counting::Not, form, head: challenge }
+    }
+
     /// Puts the surface's layers around its routes.
     pub fn wrap(&'static self, api: &Api, routes: Router<Api>) -> Router<Api> {
         let admit = move |State(api): State<Api>, request: Request, next: Next| self.admit(api, request, next);
         let answer = move |request: Request, next: Next| self.answer(request, next);
         routes
-            .route_layer(from_fn_with_state(api.clone(), admit))
+            // Around fallbacks that routes have of their own too: then who calls is asked first there as well.
+            .layer(from_fn_with_state(api.clone(), admit))
             .fallback(async || Problem::not_found("path"))
             .method_not_allowed_fallback(method_not_allowed)
             .layer(from_fn(answer))
@@ -42,15 +59,11 @@ impl Surface {
 
     /// Lets a request in, with who makes it.
     async fn admit(&self, api: Api, mut request: Request, next: Next) -> Result<Response, Problem> {
-        if self.is_limited {
-            let address = client_address(request.extensions(), request.headers(), &api.settings.trusted_proxies);
-            api.limits.check_address(address)?;
-        }
+        let address = || client_address(request.extensions(), request.headers(), &api.settings.trusted_proxies);
+        api.limits.check_address(self.counting, address)?;
         if let Some(credentials) = self.credentials {
             let caller = authenticate(&api, credentials, request.headers()).await?;
-            if self.is_limited {
-                api.limits.check_key(caller.key_id)?;
-            }
+            api.limits.check_key(self.counting, caller.key_id)?;
             request.extensions_mut().insert(Authenticated(caller));
         }
         Ok(next.run(request).await)
@@ -84,10 +97,15 @@ impl Surface {
         if let Some(retry_s) = problem.retry_s() {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_s));
         }
-        if problem.kind == Kind::Unauthenticated {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
+        (self.head)(problem, &mut response);
         response
+    }
+}
+
+/// Says how to authenticate to who has not.
+pub(crate) fn challenge(problem: &Problem, response: &mut Response) {
+    if problem.kind == Kind::Unauthenticated {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
 }
 

@@ -18,9 +18,10 @@ use crate::auth::{Authenticated, Credentials, Intent};
 use crate::problem::{Kind, Problem};
 use crate::request::{Params, parse_id};
 use crate::state::Api;
-use crate::surface::Surface;
+use crate::surface::{Counting, Surface, challenge};
 
-pub(crate) static SURFACE: Surface = Surface { credentials: Some(Credentials::BearerOrBasic), is_limited: true, form: error::form };
+pub(crate) static SURFACE: Surface =
+    Surface { credentials: Some(Credentials::BearerOrBasic), counting: Counting::Rates, form: error::form, head: challenge };
 
 pub(crate) fn router(api: &Api) -> Router<Api> {
     let users = Router::new()

@@ -17,7 +17,7 @@ fn form(problem: &Problem) -> Value {
     json!({ "message": problem.message, "field": problem.field, "retry": problem.retry_s() })
 }
 
-static SURFACE: Surface = Surface { credentials: None, is_limited: false, form };
+static SURFACE: Surface = Surface::open(form);
 
 async fn panics() {
     assert!(std::env::args().next().is_none(), "secret text");
