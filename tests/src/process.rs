@@ -1,0 +1,172 @@
+//! The real program, to be killed and frozen.
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+
+use reqwest::Method;
+use rustix::process::{Pid, Resource, Rlimit, Signal};
+use tempfile::NamedTempFile;
+use tokio::process::{Child, Command};
+
+use crate::broker::free_port;
+use crate::client::Client;
+use crate::settings::{ADMIN_KEY, Settings};
+use crate::wait;
+
+/// A running `watchbell` process; it is killed with this value.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    log: NamedTempFile,
+    port: u16,
+}
+
+/// How a process ended, and what it wrote to standard error.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub log: String,
+}
+
+impl Process {
+    /// Starts `watchbell serve` with more arguments, listening on a free port.
+    pub fn serve(settings: &Settings, arguments: &[&str]) -> Self {
+        let port = free_port();
+        let mut settings = settings.clone();
+        settings.set("HTTP__LISTEN", &format!("127.0.0.1:{port}"));
+        let mut command = Command::new(program());
+        command.arg("serve").args(arguments);
+        Self::start(command, &settings, port)
+    }
+
+    /// As [`Process::serve`], by a shell that first has the signal for too large files ignored: writing then fails as on a
+    /// full disk.
+    pub fn serve_on_small_disk(settings: &Settings) -> Self {
+        let port = free_port();
+        let mut settings = settings.clone();
+        settings.set("HTTP__LISTEN", &format!("127.0.0.1:{port}"));
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" serve"]).arg(program());
+        Self::start(command, &settings, port)
+    }
+
+    /// Starts `watchbell` with any arguments.
+    pub fn run(settings: &Settings, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program());
+        command.args(arguments);
+        Self::start(command, settings, 0)
+    }
+
+    fn start(mut command: Command, settings: &Settings, port: u16) -> Self {
+        let log = NamedTempFile::new().unwrap();
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("WATCHBELL_") {
+                command.env_remove(name);
+            }
+        }
+        command.envs(settings.variables());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log.path()).unwrap()).kill_on_drop(true);
+        let child = command.spawn().unwrap_or_else(|error| panic!("{} cannot be started: {error}", program().display()));
+        Self { child, log, port }
+    }
+
+    /// An admin's client of it.
+    pub fn api(&self) -> Client {
+        Client::new(format!("http://127.0.0.1:{}", self.port), ADMIN_KEY)
+    }
+
+    /// Waits until it says that it is ready.
+    pub async fn ready(&mut self) {
+        let api = self.api();
+        wait::until("the process to be ready", async || {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("the process ended ({status}) before it was ready:\n{}", self.log());
+            }
+            api.try_call(Method::GET, "/-/ready", &[], None).await.is_some_and(|answer| answer.status == 200)
+        })
+        .await;
+    }
+
+    /// Waits for a line in the log, for processes without an API.
+    pub async fn logged(&self, words: &str) {
+        wait::until(words, async || self.log().contains(words)).await;
+    }
+
+    /// What it has written to standard error.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    fn pid(&self) -> Pid {
+        let pid = self.child.id().expect("the process runs");
+        Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub async fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        wait::within("the killed process to be gone", self.child.wait()).await.unwrap();
+    }
+
+    /// SIGTERM, and waits until it has ended.
+    pub async fn terminate(mut self) -> Ended {
+        self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    /// SIGSTOP: it stands still until [`Process::thaw`].
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Lets no file of it grow beyond `bytes`; None lifts that.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        rustix::process::prlimit(Some(self.pid()), Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> Ended {
+        let status = wait::within("the process to end", self.child.wait()).await.unwrap();
+        Ended { status, log: self.log() }
+    }
+}
+
+impl Ended {
+    /// It failed as an operator should see it: exit code 1 and one line that says why.
+    #[track_caller]
+    pub fn expect_one_line(&self, words: &str) {
+        assert_eq!(self.status.code(), Some(1), "{self:?}");
+        let lines: Vec<&str> = self.log.lines().collect();
+        assert!(lines.len() == 1 && lines[0].contains(words), "one line with {words:?} expected:\n{}", self.log);
+    }
+
+    pub fn was_killed(&self) -> bool {
+        self.status.signal().is_some()
+    }
+}
+
+/// The program under test.
+fn program() -> PathBuf {
+    if let Some(path) = std::env::var_os("WATCHBELL_TEST_BIN") {
+        return path.into();
+    }
+    // …/target/debug/deps/main-0123456789abcdef: the program lies two folders up.
+    let own = std::env::current_exe().unwrap();
+    let path = own.parent().and_then(std::path::Path::parent).unwrap().join("watchbell");
+    assert!(
+        path.is_file(),
+        "the watchbell program is not at {}: build it by `cargo build -p watchbell`, or name it in WATCHBELL_TEST_BIN; `make test` does",
+        path.display()
+    );
+    path
+}
