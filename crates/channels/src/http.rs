@@ -7,11 +7,13 @@
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, redirect};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect};
+use rustls::ClientConfig;
 use url::Url;
 use watchbell_core::Timestamp;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 
+use crate::address_guard::{self, AddressGuard};
 use crate::settings::{CommonSettings, SettingError};
 use crate::tls;
 
@@ -25,10 +27,17 @@ const LARGEST_BODY: usize = 64 * 1024;
 /// No `Retry-After` holds anything up for longer.
 const LONGEST_WAIT_S: i64 = 24 * 60 * 60;
 
-/// A client with pooled HTTP/1.1 connections.
+/// Between two questions over an HTTP/2 connection in use whether the service is still there, and until it must have answered:
+/// all messages share the connection, so a dead one must not live long.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A client with pooled connections.
 #[derive(Clone, Debug)]
 pub struct Http {
     client: Client,
+    /// A success is one even if its text breaks off.
+    is_status_enough: bool,
 }
 
 /// A complete answer.
@@ -41,23 +50,46 @@ pub struct Answer {
 }
 
 impl Http {
+    /// Speaks HTTP/1.1.
+    ///
     /// # Errors
     /// The CA file cannot be used.
     pub fn new(common: &CommonSettings) -> Result<Self, SettingError> {
+        Self::with(common, tls::client_config(common.ca_file.as_deref())?, ClientBuilder::http1_only)
+    }
+
+    /// For services that speak HTTP/2 alone; in clear text without asking first, which is for stand-ins.
+    pub fn http2(common: &CommonSettings) -> Result<Self, SettingError> {
+        let mut tls = tls::client_config(common.ca_file.as_deref())?;
+        tls.alpn_protocols = vec![b"h2".to_vec()];
+        Self::with(common, tls, |client| {
+            client.http2_prior_knowledge().http2_keep_alive_interval(PING_INTERVAL).http2_keep_alive_timeout(PING_TIMEOUT)
+        })
+    }
+
+    /// For servers that users name: a name leads only where the guard permits. No proxy is asked, as it would look names up
+    /// again by itself.
+    pub(crate) fn guarded(common: &CommonSettings, guard: AddressGuard) -> Result<Self, SettingError> {
+        let tls = tls::client_config(common.ca_file.as_deref())?;
+        let http = Self::with(common, tls, |client| client.http1_only().no_proxy().dns_resolver(guard))?;
+        Ok(Self { is_status_enough: true, ..http })
+    }
+
+    fn with(common: &CommonSettings, tls: ClientConfig, speak: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Self, SettingError> {
         let timeout = common.timeout();
         let client = Client::builder()
-            .tls_backend_preconfigured(tls::client_config(common.ca_file.as_deref())?)
-            .http1_only()
+            .tls_backend_preconfigured(tls)
             .redirect(redirect::Policy::none())
             // Half of all the time there is, so that it ends as "could not connect", which says that nothing was sent.
             .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
             .timeout(timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .tcp_nodelay(true)
-            .user_agent(concat!("watchbell/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!("watchbell/", env!("CARGO_PKG_VERSION")));
+        let client = speak(client)
             .build()
             .map_err(|error| SettingError::new("base_url", None, format!("no HTTP client can be made: {}", error.without_url())))?;
-        Ok(Self { client })
+        Ok(Self { client, is_status_enough: false })
     }
 
     pub fn post(&self, url: Url) -> RequestBuilder {
@@ -72,8 +104,9 @@ impl Http {
         let mut body = Vec::new();
         match read(&mut response, &mut body).await {
             Ok(()) => {}
-            // A refusal stands, whatever became of its text. What says that it was taken must say it to the end.
-            Err(_) if status >= 400 => {}
+            // A refusal stands, whatever became of its text. What says that it was taken must say it to the end, where the
+            // text says more than the status.
+            Err(_) if status >= 400 || self.is_status_enough => {}
             Err(code) => return Err(Report::new(Outcome::Unknown, code.to_owned())),
         }
         Ok(Answer { status, headers, body })
@@ -93,7 +126,9 @@ async fn read(response: &mut Response, body: &mut Vec<u8>) -> Result<(), &'stati
 /// What a failure on the way means. The error's text is dropped: it holds the URL, and a URL may hold a token.
 fn failed(error: &reqwest::Error) -> Report {
     let code = |text: &str| Some(text.to_owned());
-    if error.is_builder() {
+    if let Some(refused) = address_guard::refusal(error) {
+        refused
+    } else if error.is_builder() {
         Report::new(Outcome::BadMessage, code("request"))
     } else if error.is_connect() {
         // Names, TCP and TLS: the connector's own errors, all before the first byte of the request.

@@ -1,6 +1,9 @@
 //! Workers, limits, rendering and the providers behind one registry.
 
+pub mod address_guard;
 pub mod dispatch;
+pub mod endpoint;
+mod es256;
 pub mod http;
 pub mod provider;
 pub mod providers;

@@ -22,6 +22,12 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
         true
     }
 
+    /// Whether one service is behind all addresses, so that a fault met with one of them says something about the others. Where
+    /// each address is a server of somebody's own (a webhook), one that does not answer must not open the breaker for all.
+    fn is_one_service(&self) -> bool {
+        true
+    }
+
     /// Asks whether a message whose sending ended as `Unknown` has arrived at the provider after all; None where the
     /// provider cannot tell.
     async fn look_up(&self, _message: &Outgoing) -> Option<Report> {

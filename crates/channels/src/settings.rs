@@ -220,8 +220,14 @@ mod tests {
     fn what_is_wrong_is_named_with_what_would_be_right() {
         let sid = "AC00000000000000000000000000000000";
         let table = [
-            (json!({}), "`kind`: is missing; one of twilio, smtp, telegram, fcm, sandbox"),
-            (json!({"kind": "twillio"}), "`kind` = `twillio`: no such kind of provider; one of twilio, smtp, telegram, fcm, sandbox"),
+            (
+                json!({}),
+                "`kind`: is missing; one of twilio, smtp, telegram, fcm, apns, webpush, slack, teams, mattermost, webhook, sandbox",
+            ),
+            (
+                json!({"kind": "twillio"}),
+                "`kind` = `twillio`: no such kind of provider; one of twilio, smtp, telegram, fcm, apns, webpush, slack, teams, mattermost, webhook, sandbox",
+            ),
             (json!({"kind": "sandbox", "token": "x"}), "`token`: no such key; there are none"),
             (json!({"kind": "sandbox", "per_second": 0}), "`per_second` = `0`: must be more than 0 and at most 1000000"),
             (json!({"kind": "sandbox", "burst": 0}), "`burst` = `0`: must be 1 or more"),

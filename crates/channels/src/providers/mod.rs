@@ -20,5 +20,11 @@ providers! {
     smtp,
     telegram,
     fcm,
+    apns,
+    webpush,
+    slack,
+    teams,
+    mattermost,
+    webhook,
     sandbox,
 }

@@ -35,7 +35,9 @@ pub enum Act {
 pub struct Seen {
     pub line: String,
     pub headers: String,
+    /// As text; what is none is replaced.
     pub body: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Seen {
@@ -145,10 +147,12 @@ async fn read_request(stream: &mut TcpStream) -> Option<Seen> {
         let (line, headers) = head.split_once("\r\n").unwrap_or((head, ""));
         let headers = headers.to_lowercase();
         let length = headers.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
-        if body.len() >= length {
+        // In bytes: as text, one that is none becomes three.
+        let body_at = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+        if bytes.len() - body_at >= length {
             // Header values with capitals (credentials) are compared as they came.
             let as_sent = head.split_once("\r\n").map_or("", |(_, headers)| headers).to_owned();
-            return Some(Seen { line: line.to_owned(), headers: as_sent, body: body.to_owned() });
+            return Some(Seen { line: line.to_owned(), headers: as_sent, body: body.to_owned(), bytes: bytes[body_at..].to_vec() });
         }
     }
 }
