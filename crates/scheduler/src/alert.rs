@@ -6,7 +6,10 @@ use watchbell_core::{Channel, EventId, Timestamp, UserId};
 use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Policy, Responder, Scope};
 
 use crate::settings::{FallbackEmail, SchedulerSettings};
-use crate::steps::{self, Common};
+use crate::{
+    gates,
+    steps::{self, Common},
+};
 
 /// Plans an alert event: its responders' rules of that priority, unless somebody has responded.
 pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &SchedulerSettings) -> Plan {
@@ -131,26 +134,41 @@ pub fn for_responder(
 ) -> Result<Vec<Planned>, Unreachable> {
     let trigger = alert.priority.trigger();
     let scope = scope(alert);
-    let common =
-        Common { scope: &scope, event_id: &responder.event_id, alert_id: Some(&alert.id), policy, trigger, base_at: responder.base_at };
+    let category = alert.category.as_deref();
+    let common = Common {
+        scope: &scope,
+        event_id: &responder.event_id,
+        alert_id: Some(&alert.id),
+        category,
+        policy,
+        trigger,
+        base_at: responder.base_at,
+        // A page is not for later.
+        collects: None,
+    };
     let expires = |due: Timestamp| Some(due.plus_s(settings.alert_expiry_s));
-    let steps = steps::compile(policy, trigger);
-    if !steps.is_empty() {
-        let deliver = |step: steps::Step| {
-            let due = responder.base_at.plus_s(step.offset_s);
-            common.deliver(step, due, expires(due))
-        };
-        return Ok(steps.into_iter().map(deliver).collect());
+    let steps = gates::steps(policy, trigger, category, &[]);
+    // An inbox wakes nobody: whoever has nothing else gets the fallback email beside it.
+    let has_page = steps.iter().any(|step| !step.rules.is_empty() || step.channel != Channel::InApp);
+    let deliver = |step: steps::Step| {
+        let due = responder.base_at.plus_s(step.offset_s);
+        common.deliver(step, due, expires(due))
+    };
+    let mut deliveries: Vec<Planned> = steps.into_iter().map(deliver).collect();
+    if has_page {
+        return Ok(deliveries);
     }
     let wanted = match settings.fallback_email {
         FallbackEmail::All => true,
         FallbackEmail::High => alert.priority == Priority::High,
         FallbackEmail::Off => false,
     };
-    let address = if wanted { steps::fallback_address(policy) } else { None };
-    let address = address.ok_or(Unreachable)?;
+    let Some(address) = steps::fallback_address(policy).filter(|_| wanted) else {
+        return if deliveries.is_empty() { Err(Unreachable) } else { Ok(deliveries) };
+    };
     let due = responder.base_at;
     let mut planned = common.planned(Purpose::Fallback, "", Channel::Email, address, due, expires(due));
     planned.reason.get_or_insert_with(|| format!("no rule for {} alerts: the fallback email", alert.priority));
-    Ok(vec![planned])
+    deliveries.push(planned);
+    Ok(deliveries)
 }

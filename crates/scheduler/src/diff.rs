@@ -32,7 +32,10 @@ pub fn bring_in_line(plan: &mut Plan, existing: &[Planned], wanted: Vec<Planned>
             Some(at) => {
                 taken[at] = true;
                 let old = &existing[at];
-                if old.state.is_pending() {
+                if old.state == State::Held && want.state == State::Suppressed {
+                    // What is held can only be called off.
+                    plan.cancel.push((old.id.clone(), want.reason.unwrap_or_default()));
+                } else if old.state.is_pending() {
                     let moved = moved(old, want);
                     if moved != *old {
                         plan.update.push(moved);
@@ -53,14 +56,16 @@ pub fn bring_in_line(plan: &mut Plan, existing: &[Planned], wanted: Vec<Planned>
         // One whose call has begun is not called back, but not tried again either.
         let open = old.state.is_pending() || old.state == State::Sending;
         if !taken[at] && open && old.purpose == Purpose::Rule {
-            plan.cancel.push((old.id.clone(), gone.to_owned()));
+            let reason = if old.rules.is_empty() { "nothing asks for it any more" } else { gone };
+            plan.cancel.push((old.id.clone(), reason.to_owned()));
         }
     }
 }
 
-/// The pending delivery `old` as it is wanted now. One that is waiting for its next try keeps that time.
+/// The pending delivery `old` as it is wanted now. One that is waiting for its next try keeps that time, unless the user does
+/// not want it any more.
 fn moved(old: &Planned, want: Planned) -> Planned {
-    let retrying = old.attempts > 0;
+    let retrying = old.attempts > 0 && want.state != State::Suppressed;
     Planned {
         id: old.id.clone(),
         attempts: old.attempts,
@@ -75,6 +80,17 @@ fn shares_rule(e: &Planned, want: &Planned) -> bool {
     e.rules.iter().any(|rule| want.rules.contains(rule))
 }
 
+/// What no rule asked for, and what no rule asks for any more, is one a channel.
+fn takes_over(e: &Planned, want: &Planned) -> bool {
+    let without_rule = (e.rules.is_empty(), want.rules.is_empty());
+    e.channel == want.channel
+        && match without_rule {
+            (true, true) => true,
+            (false, false) => false,
+            _ => e.contact_id == want.contact_id,
+        }
+}
+
 fn stands_for(e: &Planned, want: &Planned) -> bool {
     if e.purpose != want.purpose {
         return false;
@@ -83,7 +99,7 @@ fn stands_for(e: &Planned, want: &Planned) -> bool {
         return e.state != State::Cancelled;
     }
     // A cancelled delivery told nobody; what was suppressed, sent or failed was decided once.
-    shares_rule(e, want)
+    (shares_rule(e, want) || takes_over(e, want))
         && e.state != State::Cancelled
         // Another device is another delivery, unless the step had no device, or has none any more.
         && (e.device_id == want.device_id || e.device_id.is_none() || want.device_id.is_none() || e.channel != want.channel)

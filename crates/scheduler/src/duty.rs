@@ -69,7 +69,16 @@ pub fn reminders(duty: &Duty, base_at: Timestamp, policy: &Policy, settings: &Sc
         return Vec::new();
     }
     let scope = scope(duty);
-    let common = Common { scope: &scope, event_id: &duty.event_id, alert_id: None, policy, trigger: Trigger::Duty, base_at };
+    let common = Common {
+        scope: &scope,
+        event_id: &duty.event_id,
+        alert_id: None,
+        category: None,
+        policy,
+        trigger: Trigger::Duty,
+        base_at,
+        collects: None,
+    };
     let steps = steps::compile(policy, Trigger::Duty);
     let due = |offset_s: i64| duty.starts_at.plus_s(-offset_s);
     let nearest = steps.iter().map(|step| due(step.offset_s)).filter(|due| *due <= now).max();
@@ -102,7 +111,16 @@ fn call_off(event: &Event, facts: &Facts, deliveries: &[Planned], user: UserId, 
     let last = deliveries.iter().filter(reminded).max_by_key(|d| (d.due_at, d.id.clone()))?;
     let event_id = event.id();
     let base_at = event.occurrence.base_at();
-    let common = Common { scope: &old_scope, event_id: &event_id, alert_id: None, policy, trigger: Trigger::Duty, base_at };
+    let common = Common {
+        scope: &old_scope,
+        event_id: &event_id,
+        alert_id: None,
+        category: None,
+        policy,
+        trigger: Trigger::Duty,
+        base_at,
+        collects: None,
+    };
     let address = StepAddress { contact_id: last.contact_id, device_id: last.device_id, masked: last.address.clone() };
     let expires_at = Some(before.ends_at.max(duty.ends_at));
     // Its event makes it a delivery of its own: a shift may be called off, set again, and called off again.

@@ -5,7 +5,9 @@
 
 mod alert;
 mod diff;
+mod digest;
 mod duty;
+mod gates;
 mod planner;
 mod replan;
 mod service;

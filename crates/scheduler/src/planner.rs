@@ -9,6 +9,7 @@ use watchbell_store::Planner;
 use watchbell_store::facts::{Facts, Plan, Policy, UserFacts};
 
 use crate::settings::SchedulerSettings;
+use crate::subscription::Told;
 use crate::{alert, duty, replan, subscription, update};
 
 /// Plans from users' rules.
@@ -29,7 +30,7 @@ impl Planner for RulePlanner {
             EventData::Alert(data) => alert::plan(event, data, facts, &self.settings),
             EventData::Update(data) => update::plan(event, data, facts, &self.settings),
             EventData::Duty(data) => duty::plan(event, data, facts, &self.settings, now),
-            EventData::Subscription(data) => subscription::plan(event, data, facts),
+            EventData::Subscription(data) => subscription::plan(event, data, facts, &self.settings, now),
             // Verification codes are planned where they are made.
             EventData::Verification(_) => Plan::default(),
         }
@@ -41,8 +42,8 @@ impl Planner for RulePlanner {
         data: &SubscriptionData,
         base_at: Timestamp,
         members: &HashMap<UserId, Arc<Policy>>,
-        _default_channels: &[Channel],
-        _now: Timestamp,
+        default_channels: &[Channel],
+        now: Timestamp,
     ) -> Plan {
         // Who is named in the event itself was planned with it.
         let named = |policy: &Policy| {
@@ -52,10 +53,8 @@ impl Planner for RulePlanner {
         };
         let mut members: Vec<&Arc<Policy>> = members.values().filter(|policy| !named(policy)).collect();
         members.sort_by_key(|policy| policy.user.id);
-        Plan {
-            insert: members.into_iter().flat_map(|policy| subscription::for_user(policy, event_id, base_at)).collect(),
-            ..Plan::default()
-        }
+        let told = Told::new(event_id, data.category.as_deref(), default_channels, base_at, &self.settings, now);
+        Plan { insert: members.into_iter().flat_map(|policy| subscription::for_user(policy, &told)).collect(), ..Plan::default() }
     }
 
     fn replan(&self, facts: &UserFacts, now: Timestamp) -> Plan {

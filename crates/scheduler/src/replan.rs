@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use watchbell_core::delivery::Purpose;
 use watchbell_core::event::DutyStatus;
 use watchbell_core::{Timestamp, rule::Trigger};
 use watchbell_store::facts::{Plan, Planned, Scope, UserFacts};
@@ -9,7 +10,8 @@ use watchbell_store::facts::{Plan, Planned, Scope, UserFacts};
 use crate::diff::{Elapsed, bring_in_line};
 use crate::settings::SchedulerSettings;
 use crate::steps::{self, Common};
-use crate::{alert, duty};
+use crate::subscription::Told;
+use crate::{alert, duty, subscription};
 
 const GONE: &str = "the rule is gone";
 
@@ -34,7 +36,7 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
     }
     for (scope, existing) in by_scope {
         if let Scope::Event(event_id) = scope {
-            let wanted = same_time_as(&existing, scope, event_id, facts);
+            let wanted = same_time_as(&existing, scope, event_id, facts, settings);
             bring_in_line(&mut plan, &existing, wanted, Elapsed::Skip, now, GONE);
         }
     }
@@ -50,14 +52,37 @@ fn keep_retrying(wanted: &mut Vec<Planned>, existing: &[Planned]) {
 }
 
 /// What an event that is told at once is told by from now on; only what is pending can still change.
-fn same_time_as(existing: &[Planned], scope: &Scope, event_id: &watchbell_core::EventId, facts: &UserFacts) -> Vec<Planned> {
-    let triggers: std::collections::BTreeSet<Trigger> = existing.iter().map(|d| d.trigger).collect();
-    let Some(first) = existing.first() else { return Vec::new() };
-    let base_at = existing.iter().map(|d| d.due_at).min().unwrap_or(first.due_at);
+fn same_time_as(
+    existing: &[Planned],
+    scope: &Scope,
+    event_id: &watchbell_core::EventId,
+    facts: &UserFacts,
+    settings: &SchedulerSettings,
+) -> Vec<Planned> {
+    let by_rule = || existing.iter().filter(|delivery| delivery.purpose == Purpose::Rule);
+    let triggers: std::collections::BTreeSet<Trigger> = by_rule().map(|d| d.trigger).collect();
+    let Some(first) = by_rule().next() else { return Vec::new() };
+    let base_at = by_rule().map(|d| d.due_at).min().unwrap_or(first.due_at);
+    if first.trigger == Trigger::Subscription {
+        let category = first.category.as_deref();
+        let default_channels = category.and_then(|category| facts.default_channels.get(category)).map_or(&[][..], Vec::as_slice);
+        // From the event's own time, so that a period that has ended does not begin again.
+        let told = Told::new(event_id, category, default_channels, base_at, settings, base_at);
+        return subscription::for_user(&facts.policy, &told);
+    }
     triggers
         .into_iter()
         .flat_map(|trigger| {
-            let common = Common { scope, event_id, alert_id: first.alert_id.as_deref(), policy: &facts.policy, trigger, base_at };
+            let common = Common {
+                scope,
+                event_id,
+                alert_id: first.alert_id.as_deref(),
+                category: first.category.as_deref(),
+                policy: &facts.policy,
+                trigger,
+                base_at,
+                collects: None,
+            };
             let steps = steps::compile(&facts.policy, trigger);
             steps.into_iter().map(move |step| common.deliver(step, base_at, first.expires_at)).collect::<Vec<_>>()
         })

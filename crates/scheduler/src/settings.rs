@@ -22,11 +22,18 @@ pub struct SchedulerSettings {
     pub duty_grace_s: i64,
     /// Seconds after its due time in which a step of an alert, or a message about one, still matters.
     pub alert_expiry_s: i64,
+    /// When a daily digest goes out, on each user's own clock.
+    pub daily_digest_at: jiff::civil::Time,
 }
 
 impl Default for SchedulerSettings {
-    /// The design's figures; a grace of five minutes.
+    /// The design's figures; a grace of five minutes; daily digests at nine.
     fn default() -> Self {
-        Self { fallback_email: FallbackEmail::All, duty_grace_s: 5 * 60, alert_expiry_s: 24 * 3_600 }
+        Self {
+            fallback_email: FallbackEmail::All,
+            duty_grace_s: 5 * 60,
+            alert_expiry_s: 24 * 3_600,
+            daily_digest_at: jiff::civil::time(9, 0, 0, 0),
+        }
     }
 }

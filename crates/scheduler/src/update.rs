@@ -141,7 +141,16 @@ fn tell(
     let scope = Scope::Event(event_id.clone());
     let base_at = event.occurrence.base_at();
     for policy in users.iter().filter_map(|user| facts.policies.get(user)) {
-        let common = Common { scope: &scope, event_id: &event_id, alert_id: Some(alert_id), policy, trigger: status.trigger(), base_at };
+        let common = Common {
+            scope: &scope,
+            event_id: &event_id,
+            alert_id: Some(alert_id),
+            category: None,
+            policy,
+            trigger: status.trigger(),
+            base_at,
+            collects: None,
+        };
         for step in steps::compile(policy, status.trigger()) {
             insert.push(common.deliver(step, base_at, Some(base_at.plus_s(settings.alert_expiry_s))));
         }

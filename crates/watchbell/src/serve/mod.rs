@@ -116,6 +116,7 @@ impl Server {
             fallback_email: config.scheduler.fallback_email,
             duty_grace_s: i64::from(config.scheduler.duty_grace_s),
             alert_expiry_s: i64::from(config.scheduler.alert_expiry_s),
+            daily_digest_at: config.scheduler.daily_digest_at(),
         };
         let renderer = Arc::new(Renderer::new(config.templates.dir())?);
         let routes = providers::routes(&config, &clock)?;
@@ -256,5 +257,6 @@ fn api_settings(config: &Config) -> ApiSettings {
             webhook_secret: telegram.map(|settings| settings.webhook_secret.clone()).filter(|secret| !secret.is_empty()),
         },
         twilio_tokens: providers::twilio_tokens(config),
+        ..ApiSettings::default()
     }
 }
