@@ -6,6 +6,7 @@ use rand::RngExt;
 use tokio::sync::OwnedSemaphorePermit;
 use watchbell_core::contact::ContactStatus;
 use watchbell_core::delivery::Purpose;
+use watchbell_core::device::Device;
 use watchbell_core::event::EventData;
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
@@ -93,9 +94,7 @@ fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
         }
         Target::Contact { status: ContactStatus::Ok, target, .. } => address(job.channel, target),
         Target::Contact { status, .. } => return failed(&format!("the contact is {status}")),
-        Target::Device(device) => {
-            Address::Device { kind: device.kind, token: Secret::new(device.token.clone()), keys: device.keys.clone().map(Secret::new) }
-        }
+        Target::Device(device) => device_address(device),
         Target::Gone if job.channel == Channel::Push => return failed("the user has no device for push messages"),
         Target::Gone if job.channel == Channel::Telegram => return failed("the user has linked no Telegram chat"),
         Target::Gone | Target::User => return failed("the user has no contact for this channel"),
@@ -119,6 +118,19 @@ fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
         now,
         callback_base: shared.callback_base.clone(),
     })
+}
+
+/// Where a job goes, whether or not it may: what tells which provider is to take it.
+pub(super) fn destination(job: &Job) -> Option<Address> {
+    match &job.target {
+        Target::Contact { target, .. } => Some(address(job.channel, target)),
+        Target::Device(device) => Some(device_address(device)),
+        Target::Gone | Target::User => None,
+    }
+}
+
+fn device_address(device: &Device) -> Address {
+    Address::Device { kind: device.kind, token: Secret::new(device.token.clone()), keys: device.keys.clone().map(Secret::new) }
 }
 
 fn address(channel: Channel, target: &Secret) -> Address {
@@ -201,7 +213,7 @@ async fn call_provider(lane: &Lane, route: &Route, job: &Job, mut message: Outgo
         Circumstances {
             policy: shared.retries.of(job.rank),
             on_unknown: lane.on_unknown,
-            has_alternative: lane.routes.has_alternative(route, now),
+            has_alternative: lane.routes.has_alternative(route, &message.to, now),
             now,
             chance: rand::rng().random(),
         },

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Timestamp};
-use watchbell_store::queue::{AddressFate, Next};
+use watchbell_store::queue::{AddressFate, Job, Next};
 
 use super::breaker::ProviderStates;
-use super::route::{Room, Route, Routes};
+use super::route::{Place, Room, Route, Routes};
 use super::{ChannelRoute, Shared, call};
 use crate::settings::OnUnknown;
 
@@ -69,14 +70,40 @@ impl Lane {
                 return Wait::For(RETRY);
             }
         };
-        let used = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
-        route.give_back(calls.saturating_sub(used), used == 0, self.shared.clock.now());
+        let claimed = jobs.len();
+        let now = self.shared.clock.now();
+        let (mut here, mut later, mut nowhere) = (Vec::with_capacity(claimed), Vec::new(), Vec::new());
         for job in jobs {
+            match call::destination(&job).map_or(Place::There, |to| self.routes.place(&to, route, now)) {
+                Place::There => here.push(job),
+                Place::Other(route, slot) => {
+                    self.shared.calls.spawn(call::deliver(self.clone(), route, epoch, job, slot));
+                }
+                Place::NotBefore(at) => later.push((job.id, at)),
+                Place::Nowhere => nowhere.push(job),
+            }
+        }
+        let used = u32::try_from(here.len()).unwrap_or(u32::MAX);
+        route.give_back(calls.saturating_sub(used), used == 0, now);
+        for job in here {
             // This loop alone takes slots, and claimed no more than were free.
             let Ok(slot) = route.slots.clone().acquire_owned().await else { break };
             self.shared.calls.spawn(call::deliver(self.clone(), route.clone(), epoch, job, slot));
         }
-        if used > 0 { Wait::Not } else { self.next_ready().await }
+        if !later.is_empty()
+            && let Err(error) = self.shared.store.release(epoch, later).await
+        {
+            tracing::warn!(channel = %self.channel, error = watchbell_core::error_chain(&error), "delivery.release failed; the leases end by themselves");
+        }
+        self.fail_all(epoch, nowhere, &format!("no provider of the channel {} takes this kind of address", self.channel)).await;
+        if claimed > 0 { Wait::Not } else { self.next_ready().await }
+    }
+
+    /// Ends deliveries for which there is nobody to call.
+    async fn fail_all(&self, epoch: Epoch, jobs: Vec<Job>, reason: &str) {
+        let next = Next::Failed { reason: reason.to_owned(), address: AddressFate::Keep };
+        let ends = jobs.into_iter().map(|job| call::end(&self.shared, epoch, job, next.clone()));
+        futures::future::join_all(ends).await;
     }
 
     /// No provider is configured: what is due fails with that reason, so that the user's next step takes over.
@@ -85,10 +112,7 @@ impl Lane {
         match self.shared.store.claim(epoch, self.channel, i64::from(LARGEST_CLAIM)).await {
             Ok(jobs) if jobs.is_empty() => self.next_ready().await,
             Ok(jobs) => {
-                let reason = format!("no provider is configured for the channel {}", self.channel);
-                let next = Next::Failed { reason, address: AddressFate::Keep };
-                let ends = jobs.into_iter().map(|job| call::end(&self.shared, epoch, job, next.clone()));
-                futures::future::join_all(ends).await;
+                self.fail_all(epoch, jobs, &format!("no provider is configured for the channel {}", self.channel)).await;
                 Wait::Not
             }
             Err(error) => {

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 use watchbell_core::{Channel, Clock, Timestamp};
 
 use super::breaker::{Breaker, ProviderStates};
 use super::limits::AccountLimiter;
 use super::{ChannelRoute, ProviderRoute};
-use crate::provider::Provider;
+use crate::provider::{Address, Provider};
 
 /// A provider with its breaker, limit and slots.
 #[derive(Debug)]
@@ -42,6 +42,22 @@ pub(super) enum Room {
     /// All slots are taken: wait for a call to end.
     Full,
 }
+
+/// Where one message goes that was claimed for the room at some provider.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// To that provider.
+    There,
+    /// To another one, as that one does not take its address. Its room is taken.
+    Other(Arc<Route>, OwnedSemaphorePermit),
+    /// The one that takes it has no room before this time.
+    NotBefore(Timestamp),
+    /// No provider takes it.
+    Nowhere,
+}
+
+/// When a provider whose slots are all taken is asked again for a message that only it takes.
+const BUSY: Duration = Duration::from_millis(100);
 
 /// A channel's providers, in order of preference.
 #[derive(Debug)]
@@ -82,9 +98,28 @@ impl Routes {
         }
     }
 
-    /// Whether another provider than this one would take a call now.
-    pub fn has_alternative(&self, to: &Route, now: Timestamp) -> bool {
-        self.routes.iter().any(|route| !std::ptr::eq(route.as_ref(), to) && route.lock().open_at(now).is_none())
+    /// Whether another provider than this one would take a call to this address now.
+    pub fn has_alternative(&self, to: &Route, address: &Address, now: Timestamp) -> bool {
+        let others = self.routes.iter().filter(|route| !std::ptr::eq(route.as_ref(), to) && route.provider.takes(address));
+        others.into_iter().any(|route| route.lock().open_at(now).is_none())
+    }
+
+    /// Where a message goes that was claimed for the room at `there`: one channel can have addresses of several kinds (push), and
+    /// what is due is claimed before its kind is known.
+    pub fn place(&self, address: &Address, there: &Route, now: Timestamp) -> Place {
+        if there.provider.takes(address) {
+            return Place::There;
+        }
+        let mut earliest: Option<Timestamp> = None;
+        for route in self.routes.iter().filter(|route| route.provider.takes(address)) {
+            match route.take_one(now) {
+                Taken::Slot(slot) => return Place::Other(route.clone(), slot),
+                // As for any message: a provider of lower preference is for when this one is down.
+                Taken::Busy(at) => return Place::NotBefore(at),
+                Taken::Down(at) => earliest = Some(earliest.map_or(at, |earliest| earliest.min(at))),
+            }
+        }
+        earliest.map_or(Place::Nowhere, Place::NotBefore)
     }
 
     /// The first provider that works and has room, with what it takes now, up to `most` calls. The room is taken: what is not
@@ -136,7 +171,33 @@ impl RouteState {
     }
 }
 
+/// What came of asking a provider for room for one message.
+enum Taken {
+    Slot(OwnedSemaphorePermit),
+    Busy(Timestamp),
+    Down(Timestamp),
+}
+
 impl Route {
+    fn take_one(&self, now: Timestamp) -> Taken {
+        let mut state = self.lock();
+        if let Some(at) = state.open_at(now) {
+            return Taken::Down(at);
+        }
+        let Ok(slot) = self.slots.clone().try_acquire_owned() else { return Taken::Busy(now + BUSY) };
+        if state.breaker.allowance(now, 1) == 0 {
+            return Taken::Busy(now + BUSY);
+        }
+        match state.limiter.take(1) {
+            Ok(_) => {
+                state.breaker.called();
+                self.show(&state);
+                Taken::Slot(slot)
+            }
+            Err(wait) => Taken::Busy(now + wait),
+        }
+    }
+
     /// Room that was taken and not used.
     pub fn give_back(&self, calls: u32, all: bool, now: Timestamp) {
         let mut state = self.lock();
@@ -152,6 +213,10 @@ impl Route {
         let mut state = self.lock();
         match &report.outcome {
             Outcome::Accepted { .. } | Outcome::BadAddress | Outcome::BadMessage => state.breaker.worked(),
+            // Of one address's own server.
+            Outcome::Unknown | Outcome::Retry { scope: LimitScope::Message, .. } if !self.provider.is_one_service() => {
+                state.breaker.worked();
+            }
             Outcome::Retry { after, scope } => match scope {
                 LimitScope::Provider => {
                     state.breaker.worked();
@@ -183,3 +248,6 @@ impl Route {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;
