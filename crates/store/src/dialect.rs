@@ -6,6 +6,7 @@
 //! | `{in $1 bigint}` | `= ANY(ARRAY(SELECT …))` | `IN (SELECT …)` |
 //! | `{lock}`, `{share}`, `{skip}` | `FOR UPDATE`, `FOR SHARE`, `FOR UPDATE SKIP LOCKED` | nothing: its one writer locks all |
 //! | `{stop}` | what cancels a delivery, for a reason in `r.reason` | the same |
+//! | `{first_of_digest}` | that the delivery `d` waits for no digest, or is the first of its digest | the same |
 //! | `{anyof}` … `{end}` | `= ANY(ARRAY(` … `))` | `IN (` … `)` |
 //!
 //! Batches travel as one JSON parameter: one statement, one round trip, whatever their size. `= ANY(ARRAY(…))` is
@@ -62,6 +63,13 @@ impl Dialect {
                  reason = CASE WHEN deliveries.begun_at IS NOT NULL THEN deliveries.reason ELSE r.reason END, \
                  lease = CASE WHEN deliveries.begun_at IS NOT NULL THEN lease END, \
                  state = CASE WHEN deliveries.begun_at IS NOT NULL THEN deliveries.state ELSE 'cancelled' END",
+            ),
+            // A digest's first member stands for all: whoever locks it gathers the others, so that no two workers share them out.
+            "first_of_digest" => sql.push_str(
+                "(d.collect IS NULL OR d.collect NOT IN ('hourly', 'daily') OR NOT EXISTS (SELECT 1 FROM deliveries o \
+                 WHERE o.channel = d.channel AND o.collect = d.collect AND o.user_id = d.user_id AND o.collect IS NOT NULL \
+                 AND o.state = 'scheduled' AND o.lease IS NULL AND COALESCE(o.contact_id, 0) = COALESCE(d.contact_id, 0) \
+                 AND o.ready_at <= $4 AND o.id < d.id))",
             ),
             "anyof" => sql.push_str(if postgres { "= ANY(ARRAY(" } else { "IN (" }),
             "end" => sql.push_str(if postgres { "))" } else { ")" }),

@@ -276,12 +276,12 @@ impl SqlStore {
         }
         let statement = match order {
             Order::Oldest => {
-                "UPDATE deliveries SET lease = $1 WHERE id {anyof} SELECT id FROM deliveries WHERE state = 'scheduled' AND lease IS NULL \
-                 AND channel = $2 AND rank = $3 AND ready_at <= $4 ORDER BY ready_at LIMIT $5 {skip} {end} RETURNING id"
+                "UPDATE deliveries SET lease = $1 WHERE id {anyof} SELECT id FROM deliveries d WHERE state = 'scheduled' AND lease IS NULL \
+                 AND channel = $2 AND rank = $3 AND ready_at <= $4 AND {first_of_digest} ORDER BY ready_at LIMIT $5 {skip} {end} RETURNING id"
             }
             Order::Newest => {
-                "UPDATE deliveries SET lease = $1 WHERE id {anyof} SELECT id FROM deliveries WHERE state = 'scheduled' AND lease IS NULL \
-                 AND channel = $2 AND rank = $3 AND ready_at <= $4 ORDER BY ready_at DESC LIMIT $5 {skip} {end} RETURNING id"
+                "UPDATE deliveries SET lease = $1 WHERE id {anyof} SELECT id FROM deliveries d WHERE state = 'scheduled' AND lease IS NULL \
+                 AND channel = $2 AND rank = $3 AND ready_at <= $4 AND {first_of_digest} ORDER BY ready_at DESC LIMIT $5 {skip} {end} RETURNING id"
             }
         };
         Ok(sqlx::query_scalar(sql(statement))

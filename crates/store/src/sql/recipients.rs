@@ -10,10 +10,13 @@ use super::rows::{at, json, to_json};
 use super::{SqlStore, Tx, sql};
 use crate::StoreError;
 use crate::allot::{Candidate, FLOOD, Recipient, Verdict, allot};
+use crate::facts::{DAILY, HOURLY};
 use crate::queue::{Job, Target};
 
 /// Deliveries that one message names at most.
 const LARGEST_BUNDLE: i64 = 200;
+/// Deliveries that one digest lists at most: all that came in its period, short of what no mail server would take.
+const LARGEST_DIGEST: i64 = 5_000;
 
 impl SqlStore {
     /// Splits claimed jobs into those that go now, singly or together, and those that are ready again later.
@@ -127,7 +130,7 @@ impl SqlStore {
         Ok(())
     }
 
-    /// Makes one delivery of all that wait for the same at one address; of a single one, itself.
+    /// Makes one delivery of all that wait for the same at one address; of a single one, itself, unless it waits for a digest.
     async fn bundle(
         &self,
         tx: &mut Tx,
@@ -137,6 +140,7 @@ impl SqlStore {
         group: &str,
         mut jobs: Vec<Job>,
     ) -> Result<Job, StoreError> {
+        let is_digest = matches!(group, HOURLY | DAILY);
         let first = jobs.swap_remove(0);
         let mut members: BTreeSet<String> = jobs.into_iter().map(|job| job.id.0).collect();
         members.insert(first.id.0.clone());
@@ -151,16 +155,16 @@ impl SqlStore {
         .bind(contact.unwrap_or_default())
         .bind(device.unwrap_or_default())
         .bind(self.clock.now().as_millis())
-        .bind(LARGEST_BUNDLE)
+        .bind(if is_digest { LARGEST_DIGEST } else { LARGEST_BUNDLE })
         .fetch_all(&mut **tx)
         .await?;
         members.extend(more);
-        if members.len() == 1 {
+        if members.len() == 1 && !is_digest {
             return Ok(first);
         }
         let now = self.clock.now();
         let id = DeliveryId::derive(now, &["bundle", first.id.as_str()]);
-        let purpose = if matches!(group, "hourly" | "daily") { Purpose::Digest } else { Purpose::Bundle };
+        let purpose = if is_digest { Purpose::Digest } else { Purpose::Bundle };
         let members = to_json(&members)?;
         sqlx::query(sql(
             "INSERT INTO deliveries (id, scope, event_id, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \

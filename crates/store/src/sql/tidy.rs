@@ -24,6 +24,15 @@ impl SqlStore {
         if !deliveries.is_empty() {
             sqlx::query(sql("DELETE FROM attempts WHERE delivery_id {in $1 text}")).bind(to_json(&deliveries)?).execute(&mut *tx).await?;
         }
+        // Their ids are their deliveries', and so in order of time.
+        let notifications = sqlx::query(sql(
+            "DELETE FROM notifications WHERE id {anyof} SELECT id FROM notifications WHERE id < $1 ORDER BY id LIMIT $2 {end}",
+        ))
+        .bind(id_floor(deliveries_before))
+        .bind(most)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
         // What open alerts and coming shifts are rendered from stays.
         let events = sqlx::query(sql("DELETE FROM events WHERE id {anyof} SELECT id FROM events e WHERE id < $1 \
              AND NOT EXISTS (SELECT 1 FROM duties d WHERE d.event_id = e.id AND d.ends_at >= $3) \
@@ -60,6 +69,6 @@ impl SqlStore {
         sqlx::query(sql("DELETE FROM telegram_links WHERE expires_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         tx.commit().await?;
         let most = u64::try_from(most).unwrap_or(u64::MAX);
-        Ok(deliveries.len() as u64 >= most || events >= most || alerts >= most || duties >= most)
+        Ok(deliveries.len() as u64 >= most || notifications >= most || events >= most || alerts >= most || duties >= most)
     }
 }
