@@ -140,6 +140,8 @@ CREATE TABLE keys (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     name       TEXT    NOT NULL,
     hash       TEXT    NOT NULL UNIQUE,
+    -- Of a key pair: the part that is no secret.
+    public_key TEXT    UNIQUE,
     role       TEXT    NOT NULL,
     user_id    BIGINT  REFERENCES users (id) ON DELETE CASCADE,
     created_at BIGINT  NOT NULL
@@ -186,7 +188,7 @@ CREATE TABLE alerts (
     updated_at  BIGINT NOT NULL
 );
 CREATE INDEX alerts_closed ON alerts (updated_at) WHERE state <> 'open';
-CREATE INDEX alerts_event ON alerts (event_id);
+CREATE INDEX alerts_event ON alerts (event_id) WHERE state = 'open';
 
 CREATE TABLE responders (
     alert_id   TEXT    NOT NULL REFERENCES alerts (id) ON DELETE CASCADE,
@@ -269,6 +271,7 @@ CREATE INDEX deliveries_held ON deliveries (channel, ready_at) WHERE state = 'he
 CREATE INDEX deliveries_collecting ON deliveries (channel, collect, user_id) WHERE collect IS NOT NULL AND state = 'scheduled';
 CREATE INDEX deliveries_bundle ON deliveries (bundle_id) WHERE bundle_id IS NOT NULL;
 CREATE INDEX deliveries_leased ON deliveries (lease) WHERE lease IS NOT NULL;
+CREATE INDEX deliveries_pending ON deliveries (user_id) WHERE state IN ('scheduled', 'held');
 CREATE INDEX deliveries_scope ON deliveries (scope, user_id);
 CREATE INDEX deliveries_user ON deliveries (user_id, id);
 CREATE INDEX deliveries_duty ON deliveries (duty_id) WHERE duty_id IS NOT NULL;

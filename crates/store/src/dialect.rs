@@ -37,6 +37,12 @@ impl Dialect {
         sql
     }
 
+    /// Every statement that this process has used so far: what a test of query plans looks at.
+    pub fn used(self) -> Vec<&'static str> {
+        let expanded = EXPANDED.read().unwrap_or_else(PoisonError::into_inner);
+        expanded.iter().filter(|((dialect, _), _)| *dialect == self).map(|(_, sql)| *sql).collect()
+    }
+
     fn expand(self, text: &str) -> String {
         let mut sql = String::with_capacity(text.len() + 256);
         let mut rest = text;

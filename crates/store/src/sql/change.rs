@@ -123,7 +123,8 @@ impl SqlStore {
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries \
-             WHERE user_id = $1 AND (scope {in $2 text} OR state IN ('scheduled', 'held')) ORDER BY id",
+             WHERE id {anyof} SELECT id FROM deliveries WHERE user_id = $1 AND scope {in $2 text} \
+             UNION SELECT id FROM deliveries WHERE user_id = $1 AND state IN ('scheduled', 'held') {end} ORDER BY id",
         ))
         .bind(user.0)
         .bind(to_json(&scopes)?)

@@ -126,6 +126,27 @@ impl Bed {
         }
     }
 
+    /// How the database would run a statement, whatever its parameters are.
+    pub async fn explain(&self, sql: &str) -> String {
+        let lines: Vec<String> = match &mut *self.raw.lock().await {
+            Raw::Sqlite(raw) => {
+                let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+                let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(raw).await.unwrap();
+                rows.into_iter().map(|row| row.3).collect()
+            }
+            Raw::Postgres(raw) => {
+                let parameters = (1..20).take_while(|n| sql.contains(&format!("${n}"))).map(|_| "NULL").collect::<Vec<_>>().join(", ");
+                let call = if parameters.is_empty() { "seen".to_owned() } else { format!("seen({parameters})") };
+                raw.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+                raw.execute(AssertSqlSafe(format!("PREPARE seen AS {sql}"))).await.unwrap();
+                let lines = sqlx::query_scalar(AssertSqlSafe(format!("EXPLAIN EXECUTE {call}"))).fetch_all(&mut *raw).await.unwrap();
+                raw.execute("DEALLOCATE seen").await.unwrap();
+                lines
+            }
+        };
+        lines.join("\n")
+    }
+
     /// A user of that name with nothing else.
     pub async fn user(&self, username: &str) -> User {
         self.store.create_user(BY, named(username)).await.unwrap()

@@ -15,6 +15,8 @@ mod dead_letters;
 mod devices;
 mod history;
 mod open;
+mod plans;
+mod queue;
 mod rules;
 mod telegram;
 mod topics;

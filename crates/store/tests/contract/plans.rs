@@ -1,0 +1,143 @@
+//! Query plans stay flat as tables grow: every statement that the store uses on a growing table goes through an index.
+
+use watchbell_core::delivery::State;
+use watchbell_core::{Channel, DeliveryId, EventId, Timestamp, UserId};
+use watchbell_store::dialect::Dialect;
+use watchbell_store::history::DeliveryFilter;
+use watchbell_store::queue::{AddressFate, Call, Finished, Next, Receipt, ReceiptOutcome};
+
+use crate::harness::Bed;
+
+/// Rows of old deliveries, and as many events and attempts.
+const ROWS: i64 = 200_000;
+
+/// The tables that grow without end.
+const GROWING: [&str; 5] = ["deliveries", "attempts", "events", "responders", "alerts"];
+
+/// Statements that read a growing table as a whole on purpose, each with the reason.
+const ALLOWED: [(&str, &str); 0] = [];
+
+async fn no_statement_reads_a_growing_table_as_a_whole(bed: &Bed) {
+    fill(bed).await;
+    use_everything(bed).await;
+    let dialect = if bed.is_sqlite() { Dialect::Sqlite } else { Dialect::Postgres };
+    let mut slow = Vec::new();
+    let mut seen = 0;
+    for sql in dialect.used() {
+        let verb = sql.split_whitespace().next().unwrap_or_default();
+        if !matches!(verb, "SELECT" | "UPDATE" | "DELETE" | "INSERT") || ALLOWED.iter().any(|(start, _)| sql.starts_with(start)) {
+            continue;
+        }
+        seen += 1;
+        let plan = bed.explain(sql).await;
+        if let Some(table) = GROWING.iter().find(|table| scans(&plan, sql, table, bed.is_sqlite())) {
+            slow.push(format!("reads all of {table}: {sql}\n{plan}"));
+        }
+    }
+    assert!(seen > 30, "only {seen} statements were looked at");
+    assert!(slow.is_empty(), "{}", slow.join("\n\n"));
+}
+
+/// Whether a plan reads the table from one end to the other. Reading it in the order of an index, up to a limit, does not.
+fn scans(plan: &str, sql: &str, table: &str, sqlite: bool) -> bool {
+    let aliases = [" d", " e", " a", " r", " m", " b", " f", " o", ""];
+    plan.lines().any(|line| {
+        let line = line.trim();
+        if sqlite {
+            let names = aliases.iter().map(|alias| alias.trim()).filter(|alias| !alias.is_empty() && sql.contains(&format!("{table} {alias}")));
+            let mut names = names.chain([table]);
+            names.any(|name| line.starts_with(&format!("SCAN {name}"))) && !line.contains("USING") && !line.contains("VIRTUAL")
+        } else {
+            line.contains(&format!("Seq Scan on {table}"))
+        }
+    })
+}
+
+async fn fill(bed: &Bed) {
+    bed.user("anna").await;
+    let series = if bed.is_sqlite() {
+        format!("(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {ROWS}) SELECT n FROM s)")
+    } else {
+        format!("(SELECT n FROM generate_series(1, {ROWS}) AS s(n))")
+    };
+    let now = bed.now().as_millis();
+    for insert in [
+        format!(
+            "INSERT INTO deliveries (id, scope, event_id, alert_id, duty_id, user_id, purpose, cause, channel, address, rules, critical, rank, \
+             due_at, ready_at, state, attempts, created_at, updated_at) SELECT '01A' || n, 'alert:1:A-' || n, '01E' || n, 'A-' || n, \
+             CASE WHEN n % 10 = 0 THEN 'D-' || n END, 1, 'rule', 'alert_high', 'email', '…', '[]', FALSE, n % 2, {now} - n, {now} - n, \
+             CASE WHEN n % 100 = 0 THEN 'scheduled' WHEN n % 101 = 0 THEN 'held' ELSE 'sent' END, 1, {now}, {now} FROM {series} AS s"
+        ),
+        format!("INSERT INTO attempts (delivery_id, number, at, provider, class) SELECT '01A' || n, 1, {now}, 'p', 'Accepted' FROM {series} AS s"),
+        format!(
+            "INSERT INTO events (id, identity, kind, base_at, received_at, data) SELECT '01E' || n, 'i' || n, 'subscription', {now}, {now}, \
+             '{{\"title\":\"t\",\"message\":\"m\"}}' FROM {series} AS s"
+        ),
+        format!(
+            "INSERT INTO alerts (id, state, priority, summary, round, since_round, event_id, updated_at) \
+             SELECT 'A-' || n, 'resolved', 'HIGH', 's', 1, 1, '01E' || n, {now} FROM {series} AS s"
+        ),
+        format!(
+            "INSERT INTO responders (alert_id, round, user_id, base_at, event_id, named, named_by, is_open) \
+             SELECT 'A-' || n, 1, 1, {now}, '01E' || n, '{{\"source\":\"s\",\"time\":null,\"received_at\":0}}', '01E' || n, FALSE FROM {series} AS s"
+        ),
+    ] {
+        bed.execute(&insert).await;
+    }
+    bed.execute("ANALYZE").await;
+}
+
+/// Calls what runs while Watchbell works, so that its statements are known.
+async fn use_everything(bed: &Bed) {
+    let store = &bed.store;
+    let epoch = store.enter("test", "worker", &[Channel::Email], bed.now().plus_s(60)).await.unwrap();
+    let jobs = store.claim(epoch, Channel::Email, 10).await.unwrap();
+    let calls: Vec<Call> =
+        jobs.iter().map(|job| Call { id: job.id.clone(), provider: "p".to_owned(), is_bundle: false }).collect();
+    let begun = store.begin(epoch, &calls).await.unwrap();
+    let ends = begun.iter().enumerate().map(|(at, id)| Finished {
+        id: id.clone(),
+        attempt: None,
+        next: match at % 3 {
+            0 => Next::Sent,
+            1 => Next::Retry { at: bed.now().plus_s(5), reason: "again".to_owned() },
+            _ => Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep },
+        },
+    });
+    store.finish(epoch, ends.collect()).await.unwrap();
+    store.release(epoch, vec![(DeliveryId("01A1".to_owned()), bed.now())]).await.unwrap();
+    store.next_ready(Channel::Email).await.unwrap();
+    store.ready_channels().await.unwrap();
+    let receipt = Receipt { delivery: DeliveryId("01A1".to_owned()), outcome: ReceiptOutcome::Delivered, code: None };
+    store.receipts(vec![receipt]).await.unwrap();
+    store.renew(epoch, bed.now().plus_s(60)).await.unwrap();
+    store.leave(epoch).await.unwrap();
+    let user = UserId(1);
+    let filters = [
+        DeliveryFilter { limit: 50, ..DeliveryFilter::default() },
+        DeliveryFilter { user: Some(user), limit: 50, ..DeliveryFilter::default() },
+        DeliveryFilter { alert: Some("A-7".to_owned()), limit: 50, ..DeliveryFilter::default() },
+        DeliveryFilter { event: Some(EventId("01E7".to_owned())), limit: 50, ..DeliveryFilter::default() },
+        DeliveryFilter { user: Some(user), state: Some(State::Failed), limit: 50, ..DeliveryFilter::default() },
+    ];
+    for filter in filters {
+        store.deliveries(&filter).await.unwrap();
+    }
+    store.delivery(&DeliveryId("01A7".to_owned())).await.unwrap();
+    store.tidy(Timestamp::from_millis(0), Timestamp::from_millis(0), 500).await.unwrap();
+    store.accept(crate::queue::events(bed)).await.unwrap();
+    let rule = watchbell_store::directory::NewRule {
+        surface: watchbell_core::rule::Surface::Ilert,
+        trigger: watchbell_core::rule::Trigger::AlertHigh,
+        channel: Some(Channel::Push),
+        contact_id: None,
+        contact_kinds: &[],
+        offset_s: 0,
+        position: None,
+        critical: false,
+        public_id: None,
+    };
+    store.create_rule(crate::harness::BY, user, rule).await.unwrap();
+}
+
+on_both![no_statement_reads_a_growing_table_as_a_whole];

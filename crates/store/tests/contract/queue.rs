@@ -1,0 +1,178 @@
+//! Leases: who may call a provider, and what becomes of it.
+
+use std::collections::BTreeSet;
+
+use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original, Priority, SubscriptionData, UpdateData, UpdateStatus};
+use watchbell_core::ids::Epoch;
+use watchbell_core::{Channel, DeliveryId};
+use watchbell_store::queue::{AddressFate, Call, Finished, Next, Receipt, ReceiptOutcome};
+
+use crate::harness::Bed;
+
+/// One event of some kinds, with nobody in it.
+pub fn events(bed: &Bed) -> Vec<Event> {
+    let event = |identity: &str, data| Event {
+        identity: identity.to_owned(),
+        occurrence: Occurrence { source: "test".to_owned(), time: None, received_at: bed.now() },
+        data,
+        problems: Vec::new(),
+        replay_of: None,
+        original: Original::default(),
+    };
+    let alert = AlertData {
+        alert_id: "A-1".to_owned(),
+        priority: Some(Priority::High),
+        summary: "s".to_owned(),
+        responders: vec!["1".to_owned(), "nobody".to_owned()],
+        ..AlertData::default()
+    };
+    let update = UpdateData {
+        alert_id: "A-1".to_owned(),
+        status: UpdateStatus::Accepted,
+        actor: None,
+        responders: Vec::new(),
+        notify: Vec::new(),
+        summary: None,
+        actor_name: None,
+        url: None,
+    };
+    let news = SubscriptionData { title: "t".to_owned(), message: "m".to_owned(), users: vec!["1".to_owned()], ..SubscriptionData::default() };
+    vec![
+        event("alert", EventData::Alert(alert)),
+        event("update", EventData::Update(update)),
+        event("news", EventData::Subscription(news)),
+    ]
+}
+
+async fn enter(bed: &Bed) -> Epoch {
+    bed.store.enter("test", "worker", &[Channel::Email], bed.now().plus_s(6)).await.unwrap()
+}
+
+/// Ready deliveries with ids `01D0`, `01D1`, ….
+async fn ready(bed: &Bed, count: usize) {
+    let user = bed.user("anna").await;
+    bed.execute(&format!(
+        "INSERT INTO events (id, identity, kind, base_at, received_at, data) VALUES ('E1', 'e1', 'subscription', 0, 0, '{}')",
+        r#"{"title":"t","message":"m"}"#
+    ))
+    .await;
+    for n in 0..count {
+        bed.delivery(&format!("01D{n}"), user.id, "scheduled").await;
+    }
+}
+
+fn call(id: &DeliveryId) -> Call {
+    Call { id: id.clone(), provider: "p".to_owned(), is_bundle: false }
+}
+
+async fn claim(bed: &Bed, epoch: Epoch, most: i64) -> Vec<DeliveryId> {
+    bed.store.claim(epoch, Channel::Email, most).await.unwrap().into_iter().map(|job| job.id).collect()
+}
+
+async fn begin(bed: &Bed, epoch: Epoch, ids: &[DeliveryId]) -> BTreeSet<DeliveryId> {
+    let calls: Vec<Call> = ids.iter().map(call).collect();
+    bed.store.begin(epoch, &calls).await.unwrap().into_iter().collect()
+}
+
+async fn two_workers_never_claim_the_same(bed: &Bed) {
+    ready(bed, 20).await;
+    let one = enter(bed).await;
+    // SQLite has one process; its claims do not get into each other's way either.
+    let other = if bed.is_sqlite() { one } else { enter(bed).await };
+    let (a, b) = tokio::join!(claim(bed, one, 12), claim(bed, other, 12));
+    let rest = claim(bed, one, 20).await;
+    let all: BTreeSet<_> = a.iter().chain(&b).chain(&rest).collect();
+    assert_eq!(all.len(), 20);
+    assert_eq!(a.len() + b.len() + rest.len(), 20);
+}
+
+async fn what_was_cancelled_after_the_claim_is_not_begun(bed: &Bed) {
+    ready(bed, 2).await;
+    let epoch = enter(bed).await;
+    let ids = claim(bed, epoch, 10).await;
+    bed.execute("UPDATE deliveries SET state = 'cancelled', lease = NULL WHERE id = '01D0'").await;
+    assert_eq!(begin(bed, epoch, &ids).await, BTreeSet::from([DeliveryId("01D1".to_owned())]));
+}
+
+async fn a_process_that_stood_still_begins_nothing_that_another_took(bed: &Bed) {
+    ready(bed, 3).await;
+    let frozen = enter(bed).await;
+    let ids = claim(bed, frozen, 10).await;
+    assert_eq!(ids.len(), 3);
+    begin(bed, frozen, &ids[..1]).await;
+    bed.clock.advance(std::time::Duration::from_secs(7));
+    // Even before anybody noticed, its life has ended.
+    assert!(begin(bed, frozen, &ids[1..2]).await.is_empty());
+    let other = enter(bed).await;
+    if !bed.is_sqlite() {
+        assert!(bed.store.renew(other, bed.now().plus_s(6)).await.unwrap());
+    }
+    let taken: BTreeSet<_> = claim(bed, other, 10).await.into_iter().collect();
+    assert_eq!(taken, ids.iter().cloned().collect());
+    assert!(begin(bed, frozen, &ids).await.is_empty());
+    assert!(claim(bed, frozen, 10).await.is_empty());
+    assert!(!bed.store.renew(frozen, bed.now().plus_s(6)).await.unwrap());
+    // What had begun may have gone out, and says so.
+    assert_eq!(bed.number("SELECT count(*) FROM attempts WHERE class = 'Unknown'").await, 1);
+    // Its late answer does not touch what is another's now.
+    let late = Finished { id: ids[0].clone(), attempt: None, next: Next::Sent };
+    assert!(bed.store.finish(frozen, vec![late]).await.unwrap().is_empty());
+}
+
+async fn a_process_that_ends_in_order_gives_back_what_it_had_not_begun(bed: &Bed) {
+    ready(bed, 2).await;
+    let one = enter(bed).await;
+    assert_eq!(claim(bed, one, 10).await.len(), 2);
+    bed.store.leave(one).await.unwrap();
+    let other = enter(bed).await;
+    assert_eq!(claim(bed, other, 10).await.len(), 2);
+    assert_eq!(bed.number("SELECT count(*) FROM attempts").await, 0);
+}
+
+async fn a_receipt_that_overtakes_the_answer_is_kept(bed: &Bed) {
+    ready(bed, 1).await;
+    let epoch = enter(bed).await;
+    let ids = claim(bed, epoch, 1).await;
+    begin(bed, epoch, &ids).await;
+    let receipt = |outcome| Receipt { delivery: ids[0].clone(), outcome, code: None };
+    assert_eq!(bed.store.receipts(vec![receipt(ReceiptOutcome::Delivered)]).await.unwrap(), [true]);
+    let end = Finished { id: ids[0].clone(), attempt: None, next: Next::Sent };
+    assert_eq!(bed.store.finish(epoch, vec![end]).await.unwrap(), ids);
+    // Receipts come in any order; what arrived has arrived.
+    bed.store.receipts(vec![receipt(ReceiptOutcome::Undelivered)]).await.unwrap();
+    assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE state = 'delivered'").await, 1);
+}
+
+async fn the_end_of_an_attempt_is_written_once(bed: &Bed) {
+    ready(bed, 1).await;
+    let epoch = enter(bed).await;
+    let ids = claim(bed, epoch, 1).await;
+    begin(bed, epoch, &ids).await;
+    let end = || Finished {
+        id: ids[0].clone(),
+        attempt: None,
+        next: Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep },
+    };
+    assert_eq!(bed.store.finish(epoch, vec![end()]).await.unwrap().len(), 1);
+    assert!(bed.store.finish(epoch, vec![end()]).await.unwrap().is_empty());
+    assert_eq!(bed.number("SELECT count(*) FROM unreachable").await, 1);
+}
+
+async fn a_storm_of_high_alerts_leaves_a_part_for_the_rest(bed: &Bed) {
+    ready(bed, 40).await;
+    bed.execute("UPDATE deliveries SET rank = 1 WHERE id IN ('01D7', '01D8')").await;
+    let epoch = enter(bed).await;
+    let first: Vec<String> = claim(bed, epoch, 20).await.into_iter().map(|id| id.0).collect();
+    assert_eq!(first.len(), 20);
+    assert!(first.contains(&"01D7".to_owned()) && first.contains(&"01D8".to_owned()));
+}
+
+on_both![
+    two_workers_never_claim_the_same,
+    what_was_cancelled_after_the_claim_is_not_begun,
+    a_process_that_stood_still_begins_nothing_that_another_took,
+    a_process_that_ends_in_order_gives_back_what_it_had_not_begun,
+    a_receipt_that_overtakes_the_answer_is_kept,
+    the_end_of_an_attempt_is_written_once,
+    a_storm_of_high_alerts_leaves_a_part_for_the_rest,
+];
