@@ -197,6 +197,16 @@ pub fn parse_phone(text: &str, region: &str) -> Result<(String, String), BadTarg
     Ok((number.format().mode(phonenumber::Mode::E164).to_string(), upper))
 }
 
+/// Reads a number that carries its country code; E.164 and its region.
+///
+/// # Errors
+/// `Phone` also for a number of no region, such as those of satellite networks.
+pub fn parse_e164(text: &str) -> Result<(String, String), BadTarget> {
+    let text = checked(text, LONGEST_TARGET)?;
+    let region = phonenumber::parse(None, text).ok().and_then(|number| number.country().id()).ok_or(BadTarget::Phone)?;
+    parse_phone(text, region.as_ref())
+}
+
 /// The calling code of a region.
 fn home_code(country: phonenumber::country::Id) -> Option<u16> {
     phonenumber::metadata::DATABASE.by_id(country.as_ref()).map(phonenumber::Metadata::country_code)
@@ -240,6 +250,16 @@ mod tests {
         ];
         for (text, region, e164) in table {
             assert_eq!(parse_phone(text, region).map(|(number, _)| number).as_deref(), Ok(e164), "{text} {region}");
+        }
+    }
+
+    #[test]
+    fn a_number_with_its_code_names_its_region() {
+        let read = |text| parse_e164(text);
+        assert_eq!(read("+49 151 12345678"), Ok(("+4915112345678".to_owned(), "DE".to_owned())));
+        assert_eq!(read("+1 415 555 2671"), Ok(("+14155552671".to_owned(), "US".to_owned())));
+        for bad in ["015112345678", "+999123456789", "+49", "phone", "", "+49151\n12345678", "+870773111632"] {
+            assert!(read(bad).is_err(), "{bad}");
         }
     }
 

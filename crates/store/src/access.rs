@@ -36,6 +36,8 @@ pub struct ApiKey {
     pub name: String,
     pub role: Role,
     pub user_id: Option<UserId>,
+    /// Of a key pair: the part that is no secret, sent beside the one that is.
+    pub public_key: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -58,6 +60,20 @@ pub trait Access: Send + Sync {
     /// # Errors
     /// `NotFound("user")` for a user that is not there.
     async fn add_key(&self, by: Actor, name: &str, hash: &str, role: Role, user_id: Option<UserId>) -> Result<ApiKey, StoreError>;
+
+    /// Keeps a key pair: the public part as it is, of the secret one its hash.
+    ///
+    /// # Errors
+    /// `NotFound("user")` for a user that is not there.
+    async fn add_key_pair(
+        &self,
+        by: Actor,
+        name: &str,
+        public_key: &str,
+        hash: &str,
+        role: Role,
+        user_id: Option<UserId>,
+    ) -> Result<ApiKey, StoreError>;
 
     /// The key with that hash; and the hash as it is kept, for a comparison in constant time.
     async fn key_by_hash(&self, hash: &str) -> Result<Option<(ApiKey, String)>, StoreError>;

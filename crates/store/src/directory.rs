@@ -107,6 +107,14 @@ pub struct UserFilter {
     pub username: Option<String>,
     /// Exactly this email contact, without regard to case.
     pub email: Option<String>,
+    /// Only ids above this one.
+    pub after: Option<UserId>,
+    /// Only ids below this one; then the list is of those right before it.
+    pub before: Option<UserId>,
+    /// Made after this time.
+    pub created_after: Option<Timestamp>,
+    /// Made before this time.
+    pub created_before: Option<Timestamp>,
     pub offset: i64,
     pub limit: i64,
 }

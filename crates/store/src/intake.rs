@@ -1,7 +1,7 @@
 //! Accepting events, and keeping those that cannot be used.
 
 use async_trait::async_trait;
-use watchbell_core::event::{Event, EventKind, Original};
+use watchbell_core::event::{Event, EventData, EventKind, Original};
 use watchbell_core::{EventId, Timestamp, UserId};
 
 use crate::StoreError;
@@ -88,4 +88,7 @@ pub trait Intake: Send + Sync {
     async fn purge_dead_letters(&self, by: crate::access::Actor, filter: &DeadLetterFilter) -> Result<u64, StoreError>;
 
     async fn event(&self, id: &EventId) -> Result<Option<EventRecord>, StoreError>;
+
+    /// The event with that identity, as it was accepted.
+    async fn event_by_identity(&self, identity: &str) -> Result<Option<(EventId, EventData)>, StoreError>;
 }

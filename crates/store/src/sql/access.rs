@@ -16,6 +16,7 @@ struct KeyRow {
     hash: String,
     role: String,
     user_id: Option<i64>,
+    public_key: Option<String>,
     created_at: i64,
 }
 
@@ -28,6 +29,7 @@ impl TryFrom<KeyRow> for ApiKey {
             name: row.name,
             role: name(&row.role)?,
             user_id: row.user_id.map(UserId),
+            public_key: row.public_key,
             created_at: at(row.created_at),
         })
     }
@@ -52,35 +54,27 @@ impl From<AuditRow> for AuditEntry {
 #[async_trait]
 impl Access for SqlStore {
     async fn add_key(&self, by: Actor, name: &str, hash: &str, role: Role, user_id: Option<UserId>) -> Result<ApiKey, StoreError> {
-        let mut tx = self.begin_tx().await?;
-        let made: Option<KeyRow> =
-            sqlx::query_as(sql("INSERT INTO keys (name, hash, role, user_id, created_at) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (hash) DO NOTHING RETURNING id, name, hash, role, user_id, created_at"))
-            .bind(name)
-            .bind(hash)
-            .bind(role.as_str())
-            .bind(user_id.map(|user| user.0))
-            .bind(self.clock.now().as_millis())
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(no_such_user)?;
-        let Some(made) = made else {
-            let kept: Option<KeyRow> = sqlx::query_as(sql("SELECT id, name, hash, role, user_id, created_at FROM keys WHERE hash = $1"))
-                .bind(hash)
-                .fetch_optional(&mut *tx)
-                .await?;
-            return kept.ok_or(StoreError::NotFound("key"))?.try_into();
-        };
-        self.record(&mut tx, by, "key.create", format!("keys/{}", made.id)).await?;
-        tx.commit().await?;
-        made.try_into()
+        self.insert_key(by, name, None, hash, role, user_id).await
+    }
+
+    async fn add_key_pair(
+        &self,
+        by: Actor,
+        name: &str,
+        public_key: &str,
+        hash: &str,
+        role: Role,
+        user_id: Option<UserId>,
+    ) -> Result<ApiKey, StoreError> {
+        self.insert_key(by, name, Some(public_key), hash, role, user_id).await
     }
 
     async fn key_by_hash(&self, hash: &str) -> Result<Option<(ApiKey, String)>, StoreError> {
-        let row: Option<KeyRow> = sqlx::query_as(sql("SELECT id, name, hash, role, user_id, created_at FROM keys WHERE hash = $1"))
-            .bind(hash)
-            .fetch_optional(&self.read)
-            .await?;
+        let row: Option<KeyRow> =
+            sqlx::query_as(sql("SELECT id, name, hash, role, user_id, public_key, created_at FROM keys WHERE hash = $1"))
+                .bind(hash)
+                .fetch_optional(&self.read)
+                .await?;
         row.map(|row| {
             let kept = row.hash.clone();
             Ok((row.try_into()?, kept))
@@ -89,8 +83,9 @@ impl Access for SqlStore {
     }
 
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
-        let rows: Vec<KeyRow> =
-            sqlx::query_as(sql("SELECT id, name, hash, role, user_id, created_at FROM keys ORDER BY id")).fetch_all(&self.read).await?;
+        let rows: Vec<KeyRow> = sqlx::query_as(sql("SELECT id, name, hash, role, user_id, public_key, created_at FROM keys ORDER BY id"))
+            .fetch_all(&self.read)
+            .await?;
         all(rows)
     }
 
@@ -130,6 +125,42 @@ impl Access for SqlStore {
     async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query(sql("SELECT 1")).execute(&self.read).await?;
         Ok(())
+    }
+}
+
+impl SqlStore {
+    async fn insert_key(
+        &self,
+        by: Actor,
+        name: &str,
+        public_key: Option<&str>,
+        hash: &str,
+        role: Role,
+        user_id: Option<UserId>,
+    ) -> Result<ApiKey, StoreError> {
+        let mut tx = self.begin_tx().await?;
+        let made: Option<KeyRow> = sqlx::query_as(sql("INSERT INTO keys (name, hash, role, user_id, public_key, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING RETURNING id, name, hash, role, user_id, public_key, created_at"))
+        .bind(name)
+        .bind(hash)
+        .bind(role.as_str())
+        .bind(user_id.map(|user| user.0))
+        .bind(public_key)
+        .bind(self.clock.now().as_millis())
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(no_such_user)?;
+        let Some(made) = made else {
+            let kept: Option<KeyRow> =
+                sqlx::query_as(sql("SELECT id, name, hash, role, user_id, public_key, created_at FROM keys WHERE hash = $1"))
+                    .bind(hash)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+            return kept.ok_or(StoreError::NotFound("key"))?.try_into();
+        };
+        self.record(&mut tx, by, "key.create", format!("keys/{}", made.id)).await?;
+        tx.commit().await?;
+        made.try_into()
     }
 }
 

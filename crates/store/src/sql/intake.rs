@@ -111,6 +111,16 @@ impl Intake for SqlStore {
         })
         .transpose()
     }
+
+    async fn event_by_identity(&self, identity: &str) -> Result<Option<(EventId, EventData)>, StoreError> {
+        let row: Option<(String, String, String)> = sqlx::query_as(sql("SELECT id, kind, data FROM events WHERE identity = $1"))
+            .bind(identity.to_owned())
+            .fetch_optional(&self.read)
+            .await?;
+        let Some((id, kind, data)) = row else { return Ok(None) };
+        let data = EventData::from_json(name(&kind)?, &data).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(Some((EventId(id), data)))
+    }
 }
 
 /// What an event is about: events of one subject are planned one after the other.

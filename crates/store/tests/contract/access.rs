@@ -10,6 +10,7 @@ use crate::harness::{BY, Bed};
 on_both![
     a_key_is_found_by_its_hash_until_it_is_deleted,
     a_hash_that_is_kept_stays_as_it_is,
+    a_pair_keeps_its_public_part,
     the_audit_log_is_read_in_pages_newest_first,
     settings_are_kept,
 ];
@@ -36,6 +37,15 @@ async fn a_hash_that_is_kept_stays_as_it_is(bed: &Bed) {
     assert_eq!(bed.store.add_key(BY, "again", "h1", Role::Reader, None).await.unwrap(), first);
     assert_eq!(bed.store.keys().await.unwrap(), [first]);
     assert_eq!(bed.store.audit(None, 10).await.unwrap().len(), 1);
+}
+
+async fn a_pair_keeps_its_public_part(bed: &Bed) {
+    let pair = bed.store.add_key_pair(BY, "pair", "pk_1", "h1", Role::Admin, None).await.unwrap();
+    assert_eq!((pair.role, pair.public_key.as_deref()), (Role::Admin, Some("pk_1")));
+    assert_eq!(bed.store.key_by_hash("h1").await.unwrap(), Some((pair.clone(), "h1".to_owned())));
+    let single = bed.store.add_key(BY, "single", "h2", Role::Admin, None).await.unwrap();
+    assert_eq!(single.public_key, None);
+    assert_eq!(bed.store.keys().await.unwrap(), [pair, single]);
 }
 
 async fn the_audit_log_is_read_in_pages_newest_first(bed: &Bed) {

@@ -69,6 +69,12 @@ async fn users_are_listed_in_pages_by_name_and_by_email(bed: &Bed) {
     assert_eq!(list(UserFilter { limit: 100, ..UserFilter::default() }).await, (ids.clone(), 4));
     assert_eq!(list(UserFilter { offset: 1, limit: 2, ..UserFilter::default() }).await, (ids[1..3].to_vec(), 4));
     assert_eq!(list(UserFilter { username: Some("ben".to_owned()), limit: 1, ..UserFilter::default() }).await, (vec![ids[1]], 2));
+    let id = |at: usize| Some(ids[at]);
+    assert_eq!(list(UserFilter { after: id(0), limit: 2, ..UserFilter::default() }).await, (ids[1..3].to_vec(), 3));
+    assert_eq!(list(UserFilter { before: id(3), limit: 2, ..UserFilter::default() }).await, (ids[1..3].to_vec(), 3));
+    let now = Some(bed.now());
+    assert_eq!(list(UserFilter { created_before: now, limit: 9, ..UserFilter::default() }).await, (vec![], 0));
+    assert_eq!(list(UserFilter { created_after: now, limit: 9, ..UserFilter::default() }).await, (vec![], 0));
     let email = |email: &str| UserFilter { email: Some(email.to_owned()), limit: 10, ..UserFilter::default() };
     assert_eq!(list(email("aNNa@example.org")).await, (vec![anna.id], 1));
     // A phone number is no email.

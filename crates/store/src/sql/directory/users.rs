@@ -74,14 +74,31 @@ pub(super) async fn list(store: &SqlStore, filter: &UserFilter) -> Result<(Vec<U
     let total: i64 = count.build_query_scalar().fetch_one(&store.read).await?;
     let mut query = QueryBuilder::<Db>::new(concat!("SELECT ", columns!(), " FROM users WHERE 1 = 1"));
     push_filter(&mut query, filter);
-    query.push(" ORDER BY id LIMIT ").push_bind(filter.limit.max(0)).push(" OFFSET ").push_bind(filter.offset.max(0));
-    let rows: Vec<UserRow> = query.build_query_as().fetch_all(&store.read).await?;
+    // What is right before an id is found from there backwards.
+    query.push(if filter.before.is_some() { " ORDER BY id DESC LIMIT " } else { " ORDER BY id LIMIT " });
+    query.push_bind(filter.limit.max(0)).push(" OFFSET ").push_bind(filter.offset.max(0));
+    let mut rows: Vec<UserRow> = query.build_query_as().fetch_all(&store.read).await?;
+    if filter.before.is_some() {
+        rows.reverse();
+    }
     Ok((all(rows)?, total))
 }
 
 fn push_filter(query: &mut QueryBuilder<Db>, filter: &UserFilter) {
     if let Some(username) = &filter.username {
         query.push(" AND username = ").push_bind(username.clone());
+    }
+    if let Some(after) = filter.after {
+        query.push(" AND id > ").push_bind(after.0);
+    }
+    if let Some(before) = filter.before {
+        query.push(" AND id < ").push_bind(before.0);
+    }
+    if let Some(after) = filter.created_after {
+        query.push(" AND created_at > ").push_bind(after.as_millis());
+    }
+    if let Some(before) = filter.created_before {
+        query.push(" AND created_at < ").push_bind(before.as_millis());
     }
     if let Some(email) = &filter.email {
         // As an array, so that PostgreSQL looks the users up by id, however many it expects to have that address.
