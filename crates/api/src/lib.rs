@@ -13,6 +13,7 @@ pub mod callbacks;
 pub mod ilert;
 mod json;
 mod limits;
+pub mod oncall;
 pub mod problem;
 pub mod request;
 pub mod server;

@@ -62,6 +62,11 @@ impl Params {
         Ok(first.filter(|value| !value.is_empty()))
     }
 
+    /// The whole query, as it came.
+    pub fn queries(&self) -> &[(String, String)] {
+        &self.query
+    }
+
     pub fn integer(&self, name: &str, range: &RangeInclusive<i64>) -> Result<Option<i64>, Problem> {
         let Some(text) = self.query(name)? else { return Ok(None) };
         let number = text.parse().ok().filter(|number| range.contains(number));

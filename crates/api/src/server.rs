@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::state::Api;
 use crate::watchbell::health;
-use crate::{callbacks, ilert, watchbell};
+use crate::{callbacks, ilert, oncall, watchbell};
 
 /// How long requests in flight may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -34,6 +34,7 @@ pub fn router(api: &Api) -> Router {
     watchbell::OPEN
         .wrap(api, open)
         .nest("/api", ilert::router(api))
+        .nest(oncall::MOUNT, oncall::router(api))
         .nest("/watchbell/v1", watchbell::router(api))
         // A nested router does not get its own root with a slash.
         .route("/api/", any(async || ilert::SURFACE.nothing()))

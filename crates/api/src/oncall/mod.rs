@@ -1,0 +1,89 @@
+//! The Grafana OnCall surface: personal notification rules and users, under `/api/v1`.
+//!
+//! Scripts and Terraform that were written for Grafana OnCall's HTTP API keep working here, so this follows the original
+//! to its error texts, and to the order in which it looks at a request: the key, the verb, how often the key called, for an
+//! existing rule whether it is there, the media type, the body's syntax, all fields at once, and then what they mean
+//! together. The original is built on Django REST framework, from which most of the texts come.
+//!
+//! A chain is one user's rules of one importance, in order of position; `important` is HIGH. Rules made here are shown and
+//! changed here only; all surfaces' rules compile into one plan.
+
+mod body;
+mod duration;
+mod error;
+mod fields;
+mod kinds;
+mod multipart;
+mod origin;
+mod page;
+mod rules;
+mod users;
+
+use axum::Router;
+use axum::http::Method;
+use axum::routing::get;
+use watchbell_core::UserId;
+use watchbell_core::ids::UserRef;
+use watchbell_core::user::User;
+
+use crate::auth::{Authenticated, Credentials};
+use crate::problem::{Kind, Problem};
+use crate::state::Api;
+use crate::surface::{Counting, Surface};
+
+/// Where the surface stands; pages' links say so.
+pub(crate) const MOUNT: &str = "/api/v1";
+
+static SURFACE: Surface = Surface { credentials: Some(Credentials::Raw), counting: Counting::Window, form: error::form, head: error::head };
+
+pub(crate) fn router(api: &Api) -> Router<Api> {
+    let routes = [
+        ("/personal_notification_rules", get(rules::list).post(rules::create)),
+        ("/personal_notification_rules/{id}", get(rules::show).put(rules::change).patch(rules::change).delete(rules::delete)),
+        ("/users", get(users::list)),
+        ("/users/{id}", get(users::show)),
+    ];
+    let routes = routes.into_iter().fold(Router::new(), |router, (path, methods)| {
+        let methods = methods.fallback(not_allowed);
+        router.route(path, methods.clone()).route(&format!("{path}/"), methods)
+    });
+    SURFACE.wrap(api, routes)
+}
+
+/// A verb that a path does not have. The `Allow` header is the router's doing.
+async fn not_allowed(method: Method) -> Problem {
+    Problem::new(Kind::MethodNotAllowed, format!("Method \"{method}\" not allowed."))
+}
+
+/// Whose things a key sees: everybody's, or those of one user.
+///
+/// # Errors
+/// `Forbidden` for a key that reads nobody's.
+fn seen_by(caller: &Authenticated) -> Result<Option<UserId>, Problem> {
+    if caller.sees_everybody() {
+        return Ok(None);
+    }
+    let own = caller.0.user_id.filter(|user| caller.0.may_read_user(*user));
+    own.map(Some).ok_or_else(|| Problem::forbidden("this key reads nobody's rules"))
+}
+
+/// Before anything is looked at: may the key change anybody's rules at all?
+///
+/// # Errors
+/// `Forbidden` for a key that changes nobody's.
+fn check_changes(caller: &Authenticated) -> Result<(), Problem> {
+    if caller.is_admin() || caller.0.user_id.is_some_and(|own| caller.0.may_change_user(own)) {
+        return Ok(());
+    }
+    Err(Problem::forbidden("this key changes nobody's rules"))
+}
+
+/// The user with that text id: the one that this surface shows, or the one that the user had in another system, which is
+/// what scripts still have in them after moving in.
+async fn user_named(api: &Api, text: &str) -> Result<Option<User>, Problem> {
+    match UserRef::parse(text) {
+        Some(named @ UserRef::Name(_)) => Ok(api.store.user(&named).await?),
+        // Numbers are ids of another surface.
+        _ => Ok(None),
+    }
+}
