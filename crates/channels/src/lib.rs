@@ -5,6 +5,7 @@ pub mod dispatch;
 pub mod endpoint;
 mod es256;
 pub mod http;
+pub mod in_app;
 pub mod provider;
 pub mod providers;
 pub mod registry;

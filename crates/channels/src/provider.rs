@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use watchbell_core::device::DeviceKind;
 use watchbell_core::outcome::Report;
-use watchbell_core::{Channel, DeliveryId, Secret, Timestamp};
+use watchbell_core::{Channel, DeliveryId, Secret, Timestamp, UserId};
 
 /// A service that delivers messages.
 ///
@@ -76,6 +76,11 @@ pub enum Address {
         kind: DeviceKind,
         token: Secret,
         keys: Option<Secret>,
+    },
+    /// The user's inbox in the app, under the category of what is told.
+    Inbox {
+        user_id: UserId,
+        category: Option<String>,
     },
     /// Slack channel or member, Teams, Mattermost or webhook URL: the contact's target as it is.
     Other(Secret),

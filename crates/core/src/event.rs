@@ -140,6 +140,15 @@ impl EventData {
         }
     }
 
+    /// The category of what it tells, where it can have one.
+    pub fn category(&self) -> Option<&str> {
+        match self {
+            Self::Alert(data) => data.category.as_deref(),
+            Self::Subscription(data) => data.category.as_deref(),
+            Self::Update(_) | Self::Duty(_) | Self::Verification(_) => None,
+        }
+    }
+
     /// Reads what [`serde_json::to_string`] wrote of data of that kind.
     pub fn from_json(kind: EventKind, json: &str) -> serde_json::Result<Self> {
         Ok(match kind {

@@ -97,7 +97,8 @@ fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
         Target::Device(device) => device_address(device),
         Target::Gone if job.channel == Channel::Push => return failed("the user has no device for push messages"),
         Target::Gone if job.channel == Channel::Telegram => return failed("the user has linked no Telegram chat"),
-        Target::Gone | Target::User => return failed("the user has no contact for this channel"),
+        Target::User => inbox(job),
+        Target::Gone => return failed("the user has no contact for this channel"),
     };
     Ok(Outgoing {
         delivery_id: job.id.clone(),
@@ -125,8 +126,13 @@ pub(super) fn destination(job: &Job) -> Option<Address> {
     match &job.target {
         Target::Contact { target, .. } => Some(address(job.channel, target)),
         Target::Device(device) => Some(device_address(device)),
-        Target::Gone | Target::User => None,
+        Target::User => Some(inbox(job)),
+        Target::Gone => None,
     }
+}
+
+fn inbox(job: &Job) -> Address {
+    Address::Inbox { user_id: job.user_id, category: job.event.category().map(str::to_owned) }
 }
 
 fn device_address(device: &Device) -> Address {

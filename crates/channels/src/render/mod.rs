@@ -264,7 +264,7 @@ impl Job<'_> {
             "url": web_url(&item.event),
             "at": item.at.as_millis(),
             "high": is_high(&item.event),
-            "category": category(&item.event).unwrap_or_default(),
+            "category": item.event.category().unwrap_or_default(),
         }))
     }
 
@@ -288,14 +288,6 @@ fn to_value<T: Serialize>(value: &T) -> Value {
 
 fn is_high(event: &EventData) -> bool {
     matches!(event, EventData::Alert(alert) if alert.priority == Some(Priority::High))
-}
-
-fn category(event: &EventData) -> Option<&str> {
-    match event {
-        EventData::Alert(alert) => alert.category.as_deref(),
-        EventData::Subscription(subscription) => subscription.category.as_deref(),
-        _ => None,
-    }
 }
 
 /// The event's page. Other schemes than the web's do not become links.

@@ -14,6 +14,7 @@ mod layers;
 mod lease;
 mod limits;
 mod log;
+mod messaging;
 mod nats;
 mod problem;
 mod providers;
@@ -42,6 +43,7 @@ pub use self::http::{Http, Network, RateLimit};
 pub use self::lease::Lease;
 pub use self::limits::{Limits, Rate};
 pub use self::log::{Log, LogFormat};
+pub use self::messaging::Messaging;
 pub use self::nats::servers as nats_servers;
 pub use self::problem::{Invalid, Problem};
 pub use self::providers::ProviderSettings;
@@ -76,6 +78,7 @@ pub struct Config {
     pub retention: Retention,
     pub bundling: Bundling,
     pub limits: Limits,
+    pub messaging: Messaging,
     pub templates: Templates,
     pub log: Log,
     #[serde(deserialize_with = "channels::by_channel")]
@@ -126,6 +129,7 @@ impl Config {
         self.retention.validate(&mut findings.section(&["retention"]));
         bundling::validate(&self.bundling, &mut findings.section(&["bundling"]));
         self.limits.validate(&mut findings.section(&["limits"]));
+        self.messaging.validate(&mut findings.section(&["messaging"]));
         self.templates.validate(&mut findings.section(&["templates"]));
         self.log.validate(&mut findings.section(&["log"]));
         providers::validate_use(&self.channels, &self.providers, given, findings);

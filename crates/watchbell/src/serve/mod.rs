@@ -119,7 +119,7 @@ impl Server {
             daily_digest_at: config.scheduler.daily_digest_at(),
         };
         let renderer = Arc::new(Renderer::new(config.templates.dir())?);
-        let routes = providers::routes(&config, &clock)?;
+        let mut routes = providers::routes(&config, &clock)?;
         // The port first: a process that cannot serve must not begin to send.
         let listener = match has(Role::Api) {
             true => Some(listen(&config.http.listen).await?),
@@ -133,6 +133,8 @@ impl Server {
             limits: RecipientLimits { rates: config.limits.recipient.clone(), bundling: config.bundling },
         };
         let store = watchbell_store::open(&options, Arc::new(RulePlanner::new(settings)), clock.clone()).await?;
+        routes.push(providers::in_app(&config, &store));
+        store.ensure_categories(&config.messaging.categories).await?;
         let configured_key = Some(&config.admin_key).filter(|key| !key.is_empty());
         let first_key = watchbell_api::bootstrap_admin_key(store.as_ref(), configured_key).await?;
         show_first_key(first_key.as_ref());

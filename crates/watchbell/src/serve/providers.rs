@@ -29,6 +29,12 @@ pub fn routes(config: &Config, clock: &Arc<dyn Clock>) -> Result<Vec<ChannelRout
     Ok(routes.collect())
 }
 
+/// The inbox, which no configuration has to name.
+pub fn in_app(config: &Config, store: &Arc<dyn Store>) -> ChannelRoute {
+    let on_unknown = config.channels.get(&Channel::InApp).map(|settings| settings.on_unknown).unwrap_or_default();
+    watchbell_channels::in_app::route(store.clone(), on_unknown)
+}
+
 /// Says at start what cannot be sent.
 pub fn say_what_is_missing(config: &Config) {
     let unserved = unserved(&config.channels);

@@ -1,0 +1,108 @@
+//! The inbox: the one provider that is Watchbell itself, so no configuration names it.
+//!
+//! A notification is kept under its delivery's id. A worker that is killed in between leaves nothing unclear: whoever tries
+//! again adds nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use watchbell_core::Channel;
+use watchbell_core::outcome::{Outcome, Report};
+use watchbell_store::preferences::Notification;
+use watchbell_store::{Store, StoreError};
+
+use crate::dispatch::{ChannelRoute, ProviderRoute};
+use crate::provider::{AccountLimit, Address, Content, Outgoing, Provider};
+use crate::settings::OnUnknown;
+
+/// As attempts name it.
+const NAME: &str = "in_app";
+
+/// The channel with its one provider: as many a second as the database takes, some at a time, so that other transitions get
+/// their turn.
+pub fn route(store: Arc<dyn Store>, on_unknown: OnUnknown) -> ChannelRoute {
+    let limit = AccountLimit { per_second: 1e6, burst: 1_000, in_flight: 8, timeout: Duration::from_secs(10) };
+    ChannelRoute {
+        channel: Channel::InApp,
+        providers: vec![ProviderRoute { name: NAME.to_owned(), provider: Arc::new(InApp { store }), limit }],
+        on_unknown,
+    }
+}
+
+/// Writes notifications to the store.
+#[derive(Debug)]
+pub struct InApp {
+    store: Arc<dyn Store>,
+}
+
+#[async_trait]
+impl Provider for InApp {
+    async fn send(&self, message: &Outgoing) -> Report {
+        let Address::Inbox { user_id, category } = &message.to else {
+            return Report::new(Outcome::BadAddress, "no_inbox".to_owned());
+        };
+        let notification = Notification {
+            id: message.delivery_id.clone(),
+            user_id: *user_id,
+            category: category.clone(),
+            title: message.content.subject.clone(),
+            body: body(&message.content),
+            url: message.content.url.clone(),
+            created_at: message.now,
+            seen_at: None,
+            read_at: None,
+            dismissed_at: None,
+        };
+        match self.store.add_notification(notification).await {
+            Ok(_) => Report::accepted(message.delivery_id.0.clone()),
+            Err(error) => failed(&error),
+        }
+    }
+
+    async fn look_up(&self, message: &Outgoing) -> Option<Report> {
+        let Address::Inbox { user_id, .. } = &message.to else { return None };
+        let kept = self.store.notification(*user_id, &message.delivery_id).await.ok()??;
+        Some(Report::accepted(kept.id.0))
+    }
+}
+
+fn failed(error: &StoreError) -> Report {
+    if error.is_passing() { Report::retry("database".to_owned()) } else { Report::new(Outcome::BadMessage, "database".to_owned()) }
+}
+
+/// The text without what an inbox shows beside it: the title above, the link below.
+fn body(content: &Content) -> String {
+    let text = content.text.as_str();
+    let text = text.strip_prefix(&content.subject).filter(|rest| rest.is_empty() || rest.starts_with('\n')).unwrap_or(text);
+    let text = match &content.url {
+        Some(url) => text.strip_suffix(url.as_str()).filter(|rest| rest.is_empty() || rest.ends_with('\n')).unwrap_or(text),
+        None => text,
+    };
+    text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_repeats_neither_title_nor_link() {
+        let content = |text: &str| Content {
+            subject: "Shipped".to_owned(),
+            text: text.to_owned(),
+            url: Some("https://shop.example.org/7".to_owned()),
+            ..Content::default()
+        };
+        let table = [
+            ("Shipped\n\nYour order is on its way.\n\nhttps://shop.example.org/7", "Your order is on its way."),
+            ("Shipped\n\nhttps://shop.example.org/7", ""),
+            ("Shipped today: order 7.", "Shipped today: order 7."),
+            ("Shipped\n\nSee https://shop.example.org/7", "See https://shop.example.org/7"),
+            ("", ""),
+        ];
+        for (text, expected) in table {
+            assert_eq!(body(&content(text)), expected, "{text}");
+        }
+    }
+}
