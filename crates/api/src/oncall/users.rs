@@ -29,7 +29,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, asked: A
     let mut page = asked.page(USUAL);
     loop {
         let (username, email) = (text("username"), text("email"));
-        let filter = UserFilter { username, email, offset: page.offset(), limit: page.limit() };
+        let filter = UserFilter { username, email, offset: page.offset(), limit: page.limit(), ..UserFilter::default() };
         let (users, count) = match own {
             None => api.store.users(&filter).await?,
             Some(own) => {
