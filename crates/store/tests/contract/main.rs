@@ -16,6 +16,7 @@ mod devices;
 mod history;
 mod open;
 mod plans;
+mod preferences;
 mod queue;
 mod rules;
 mod telegram;
