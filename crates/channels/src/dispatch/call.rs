@@ -33,7 +33,9 @@ pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, jo
                 route.give_back(1, true, shared.clock.now());
                 drop(slot);
                 lane.routes.changed.notify_one();
-                return give_back(shared, epoch, &job).await;
+                give_back(shared, epoch, &job).await;
+                lane.put_back.notify_one();
+                return;
             }
             match complete(shared, &job, message).await {
                 Ok(message) => call_provider(&lane, &route, &job, message).await,
@@ -50,7 +52,12 @@ pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, jo
     };
     drop(slot);
     lane.routes.changed.notify_one();
+    let is_put_back = matches!(finished.next, Next::Retry { .. });
     finish(shared, epoch, job, finished).await;
+    if is_put_back {
+        // The lane may have looked for the next due time before this one was written.
+        lane.put_back.notify_one();
+    }
 }
 
 /// Ends a delivery for which there is nobody to call.

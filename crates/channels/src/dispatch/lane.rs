@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Timestamp};
 use watchbell_store::queue::{AddressFate, Job, Next};
@@ -23,13 +24,15 @@ pub(super) struct Lane {
     pub shared: Arc<Shared>,
     pub routes: Routes,
     pub on_unknown: OnUnknown,
+    /// A call has put its delivery back in the queue: what was known of the next due time is outdated.
+    pub put_back: Notify,
     channel: Channel,
 }
 
 impl Lane {
     pub fn new(shared: Arc<Shared>, states: &ProviderStates, route: ChannelRoute) -> Arc<Self> {
         let (channel, on_unknown) = (route.channel, route.on_unknown);
-        Arc::new(Self { routes: Routes::new(route, states, &shared.clock), shared, on_unknown, channel })
+        Arc::new(Self { routes: Routes::new(route, states, &shared.clock), shared, on_unknown, put_back: Notify::new(), channel })
     }
 
     pub async fn run(self: Arc<Self>) {
@@ -156,6 +159,7 @@ async fn wait_for(lane: &Lane, wait: Wait, woken: &mut tokio::sync::watch::Recei
                 () = clock.sleep_until(at.unwrap_or(Timestamp::MAX)) => {}
                 // The sender lives as long as the store.
                 _ = woken.changed() => {}
+                () = lane.put_back.notified() => {}
             }
         }
         Wait::ForProvider(at) => tokio::select! {
