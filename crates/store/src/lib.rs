@@ -23,7 +23,7 @@ mod postgres;
 pub mod preferences;
 pub mod queue;
 mod sqlite;
-mod wake;
+pub mod wake;
 
 pub use access::Access;
 pub use directory::Directory;

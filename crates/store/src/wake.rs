@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use tokio::sync::watch;
+use watchbell_core::delivery::State;
 use watchbell_core::{Channel, DeliveryId, UserId};
 
 /// Announces transitions that made deliveries due, or due sooner, by channel.
@@ -13,6 +14,34 @@ pub struct Wakes {
     fan_outs: tokio::sync::Notify,
     local: tokio::sync::broadcast::Sender<BTreeSet<Channel>>,
     notified: tokio::sync::broadcast::Sender<Notified>,
+    moved: tokio::sync::broadcast::Sender<Moved>,
+}
+
+/// A delivery that got further without a call: by a receipt, or because nobody needs it any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub id: DeliveryId,
+    pub state: State,
+    pub reason: Option<String>,
+}
+
+/// What a transition means for others, to be announced after its commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// Channels on which something may be due, or due sooner.
+    pub due: BTreeSet<Channel>,
+    pub moved: Vec<Moved>,
+}
+
+impl Effects {
+    pub fn due(due: BTreeSet<Channel>) -> Self {
+        Self { due, moved: Vec::new() }
+    }
+
+    pub fn add(&mut self, other: Self) {
+        self.due.extend(other.due);
+        self.moved.extend(other.moved);
+    }
 }
 
 /// A user was told something in the app.
@@ -33,19 +62,28 @@ impl Default for Wakes {
             fan_outs: tokio::sync::Notify::new(),
             local: tokio::sync::broadcast::Sender::new(256),
             notified: tokio::sync::broadcast::Sender::new(1024),
+            moved: tokio::sync::broadcast::Sender::new(4096),
         }
     }
 }
 
 impl Wakes {
     /// Called after a commit of this process.
-    pub fn announce(&self, channels: &BTreeSet<Channel>) {
-        if channels.is_empty() {
-            return;
+    pub fn announce(&self, effects: Effects) {
+        for moved in effects.moved {
+            // Nobody has to listen.
+            let _ = self.moved.send(moved);
         }
-        self.heard(channels);
-        // Nobody has to listen: a process without a broker tells itself only.
-        let _ = self.local.send(channels.clone());
+        if !effects.due.is_empty() {
+            self.heard(&effects.due);
+            // A process without a broker tells itself only.
+            let _ = self.local.send(effects.due);
+        }
+    }
+
+    /// Tells of every delivery that gets further without a call of this process. Who is too slow misses some.
+    pub fn moved(&self) -> tokio::sync::broadcast::Receiver<Moved> {
+        self.moved.subscribe()
     }
 
     /// Called when another process announced a commit of its own.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use watchbell_core::UserId;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, UserId};
 
 use super::plan::Writes;
 use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all, to_json};
@@ -11,6 +11,7 @@ use super::{SqlStore, Tx, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::facts::{Alert, Planned, Responder, Scope, UserFacts};
+use crate::wake::Effects;
 
 /// A change of one user that is under way. The user and their open alerts are locked.
 pub(super) struct Change {
@@ -68,17 +69,17 @@ impl SqlStore {
             .bind(now)
             .execute(&mut *change.tx)
             .await?;
-        let due = self.replan(&mut change.tx, change.user).await?;
+        let effects = self.replan(&mut change.tx, change.user).await?;
         self.record(&mut change.tx, by, action, object).await?;
         change.tx.commit().await?;
-        self.wakes.announce(&due);
+        self.wakes.announce(effects);
         Ok(())
     }
 
     /// Plans anew what a user was not sent yet; answers the channels on which something may be due sooner.
-    pub(super) async fn replan(&self, tx: &mut Tx, user: UserId) -> Result<BTreeSet<Channel>, StoreError> {
+    pub(super) async fn replan(&self, tx: &mut Tx, user: UserId) -> Result<Effects, StoreError> {
         let Some(policy) = self.policies(tx, &BTreeSet::from([user])).await?.remove(&user) else {
-            return Ok(BTreeSet::new());
+            return Ok(Effects::default());
         };
         let responders: Vec<ResponderRow> = sqlx::query_as(sql(
             "SELECT r.alert_id, r.round, r.user_id, r.base_at, r.event_id, r.named, r.named_by, r.is_open FROM responders r \

@@ -12,6 +12,7 @@ use crate::StoreError;
 use crate::access::Actor;
 use crate::facts::Scope;
 use crate::queue::{AddressFate, Finished, Next};
+use crate::wake::Effects;
 
 /// A delivery that will not be tried again.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -44,7 +45,7 @@ impl SqlStore {
             retired.extend(lost.filter(|_| *address == AddressFate::Bad));
         }
         tx.commit().await?;
-        self.wakes.announce(&due);
+        self.wakes.announce(Effects::due(due));
         for lost in retired {
             self.retire_address(&lost).await;
         }

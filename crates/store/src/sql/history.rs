@@ -11,6 +11,7 @@ use super::rows::{all, at, json, name, scope};
 use super::{Db, SqlStore, sql};
 use crate::access::Actor;
 use crate::history::{AttemptRecord, Delivery, DeliveryFilter, History};
+use crate::wake::Effects;
 use crate::{Scope, StoreError};
 
 macro_rules! select {
@@ -160,7 +161,7 @@ impl History for SqlStore {
         let channel: Channel = name(&channel)?;
         self.record(&mut tx, by, "delivery.replay", format!("deliveries/{id}")).await?;
         tx.commit().await?;
-        self.wakes.announce(&[channel].into());
+        self.wakes.announce(Effects::due([channel].into()));
         Ok(true)
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use async_trait::async_trait;
 use serde::Serialize;
 use watchbell_core::event::{Event, EventData};
-use watchbell_core::{Channel, EventId, UserId};
+use watchbell_core::{EventId, UserId};
 
 use super::plan::Writes;
 use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all, at, name, to_json};
@@ -13,6 +13,7 @@ use super::{SqlStore, Tx, sql};
 use crate::access::Actor;
 use crate::facts::{Alert, Duty, Facts, Plan, Planned, Responder};
 use crate::intake::{Accepted, DeadLetter, DeadLetterFilter, EventRecord, Intake, Rejected};
+use crate::wake::Effects;
 use crate::{StoreError, facts::Scope};
 
 /// How many members of a topic are planned in one transaction.
@@ -78,7 +79,7 @@ impl Intake for SqlStore {
             }
         }
         tx.commit().await?;
-        self.wakes.announce(&due);
+        self.wakes.announce(due);
         Ok(true)
     }
 
@@ -190,11 +191,11 @@ impl SqlStore {
         let mut tx = self.begin_tx().await?;
         let fresh = self.insert_events(&mut tx, events).await?;
         let mut accepted: Vec<Accepted> = events.iter().zip(&fresh).map(|(event, fresh)| unplanned(event, *fresh)).collect();
-        let mut due = BTreeSet::new();
+        let mut effects = Effects::default();
         let mut fans_out = false;
         for wave in waves(events, &fresh) {
-            let (woken, wave_fans_out) = self.accept_wave(&mut tx, events, &wave, &mut accepted).await?;
-            due.extend(woken);
+            let (wave_effects, wave_fans_out) = self.accept_wave(&mut tx, events, &wave, &mut accepted).await?;
+            effects.add(wave_effects);
             fans_out |= wave_fans_out;
         }
         let dead: Vec<Rejected> = events
@@ -210,7 +211,7 @@ impl SqlStore {
         self.insert_dead_letters(&mut tx, &dead).await?;
         self.mark_replayed(&mut tx, events, &accepted).await?;
         tx.commit().await?;
-        self.wakes.announce(&due);
+        self.wakes.announce(effects);
         if fans_out {
             self.wakes.announce_fan_out();
         }
@@ -259,7 +260,7 @@ impl SqlStore {
         events: &[Event],
         wave: &[usize],
         accepted: &mut [Accepted],
-    ) -> Result<(BTreeSet<Channel>, bool), StoreError> {
+    ) -> Result<(Effects, bool), StoreError> {
         let used: BTreeSet<String> = wave.iter().flat_map(|at| names(&events[*at])).cloned().collect();
         let resolved = self.resolve(tx, &used).await?;
         let mut known = self.known(tx, events, wave, &resolved).await?;
@@ -285,7 +286,7 @@ impl SqlStore {
             fan_outs.extend(plan.fan_out.clone().map(|topic| (event.id(), topic)));
             gather(&mut writes, plan, event.id());
         }
-        let due = self.write(tx, &writes).await?;
+        let effects = self.write(tx, &writes).await?;
         self.annotate(tx, annotations).await?;
         let fans_out = !fan_outs.is_empty();
         for (event_id, topic) in fan_outs {
@@ -295,7 +296,7 @@ impl SqlStore {
                 .execute(&mut **tx)
                 .await?;
         }
-        Ok((due, fans_out))
+        Ok((effects, fans_out))
     }
 
     /// Locks what the wave's events are about, making rows for what is new, and reads it.

@@ -1,15 +1,15 @@
 //! Writing what the planner answered.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
+use watchbell_core::delivery::State;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, DeliveryId, EventId, UserId};
+use watchbell_core::{DeliveryId, EventId, UserId};
 
-use super::rows::to_json;
+use super::rows::{name, to_json};
 use super::{SqlStore, Tx, sql};
 use crate::StoreError;
 use crate::facts::{Alert, Duty, Planned, Responder, Scope};
+use crate::wake::{Effects, Moved};
 
 /// What several plans want written, gathered so that each table is written once.
 #[derive(Debug, Default)]
@@ -93,16 +93,17 @@ struct Reason<'a> {
 
 impl SqlStore {
     /// Writes everything; answers the channels on which something may be due sooner than before.
-    pub(super) async fn write(&self, tx: &mut Tx, writes: &Writes) -> Result<BTreeSet<Channel>, StoreError> {
+    pub(super) async fn write(&self, tx: &mut Tx, writes: &Writes) -> Result<Effects, StoreError> {
         self.write_alerts(tx, &writes.alerts).await?;
-        self.close_scopes(tx, &writes.close).await?;
+        let mut moved = self.close_scopes(tx, &writes.close).await?;
         self.write_responders(tx, &writes.responders).await?;
         self.write_duties(tx, &writes.duties).await?;
-        self.cancel(tx, &writes.cancel).await?;
+        moved.extend(self.cancel(tx, &writes.cancel).await?);
         self.update_deliveries(tx, &writes.update).await?;
         self.insert_deliveries(tx, &writes.insert).await?;
         self.note_unreachable(tx, &writes.unreachable).await?;
-        Ok(writes.insert.iter().chain(&writes.update).map(|planned| planned.channel).collect())
+        let due = writes.insert.iter().chain(&writes.update).map(|planned| planned.channel).collect();
+        Ok(Effects { due, moved })
     }
 
     /// Plans that exist already are left as they are.
@@ -148,37 +149,39 @@ impl SqlStore {
     }
 
     /// What has begun cannot be called back, but is not tried again.
-    pub(super) async fn cancel(&self, tx: &mut Tx, cancel: &[(DeliveryId, String)]) -> Result<(), StoreError> {
+    pub(super) async fn cancel(&self, tx: &mut Tx, cancel: &[(DeliveryId, String)]) -> Result<Vec<Moved>, StoreError> {
         if cancel.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let rows: Vec<Reason<'_>> = cancel.iter().map(|(id, reason)| Reason { id: id.as_str(), reason }).collect();
-        sqlx::query(sql("UPDATE deliveries SET {stop}, updated_at = $2 \
-             FROM {rows $1: id text, reason text} WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')"))
+        let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $2 \
+             FROM {rows $1: id text, reason text} WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held', 'sending', 'bundled') \
+             RETURNING deliveries.id, deliveries.state, deliveries.reason"))
         .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
-        .execute(&mut **tx)
+        .fetch_all(&mut **tx)
         .await?;
-        Ok(())
+        cancelled(stopped)
     }
 
     /// Cancels all that is pending in these scopes, and closes the alerts' rounds.
-    async fn close_scopes(&self, tx: &mut Tx, close: &[(Scope, String)]) -> Result<(), StoreError> {
+    async fn close_scopes(&self, tx: &mut Tx, close: &[(Scope, String)]) -> Result<Vec<Moved>, StoreError> {
         #[derive(Serialize)]
         struct Round<'a> {
             alert_id: &'a str,
             round: i64,
         }
         if close.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let keys: Vec<String> = close.iter().map(|(scope, _)| scope.key()).collect();
         let rows: Vec<Reason<'_>> = keys.iter().zip(close).map(|(key, (_, reason))| Reason { id: key, reason }).collect();
-        sqlx::query(sql("UPDATE deliveries SET {stop}, updated_at = $2 \
-             FROM {rows $1: id text, reason text} WHERE deliveries.scope = r.id AND deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')"))
+        let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $2 \
+             FROM {rows $1: id text, reason text} WHERE deliveries.scope = r.id AND deliveries.state IN ('scheduled', 'held', 'sending', 'bundled') \
+             RETURNING deliveries.id, deliveries.state, deliveries.reason"))
         .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
-        .execute(&mut **tx)
+        .fetch_all(&mut **tx)
         .await?;
         let rounds: Vec<Round<'_>> = close
             .iter()
@@ -192,7 +195,7 @@ impl SqlStore {
         .bind(to_json(&rounds)?)
         .execute(&mut **tx)
         .await?;
-        Ok(())
+        cancelled(stopped)
     }
 
     async fn write_alerts(&self, tx: &mut Tx, alerts: &[Alert]) -> Result<(), StoreError> {
@@ -319,4 +322,11 @@ impl SqlStore {
         .await?;
         Ok(())
     }
+}
+
+/// Those that are cancelled now; what had begun goes on.
+fn cancelled(stopped: Vec<(String, String, Option<String>)>) -> Result<Vec<Moved>, StoreError> {
+    let moved = stopped.into_iter().map(|(id, state, reason)| Ok(Moved { id: DeliveryId(id), state: name(&state)?, reason }));
+    let moved: Vec<Moved> = moved.collect::<Result<_, StoreError>>()?;
+    Ok(moved.into_iter().filter(|moved| moved.state == State::Cancelled).collect())
 }

@@ -15,6 +15,7 @@ use crate::StoreError;
 use crate::access::Actor;
 use crate::dialect::Dialect;
 use crate::queue::{Call, Finished, Job, Process, Queue, Receipt, Target};
+use crate::wake::Effects;
 
 /// One claim in so many slots is kept for others than HIGH alerts, so that a storm of those does not starve the rest.
 const LOW_SHARE: i64 = 10;
@@ -71,7 +72,7 @@ impl Queue for SqlStore {
             .await?;
         let due = self.bury(&mut tx, &dead).await?;
         tx.commit().await?;
-        self.wakes.announce(&due);
+        self.wakes.announce(Effects::due(due));
         Ok(alive.is_some())
     }
 
@@ -79,7 +80,7 @@ impl Queue for SqlStore {
         let mut tx = self.begin_tx().await?;
         let due = self.bury(&mut tx, &[epoch.0]).await?;
         tx.commit().await?;
-        self.wakes.announce(&due);
+        self.wakes.announce(Effects::due(due));
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use super::rows::{at, name};
 use super::{SqlStore, Tx, sql};
 use crate::StoreError;
 use crate::queue::{Receipt, ReceiptOutcome};
+use crate::wake::{Effects, Moved};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -25,7 +26,7 @@ impl SqlStore {
     pub(super) async fn apply_receipts(&self, receipts: &[Receipt]) -> Result<Vec<bool>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let mut known = Vec::with_capacity(receipts.len());
-        let mut due = BTreeSet::new();
+        let mut effects = Effects::default();
         let mut retired = Vec::new();
         for receipt in receipts {
             let row: Option<Row> = sqlx::query_as(sql(
@@ -37,11 +38,11 @@ impl SqlStore {
             .await?;
             known.push(row.is_some());
             if let Some(row) = row {
-                retired.extend(self.apply_receipt(&mut tx, receipt, &row, &mut due).await?);
+                retired.extend(self.apply_receipt(&mut tx, receipt, &row, &mut effects).await?);
             }
         }
         tx.commit().await?;
-        self.wakes.announce(&due);
+        self.wakes.announce(effects);
         for lost in retired {
             self.retire_address(&lost).await;
         }
@@ -49,13 +50,7 @@ impl SqlStore {
     }
 
     /// Answers the delivery whose address the provider refused for good.
-    async fn apply_receipt(
-        &self,
-        tx: &mut Tx,
-        receipt: &Receipt,
-        row: &Row,
-        due: &mut BTreeSet<Channel>,
-    ) -> Result<Option<Lost>, StoreError> {
+    async fn apply_receipt(&self, tx: &mut Tx, receipt: &Receipt, row: &Row, effects: &mut Effects) -> Result<Option<Lost>, StoreError> {
         let now = self.clock.now();
         let state: State = name(&row.state)?;
         let (next, ready_at, reason) = match receipt.outcome {
@@ -82,13 +77,14 @@ impl SqlStore {
         .bind(now.as_millis())
         .fetch_one(&mut **tx)
         .await?;
+        effects.moved.push(Moved { id: receipt.delivery.clone(), state: name(next)?, reason: reason.clone() });
         let bundles = self.bundles_among(tx, &BTreeSet::from([receipt.delivery.clone()])).await?;
         self.share_outcome(tx, &bundles).await?;
         if next == "undelivered" {
-            let lost = self.after_failure(tx, &receipt.delivery, reason.as_deref().unwrap_or_default(), due).await?;
+            let lost = self.after_failure(tx, &receipt.delivery, reason.as_deref().unwrap_or_default(), &mut effects.due).await?;
             return Ok(lost.filter(|_| receipt.outcome == ReceiptOutcome::BadAddress));
         }
-        due.extend(Channel::from_db(&channel).filter(|_| next == "scheduled"));
+        effects.due.extend(Channel::from_db(&channel).filter(|_| next == "scheduled"));
         Ok(None)
     }
 

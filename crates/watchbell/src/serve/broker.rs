@@ -12,6 +12,7 @@ use watchbell_channels::dispatch::Progress;
 use watchbell_core::Channel;
 use watchbell_ingest::Connection;
 use watchbell_store::queue::Next;
+use watchbell_store::wake::Moved;
 use watchbell_store::{Scope, Store};
 
 /// Tells this process's wake-ups from others': process ids do not, as each container has a process 1.
@@ -64,16 +65,29 @@ async fn tell_others(store: &Arc<dyn Store>, broker: Option<&Connection>, channe
 }
 
 /// Publishes what became of deliveries as `watchbell.out.{state}`.
-pub async fn publish_outcomes(mut progress: Receiver<Progress>, broker: Connection, stop: CancellationToken) {
+pub async fn publish_outcomes(progress: Receiver<Progress>, broker: Connection, stop: CancellationToken) {
+    each(progress, &stop, |progress| publish(&broker, progress)).await;
+}
+
+/// Publishes what became of deliveries without a call: `delivered` and `undelivered` by receipts, `cancelled`.
+pub async fn publish_moves(moves: Receiver<Moved>, broker: Connection, stop: CancellationToken) {
+    each(moves, &stop, |moved| {
+        let outcome = json!({ "deliveryId": moved.id, "state": moved.state, "reason": moved.reason });
+        broker.publish(format!("watchbell.out.{}", moved.state), outcome.to_string().into_bytes());
+    })
+    .await;
+}
+
+async fn each<T: Clone>(mut news: Receiver<T>, stop: &CancellationToken, publish: impl Fn(&T)) {
     loop {
         let next = tokio::select! {
             // What is ready is published before the end is noticed.
             biased;
-            next = progress.recv() => next,
+            next = news.recv() => next,
             () = stop.cancelled() => return,
         };
         match next {
-            Ok(progress) => publish(&broker, &progress),
+            Ok(news) => publish(&news),
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "outcomes were not published: they came faster than they could be sent")
             }

@@ -145,6 +145,7 @@ impl Server {
         let states = ProviderStates::default();
         parts.spawn(broker::share_wakes(store.clone(), broker.clone(), stop.clone()));
         if let Some(broker) = &broker {
+            parts.spawn(broker::publish_moves(store.wakes().moved(), broker.clone(), stop.clone()));
             if has(Role::Ingest) {
                 let sink = Arc::new(sink::StoreSink::new(store.clone(), broker.clone()));
                 parts.spawn(Ingest::new(broker.clone(), &config.nats, sink, clock.clone()).run(stop.clone()));
@@ -259,6 +260,8 @@ fn api_settings(config: &Config) -> ApiSettings {
             webhook_secret: telegram.map(|settings| settings.webhook_secret.clone()).filter(|secret| !secret.is_empty()),
         },
         twilio_tokens: providers::twilio_tokens(config),
+        contact_reach: providers::contact_reach(config),
+        push_reach: providers::push_reach(config),
         ..ApiSettings::default()
     }
 }

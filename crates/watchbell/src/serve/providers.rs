@@ -1,11 +1,15 @@
 //! From the configuration's tables to providers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use watchbell_channels::dispatch::{ChannelRoute, ProviderRoute};
-use watchbell_channels::providers::{telegram, twilio};
+use watchbell_channels::providers::{mattermost, teams, telegram, twilio, webhook, webpush};
 use watchbell_channels::registry;
+use watchbell_core::contact::ContactKind;
+use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock, Secret};
+use watchbell_store::Store;
 
 use super::Error;
 use crate::config::{Config, unserved};
@@ -55,4 +59,28 @@ pub fn telegram(config: &Config) -> Option<&telegram::Settings> {
 pub fn twilio_tokens(config: &Config) -> Vec<Secret> {
     let accounts = config.providers.values().filter_map(|settings| settings.get::<twilio::Settings>());
     accounts.flat_map(|account| std::iter::once(account.auth_token.clone()).chain(account.previous_auth_token.clone())).collect()
+}
+
+/// Where contacts that are URLs may lead, by kind: all that one of the kind's providers calls.
+pub fn contact_reach(config: &Config) -> BTreeMap<ContactKind, Reach> {
+    let mut all: BTreeMap<ContactKind, Reach> = BTreeMap::new();
+    for settings in config.providers.values() {
+        let teams = settings.get::<teams::Settings>().map(|settings| (ContactKind::Teams, settings.reach()));
+        let mattermost = settings.get::<mattermost::Settings>().map(|settings| (ContactKind::Mattermost, settings.reach()));
+        let webhook = settings.get::<webhook::Settings>().map(|settings| (ContactKind::Webhook, settings.reach()));
+        // What cannot be read was refused with the configuration.
+        if let Some((kind, Ok(reach))) = teams.or(mattermost).or(webhook) {
+            all.entry(kind).or_default().widen(&reach);
+        }
+    }
+    all
+}
+
+/// Where browsers' push services may be.
+pub fn push_reach(config: &Config) -> Reach {
+    let browsers = config.providers.values().filter_map(|settings| settings.get::<webpush::Settings>()?.reach().ok());
+    browsers.fold(Reach::default(), |mut all, reach| {
+        all.widen(&reach);
+        all
+    })
 }

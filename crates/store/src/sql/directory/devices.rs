@@ -1,14 +1,13 @@
 //! Devices that take push messages. A token is one installation of an app, so it belongs to one user.
 
-use std::collections::BTreeSet;
-
 use watchbell_core::device::{Device, DeviceKind};
-use watchbell_core::{Channel, DeviceId, UserId};
+use watchbell_core::{DeviceId, UserId};
 
 use super::rows::{DeviceRow, all};
 use super::{Change, SqlStore, Tx, sql, users};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::wake::Effects;
 
 pub(super) async fn add(
     store: &SqlStore,
@@ -45,10 +44,10 @@ pub(super) async fn add(
         // Whoever had the device before has one less: their plan changes too.
         let others = match owner.filter(|owner| *owner != user) {
             Some(owner) => replan_former_owner(store, &mut change.tx, owner).await?,
-            None => BTreeSet::new(),
+            None => Effects::default(),
         };
         store.commit_change(change, by, "device.add", object(user, device.id)).await?;
-        store.wakes.announce(&others);
+        store.wakes.announce(others);
         return Ok(device);
     }
 }
@@ -98,7 +97,7 @@ pub(super) async fn delete(store: &SqlStore, by: Actor, user: UserId, id: Device
     store.commit_change(change, by, "device.delete", object(user, id)).await
 }
 
-async fn replan_former_owner(store: &SqlStore, tx: &mut Tx, owner: UserId) -> Result<BTreeSet<Channel>, StoreError> {
+async fn replan_former_owner(store: &SqlStore, tx: &mut Tx, owner: UserId) -> Result<Effects, StoreError> {
     sqlx::query(sql("UPDATE users SET version = version + 1, updated_at = $2 WHERE id = $1"))
         .bind(owner.0)
         .bind(store.clock.now().as_millis())

@@ -17,6 +17,7 @@ use super::{SqlStore, Tx, contacts, sql};
 use crate::access::Actor;
 use crate::error::VerificationError;
 use crate::facts::Planned;
+use crate::wake::Effects;
 use crate::{Scope, StoreError};
 
 // The design's figures: five tries, 15 minutes, one code a minute.
@@ -72,7 +73,7 @@ pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, id: Contact
     store.insert_deliveries(tx, &[planned]).await?;
     store.record(tx, by, "contact.verification", contacts::object(user, id)).await?;
     change.tx.commit().await?;
-    store.wakes.announce(&[channel].into());
+    store.wakes.announce(Effects::due([channel].into()));
     Ok(expires_at)
 }
 
