@@ -8,12 +8,14 @@
 //! Handlers hold no state: every change is one transition of the store, so a request that is cut off by a crash or by its
 //! client leaves nothing half done.
 
+pub mod asyncapi;
 pub mod auth;
 pub mod callbacks;
 pub mod ilert;
 mod json;
 mod limits;
 pub mod oncall;
+pub mod openapi;
 pub mod problem;
 pub mod request;
 pub mod server;

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::state::Api;
 use crate::watchbell::health;
-use crate::{callbacks, ilert, oncall, watchbell};
+use crate::{callbacks, ilert, oncall, openapi, watchbell};
 
 /// How long requests in flight may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -30,7 +30,8 @@ const HEAD_BYTES: usize = 64 * 1024;
 
 /// Every route.
 pub fn router(api: &Api) -> Router {
-    let open = Router::new().route("/-/healthy", get(health::healthy)).route("/-/ready", get(health::ready)).merge(callbacks::routes());
+    let health = Router::new().route("/-/healthy", get(health::healthy)).route("/-/ready", get(health::ready));
+    let open = health.merge(callbacks::routes()).merge(openapi::routes());
     watchbell::OPEN
         .wrap(api, open)
         .nest("/api", ilert::router(api))

@@ -1,5 +1,6 @@
 //! `/callbacks/{provider}`: what providers say later, and what people answer. Each proves that it comes from its provider.
 
+pub(crate) mod openapi;
 pub mod telegram;
 pub mod telegram_poll;
 mod twilio;

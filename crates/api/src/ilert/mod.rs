@@ -5,6 +5,7 @@
 
 mod contacts;
 mod error;
+pub(crate) mod openapi;
 mod rules;
 mod users;
 mod wire;

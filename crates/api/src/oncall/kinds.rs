@@ -8,7 +8,7 @@ use crate::state::Api;
 pub(super) const WAIT: &str = "wait";
 
 /// Every way to notify: its name, its channel, and whether it breaks through a device's do-not-disturb.
-const NOTIFY: &[(&str, Channel, bool)] = &[
+pub(super) const NOTIFY: &[(&str, Channel, bool)] = &[
     ("notify_by_slack", Channel::Slack, false),
     ("notify_by_sms", Channel::Sms, false),
     ("notify_by_phone_call", Channel::Voice, false),

@@ -14,6 +14,7 @@ mod error;
 mod fields;
 mod kinds;
 mod multipart;
+pub(crate) mod openapi;
 mod origin;
 mod page;
 mod rules;

@@ -13,6 +13,7 @@ mod events;
 mod explain;
 pub(crate) mod health;
 mod keys;
+pub(crate) mod openapi;
 mod operator;
 mod page;
 mod telegram;

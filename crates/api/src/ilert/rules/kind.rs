@@ -8,12 +8,14 @@ use crate::problem::Problem;
 use crate::validate::Fields;
 
 /// One kind of rule.
-pub(super) struct Kind {
+pub(in super::super) struct Kind {
     /// The end of its path.
     pub path: &'static str,
     /// Its methods, as the contract's enum lists them.
     pub methods: &'static [(&'static str, Channel)],
     pub triggers: &'static [Trigger],
+    /// What its triggers are called in `type`; none where there is but one and no `type`.
+    pub types: &'static [(&'static str, Trigger)],
     /// Reads its own fields: the trigger, and the offset in seconds.
     pub read: fn(&mut Fields) -> Result<(Trigger, i64), Problem>,
     /// Writes its own fields.
@@ -27,11 +29,12 @@ const VOICE: (&str, Channel) = ("VOICE", Channel::Voice);
 const WHATSAPP: (&str, Channel) = ("WHATSAPP", Channel::Whatsapp);
 const TELEGRAM: (&str, Channel) = ("TELEGRAM", Channel::Telegram);
 
-pub(super) static ALL: [Kind; 4] = [
+pub(in super::super) static ALL: [Kind; 4] = [
     Kind {
         path: "alerts",
         methods: &[EMAIL, SMS, PUSH, VOICE, WHATSAPP, TELEGRAM],
         triggers: &[Trigger::AlertHigh, Trigger::AlertLow],
+        types: &PRIORITIES,
         read: |fields| {
             let trigger = fields.required_choice("type", &PRIORITIES)?;
             let delay_min = fields.integer("delayMin", &(0..=120))?.unwrap_or(0);
@@ -46,6 +49,7 @@ pub(super) static ALL: [Kind; 4] = [
         path: "duties",
         methods: &[EMAIL, SMS, PUSH, WHATSAPP, TELEGRAM],
         triggers: &[Trigger::Duty],
+        types: &DUTIES,
         read: |fields| {
             let trigger = fields.choice("type", &DUTIES)?.unwrap_or(Trigger::Duty);
             let before_min = fields.integer("beforeMin", &(0..=1440))?.unwrap_or(0);
@@ -64,6 +68,7 @@ pub(super) static ALL: [Kind; 4] = [
         path: "updates",
         methods: &[EMAIL, SMS, PUSH, WHATSAPP, TELEGRAM],
         triggers: &[Trigger::Accepted, Trigger::Resolved, Trigger::Escalated],
+        types: &UPDATES,
         read: |fields| Ok((fields.required_choice("type", &UPDATES)?, 0)),
         write: |rule, body| write_type(&UPDATES, rule, body),
     },
@@ -71,6 +76,7 @@ pub(super) static ALL: [Kind; 4] = [
         path: "subscriptions",
         methods: &[EMAIL, SMS, PUSH],
         triggers: &[Trigger::Subscription],
+        types: &[],
         read: |_| Ok((Trigger::Subscription, 0)),
         write: |_, _| {},
     },
@@ -82,7 +88,7 @@ const UPDATES: [(&str, Trigger); 3] =
     [("ALERT_ACCEPTED", Trigger::Accepted), ("ALERT_RESOLVED", Trigger::Resolved), ("ALERT_ESCALATED", Trigger::Escalated)];
 
 /// The contract's enum, in minutes.
-const BEFORE_MIN: [i64; 8] = [0, 15, 30, 60, 180, 360, 720, 1440];
+pub(in super::super) const BEFORE_MIN: [i64; 8] = [0, 15, 30, 60, 180, 360, 720, 1440];
 
 fn write_type(types: &[(&str, Trigger)], rule: &Rule, body: &mut Map<String, Value>) {
     if let Some((name, _)) = types.iter().find(|(_, trigger)| *trigger == rule.trigger) {

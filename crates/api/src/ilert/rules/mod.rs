@@ -2,7 +2,7 @@
 //! handlers. What tells the kinds apart is data ([`kind`]).
 
 mod contact;
-mod kind;
+pub(super) mod kind;
 
 use axum::Router;
 use axum::extract::State;

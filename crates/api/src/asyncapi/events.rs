@@ -1,0 +1,115 @@
+//! The events' data, as the decoder reads them.
+
+use serde_json::{Value, json};
+use watchbell_core::event::{DutyStatus, EventKind, Priority, UpdateStatus};
+
+use crate::openapi::schema::{array, described, int64, names, object, string, text, time};
+
+/// The schema of a kind's data. What is optional and wrong is left out of the event, not refused, and so is what has another
+/// name than these.
+pub(crate) fn data(kind: EventKind) -> Value {
+    match kind {
+        EventKind::Alert => alert(),
+        EventKind::Update => update(),
+        EventKind::Duty => duty(),
+        EventKind::Subscription => subscription(),
+        // Never published.
+        EventKind::Verification => json!(false),
+    }
+}
+
+/// Data that are accepted, for a user with the number 1.
+pub(crate) fn example(kind: EventKind) -> Value {
+    match kind {
+        EventKind::Alert => json!({
+            "alertId": "1042",
+            "priority": "HIGH",
+            "summary": "db-1: disk 97 % full",
+            "url": "https://grafana.example.org/d/1042",
+            "responders": [1],
+            "labels": { "host": "db-1" },
+        }),
+        EventKind::Update => json!({ "alertId": "1042", "status": "ACCEPTED", "actor": 1 }),
+        EventKind::Duty => json!({
+            "dutyId": "2026-W48-primary",
+            "userId": 1,
+            "startsAt": "2026-11-23T08:00:00Z",
+            "endsAt": "2026-11-30T08:00:00Z",
+            "schedule": "Primary",
+            "status": "SCHEDULED",
+        }),
+        EventKind::Subscription => json!({
+            "title": "Maintenance on Sunday",
+            "message": "The database is down from 2 to 3 in the morning.",
+            "topic": "releases",
+        }),
+        EventKind::Verification => Value::Null,
+    }
+}
+
+fn user() -> Value {
+    json!({ "description": "A user's number, U… id or external id", "anyOf": [int64(), text(1, 255)] })
+}
+
+fn users(description: &str) -> Value {
+    described(array(&user()), description)
+}
+
+fn id(description: &str) -> Value {
+    json!({ "description": description, "anyOf": [text(1, 255), int64()] })
+}
+
+fn category() -> Value {
+    id("The category that switches and preferences are for")
+}
+
+fn url() -> Value {
+    json!({ "type": "string", "format": "uri", "maxLength": 2048, "description": "http or https; messages link to it" })
+}
+
+fn alert() -> Value {
+    object([
+        ("alertId!", id("The alert's own id; updates name it")),
+        ("priority!", names(Priority::ALL.iter().map(|priority| priority.as_str()))),
+        ("summary!", described(string(), "Cut after 4,000 characters")),
+        ("details", described(string(), "Cut after 64 KiB")),
+        ("url", url()),
+        ("responders!", users("Whose rules are planned; at least one")),
+        ("category", category()),
+        ("labels", json!({ "type": "object" })),
+    ])
+}
+
+fn update() -> Value {
+    object([
+        ("alertId!", id("Of the alert")),
+        ("status!", names(UpdateStatus::ALL.iter().map(|status| status.as_str()))),
+        ("actor", described(user(), "Who did it; they are not told")),
+        ("responders", users("New ones, on ESCALATED")),
+        ("notify", users("Who is told beside everyone who was a responder")),
+    ])
+}
+
+fn duty() -> Value {
+    object([
+        ("dutyId!", id("The shift's own id: the same one again moves or cancels it")),
+        ("userId!", user()),
+        ("startsAt!", time()),
+        ("endsAt!", described(time(), "After startsAt")),
+        ("schedule!", described(string(), "The name of the schedule")),
+        ("status!", names(DutyStatus::ALL.iter().map(|status| status.as_str()))),
+    ])
+}
+
+fn subscription() -> Value {
+    let mut data = object([
+        ("title!", described(string(), "Cut after 4,000 characters")),
+        ("message!", described(string(), "Cut after 64 KiB")),
+        ("url", url()),
+        ("users", users("For whom it is")),
+        ("topic", id("For whose members it is")),
+        ("category", category()),
+    ]);
+    data["anyOf"] = json!([{ "required": ["users"] }, { "required": ["topic"] }]);
+    data
+}

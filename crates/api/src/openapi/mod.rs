@@ -1,0 +1,46 @@
+//! What the surfaces are, for machines and for people: `/openapi.json`, `/asyncapi.json` for what goes over NATS, and `/docs`, a
+//! page that shows the first.
+//!
+//! Handlers read JSON field by field to say exactly what is wrong, so no type of theirs has a schema to derive. Each surface
+//! describes itself in an `openapi.rs` beside its routes, from the same tables where there are any. Tests hold this to the
+//! router (nothing more, nothing less), to the examples (each is accepted) and, for ilert, to the original's own document.
+
+mod compose;
+pub(crate) mod operation;
+pub(crate) mod part;
+pub(crate) mod schema;
+
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+pub use compose::document;
+pub(crate) use operation::Operation;
+pub(crate) use part::{Failures, Part};
+
+use crate::asyncapi;
+use crate::state::Api;
+
+const PAGE: &str = include_str!("docs.html");
+
+/// The page's own script, styles and requests, and nothing from anywhere else.
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+static OPENAPI: LazyLock<String> = LazyLock::new(|| document().to_string());
+static ASYNCAPI: LazyLock<String> = LazyLock::new(|| asyncapi::document().to_string());
+
+/// Part of what needs no key.
+pub(crate) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/openapi.json", get(async || served("application/json", &OPENAPI)))
+        .route("/asyncapi.json", get(async || served("application/json", &ASYNCAPI)))
+        .route("/docs", get(async || served("text/html; charset=utf-8", PAGE)))
+}
+
+fn served(media_type: &'static str, text: &'static str) -> Response {
+    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-cache"), (CONTENT_SECURITY_POLICY, POLICY)], text).into_response()
+}

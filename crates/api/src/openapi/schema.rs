@@ -1,0 +1,78 @@
+//! JSON Schemas, written short.
+
+use serde_json::{Map, Value, json};
+
+/// A schema of the document, by its name.
+pub(crate) fn of(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+pub(crate) fn string() -> Value {
+    json!({ "type": "string" })
+}
+
+/// A text of so many characters.
+pub(crate) fn text(least: usize, most: usize) -> Value {
+    json!({ "type": "string", "minLength": least, "maxLength": most })
+}
+
+pub(crate) fn boolean() -> Value {
+    json!({ "type": "boolean" })
+}
+
+/// A 64-bit integer.
+pub(crate) fn int64() -> Value {
+    json!({ "type": "integer", "format": "int64" })
+}
+
+pub(crate) fn integer(least: i64, most: i64) -> Value {
+    json!({ "type": "integer", "minimum": least, "maximum": most })
+}
+
+/// RFC 3339, in UTC.
+pub(crate) fn time() -> Value {
+    json!({ "type": "string", "format": "date-time" })
+}
+
+/// One of some names.
+pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> Value {
+    json!({ "type": "string", "enum": names.into_iter().collect::<Vec<_>>() })
+}
+
+pub(crate) fn array(items: &Value) -> Value {
+    json!({ "type": "array", "items": items })
+}
+
+/// The schema, or null.
+pub(crate) fn nullable(schema: Value) -> Value {
+    json!({ "anyOf": [schema, { "type": "null" }] })
+}
+
+pub(crate) fn described(mut schema: Value, description: &str) -> Value {
+    schema["description"] = description.into();
+    schema
+}
+
+/// An object with these members; those whose names end with `!` are always there.
+pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    let required: Vec<&str> = members.iter().filter_map(|(name, _)| name.strip_suffix('!')).collect();
+    let properties: Map<String, Value> =
+        members.iter().map(|(name, schema)| (name.trim_end_matches('!').to_owned(), schema.clone())).collect();
+    let mut schema = json!({ "type": "object", "properties": properties });
+    if !required.is_empty() {
+        schema["required"] = required.into();
+    }
+    schema
+}
+
+/// An object that takes no other members.
+pub(crate) fn closed<const N: usize>(members: [(&str, Value); N]) -> Value {
+    let mut schema = object(members);
+    schema["additionalProperties"] = false.into();
+    schema
+}
+
+/// `{"items":[…]}`, with a cursor for the next page where there is one.
+pub(crate) fn page(items: &Value) -> Value {
+    object([("items!", array(items)), ("nextCursor", described(string(), "Pass it as cursor; left out on the last page"))])
+}

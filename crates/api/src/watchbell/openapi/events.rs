@@ -1,0 +1,192 @@
+//! Event intake, dead letters and explanations.
+
+use serde_json::{Value, json};
+use watchbell_core::decode::{EVENTS_PREFIX, PUBLISHED_KINDS, Reason};
+use watchbell_core::event::{Priority, UpdateStatus};
+
+use super::{derived_example, derived_id, paged, with_id};
+use crate::asyncapi::events::{data, example};
+use crate::openapi::schema::{array, boolean, described, int64, integer, names, nullable, object, of, page, string, time};
+use crate::openapi::{Operation, Part};
+
+const EVENTS: &str = "Events";
+
+pub(super) fn describe(part: &mut Part) {
+    part.tag(EVENTS, "The same events as over NATS, those that could not be used, and what one would lead to");
+    for kind in PUBLISHED_KINDS {
+        part.schema(&data_name(kind.as_str()), data(kind));
+    }
+    part.schema("Event", event());
+    part.schema("CloudEvent", cloud_event());
+    part.schema(
+        "AcceptedEvent",
+        object([
+            ("id!", derived_id()),
+            ("duplicate!", boolean()),
+            ("planned!", described(integer(0, i64::from(u32::MAX)), "Deliveries that were planned")),
+            ("problems!", described(array(&string()), "What of it could not be used")),
+            ("decision", described(string(), "Why nothing was planned, where that is so")),
+        ]),
+    );
+    part.add(taking_events(
+        Operation::post("/events", "Publish events")
+            .of(EVENTS)
+            .says("Answered after the commit. A CloudEvent may also come in binary mode: its attributes as ce- headers, its data as body.")
+            .answers(202, "They are kept and planned", accepted()),
+    )
+    .takes_as("application/cloudevents-batch+json", array(&of("CloudEvent")), json!([structured()])));
+    dead_letters(part);
+    explain(part);
+}
+
+fn accepted() -> Value {
+    object([("events!", array(&of("AcceptedEvent")))])
+}
+
+fn taking_events(operation: Operation) -> Operation {
+    let mut plain = example(PUBLISHED_KINDS[0]);
+    plain["id"] = "1042-1".into();
+    plain["type"] = format!("{EVENTS_PREFIX}{}", PUBLISHED_KINDS[0]).into();
+    let operation = operation.takes_as("application/json", of("Event"), plain);
+    operation.takes_as("application/cloudevents+json", of("CloudEvent"), structured())
+}
+
+fn structured() -> Value {
+    let kind = PUBLISHED_KINDS[0];
+    json!({ "specversion": "1.0", "source": "/monitoring", "id": "1042-1", "type": format!("{EVENTS_PREFIX}{kind}"), "data": example(kind) })
+}
+
+fn data_name(kind: &str) -> String {
+    let (first, rest) = kind.split_at(1);
+    format!("{}{rest}EventData", first.to_ascii_uppercase())
+}
+
+fn types() -> Value {
+    let types: Vec<String> = PUBLISHED_KINDS.iter().map(|kind| format!("{EVENTS_PREFIX}{kind}")).collect();
+    names(types.iter().map(String::as_str))
+}
+
+/// Plain data, with what HTTP has no subject for.
+fn event() -> Value {
+    let of_kinds: Vec<Value> = PUBLISHED_KINDS.iter().map(|kind| of(&data_name(kind.as_str()))).collect();
+    let named = object([("id!", described(string(), "The event's own: the same one twice is planned once")), ("type!", types())]);
+    json!({ "allOf": [named, { "anyOf": of_kinds }] })
+}
+
+fn cloud_event() -> Value {
+    let of_kinds: Vec<Value> = PUBLISHED_KINDS.iter().map(|kind| of(&data_name(kind.as_str()))).collect();
+    object([
+        ("specversion!", string()),
+        ("id!", string()),
+        ("source!", string()),
+        ("type!", types()),
+        ("time", time()),
+        ("data!", json!({ "anyOf": of_kinds })),
+    ])
+}
+
+fn dead_letters(part: &mut Part) {
+    let letter = || {
+        object([
+            ("id!", int64()),
+            ("subject!", string()),
+            ("reason!", names(Reason::ALL.iter().map(|reason| reason.as_str()))),
+            ("detail!", string()),
+            ("receivedAt!", time()),
+            ("createdAt!", time()),
+            ("replayedAt", time()),
+        ])
+    };
+    part.schema("DeadLetter", letter());
+    let mut original = letter();
+    original["properties"]["headers"] = array(&json!({ "type": "array", "items": string(), "minItems": 2, "maxItems": 2 }));
+    original["properties"]["payload"] = string();
+    original["properties"]["payloadBase64"] = described(string(), "In its place where it is not UTF-8");
+    part.schema("DeadLetterWithOriginal", original);
+    let filtered = |operation: Operation| {
+        operation
+            .of(EVENTS)
+            .query("reason", "Only those of that reason", string())
+            .query("subject", "Only those of that subject", string())
+            .query("replayed", "Only those that were, or were not, played again", boolean())
+    };
+    let one = |operation: Operation| operation.of(EVENTS).with(|operation| with_id(operation, "dead letter"));
+    part.add(Operation::get("/dead-letters", "List events that could not be used").with(filtered).with(paged).answers(
+        200,
+        "A page, newest first",
+        page(&of("DeadLetter")),
+    ));
+    part.add(Operation::delete("/dead-letters", "Delete dead letters").with(filtered).answers(
+        200,
+        "How many",
+        object([("deleted!", int64())]),
+    ));
+    part.add(Operation::get("/dead-letters/{id}", "Get a dead letter with what came over the wire").with(one).answers(
+        200,
+        "The dead letter",
+        of("DeadLetterWithOriginal"),
+    ));
+    part.add(
+        Operation::post("/dead-letters/{id}/replay", "Play a dead letter again")
+            .with(one)
+            .says("Plans what of it is still missing, and nothing twice.")
+            .answers(202, "What came of it", accepted())
+            .fails(&[409, 413]),
+    );
+    let failed = object([("id!", int64()), ("message!", string())]);
+    part.add(
+        Operation::post("/dead-letters/replay", "Play dead letters again")
+            .with(filtered)
+            .says("Those that were not yet, newest first, 200 at once.")
+            .query("cursor", "The nextCursor of the answer before", string())
+            .answers(202, "What came of them", object([("replayed!", int64()), ("failed!", array(&failed)), ("nextCursor", string())])),
+    );
+}
+
+fn explain(part: &mut Part) {
+    let step = object([
+        ("deliveryId", derived_id()),
+        ("at!", time()),
+        ("channel!", string()),
+        ("address!", described(nullable(string()), "Masked")),
+        ("state!", string()),
+        ("reason!", string()),
+        ("purpose!", string()),
+        ("trigger!", nullable(string())),
+        ("ruleIds!", array(&int64())),
+    ]);
+    part.schema(
+        "Explanation",
+        object([
+            ("userId!", int64()),
+            ("hypothetical!", boolean()),
+            ("decision!", nullable(string())),
+            ("problems", array(&string())),
+            ("steps!", array(&step)),
+        ]),
+    );
+    let of_user = |operation: Operation| {
+        let user = json!({ "type": "string", "example": "1" });
+        operation.of(EVENTS).query("user", "The user's number, U… id, external id, or current", user).required().fails(&[404])
+    };
+    part.add(
+        Operation::get("/explain", "Explain what a user was told and why, or what they would be told")
+            .with(of_user)
+            .says("Of an event or an alert that was, or of one that is made up from the other parameters. Nothing is changed.")
+            .query("event", "An event that was", derived_example())
+            .query("alert", "An alert that was", string())
+            .query("kind", "Of the event that is made up; alert unless told", names(PUBLISHED_KINDS.iter().map(|kind| kind.as_str())))
+            .query("priority", "Of an alert; HIGH unless told", names(Priority::ALL.iter().map(|priority| priority.as_str())))
+            .query("status", "Of an update; ACCEPTED unless told", names(UpdateStatus::ALL.iter().map(|status| status.as_str())))
+            .query("category", "Its category", string())
+            .query("alertId", "Of an alert or an update", string())
+            .query("startsAt", "When the shift begins; tomorrow unless told", time())
+            .query("at", "When it comes; now unless told", time())
+            .answers(200, "The steps, in order of time", of("Explanation")),
+    );
+    part.add(
+        taking_events(Operation::post("/explain", "Explain what an event would lead to for a user").with(of_user))
+            .says("Nothing is changed.")
+            .answers(200, "The steps, in order of time", of("Explanation")),
+    );
+}
