@@ -62,17 +62,21 @@ pub fn bring_in_line(plan: &mut Plan, existing: &[Planned], wanted: Vec<Planned>
     }
 }
 
-/// The pending delivery `old` as it is wanted now. One that is waiting for its next try keeps that time, unless the user does
-/// not want it any more.
+/// The pending delivery `old` as it is wanted now. One that is waiting for its next try, or was pulled forward because an
+/// earlier step failed, keeps its time, unless the user does not want it any more.
 fn moved(old: &Planned, want: Planned) -> Planned {
-    let retrying = old.attempts > 0 && want.state != State::Suppressed;
+    let wanted = Planned { id: old.id.clone(), attempts: old.attempts, ..want };
+    let has_begun = old.attempts > 0 || old.is_pulled_forward();
+    if !has_begun || wanted.state == State::Suppressed {
+        return wanted;
+    }
     Planned {
-        id: old.id.clone(),
-        attempts: old.attempts,
-        state: if retrying { old.state } else { want.state },
-        ready_at: if retrying { old.ready_at } else { want.ready_at },
-        reason: if retrying { old.reason.clone() } else { want.reason.clone() },
-        ..want
+        state: old.state,
+        due_at: old.due_at,
+        ready_at: old.ready_at,
+        expires_at: old.expires_at,
+        reason: old.reason.clone(),
+        ..wanted
     }
 }
 

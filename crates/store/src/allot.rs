@@ -102,7 +102,8 @@ pub fn allot(
             continue;
         };
         let recipient = recipients.entry(key.to_owned()).or_default();
-        let free_at = rate.map_or(now, |rate| recipient.busy_until.plus_ms(-rate.slack_ms())).max(now);
+        // A provider's pause holds also where there is no rate.
+        let free_at = recipient.busy_until.plus_ms(-rate.map_or(0, RecipientRate::slack_ms)).max(now);
         let mut later = |at: Timestamp, collect: Option<&str>| {
             // Spread out, so that they do not all come back at once; they hold no place: the most urgent then goes first.
             let before_it = waiting.entry(key.to_owned()).or_default();

@@ -201,6 +201,16 @@ pub const HOURLY: &str = "hourly";
 /// Collected into one mail a day.
 pub const DAILY: &str = "daily";
 
+/// What the reason of a step begins with that is due sooner than its rule says.
+pub(crate) const PULLED_FORWARD: &str = "moved forward, because an earlier step failed";
+
+impl Planned {
+    /// Whether the step was moved forward because an earlier one failed, and has not been tried since.
+    pub fn is_pulled_forward(&self) -> bool {
+        self.reason.as_ref().is_some_and(|reason| reason.starts_with(PULLED_FORWARD))
+    }
+}
+
 /// What a delivery belongs to: within one, a rule is told once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {

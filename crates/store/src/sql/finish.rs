@@ -10,7 +10,7 @@ use super::rows::{scope, to_json};
 use super::{SqlStore, Tx, sql};
 use crate::StoreError;
 use crate::access::Actor;
-use crate::facts::Scope;
+use crate::facts::{PULLED_FORWARD, Scope};
 use crate::queue::{AddressFate, Finished, Next};
 use crate::wake::Effects;
 
@@ -206,11 +206,11 @@ impl SqlStore {
     }
 
     /// The user's earliest later step of the same round is due now, unless another step of the failed one's time still may
-    /// reach them; an inbox wakes nobody.
+    /// reach them; an inbox wakes nobody. What quiet hours hold stays held.
     async fn pull_forward(&self, tx: &mut Tx, lost: &Lost, reason: &str) -> Result<Option<Channel>, StoreError> {
         let channel: Option<String> = sqlx::query_scalar(sql(
             "UPDATE deliveries SET due_at = $4, ready_at = $4, reason = $5, lease = NULL, updated_at = $4 WHERE id {anyof} \
-             SELECT id FROM deliveries WHERE scope = $1 AND user_id = $2 AND state IN ('scheduled', 'held') AND attempts = 0 \
+             SELECT id FROM deliveries WHERE scope = $1 AND user_id = $2 AND state = 'scheduled' AND attempts = 0 \
              AND due_at > $3 AND due_at > $4 AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.scope = $1 AND o.user_id = $2 \
              AND o.due_at = $3 AND o.id <> $6 AND o.channel <> 'in_app' AND o.state IN ('scheduled', 'sending', 'sent', 'delivered', 'bundled')) \
              ORDER BY due_at, id LIMIT 1 {end} RETURNING channel",
@@ -219,7 +219,7 @@ impl SqlStore {
         .bind(lost.user_id)
         .bind(lost.due_at)
         .bind(self.clock.now().as_millis())
-        .bind(format!("moved forward, because an earlier step failed: {reason}"))
+        .bind(format!("{PULLED_FORWARD}: {reason}"))
         .bind(lost.id.clone())
         .fetch_optional(&mut **tx)
         .await?;
