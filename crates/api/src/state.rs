@@ -1,11 +1,14 @@
 //! What every handler has at hand.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use watchbell_core::contact::ContactKind;
+use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock, Secret};
 use watchbell_store::Store;
 
@@ -82,6 +85,10 @@ pub struct ApiSettings {
     /// On the ilert surface.
     pub address_per_minute: u32,
     pub trusted_proxies: TrustedProxies,
+    /// Where contacts that are URLs may lead beside the public internet, by kind; what their providers are set to.
+    pub contact_reach: BTreeMap<ContactKind, Reach>,
+    /// The same for browsers' push services.
+    pub push_reach: Reach,
     pub telegram: TelegramSettings,
     /// Auth tokens that sign Twilio's callbacks: of every account, each the current one and, during a rotation, the previous.
     pub twilio_tokens: Vec<Secret>,
@@ -97,6 +104,8 @@ impl Default for ApiSettings {
             key_per_minute: 120,
             address_per_minute: 700,
             trusted_proxies: TrustedProxies::none(),
+            contact_reach: BTreeMap::new(),
+            push_reach: Reach::default(),
             telegram: TelegramSettings::default(),
             twilio_tokens: Vec::new(),
         }

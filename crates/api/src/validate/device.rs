@@ -3,7 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
+use watchbell_core::contact::parse_url;
 use watchbell_core::device::DeviceKind;
+use watchbell_core::network::Reach;
 
 use super::Fields;
 use crate::problem::Problem;
@@ -19,27 +21,21 @@ pub(crate) struct NewDevice {
     pub keys: Option<String>,
 }
 
-pub(crate) fn read(fields: &mut Fields) -> Result<NewDevice, Problem> {
+/// `reach` is where browsers' push services may be: an endpoint is a URL that Watchbell will call.
+pub(crate) fn read(fields: &mut Fields, reach: &Reach) -> Result<NewDevice, Problem> {
     let choices: Vec<(&str, DeviceKind)> = DeviceKind::ALL.iter().map(|kind| (kind.as_str(), *kind)).collect();
     let kind = fields.required_choice("kind", &choices)?;
     let token = fields.required_text("token", &TOKEN)?;
-    let right = match kind {
-        DeviceKind::Fcm => token
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic())
-            .then_some(())
-            .ok_or("it must be an FCM registration token: ASCII without spaces"),
+    let is_hex = || token.bytes().all(|byte| byte.is_ascii_hexdigit()) && token.len().is_multiple_of(2);
+    let token = match kind {
+        DeviceKind::Fcm if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token),
+        DeviceKind::Fcm => Err("it must be an FCM registration token: ASCII without spaces".to_owned()),
         // Apple: 32 bytes today, of variable length by contract.
-        DeviceKind::Apns => {
-            let is_hex = token.bytes().all(|byte| byte.is_ascii_hexdigit()) && token.len().is_multiple_of(2);
-            (is_hex && (64..=200).contains(&token.len())).then_some(()).ok_or("it must be an APNs device token in hex, 64 digits or more")
-        }
-        DeviceKind::Webpush => {
-            let endpoint = url::Url::parse(&token).ok().filter(|url| url.scheme() == "https" && url.has_host());
-            endpoint.map(|_| ()).ok_or("it must be the push subscription's endpoint, an https URL")
-        }
+        DeviceKind::Apns if is_hex() && (64..=200).contains(&token.len()) => Ok(token),
+        DeviceKind::Apns => Err("it must be an APNs device token in hex, 64 digits or more".to_owned()),
+        DeviceKind::Webpush => parse_url(&token, reach).map_err(|bad| format!("it is the push subscription's endpoint, and {bad}")),
     };
-    right.map_err(|right| fields.invalid("token", "cannot be used", right))?;
+    let token = token.map_err(|right| fields.invalid("token", "cannot be used", &right))?;
     let keys = fields.object("keys")?;
     let keys = match (kind, keys) {
         (DeviceKind::Webpush, Some(keys)) => Some(web_push_keys(keys)?),

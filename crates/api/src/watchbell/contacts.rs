@@ -1,12 +1,12 @@
-//! `/users/{user}/contacts/{id}/…`: making a contact usable, or not.
+//! `/users/{user}/contacts`: where a user can be reached, of every kind; and making a contact usable, or not.
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use rand::RngExt;
 use serde_json::{Value, json};
-use watchbell_core::contact::{Contact, ContactStatus};
-use watchbell_core::{ContactId, Secret};
+use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
+use watchbell_core::{ContactId, Secret, UserId, mask};
 
 use super::subject;
 use crate::auth::{Authenticated, Intent};
@@ -14,6 +14,58 @@ use crate::problem::{Problem, rfc3339};
 use crate::request::{Params, Payload};
 use crate::state::Api;
 use crate::surface;
+use crate::validate::contact;
+
+/// All of a user's contacts, or those of one kind.
+pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    let user = subject(&api, &caller, &params, Intent::Read).await?;
+    let contacts = api.store.contacts(user.id, params.choice("kind")?).await?;
+    let items: Vec<Value> = contacts.iter().map(|contact| write_for(&caller, contact)).collect();
+    Ok(surface::json(StatusCode::OK, &json!({ "items": items })))
+}
+
+pub(super) async fn create(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
+    let user = subject(&api, &caller, &params, Intent::Change).await?;
+    let mut fields = payload.object()?;
+    let kinds: Vec<(&str, ContactKind)> = ContactKind::ALL.iter().map(|kind| (kind.as_str(), *kind)).collect();
+    let kind = fields.required_choice("kind", &kinds)?;
+    let wanted = contact::read(&mut fields, kind, &caller, &api)?;
+    fields.finish()?;
+    let contact = api.store.create_contact(caller.actor(), user.id, wanted).await?;
+    Ok(surface::json(StatusCode::CREATED, &write(&contact)))
+}
+
+pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    let user = subject(&api, &caller, &params, Intent::Read).await?;
+    let contact = found(&api, user.id, &params).await?;
+    Ok(surface::json(StatusCode::OK, &write_for(&caller, &contact)))
+}
+
+/// Gives a contact another target. Its kind stays; a new target of a user's own making is locked until it is verified.
+pub(super) async fn replace(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
+    let user = subject(&api, &caller, &params, Intent::Change).await?;
+    let before = found(&api, user.id, &params).await?;
+    let mut fields = payload.object()?;
+    let kinds = [(before.kind.as_str(), before.kind)];
+    fields.choice("kind", &kinds)?;
+    let wanted = contact::read(&mut fields, before.kind, &caller, &api)?;
+    fields.finish()?;
+    let contact = api.store.replace_contact(caller.actor(), user.id, before.id, wanted).await?;
+    Ok(surface::json(StatusCode::OK, &write(&contact)))
+}
+
+/// With `?force=true` the rules that use it go too.
+pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    let user = subject(&api, &caller, &params, Intent::Change).await?;
+    let force = params.boolean("force")?.unwrap_or(false);
+    api.store.delete_contact(caller.actor(), user.id, None, ContactId(params.id("id")?), force).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn found(api: &Api, user: UserId, params: &Params) -> Result<Contact, Problem> {
+    let id = ContactId(params.id("id")?);
+    api.store.contact(user, None, id).await?.ok_or_else(|| Problem::not_found("contact"))
+}
 
 /// Sends a code to the contact.
 pub(super) async fn start_verification(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
@@ -57,6 +109,15 @@ pub(super) async fn set_status(
     fields.finish()?;
     let contact = api.store.set_contact_status(caller.actor(), user.id, contact, status).await?;
     Ok(surface::json(StatusCode::OK, &write(&contact)))
+}
+
+/// As the caller may see it: whoever knows a webhook's URL can write to it, so a key that only reads sees its end.
+fn write_for(caller: &Authenticated, contact: &Contact) -> Value {
+    let mut body = write(contact);
+    if contact.kind.is_bearer() && caller.check_user(contact.user_id, Intent::Change).is_err() {
+        body["target"] = mask::address(contact.kind, &contact.target).into();
+    }
+    body
 }
 
 fn write(contact: &Contact) -> Value {

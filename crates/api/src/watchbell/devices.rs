@@ -26,7 +26,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
 pub(super) async fn create(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
     let user = subject(&api, &caller, &params, Intent::Change).await?;
     let mut fields = payload.object()?;
-    let device = device::read(&mut fields)?;
+    let device = device::read(&mut fields, &api.settings.push_reach)?;
     fields.finish()?;
     let device = api.store.add_device(caller.actor(), user.id, device.kind, &device.token, device.keys.as_deref()).await?;
     Ok(surface::json(StatusCode::CREATED, &write(&device)))

@@ -42,6 +42,8 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/users/{user}", get(users::show).put(users::change))
         .route("/users/{user}/devices", get(devices::list).post(devices::create))
         .route("/users/{user}/devices/{id}", delete(devices::delete))
+        .route("/users/{user}/contacts", get(contacts::list).post(contacts::create))
+        .route("/users/{user}/contacts/{id}", get(contacts::show).put(contacts::replace).delete(contacts::delete))
         .route("/users/{user}/contacts/{id}/verification", post(contacts::start_verification))
         .route("/users/{user}/contacts/{id}/verification/confirm", post(contacts::confirm_verification))
         .route("/users/{user}/contacts/{id}/status", put(contacts::set_status))

@@ -24,6 +24,8 @@ const PATHS: &[(&str, &str)] = &[
     ("/watchbell/v1/users/1", "GET,PUT"),
     ("/watchbell/v1/users/1/devices", "GET,POST"),
     ("/watchbell/v1/users/1/devices/1", "DELETE"),
+    ("/watchbell/v1/users/1/contacts", "GET,POST"),
+    ("/watchbell/v1/users/1/contacts/1", "GET,PUT,DELETE"),
     ("/watchbell/v1/users/1/telegram-link", "POST"),
     ("/watchbell/v1/events", "POST"),
     ("/watchbell/v1/keys", "GET,POST"),
