@@ -2,7 +2,7 @@
 # Sees to it that what building, running or testing Watchbell needs is on this machine, and installs what is missing.
 #
 #   scripts/setup.sh run     compiler, Rust, nats-server (not if WATCHBELL_NATS__URL names a server)
-#   scripts/setup.sh test    the same, and PostgreSQL
+#   scripts/setup.sh test    the same, PostgreSQL, and Python with what makes virtual environments
 #
 # Sourced, it offers setup_for_run and setup_for_tests, which leave the paths in $nats_server and $postgres_bin.
 set -euo pipefail
@@ -19,11 +19,11 @@ setup_for_run() {
 
 setup_for_tests() {
   find_cargo
-  install_missing cc nats-server postgresql
+  install_missing cc nats-server postgresql python
   check_rust
 }
 
-# Installs what is missing of WHAT… (cc, nats-server, postgresql), then looks again.
+# Installs what is missing of WHAT… (cc, nats-server, postgresql, python), then looks again.
 install_missing() {
   local missing
   missing=$(missing_of "$@")
@@ -51,6 +51,7 @@ missing_of() {
       cc) command -v cc >/dev/null || missing+=(cc) ;;
       nats-server) find_nats_server || missing+=(nats-server) ;;
       postgresql) find_postgres || missing+=(postgresql) ;;
+      python) has_python || missing+=(python) ;;
     esac
   done
   echo "${missing[*]-}"
@@ -58,7 +59,7 @@ missing_of() {
 
 give_up() { # REASON
   echo "$1. Please install: a C compiler (cc), nats-server 2.9 or later (https://nats.io/download) and, for the tests," \
-    "PostgreSQL 15 or later with its server programs (initdb, postgres, pg_ctl, psql)." >&2
+    "PostgreSQL 15 or later with its server programs (initdb, postgres, pg_ctl, psql) and Python 3.10 or later with venv." >&2
   exit 1
 }
 
@@ -67,6 +68,7 @@ install_with_apt() { # MISSING, words
   for what in $1; do
     case $what in
       cc) packages+=(build-essential) ;;
+      python) packages+=(python3 python3-venv) ;;
       *) packages+=("$what") ;;
     esac
   done
@@ -87,6 +89,7 @@ install_with_brew() { # MISSING, words
     case $what in
       cc) give_up "there is no C compiler; run: xcode-select --install" ;;
       postgresql) packages+=(postgresql@17) ;;
+      python) packages+=(python@3.13) ;;
       *) packages+=("$what") ;;
     esac
   done
@@ -123,6 +126,11 @@ find_postgres() {
     fi
   done
   return 1
+}
+
+# Debian's Python comes without the part that makes virtual environments.
+has_python() {
+  python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null
 }
 
 # Right after rustup's installation the running shell does not have cargo in its PATH yet.
