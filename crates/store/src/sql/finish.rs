@@ -22,33 +22,33 @@ pub(super) struct Lost {
     pub event_id: String,
     pub user_id: i64,
     pub purpose: String,
-    pub contact_id: Option<i64>,
-    pub device_id: Option<i64>,
     pub due_at: i64,
 }
 
 impl SqlStore {
     pub(super) async fn finish_all(&self, epoch: Epoch, finished: &[Finished]) -> Result<Vec<DeliveryId>, StoreError> {
+        // First, so that no step that is pulled forward goes to an address that is known to be bad. A crash in between leaves
+        // the call as `Unknown`, and the next try finds the address locked.
+        for end in finished {
+            if matches!(end.next, Next::Failed { address: AddressFate::Bad, .. }) {
+                self.retire_address(&end.id).await;
+            }
+        }
         let mut tx = self.begin_tx().await?;
         self.write_attempts(&mut tx, epoch, finished).await?;
         let held = self.write_ends(&mut tx, epoch, finished).await?;
         let bundles = self.bundles_among(&mut tx, &held).await?;
         self.share_outcome(&mut tx, &bundles).await?;
         let mut due = BTreeSet::new();
-        let mut retired = Vec::new();
         for end in finished {
-            let Next::Failed { reason, address } = &end.next else { continue };
-            if !held.contains(&end.id) {
-                continue;
+            if let Next::Failed { reason, .. } = &end.next
+                && held.contains(&end.id)
+            {
+                self.after_failure(&mut tx, &end.id, reason, &mut due).await?;
             }
-            let lost = self.after_failure(&mut tx, &end.id, reason, &mut due).await?;
-            retired.extend(lost.filter(|_| *address == AddressFate::Bad));
         }
         tx.commit().await?;
         self.wakes.announce(Effects::due(due));
-        for lost in retired {
-            self.retire_address(&lost).await;
-        }
         Ok(held.into_iter().collect())
     }
 
@@ -162,20 +162,20 @@ impl SqlStore {
         Ok(bundles.bind(to_json(ids)?).fetch_all(&mut **tx).await?)
     }
 
-    /// What a final failure means for the user's other steps; a bundle's is each of its members'. Answers what was lost.
+    /// What a final failure means for the user's other steps; a bundle's is each of its members'.
     pub(super) async fn after_failure(
         &self,
         tx: &mut Tx,
         id: &DeliveryId,
         reason: &str,
         due: &mut BTreeSet<Channel>,
-    ) -> Result<Option<Lost>, StoreError> {
-        let lost: Vec<Lost> =
-            sqlx::query_as(sql("SELECT id, scope, event_id, user_id, purpose, contact_id, device_id, due_at FROM deliveries \
-             WHERE id = $1 OR bundle_id = $1 ORDER BY id"))
-            .bind(id.as_str().to_owned())
-            .fetch_all(&mut **tx)
-            .await?;
+    ) -> Result<(), StoreError> {
+        let lost: Vec<Lost> = sqlx::query_as(sql(
+            "SELECT id, scope, event_id, user_id, purpose, due_at FROM deliveries WHERE id = $1 OR bundle_id = $1 ORDER BY id",
+        ))
+        .bind(id.as_str().to_owned())
+        .fetch_all(&mut **tx)
+        .await?;
         for lost in lost.iter().filter(|lost| !matches!(lost.purpose.as_str(), "bundle" | "digest")) {
             let scope = scope(&lost.scope)?;
             if matches!(scope, Scope::Alert { .. }) {
@@ -183,25 +183,33 @@ impl SqlStore {
             }
             self.note_if_unreachable(tx, lost, scope).await?;
         }
-        Ok(lost.into_iter().find(|lost| lost.id == id.as_str()))
+        Ok(())
     }
 
-    /// Locks the contact, or deletes the device, that a provider refused for good: a change of its user, made after the
-    /// failure is committed. A crash in between leaves the address as it was, and the next failure gets here again.
-    pub(super) async fn retire_address(&self, lost: &Lost) {
-        if let Err(error) = self.try_retire(lost).await {
-            tracing::warn!(delivery.id = %lost.id, %error, "an address that a provider refused could not be locked");
+    /// Locks the contact, or deletes the device, that a provider refused for good: a change of its user.
+    pub(super) async fn retire_address(&self, of: &DeliveryId) {
+        if let Err(error) = self.try_retire(of).await {
+            let error = watchbell_core::error_chain(&error);
+            tracing::warn!(delivery.id = %of, error, "an address that a provider refused could not be locked; the next failure tries again");
         }
     }
 
-    async fn try_retire(&self, lost: &Lost) -> Result<(), StoreError> {
-        let (statement, id, action, object) = match (lost.contact_id, lost.device_id) {
+    async fn try_retire(&self, of: &DeliveryId) -> Result<(), StoreError> {
+        let row: Option<(i64, Option<i64>, Option<i64>)> =
+            sqlx::query_as(sql("SELECT user_id, contact_id, device_id FROM deliveries WHERE id = $1"))
+                .bind(of.as_str().to_owned())
+                .fetch_optional(&self.read)
+                .await?;
+        let Some((user, contact, device)) = row else { return Ok(()) };
+        let (statement, id, action, object) = match (contact, device) {
             (Some(id), _) => ("UPDATE contacts SET status = 'LOCKED' WHERE id = $1 AND status = 'OK'", id, "contact.locked", "contact"),
             (None, Some(id)) => ("DELETE FROM devices WHERE id = $1", id, "device.deleted", "device"),
             (None, None) => return Ok(()),
         };
-        let mut change = self.begin_change(UserId(lost.user_id)).await?;
-        sqlx::query(sql(statement)).bind(id).execute(&mut *change.tx).await?;
+        let mut change = self.begin_change(UserId(user)).await?;
+        if sqlx::query(sql(statement)).bind(id).execute(&mut *change.tx).await?.rows_affected() == 0 {
+            return Ok(());
+        }
         self.commit_change(change, Actor::System, action, format!("{object} {id}")).await
     }
 

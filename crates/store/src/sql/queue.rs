@@ -40,11 +40,10 @@ impl Queue for SqlStore {
     async fn enter(&self, name: &str, roles: &str, channels: &[Channel], alive_until: Timestamp) -> Result<Epoch, StoreError> {
         let mut tx = self.begin_tx().await?;
         let now = self.clock.now();
-        if DIALECT == Dialect::Sqlite {
-            // The lock file says that nobody else is there: whoever was has died.
-            let dead: Vec<i64> = sqlx::query_scalar(sql("SELECT epoch FROM processes")).fetch_all(&mut *tx).await?;
-            self.bury(&mut tx, &dead).await?;
-        }
+        // On SQLite the lock file says that nobody else is there: whoever was has died.
+        let died_before = if DIALECT == Dialect::Sqlite { Timestamp::MAX } else { now };
+        let dead = self.dead(&mut tx, died_before).await?;
+        let due = self.bury(&mut tx, &dead).await?;
         let epoch: i64 = sqlx::query_scalar(sql(
             "INSERT INTO processes (name, roles, channels, started_at, alive_until) VALUES ($1, $2, $3, $4, $5) RETURNING epoch",
         ))
@@ -56,6 +55,7 @@ impl Queue for SqlStore {
         .fetch_one(&mut *tx)
         .await?;
         tx.commit().await?;
+        self.wakes.announce(Effects::due(due));
         Ok(Epoch(epoch))
     }
 
@@ -66,10 +66,7 @@ impl Queue for SqlStore {
             .bind(alive_until.as_millis())
             .fetch_optional(&mut *tx)
             .await?;
-        let dead: Vec<i64> = sqlx::query_scalar(sql("SELECT epoch FROM processes WHERE alive_until < $1 ORDER BY epoch {skip}"))
-            .bind(self.clock.now().as_millis())
-            .fetch_all(&mut *tx)
-            .await?;
+        let dead = self.dead(&mut tx, self.clock.now()).await?;
         let due = self.bury(&mut tx, &dead).await?;
         tx.commit().await?;
         self.wakes.announce(Effects::due(due));
@@ -298,6 +295,14 @@ impl SqlStore {
     pub(super) async fn jobs(&self, tx: &mut Tx, ids: &[String]) -> Result<Vec<Job>, StoreError> {
         let rows: Vec<JobRow> = sqlx::query_as(sql(JobRow::SELECT)).bind(to_json(ids)?).fetch_all(&mut **tx).await?;
         all(rows)
+    }
+
+    /// Processes whose lives ended before then, except those that another one is burying.
+    async fn dead(&self, tx: &mut Tx, before: Timestamp) -> Result<Vec<i64>, StoreError> {
+        Ok(sqlx::query_scalar(sql("SELECT epoch FROM processes WHERE alive_until < $1 ORDER BY epoch {skip}"))
+            .bind(before.as_millis())
+            .fetch_all(&mut **tx)
+            .await?)
     }
 
     /// Ends the lives of processes: what they had claimed is free again, what they had begun is `Unknown`.

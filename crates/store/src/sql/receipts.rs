@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use watchbell_core::delivery::State;
-use watchbell_core::{Channel, Timestamp};
+use watchbell_core::{Channel, DeliveryId, Timestamp};
 
-use super::finish::Lost;
 use super::rows::{at, name};
 use super::{SqlStore, Tx, sql};
 use crate::StoreError;
@@ -24,10 +23,15 @@ struct Row {
 
 impl SqlStore {
     pub(super) async fn apply_receipts(&self, receipts: &[Receipt]) -> Result<Vec<bool>, StoreError> {
+        // First, so that no step that is pulled forward goes to an address that is known to be bad.
+        for receipt in receipts.iter().filter(|receipt| receipt.outcome == ReceiptOutcome::BadAddress) {
+            if self.counts_on(&receipt.delivery).await? {
+                self.retire_address(&receipt.delivery).await;
+            }
+        }
         let mut tx = self.begin_tx().await?;
         let mut known = Vec::with_capacity(receipts.len());
         let mut effects = Effects::default();
-        let mut retired = Vec::new();
         for receipt in receipts {
             let row: Option<Row> = sqlx::query_as(sql(
                 "SELECT state, rank, attempts, due_at, stop, NOT EXISTS (SELECT 1 FROM alerts a WHERE a.id = d.alert_id \
@@ -38,19 +42,24 @@ impl SqlStore {
             .await?;
             known.push(row.is_some());
             if let Some(row) = row {
-                retired.extend(self.apply_receipt(&mut tx, receipt, &row, &mut effects).await?);
+                self.apply_receipt(&mut tx, receipt, &row, &mut effects).await?;
             }
         }
         tx.commit().await?;
         self.wakes.announce(effects);
-        for lost in retired {
-            self.retire_address(&lost).await;
-        }
         Ok(known)
     }
 
-    /// Answers the delivery whose address the provider refused for good.
-    async fn apply_receipt(&self, tx: &mut Tx, receipt: &Receipt, row: &Row, effects: &mut Effects) -> Result<Option<Lost>, StoreError> {
+    /// Whether a delivery is with a provider who can still say that it did not arrive.
+    async fn counts_on(&self, delivery: &DeliveryId) -> Result<bool, StoreError> {
+        let state: Option<String> = sqlx::query_scalar(sql("SELECT state FROM deliveries WHERE id = $1"))
+            .bind(delivery.as_str().to_owned())
+            .fetch_optional(&self.read)
+            .await?;
+        Ok(matches!(state.as_deref(), Some("sending" | "sent")))
+    }
+
+    async fn apply_receipt(&self, tx: &mut Tx, receipt: &Receipt, row: &Row, effects: &mut Effects) -> Result<(), StoreError> {
         let now = self.clock.now();
         let state: State = name(&row.state)?;
         let (next, ready_at, reason) = match receipt.outcome {
@@ -64,7 +73,7 @@ impl SqlStore {
         // A receipt may overtake the answer to the call itself: the worker then finds the delivery moved further.
         let as_if_sent = if state == State::Sending { State::Sent } else { state };
         if !as_if_sent.may_become(name(next)?) || (state != as_if_sent && next == "scheduled") {
-            return Ok(None);
+            return Ok(());
         }
         let reason = reason.map(|reason| receipt.code.as_ref().map_or_else(|| reason.to_owned(), |code| format!("{reason} (code {code})")));
         let channel: String = sqlx::query_scalar(sql(
@@ -81,11 +90,10 @@ impl SqlStore {
         let bundles = self.bundles_among(tx, &BTreeSet::from([receipt.delivery.clone()])).await?;
         self.share_outcome(tx, &bundles).await?;
         if next == "undelivered" {
-            let lost = self.after_failure(tx, &receipt.delivery, reason.as_deref().unwrap_or_default(), &mut effects.due).await?;
-            return Ok(lost.filter(|_| receipt.outcome == ReceiptOutcome::BadAddress));
+            return self.after_failure(tx, &receipt.delivery, reason.as_deref().unwrap_or_default(), &mut effects.due).await;
         }
         effects.due.extend(Channel::from_db(&channel).filter(|_| next == "scheduled"));
-        Ok(None)
+        Ok(())
     }
 
     /// When a call that nobody answered is made again, unless nobody needs to be called any more.
