@@ -3,3 +3,4 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
 mod channels;
+mod scenarios;

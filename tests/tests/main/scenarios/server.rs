@@ -1,0 +1,173 @@
+//! One life of a server: a store and a worker on a runtime of its own, which can be stopped in order or killed.
+//!
+//! Everything runs on one thread, and only while the scenario lets it. So it is at rest, and will stay so until the clock is
+//! moved or something is asked of it, exactly when every lane, the heartbeat and every call under way are asleep on the
+//! clock: whoever waits for the database, or has been woken, is not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use watchbell_channels::dispatch::{ChannelRoute, DispatchSettings, Dispatcher, ProviderRoute, ProviderStates};
+use watchbell_channels::provider::AccountLimit;
+use watchbell_channels::render::Renderer;
+use watchbell_core::retry::RetryPolicy;
+use watchbell_core::{Channel, Timestamp};
+use watchbell_scheduler::{RulePlanner, SchedulerSettings};
+use watchbell_store::allot::{Bundling, RecipientLimits};
+use watchbell_store::{Options, Retries, Store, open};
+
+use super::clock::WatchedClock;
+use super::file::Settings;
+use super::provider::{Recorder, SharedWorld};
+use super::words::{BadPhrase, Read, span_ms};
+
+/// No transition takes longer, unless something hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A time that no scenario lives to see, in days.
+const NEVER_DAYS: u64 = 5_000;
+
+pub struct Server {
+    runtime: Runtime,
+    pub store: Arc<dyn Store>,
+    clock: WatchedClock,
+    worker: JoinHandle<()>,
+    stop: CancellationToken,
+    calls: TaskTracker,
+    lanes: usize,
+}
+
+fn seconds(phrase: Option<&String>, otherwise: i64) -> Read<i64> {
+    phrase.map_or(Ok(otherwise), |phrase| Ok(span_ms(phrase)? / 1_000))
+}
+
+fn duration(phrase: Option<&String>) -> Read<Duration> {
+    let never = Duration::from_hours(24 * NEVER_DAYS);
+    phrase.map_or(Ok(never), |phrase| Ok(Duration::from_millis(span_ms(phrase)?.unsigned_abs())))
+}
+
+/// The design's ladders, to the millisecond.
+fn retries() -> Retries {
+    let exact = |policy: RetryPolicy| RetryPolicy { jitter_percent: 0, ..policy };
+    Retries { high: exact(RetryPolicy::high()), normal: exact(RetryPolicy::normal()) }
+}
+
+fn channels(settings: &Settings, world: &SharedWorld, clock: &WatchedClock) -> Vec<ChannelRoute> {
+    let provider = |channel: Channel, name: String| {
+        let account = settings.account.get(&channel);
+        let limit = AccountLimit {
+            per_second: account.map_or(1e6, |account| account.per_second),
+            burst: account.map_or(10_000, |account| account.burst),
+            in_flight: 1_024,
+            timeout: Duration::from_secs(10),
+        };
+        ProviderRoute { provider: Arc::new(Recorder { name: name.clone(), world: world.clone(), clock: clock.clone() }), name, limit }
+    };
+    let route = |channel: &Channel| {
+        let mut providers = Vec::new();
+        if !settings.no_provider.contains(channel) {
+            providers.push(provider(*channel, channel.to_string()));
+        }
+        if settings.two_providers.contains(channel) {
+            providers.push(provider(*channel, format!("{channel}-2")));
+        }
+        ChannelRoute { channel: *channel, providers, on_unknown: settings.on_unknown }
+    };
+    Channel::ALL.iter().map(route).collect()
+}
+
+impl Server {
+    pub fn start(url: &str, settings: &Settings, world: &SharedWorld, clock: &WatchedClock) -> Read<Self> {
+        let failed = |what: &str, error: &dyn std::fmt::Display| BadPhrase(format!("{what}: {error}"));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| failed("the runtime", &e))?;
+        let default = SchedulerSettings::default();
+        let planner = RulePlanner::new(SchedulerSettings {
+            fallback_email: settings.fallback_email,
+            duty_grace_s: seconds(settings.duty_grace.as_ref(), default.duty_grace_s)?,
+            alert_expiry_s: seconds(settings.alert_expiry.as_ref(), default.alert_expiry_s)?,
+            ..default
+        });
+        let no_bundles = Bundling { first: 0, ..Bundling::default() };
+        let limits = RecipientLimits { rates: settings.recipient.clone(), bundling: settings.bundling.unwrap_or(no_bundles) };
+        let options = Options { retries: retries(), limits, ..Options::new(url) };
+        let store =
+            runtime.block_on(open(&options, Arc::new(planner), Arc::new(clock.clone()))).map_err(|e| failed("opening the database", &e))?;
+        let dispatch = DispatchSettings {
+            process_name: "scenario".to_owned(),
+            roles: "worker".to_owned(),
+            heartbeat: duration(settings.heartbeat.as_ref())?,
+            lease: duration(settings.lease.as_ref())?,
+            drain: Duration::ZERO,
+            retries: retries(),
+            callback_base: None,
+            recheck: None,
+            states: ProviderStates::default(),
+            channels: channels(settings, world, clock),
+        };
+        let lanes = dispatch.channels.len();
+        let renderer = Arc::new(Renderer::new(None).map_err(|e| failed("the templates", &e))?);
+        let dispatcher = Dispatcher::new(store.clone(), Arc::new(clock.clone()), renderer, dispatch);
+        let calls = dispatcher.calls();
+        let stop = CancellationToken::new();
+        let worker = runtime.spawn(dispatcher.run(stop.clone()));
+        Ok(Self { runtime, store, clock: clock.clone(), worker, stop, calls, lanes })
+    }
+
+    /// Does something with the store.
+    pub fn with<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Lets everything happen that happens without the clock moving.
+    pub fn settle(&self) -> Read<()> {
+        self.with(async {
+            let settled = tokio::time::timeout(PATIENCE, async {
+                // Looks again when the database may have answered; a look is cheap.
+                let mut look = tokio::time::interval(Duration::from_micros(300));
+                loop {
+                    for _ in 0..16 {
+                        tokio::task::yield_now().await;
+                    }
+                    if self.clock.tasks_asleep() == self.lanes + 1 + self.calls.len() {
+                        return;
+                    }
+                    look.tick().await;
+                }
+            });
+            settled.await.map_err(|_| {
+                let (asleep, calls) = (self.clock.tasks_asleep(), self.calls.len());
+                let lanes = self.lanes;
+                BadPhrase(format!("the server does not come to rest: {asleep} tasks asleep, {lanes} lanes, {calls} calls under way"))
+            })
+        })
+    }
+
+    /// Lets time pass up to `until`, stopping at every time for which somebody waits.
+    pub fn pass(&self, until: Timestamp) -> Read<()> {
+        self.settle()?;
+        while let Some(next) = self.clock.next_wake().filter(|next| *next <= until) {
+            self.clock.set(next);
+            self.settle()?;
+        }
+        self.clock.set(until);
+        Ok(())
+    }
+
+    /// As SIGTERM does: calls under way are not waited for (the drain time is 0), leases are given back.
+    pub fn stop(self) -> Read<()> {
+        self.stop.cancel();
+        let worker = self.worker;
+        self.runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, worker).await })
+            .map_err(|_| BadPhrase("the worker does not stop".to_owned()))?
+            .map_err(|error| BadPhrase(format!("the worker failed: {error}")))
+    }
+
+    /// As SIGKILL does: nothing of it runs again.
+    pub fn kill(self) {
+        drop(self);
+    }
+}
