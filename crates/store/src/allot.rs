@@ -1,6 +1,6 @@
 //! What an address takes: how fast, and how many messages singly before they are told together. A function of its inputs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 use watchbell_core::delivery::Purpose;
@@ -87,13 +87,13 @@ pub const FLOOD: &str = "flood";
 /// Decides for candidates of one channel, the most urgent first; takes what it gives from `recipients`.
 pub fn allot(
     candidates: &[Candidate<'_>],
-    recipients: &mut HashMap<String, Recipient>,
+    recipients: &mut BTreeMap<String, Recipient>,
     channel: Channel,
     limits: &RecipientLimits,
     now: Timestamp,
 ) -> Vec<Verdict> {
     let rate = limits.rates.get(&channel).copied();
-    let mut gathered: HashMap<(String, String), ()> = HashMap::new();
+    let mut gathered: HashSet<(String, String)> = HashSet::new();
     let mut waiting: HashMap<String, i64> = HashMap::new();
     let mut verdicts = Vec::with_capacity(candidates.len());
     for candidate in candidates {
@@ -127,7 +127,7 @@ pub fn allot(
         };
         let place = (key.to_owned(), group.to_owned());
         let due = match (candidate.collect, candidate.rank) {
-            _ if gathered.contains_key(&place) => now,
+            _ if gathered.contains(&place) => now,
             (Some(_), _) => free_at,
             (None, 0) if rate.is_some() => free_at.min(now.plus_s(i64::from(limits.bundling.high_wait_s))),
             (None, 0) => now.plus_s(i64::from(limits.bundling.high_wait_s)),
@@ -136,7 +136,7 @@ pub fn allot(
         verdicts.push(if due > now {
             later(due, Some(group))
         } else {
-            if gathered.insert(place, ()).is_none() {
+            if gathered.insert(place) {
                 recipient.take(rate, limits.bundling, now);
             }
             Verdict::Together
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_first_three_go_singly_and_the_rest_waits_for_the_window_to_end() {
-        let mut recipients = HashMap::new();
+        let mut recipients = BTreeMap::new();
         let verdicts = allot(&vec![one(1, None); 5], &mut recipients, Channel::Sms, &limits(None), s(0));
         assert_eq!(verdicts, [Verdict::Go, Verdict::Go, Verdict::Go, later(120, Some(FLOOD)), later(120, Some(FLOOD))]);
         // Its time has come: all that wait go as one, and count as one.
@@ -202,18 +202,18 @@ mod tests {
 
     #[test]
     fn a_flooding_high_alert_waits_fifteen_seconds_at_most() {
-        let mut recipients = HashMap::new();
+        let mut recipients = BTreeMap::new();
         let go = allot(&vec![one(0, None); 4], &mut recipients, Channel::Sms, &limits(None), s(0));
         assert_eq!(go[3], later(15, Some(FLOOD)));
         // Where the recipient has a rate, its next slot.
-        let mut recipients = HashMap::from([("a".to_owned(), Recipient { busy_until: s(10), sent: vec![s(7), s(8), s(9)] })]);
+        let mut recipients = BTreeMap::from([("a".to_owned(), Recipient { busy_until: s(10), sent: vec![s(7), s(8), s(9)] })]);
         let verdicts = allot(&[one(0, None)], &mut recipients, Channel::Sms, &limits(Some((1, 1))), s(9));
         assert_eq!(verdicts, [later(10, Some(FLOOD))]);
     }
 
     #[test]
     fn a_rate_lets_one_go_and_spreads_the_others() {
-        let mut recipients = HashMap::new();
+        let mut recipients = BTreeMap::new();
         let verdicts = allot(&vec![one(1, None); 3], &mut recipients, Channel::Sms, &limits(Some((1, 60))), s(0));
         assert_eq!(verdicts, [Verdict::Go, later(60, None), later(120, None)]);
         // Later ones hold no place: a HIGH alert that comes meanwhile gets the next slot.
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_allowed_within_the_rate() {
-        let mut recipients = HashMap::new();
+        let mut recipients = BTreeMap::new();
         let no_bundles = RecipientLimits { bundling: Bundling { first: 0, ..Bundling::default() }, ..limits(Some((20, 60))) };
         let verdicts = allot(&vec![one(1, None); 21], &mut recipients, Channel::Sms, &no_bundles, s(0));
         assert_eq!(verdicts.iter().filter(|verdict| **verdict == Verdict::Go).count(), 20);
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_verification_code_is_never_bundled() {
-        let mut recipients = HashMap::from([("a".to_owned(), Recipient { busy_until: s(0), sent: vec![s(0); 3] })]);
+        let mut recipients = BTreeMap::from([("a".to_owned(), Recipient { busy_until: s(0), sent: vec![s(0); 3] })]);
         let code = Candidate { purpose: Purpose::Verification, ..one(1, None) };
         assert_eq!(allot(&[code], &mut recipients, Channel::Sms, &limits(None), s(1)), [Verdict::Go]);
     }

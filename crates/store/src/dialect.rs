@@ -82,9 +82,9 @@ impl Dialect {
             _ => {
                 if let Some((parameter, ty)) = hole.strip_prefix("in ").and_then(|in_| in_.split_once(' ')) {
                     if postgres {
-                        sql.push_str(&format!("= ANY(ARRAY(SELECT value::{ty} FROM json_array_elements_text({parameter}::json)))"));
+                        sql.extend([format!("= ANY(ARRAY(SELECT value::{ty} FROM json_array_elements_text({parameter}::json)))")]);
                     } else {
-                        sql.push_str(&format!("IN (SELECT value FROM json_each({parameter}))"));
+                        sql.extend([format!("IN (SELECT value FROM json_each({parameter}))")]);
                     }
                 } else if let Some((parameter, columns)) = hole.strip_prefix("rows ").and_then(|rows| rows.split_once(':')) {
                     self.rows(sql, parameter, columns.trim());
@@ -97,11 +97,11 @@ impl Dialect {
 
     fn rows(self, sql: &mut String, parameter: &str, columns: &str) {
         if self == Self::Postgres {
-            sql.push_str(&format!("json_to_recordset({parameter}::json) AS r({columns})"));
+            sql.extend([format!("json_to_recordset({parameter}::json) AS r({columns})")]);
         } else {
             let names = columns.split(',').filter_map(|column| column.split_whitespace().next());
             let fields: Vec<String> = names.map(|name| format!("value->>'{name}' AS {name}")).collect();
-            sql.push_str(&format!("(SELECT {} FROM json_each({parameter})) AS r", fields.join(", ")));
+            sql.extend([format!("(SELECT {} FROM json_each({parameter})) AS r", fields.join(", "))]);
         }
     }
 }

@@ -275,4 +275,7 @@ pub trait Directory: Send + Sync {
 
     /// Members after `after`, in order of id.
     async fn members(&self, topic: &str, after: UserId, limit: i64) -> Result<Vec<UserId>, StoreError>;
+
+    /// The topics that a user is a member of, in order of name.
+    async fn topics_of(&self, user: UserId) -> Result<Vec<String>, StoreError>;
 }

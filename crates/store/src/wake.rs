@@ -50,8 +50,6 @@ pub struct Notified {
     pub user_id: UserId,
     /// The notification.
     pub id: DeliveryId,
-    /// It was this process that wrote it.
-    pub is_local: bool,
 }
 
 impl Default for Wakes {
@@ -114,7 +112,7 @@ impl Wakes {
         self.fan_outs.notified().await;
     }
 
-    /// Called after a notification was written, by this process or by another one.
+    /// Called after a notification was written. Other processes' are found by looking: the database is what counts.
     pub fn announce_notified(&self, notified: Notified) {
         // Nobody has to listen.
         let _ = self.notified.send(notified);

@@ -284,7 +284,7 @@ impl SqlStore {
                 annotations.push((event.id(), plan.data.as_ref().map(to_json).transpose()?, plan.decision.clone()));
             }
             fan_outs.extend(plan.fan_out.clone().map(|topic| (event.id(), topic)));
-            gather(&mut writes, plan, event.id());
+            gather(&mut writes, plan, &event.id());
         }
         let effects = self.write(tx, &writes).await?;
         self.annotate(tx, annotations).await?;
@@ -465,7 +465,7 @@ fn note(accepted: &mut Accepted, plan: &Plan) {
     }
 }
 
-fn gather(writes: &mut Writes, plan: Plan, event_id: EventId) {
+fn gather(writes: &mut Writes, plan: Plan, event_id: &EventId) {
     writes.alerts.extend(plan.alert);
     writes.responders.extend(plan.responders);
     writes.close.extend(plan.close);

@@ -123,13 +123,8 @@ impl Queue for SqlStore {
         .execute(&mut *tx)
         .await?;
         let claimed = self.lease(&mut tx, epoch, channel, most).await?;
-        let jobs = match claimed.is_empty() {
-            true => Vec::new(),
-            false => {
-                let jobs = self.jobs(&mut tx, &claimed).await?;
-                self.allot_jobs(&mut tx, epoch.0, channel, jobs).await?
-            }
-        };
+        let jobs = self.jobs(&mut tx, &claimed).await?;
+        let jobs = self.allot_jobs(&mut tx, epoch.0, channel, jobs).await?;
         tx.commit().await?;
         Ok(jobs)
     }
@@ -230,7 +225,7 @@ impl Queue for SqlStore {
         match moved.execute(&mut *change.tx).await {
             Ok(_) => self.commit_change(change, Actor::System, "contact.moved", format!("contact {contact}")).await,
             // The user has the new address already, as another contact.
-            Err(error) if error.as_database_error().is_some_and(|e| e.is_unique_violation()) => Ok(()),
+            Err(error) if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -293,6 +288,9 @@ impl SqlStore {
     }
 
     pub(super) async fn jobs(&self, tx: &mut Tx, ids: &[String]) -> Result<Vec<Job>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let rows: Vec<JobRow> = sqlx::query_as(sql(JobRow::SELECT)).bind(to_json(ids)?).fetch_all(&mut **tx).await?;
         all(rows)
     }

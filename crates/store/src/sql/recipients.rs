@@ -1,6 +1,6 @@
 //! What each address takes, shared by all workers: its row is locked while a claim is made.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use watchbell_core::delivery::{Purpose, State};
@@ -62,7 +62,7 @@ impl SqlStore {
     }
 
     /// The recipients' rows, made if absent, locked in one order.
-    async fn lock_recipients(&self, tx: &mut Tx, keys: &BTreeSet<&str>) -> Result<HashMap<String, Recipient>, StoreError> {
+    async fn lock_recipients(&self, tx: &mut Tx, keys: &BTreeSet<&str>) -> Result<BTreeMap<String, Recipient>, StoreError> {
         #[derive(Serialize)]
         struct Row<'a> {
             id: &'a str,
@@ -81,7 +81,7 @@ impl SqlStore {
         rows.into_iter().map(|(id, busy_until, sent)| Ok((id, Recipient { busy_until: at(busy_until), sent: json(&sent)? }))).collect()
     }
 
-    async fn write_recipients(&self, tx: &mut Tx, recipients: &HashMap<String, Recipient>, now: Timestamp) -> Result<(), StoreError> {
+    async fn write_recipients(&self, tx: &mut Tx, recipients: &BTreeMap<String, Recipient>, now: Timestamp) -> Result<(), StoreError> {
         #[derive(Serialize)]
         struct Row<'a> {
             id: &'a str,

@@ -163,4 +163,8 @@ impl Directory for SqlStore {
     async fn members(&self, topic: &str, after: UserId, limit: i64) -> Result<Vec<UserId>, StoreError> {
         topics::members(self, topic, after, limit).await
     }
+
+    async fn topics_of(&self, user: UserId) -> Result<Vec<String>, StoreError> {
+        topics::of_user(self, user).await
+    }
 }

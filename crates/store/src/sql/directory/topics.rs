@@ -55,3 +55,8 @@ pub(super) async fn members(store: &SqlStore, topic: &str, after: UserId, limit:
             .await?;
     Ok(members.into_iter().map(UserId).collect())
 }
+
+pub(super) async fn of_user(store: &SqlStore, user: UserId) -> Result<Vec<String>, StoreError> {
+    let topics = sqlx::query_scalar(sql("SELECT topic FROM topics WHERE user_id = $1 ORDER BY topic"));
+    Ok(topics.bind(user.0).fetch_all(&store.read).await?)
+}

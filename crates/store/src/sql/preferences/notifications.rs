@@ -65,7 +65,7 @@ pub(super) async fn add(store: &SqlStore, notification: Notification) -> Result<
     .rows_affected();
     tx.commit().await?;
     if added > 0 {
-        store.wakes.announce_notified(Notified { user_id, id, is_local: true });
+        store.wakes.announce_notified(Notified { user_id, id });
     }
     Ok(added > 0)
 }
