@@ -208,14 +208,15 @@ async fn call_provider(lane: &Lane, route: &Route, job: &Job, mut message: Outgo
     let shared = &lane.shared;
     let begun = shared.clock.now();
     message.now = begun;
-    let report = if job.unknowns > 0 { route.provider.look_up(&message).await } else { None };
-    let report = match report {
-        Some(report) => report,
+    let looked_up = if job.unknowns > 0 { route.provider.look_up(&message).await } else { None };
+    let report = if let Some(report) = looked_up {
+        report
+    } else {
         // The provider's own client gives up before this, though it may make a few requests for one message.
-        None => tokio::select! {
+        tokio::select! {
             report = route.provider.send(&message) => report,
             () = shared.clock.sleep(route.timeout * 5) => Report::new(Outcome::Unknown, "timeout".to_owned()),
-        },
+        }
     };
     let now = shared.clock.now();
     route.learn(&report, now);

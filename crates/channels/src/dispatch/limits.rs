@@ -80,7 +80,7 @@ impl AccountLimiter {
         self.in_hand -= taken;
         while taken < most {
             match self.limiter.check() {
-                Ok(_) => taken += 1,
+                Ok(()) => taken += 1,
                 Err(not_until) if taken == 0 => return Err(not_until.wait_time_from(self.clock.now()).max(Duration::from_millis(1))),
                 Err(_) => break,
             }
