@@ -18,6 +18,10 @@ pub(crate) const BEGIN: &str = "BEGIN";
 #[expect(clippy::duplicate_mod, reason = "one body of SQL, compiled once for each database")]
 pub(crate) mod sql;
 
+/// A process that freezes in the middle of a transaction would hold its locks until it wakes, and nobody could take over what
+/// it had claimed. No transaction here waits for its own process that long. (SET, not a start-up option: poolers refuse those.)
+const END_FROZEN_TRANSACTIONS: &str = "SET idle_in_transaction_session_timeout = '5s'";
+
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
 
 pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StoreError> {
@@ -29,6 +33,9 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     let pool = PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(Duration::from_secs(10))
+        .after_connect(|connection, _| {
+            Box::pin(async move { sqlx::Executor::execute(connection, END_FROZEN_TRANSACTIONS).await.map(|_| ()) })
+        })
         .connect_with(connect)
         .await
         .map_err(|error| StoreError::Unusable(format!("cannot open the PostgreSQL database at {at}: {error}")))?;

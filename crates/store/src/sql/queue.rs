@@ -60,12 +60,15 @@ impl Queue for SqlStore {
     }
 
     async fn renew(&self, epoch: Epoch, alive_until: Timestamp) -> Result<bool, StoreError> {
+        // Committed by itself: burying may have to wait for a lock that a frozen process holds, and this life must not end by that.
         let mut tx = self.begin_tx().await?;
         let alive: Option<i64> = sqlx::query_scalar(sql("UPDATE processes SET alive_until = $2 WHERE epoch = $1 RETURNING epoch"))
             .bind(epoch.0)
             .bind(alive_until.as_millis())
             .fetch_optional(&mut *tx)
             .await?;
+        tx.commit().await?;
+        let mut tx = self.begin_tx().await?;
         let dead = self.dead(&mut tx, self.clock.now()).await?;
         let due = self.bury(&mut tx, &dead).await?;
         tx.commit().await?;
