@@ -41,10 +41,13 @@ impl SqlStore {
         self.share_outcome(&mut tx, &bundles).await?;
         let mut due = BTreeSet::new();
         for end in finished {
-            if let Next::Failed { reason, .. } = &end.next
-                && held.contains(&end.id)
-            {
-                self.after_failure(&mut tx, &end.id, reason, &mut due).await?;
+            let pulls = match &end.next {
+                Next::Failed { reason, .. } => Some(reason.as_str()),
+                Next::Expired => None,
+                Next::Sent | Next::Retry { .. } => continue,
+            };
+            if held.contains(&end.id) {
+                self.after_failure(&mut tx, &end.id, pulls, &mut due).await?;
             }
         }
         tx.commit().await?;
@@ -162,12 +165,13 @@ impl SqlStore {
         Ok(bundles.bind(to_json(ids)?).fetch_all(&mut **tx).await?)
     }
 
-    /// What a final failure means for the user's other steps; a bundle's is each of its members'.
+    /// What follows when a delivery did not reach its user; a bundle's end is each of its members'. `pulls` is why the user's
+    /// next step is due now, or None where it is not.
     pub(super) async fn after_failure(
         &self,
         tx: &mut Tx,
         id: &DeliveryId,
-        reason: &str,
+        pulls: Option<&str>,
         due: &mut BTreeSet<Channel>,
     ) -> Result<(), StoreError> {
         let lost: Vec<Lost> = sqlx::query_as(sql(
@@ -178,7 +182,7 @@ impl SqlStore {
         .await?;
         for lost in lost.iter().filter(|lost| !matches!(lost.purpose.as_str(), "bundle" | "digest")) {
             let scope = scope(&lost.scope)?;
-            if matches!(scope, Scope::Alert { .. }) {
+            if let (Scope::Alert { .. }, Some(reason)) = (&scope, pulls) {
                 due.extend(self.pull_forward(tx, lost, reason).await?);
             }
             self.note_if_unreachable(tx, lost, scope).await?;

@@ -90,7 +90,7 @@ impl SqlStore {
         let bundles = self.bundles_among(tx, &BTreeSet::from([receipt.delivery.clone()])).await?;
         self.share_outcome(tx, &bundles).await?;
         if next == "undelivered" {
-            return self.after_failure(tx, &receipt.delivery, reason.as_deref().unwrap_or_default(), &mut effects.due).await;
+            return self.after_failure(tx, &receipt.delivery, reason.as_deref(), &mut effects.due).await;
         }
         effects.due.extend(Channel::from_db(&channel).filter(|_| next == "scheduled"));
         Ok(())
