@@ -28,27 +28,24 @@ pub fn bring_in_line(plan: &mut Plan, existing: &[Planned], wanted: Vec<Planned>
             .filter(|(at, e)| same(*at, e))
             .min_by_key(|(_, e)| (e.id != want.id, !e.state.is_pending(), e.device_id != want.device_id))
             .map(|(at, _)| at);
-        match found {
-            Some(at) => {
-                taken[at] = true;
-                let old = &existing[at];
-                if old.state == State::Held && want.state == State::Suppressed {
-                    // What is held can only be called off.
-                    plan.cancel.push((old.id.clone(), want.reason.unwrap_or_default()));
-                } else if old.state.is_pending() {
-                    let moved = moved(old, want);
-                    if moved != *old {
-                        plan.update.push(moved);
-                    }
-                }
+        let Some(at) = found else {
+            // A rule that asked for the same as another keeps its place when they part, even if its time has passed.
+            let parted = existing.iter().any(|e| e.state.is_pending() && shares_rule(e, &want));
+            if parted || elapsed == Elapsed::Send || want.due_at > now {
+                fresh_id(&mut want, existing);
+                plan.insert.push(want);
             }
-            None => {
-                // A rule that asked for the same as another keeps its place when they part, even if its time has passed.
-                let parted = existing.iter().any(|e| e.state.is_pending() && shares_rule(e, &want));
-                if parted || elapsed == Elapsed::Send || want.due_at > now {
-                    fresh_id(&mut want, existing);
-                    plan.insert.push(want);
-                }
+            continue;
+        };
+        taken[at] = true;
+        let old = &existing[at];
+        if old.state == State::Held && want.state == State::Suppressed {
+            // What is held can only be called off.
+            plan.cancel.push((old.id.clone(), want.reason.unwrap_or_default()));
+        } else if old.state.is_pending() {
+            let moved = moved(old, want);
+            if moved != *old {
+                plan.update.push(moved);
             }
         }
     }

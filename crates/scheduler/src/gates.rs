@@ -24,7 +24,9 @@ pub fn steps(policy: &Policy, trigger: Trigger, category: Option<&str>, default_
     let is_subscription = trigger == Trigger::Subscription;
     let explicit = category.and_then(|_| preference::explicit(&policy.preferences, category)).map(|preference| preference.wants);
     if is_subscription && category.is_some() {
-        default_channels.iter().for_each(|channel| add(*channel, "default"));
+        for channel in default_channels {
+            add(*channel, "default");
+        }
     }
     if explicit.is_some_and(|wants| wants.email) {
         add(Channel::Email, "preference");
@@ -96,4 +98,4 @@ pub fn cadence(policy: &Policy, category: Option<&str>, channel: Channel) -> Dig
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -88,3 +88,6 @@ fn same_time_as(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

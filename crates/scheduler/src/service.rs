@@ -10,7 +10,7 @@ use watchbell_store::{Store, StoreError};
 /// How often a process looks for topic events that another one left unfinished.
 const FAN_OUT_CHECK: Duration = Duration::from_secs(5);
 /// How often what was kept long enough is deleted.
-const TIDY_EVERY: Duration = Duration::from_secs(600);
+const TIDY_EVERY: Duration = Duration::from_mins(10);
 /// Rows of a table that one tidying transaction deletes at most: some ten milliseconds of work.
 const TIDY_BATCH: i64 = 500;
 

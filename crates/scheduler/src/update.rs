@@ -37,7 +37,7 @@ pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &Schedule
     let mut told = before;
     told.extend(notify);
     told.retain(|user| Some(*user) != actor);
-    tell(&mut plan.insert, event, &data.alert_id, data.status, told, facts, settings);
+    tell(&mut plan.insert, event, &data.alert_id, data.status, &told, facts, settings);
     plan.data = Some(EventData::Update(UpdateData {
         summary: Some(alert.summary.clone()).filter(|summary| !summary.is_empty()),
         url: alert.url.clone(),
@@ -133,7 +133,7 @@ fn tell(
     event: &Event,
     alert_id: &str,
     status: UpdateStatus,
-    users: BTreeSet<UserId>,
+    users: &BTreeSet<UserId>,
     facts: &Facts,
     settings: &SchedulerSettings,
 ) {

@@ -15,10 +15,10 @@ use super::*;
 use crate::settings::SchedulerSettings;
 use crate::subscription::{Told, for_user};
 
-const ORDER: &str = "order.updated";
+pub const ORDER: &str = "order.updated";
 
 /// A user with an address of every kind and a device of every kind.
-fn anna() -> Policy {
+pub fn anna() -> Policy {
     let user = User {
         id: UserId(1),
         public_id: "UANNA".to_owned(),
@@ -62,7 +62,7 @@ fn contact(id: i64, kind: ContactKind) -> Contact {
     }
 }
 
-fn rule(id: i64, channel: Channel) -> Rule {
+pub fn rule(id: i64, channel: Channel) -> Rule {
     Rule {
         id: RuleId(id),
         public_id: None,
@@ -77,7 +77,7 @@ fn rule(id: i64, channel: Channel) -> Rule {
     }
 }
 
-fn preference(category: Option<&str>, wants: Wants) -> Preference {
+pub fn preference(category: Option<&str>, wants: Wants) -> Preference {
     Preference {
         id: String::new(),
         user_id: UserId(1),
@@ -88,7 +88,7 @@ fn preference(category: Option<&str>, wants: Wants) -> Preference {
     }
 }
 
-fn at(text: &str) -> Timestamp {
+pub fn at(text: &str) -> Timestamp {
     Timestamp::parse_rfc3339(text).unwrap()
 }
 
