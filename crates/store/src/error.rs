@@ -70,8 +70,9 @@ impl From<sqlx::Error> for StoreError {
 fn is_passing(code: Option<&str>) -> bool {
     let Some(code) = code else { return false };
     match code.len() {
-        // 08 connection, 23503 a user deleted meanwhile, 25006 read-only, 40 serialisation and deadlock, 53 resources, 57 shutdown, 58 system.
-        5 => matches!(&code[..2], "08" | "40" | "53" | "57" | "58") || matches!(code, "23503" | "25006"),
+        // 08 connection, 23503 a user deleted meanwhile, 25006 read-only, 25P03 a transaction
+        // that waited too long for its own process, 40 serialisation and deadlock, 53 resources, 57 shutdown, 58 system.
+        5 => matches!(&code[..2], "08" | "40" | "53" | "57" | "58") || matches!(code, "23503" | "25006" | "25P03"),
         // SQLite, primary code in the low byte: BUSY 5, LOCKED 6, IOERR 10, FULL 13.
         _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13)),
     }

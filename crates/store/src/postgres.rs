@@ -20,7 +20,7 @@ pub(crate) mod sql;
 
 /// A process that freezes in the middle of a transaction would hold its locks until it wakes, and nobody could take over what
 /// it had claimed. No transaction here waits for its own process that long. (SET, not a start-up option: poolers refuse those.)
-const END_FROZEN_TRANSACTIONS: &str = "SET idle_in_transaction_session_timeout = '5s'";
+const END_FROZEN_TRANSACTIONS: &str = "SET idle_in_transaction_session_timeout = '3s'";
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
 
