@@ -6,7 +6,7 @@
 mod contacts;
 mod error;
 pub(crate) mod openapi;
-mod rules;
+pub(crate) mod rules;
 mod users;
 mod wire;
 

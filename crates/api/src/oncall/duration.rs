@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 /// What a wait is unless told, in seconds.
-pub(super) const USUAL_S: i64 = 300;
+pub(crate) const USUAL_S: i64 = 300;
 
 /// The five, as texts and in seconds.
-pub(super) const CHOICES: [(&str, i64); 5] = [("0:01:00", 60), ("0:05:00", 300), ("0:15:00", 900), ("0:30:00", 1800), ("1:00:00", 3600)];
+pub(crate) const CHOICES: [(&str, i64); 5] = [("0:01:00", 60), ("0:05:00", 300), ("0:15:00", 900), ("0:30:00", 1800), ("1:00:00", 3600)];
 
 /// The longest and shortest time that the original can name, in days.
 const DAYS: i128 = 999_999_999;

@@ -5,7 +5,7 @@ use watchbell_core::rule::Rule;
 
 use crate::state::Api;
 
-pub(super) const WAIT: &str = "wait";
+pub(crate) const WAIT: &str = "wait";
 
 /// Every way to notify: its name, its channel, and whether it breaks through a device's do-not-disturb.
 pub(super) const NOTIFY: &[(&str, Channel, bool)] = &[
@@ -22,14 +22,14 @@ pub(super) const NOTIFY: &[(&str, Channel, bool)] = &[
 ];
 
 /// The way to notify with that name, if this instance has a provider for it.
-pub(super) fn notify(api: &Api, name: &str) -> Option<(Channel, bool)> {
+pub(crate) fn notify(api: &Api, name: &str) -> Option<(Channel, bool)> {
     let (_, channel, critical) = NOTIFY.iter().find(|(known, _, _)| *known == name)?;
     let is_configured = api.health.channels().iter().any(|status| status.channel == *channel && !status.providers.is_empty());
     is_configured.then_some((*channel, *critical))
 }
 
 /// The name of what a rule does.
-pub(super) fn name(rule: &Rule) -> &'static str {
+pub(crate) fn name(rule: &Rule) -> &'static str {
     let Some(channel) = rule.channel else { return WAIT };
     let found = NOTIFY.iter().find(|(_, known, critical)| *known == channel && *critical == rule.critical);
     // Rules of this surface have no other channel.

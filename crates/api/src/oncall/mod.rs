@@ -9,10 +9,10 @@
 //! changed here only; all surfaces' rules compile into one plan.
 
 mod body;
-mod duration;
+pub(crate) mod duration;
 mod error;
 mod fields;
-mod kinds;
+pub(crate) mod kinds;
 mod multipart;
 pub(crate) mod openapi;
 mod origin;

@@ -18,6 +18,7 @@ mod operator;
 mod page;
 mod telegram;
 mod topics;
+mod transfer;
 mod users;
 
 use axum::Router;
@@ -66,7 +67,9 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/keys/{id}", delete(keys::delete))
         .route("/audit", get(operator::audit))
         .route("/unreachable", get(operator::unreachable))
-        .route("/channels", get(operator::channels));
+        .route("/channels", get(operator::channels))
+        .route("/export", get(transfer::export))
+        .route("/import", post(transfer::import));
     SURFACE.wrap(api, of_users.merge(of_topics).merge(of_events).merge(of_operators))
 }
 

@@ -20,4 +20,5 @@ mod operator;
 mod polling;
 mod roles;
 mod serving;
+mod transfer;
 mod watchbell;

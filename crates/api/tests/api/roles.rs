@@ -73,6 +73,8 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("GET", "/watchbell/v1/audit", For::Readers),
     ("GET", "/watchbell/v1/unreachable", For::Readers),
     ("GET", "/watchbell/v1/channels", For::Readers),
+    ("GET", "/watchbell/v1/export", For::Admin),
+    ("POST", "/watchbell/v1/import", For::Admin),
 ];
 
 #[tokio::test]

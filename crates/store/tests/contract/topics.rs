@@ -23,6 +23,8 @@ async fn members_are_added_listed_and_removed(bed: &Bed) {
     assert_eq!(bed.store.members("storms", UserId(0), 10).await.unwrap(), [users[0], users[2]]);
     assert_eq!(bed.store.members("floods", UserId(0), 10).await.unwrap(), users[..1]);
     assert_eq!(bed.store.members("nothing", UserId(0), 10).await.unwrap(), []);
+    assert_eq!(bed.store.topics_of(users[0]).await.unwrap(), ["floods", "storms"]);
+    assert!(bed.store.topics_of(users[1]).await.unwrap().is_empty());
 }
 
 async fn members_are_all_added_or_none(bed: &Bed) {

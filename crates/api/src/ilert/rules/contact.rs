@@ -10,7 +10,7 @@ use crate::validate::{Fields, address};
 
 /// Which contacts a channel's rule may name. ilert has Telegram rules name the phone number; the chat is the one that the
 /// user linked to the bot.
-pub(super) fn kinds(channel: Channel) -> &'static [ContactKind] {
+pub(crate) fn kinds(channel: Channel) -> &'static [ContactKind] {
     match channel {
         Channel::Email => &[ContactKind::Email],
         Channel::Sms | Channel::Voice | Channel::Whatsapp | Channel::Telegram => &[ContactKind::Phone],

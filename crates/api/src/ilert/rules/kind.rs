@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use crate::validate::Fields;
 
 /// One kind of rule.
-pub(in super::super) struct Kind {
+pub(crate) struct Kind {
     /// The end of its path.
     pub path: &'static str,
     /// Its methods, as the contract's enum lists them.
@@ -29,7 +29,7 @@ const VOICE: (&str, Channel) = ("VOICE", Channel::Voice);
 const WHATSAPP: (&str, Channel) = ("WHATSAPP", Channel::Whatsapp);
 const TELEGRAM: (&str, Channel) = ("TELEGRAM", Channel::Telegram);
 
-pub(in super::super) static ALL: [Kind; 4] = [
+pub(crate) static ALL: [Kind; 4] = [
     Kind {
         path: "alerts",
         methods: &[EMAIL, SMS, PUSH, VOICE, WHATSAPP, TELEGRAM],

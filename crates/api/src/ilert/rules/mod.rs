@@ -1,8 +1,8 @@
 //! `/api/users/{user}/notification-preferences/{alerts,duties,updates,subscriptions}`: four kinds of rule, one set of
 //! handlers. What tells the kinds apart is data ([`kind`]).
 
-mod contact;
-pub(super) mod kind;
+pub(crate) mod contact;
+pub(crate) mod kind;
 
 use axum::Router;
 use axum::extract::State;

@@ -3,6 +3,7 @@
 mod events;
 mod history;
 mod operators;
+mod transfer;
 mod users;
 
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ pub(crate) fn part() -> Part {
     events::describe(&mut part);
     history::describe(&mut part);
     operators::describe(&mut part);
+    transfer::describe(&mut part);
     part
 }
 

@@ -1,0 +1,88 @@
+//! `/export` and `/import`: all that users have said, to move it to another Watchbell; and what comes from another system.
+//!
+//! An export is read page by page and an import sent page by page, of users in order of id; the first page also has the
+//! categories. Each user is a few transitions, every one whole; what is there already is left, so an import that was cut off is
+//! sent again. Keys are no part of it: they are secrets, and are made anew.
+
+mod rules;
+mod said;
+mod take;
+mod wanted;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use watchbell_core::UserId;
+use watchbell_store::directory::UserFilter;
+
+use self::said::Said;
+use self::take::Taker;
+use super::page;
+use crate::auth::Authenticated;
+use crate::problem::Problem;
+use crate::request::{Params, Payload};
+use crate::state::Api;
+use crate::surface;
+
+/// Of the format. One that is higher has members that this server would lose.
+const VERSION: i64 = 1;
+
+/// Users that one call takes at most.
+const MOST: usize = 500;
+
+/// Needs an admin key, unlike other reading: device tokens and webhooks' URLs are in it.
+pub(super) async fn export(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    caller.check_admin()?;
+    let limit = page::limit(&params)?;
+    let after = page::numeric_cursor(&params)?.map(UserId);
+    let (mut users, _) = api.store.users(&UserFilter { after, limit: limit + 1, ..UserFilter::default() }).await?;
+    let mut body = json!({ "version": VERSION });
+    if after.is_none() {
+        body["categories"] = api.store.categories().await?.iter().map(said::category).collect();
+    }
+    if let Some(last) = usize::try_from(limit).ok().filter(|limit| users.len() > *limit) {
+        users.truncate(last);
+        body["nextCursor"] = users.last().map(|user| user.id.to_string()).into();
+    }
+    let mut written = Vec::with_capacity(users.len());
+    for user in users {
+        if let Some(said) = Said::load(&*api.store, user).await? {
+            written.push(said.write());
+        }
+    }
+    body["users"] = written.into();
+    Ok(surface::json(StatusCode::OK, &body))
+}
+
+/// With `?dryRun=true` nothing is changed, and the answer says what would be. With `?join=true` people come from another system:
+/// who is not known by external id is looked for by email, and who is there already keeps what they are called.
+pub(super) async fn import(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
+    caller.check_admin()?;
+    let (is_dry, is_joining) = (params.boolean("dryRun")?.unwrap_or(false), params.boolean("join")?.unwrap_or(false));
+    let mut fields = payload.object()?;
+    fields.integer("version", &(VERSION..=VERSION))?;
+    let categories = fields.array("categories", MOST)?.unwrap_or_default();
+    let users = fields.array("users", MOST)?;
+    let users = fields.required("users", users, "it must be an array of users, as an export has them")?;
+    fields.finish()?;
+    let categories: Vec<_> = categories.into_iter().enumerate().map(|(at, value)| wanted::category(at, value)).collect::<Result<_, _>>()?;
+    let taker = Taker { api: &api, by: caller.actor(), is_dry, is_joining };
+    let category_changes = taker.categories(categories).await?;
+    let mut answers: Vec<Value> = Vec::with_capacity(users.len());
+    for (at, user) in users.into_iter().enumerate() {
+        let name = |field: &str| user.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (external_id, username) = (name("externalId"), name("username"));
+        let outcome = match wanted::user(&api, &caller, at, user) {
+            Ok(wanted) => taker.user(wanted).await?,
+            Err(problem) => take::Outcome { changes: Vec::new(), problems: vec![problem.message.into_owned()] },
+        };
+        answers.push(json!({
+            "externalId": external_id,
+            "username": username,
+            "changes": outcome.changes,
+            "problems": outcome.problems,
+        }));
+    }
+    Ok(surface::json(StatusCode::OK, &json!({ "categories": category_changes, "users": answers })))
+}
