@@ -67,6 +67,8 @@ fn change() -> [(&'static str, Value); 4] {
 }
 
 fn rules(part: &mut Part) {
+    const ALL: &str = "/personal_notification_rules/";
+    const ONE: &str = "/personal_notification_rules/{id}/";
     part.schema(
         "PersonalNotificationRule",
         object([
@@ -91,8 +93,6 @@ fn rules(part: &mut Part) {
             ("important", described(boolean(), "For HIGH alerts; LOW unless told")),
         ]),
     );
-    const ALL: &str = "/personal_notification_rules/";
-    const ONE: &str = "/personal_notification_rules/{id}/";
     let rule = "The rule";
     part.add(
         Operation::get(ALL, "List rules")

@@ -92,7 +92,9 @@ impl Operation {
     /// A body of another media type, or of one more.
     pub fn takes_as(mut self, media_type: &str, schema: Value, example: Value) -> Self {
         let body = self.body.entry("requestBody").or_insert_with(|| json!({ "content": {}, "required": true }));
-        body["content"][media_type] = json!({ "schema": schema, "example": example });
+        let content = &mut body["content"][media_type];
+        content["schema"] = schema;
+        content["example"] = example;
         self.fails(&[400, 408, 413])
     }
 
@@ -109,7 +111,9 @@ impl Operation {
     }
 
     pub fn answers_as(self, status: u16, description: &str, media_type: &str, schema: Value) -> Self {
-        self.answer(status, json!({ "description": description, "content": { media_type: { "schema": schema } } }))
+        let mut answer = json!({ "description": description, "content": { media_type: {} } });
+        answer["content"][media_type]["schema"] = schema;
+        self.answer(status, answer)
     }
 
     /// 204.

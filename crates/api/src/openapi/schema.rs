@@ -45,7 +45,7 @@ pub(crate) fn array(items: &Value) -> Value {
 
 /// The schema, or null.
 pub(crate) fn nullable(schema: Value) -> Value {
-    json!({ "anyOf": [schema, { "type": "null" }] })
+    Value::Object(Map::from_iter([("anyOf".to_owned(), Value::Array(vec![schema, json!({ "type": "null" })]))]))
 }
 
 pub(crate) fn described(mut schema: Value, description: &str) -> Value {
@@ -56,11 +56,12 @@ pub(crate) fn described(mut schema: Value, description: &str) -> Value {
 /// An object with these members; those whose names end with `!` are always there.
 pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     let required: Vec<&str> = members.iter().filter_map(|(name, _)| name.strip_suffix('!')).collect();
+    let required = Value::from(required);
     let properties: Map<String, Value> =
-        members.iter().map(|(name, schema)| (name.trim_end_matches('!').to_owned(), schema.clone())).collect();
+        members.into_iter().map(|(name, schema)| (name.trim_end_matches('!').to_owned(), schema)).collect();
     let mut schema = json!({ "type": "object", "properties": properties });
-    if !required.is_empty() {
-        schema["required"] = required.into();
+    if required != json!([]) {
+        schema["required"] = required;
     }
     schema
 }
