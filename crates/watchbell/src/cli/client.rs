@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,7 +23,7 @@ pub struct Server {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the signature that clap calls")]
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+pub fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
 }
 
@@ -54,7 +55,12 @@ impl Server {
         // A long poll or a big page takes seconds, never longer.
         let http = reqwest::Client::builder().timeout(Duration::from_mins(1)).connect_timeout(Duration::from_secs(5));
         let http = http.build().map_err(|error| Error::Unreachable { url: self.url.clone(), why: root_cause(&error) })?;
-        Ok(Client { http, base: url.as_str().trim_end_matches('/').to_owned(), key: self.key.clone() })
+        Ok(Client { http, base: url.as_str().trim_end_matches('/').to_owned(), key: self.key.clone(), is_raw: false })
+    }
+
+    /// For Grafana OnCall, where the key is all of the header.
+    pub fn raw_client(&self) -> Result<Client, Error> {
+        Ok(Client { is_raw: true, ..self.client()? })
     }
 }
 
@@ -64,6 +70,8 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     key: Option<Secret>,
+    /// Whether the key is sent as it is, without `Bearer`.
+    is_raw: bool,
 }
 
 impl Client {
@@ -101,7 +109,8 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut request = self.http.request(method, url).bearer_auth(key.expose());
+        let request = self.http.request(method, url);
+        let mut request = if self.is_raw { request.header(AUTHORIZATION, key.expose()) } else { request.bearer_auth(key.expose()) };
         if let Some(body) = body {
             request = request.json(body);
         }

@@ -10,7 +10,9 @@ mod dead_letters;
 mod deliveries;
 mod demo;
 mod explain;
+mod export;
 mod health;
+mod import;
 mod output;
 mod serve;
 mod usage;
@@ -44,6 +46,11 @@ enum Command {
     /// See, replay or throw away events that could not be used
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    /// Write all that users have said to a file, to be imported elsewhere
+    Export(export::Export),
+    /// Take over what users have said: from Grafana OnCall, or from an export
+    #[command(subcommand)]
+    Import(import::Import),
     /// Ask a server whether it is ready
     Health(health::Health),
     /// Run a server with a demo team, publish a small story and show what happens
@@ -63,6 +70,10 @@ pub enum Error {
     Demo(#[from] demo::Error),
     #[error("cannot start: {0}")]
     Runtime(#[source] std::io::Error),
+    #[error("cannot {what} {file}: {why}")]
+    File { what: &'static str, file: String, why: String },
+    #[error("{url}: {why}")]
+    Source { url: String, why: client::Error },
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
     /// The answer has been given on standard output already.
@@ -102,6 +113,8 @@ impl Command {
             Self::Deliveries(command) => command.run().await,
             Self::Explain(command) => command.run().await,
             Self::DeadLetters(command) => command.run().await,
+            Self::Export(command) => command.run().await,
+            Self::Import(command) => command.run().await,
             Self::Health(command) => command.run().await,
             Self::Demo(command) => command.run().await,
         }

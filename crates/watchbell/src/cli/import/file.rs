@@ -1,0 +1,39 @@
+//! `watchbell import file F`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Target;
+use crate::cli::Error;
+
+#[derive(Debug, Args)]
+pub struct FromFile {
+    #[command(flatten)]
+    target: Target,
+    /// What `watchbell export` wrote
+    file: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    version: i64,
+    #[serde(default)]
+    categories: Vec<Value>,
+    users: Vec<Value>,
+}
+
+impl FromFile {
+    pub async fn run(self) -> Result<(), Error> {
+        let wrong = |why: String| Error::File { what: "import", file: self.file.display().to_string(), why };
+        let bytes = std::fs::read(&self.file).map_err(|error| wrong(error.to_string()))?;
+        let content: Content = serde_json::from_slice(&bytes).map_err(|error| wrong(format!("it is no export: {error}")))?;
+        if content.version != 1 {
+            return Err(wrong(format!("it is an export of version {}, and this watchbell reads version 1", content.version)));
+        }
+        self.target.send(&content.categories, content.users, false, 0).await
+    }
+}

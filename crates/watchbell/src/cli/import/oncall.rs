@@ -1,0 +1,179 @@
+//! `watchbell import oncall`: users and their personal notification rules, read from Grafana OnCall's HTTP API.
+//!
+//! A user keeps the id that OnCall gave them as external id, and rules keep theirs, so that scripts and Terraform states hold
+//! here as well.
+
+use std::collections::HashMap;
+
+use clap::Args;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use watchbell_core::Secret;
+use watchbell_core::user::parse_timezone;
+
+use super::{Target, line};
+use crate::cli::Error;
+use crate::cli::client::{Client, Server, secret};
+use crate::cli::output::tame;
+
+#[derive(Debug, Args)]
+pub struct Oncall {
+    #[command(flatten)]
+    target: Target,
+    /// The address of the `OnCall` API, without /api/v1
+    #[arg(long)]
+    url: String,
+    /// Its API token
+    #[arg(long, env = "ONCALL_TOKEN", hide_env_values = true, value_parser = secret)]
+    token: Secret,
+}
+
+#[derive(Debug, Deserialize)]
+struct Page<T> {
+    results: Vec<T>,
+    next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct User {
+    id: String,
+    #[serde(default)]
+    username: Option<String>,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    timezone: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Rule {
+    id: String,
+    user_id: String,
+    position: i64,
+    #[serde(default)]
+    important: bool,
+    /// Null for what has lost its meaning.
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    duration: Option<Value>,
+}
+
+impl Oncall {
+    pub async fn run(self) -> Result<(), Error> {
+        let wrong = |why| Error::Source { url: self.url.clone(), why };
+        let source = Server::new(self.url.clone(), self.token.clone()).raw_client().map_err(wrong)?;
+        let users = all(&source, "/api/v1/users/").await.map_err(wrong)?;
+        let rules = all(&source, "/api/v1/personal_notification_rules/").await.map_err(wrong)?;
+        line(&format!("{}: {} users, {} rules", self.url, users.len(), rules.len()))?;
+        let (people, problems) = people(users, rules);
+        for problem in &problems {
+            line(&tame(problem))?;
+        }
+        self.target.send(&[], people, true, problems.len()).await
+    }
+}
+
+/// Every page of a list. Pages are asked for by number: behind a proxy, links may lead nowhere.
+async fn all<T: DeserializeOwned>(source: &Client, path: &str) -> Result<Vec<T>, crate::cli::client::Error> {
+    let mut found = Vec::new();
+    for page in 1_u32.. {
+        let Page { results, next } = source.get(path, &[("page", page.to_string()), ("perpage", "100".to_owned())]).await?;
+        found.extend(results);
+        if next.is_none() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Users as an import takes them, and what cannot be taken over, a line each.
+fn people(users: Vec<User>, rules: Vec<Rule>) -> (Vec<Value>, Vec<String>) {
+    let (mut people, mut problems) = (Vec::new(), Vec::new());
+    let mut of_user: HashMap<String, Vec<Rule>> = HashMap::new();
+    for rule in rules {
+        of_user.entry(rule.user_id.clone()).or_default().push(rule);
+    }
+    for user in users {
+        let rules = of_user.remove(&user.id).unwrap_or_default();
+        let name = user.username.filter(|name| !name.is_empty());
+        let Some(email) = user.email.filter(|email| !email.is_empty()) else {
+            let name = name.as_deref().unwrap_or(&user.id);
+            problems.push(format!("{name}: not taken over: the user has no email, and {} rules", rules.len()));
+            continue;
+        };
+        let name = name.unwrap_or_else(|| email.clone());
+        let steps: Vec<Value> = rules.iter().filter_map(|rule| step(&name, rule, &mut problems)).collect();
+        let mut person = json!({
+            "externalId": user.id,
+            "username": name,
+            "contacts": [{ "kind": "email", "target": email }],
+            "chains": steps,
+        });
+        match user.timezone.filter(|zone| !zone.is_empty()) {
+            Some(zone) if parse_timezone(&zone).is_ok() => person["timezone"] = zone.into(),
+            Some(zone) => problems.push(format!("{name}: not taken over: the time zone {zone}, which is none; it is UTC")),
+            None => {}
+        }
+        people.push(person);
+    }
+    let mut strangers: Vec<_> = of_user.into_iter().collect();
+    strangers.sort_by(|a, b| a.0.cmp(&b.0));
+    problems.extend(strangers.iter().map(|(id, rules)| format!("{id}: not taken over: {} rules of a user who is not listed", rules.len())));
+    (people, problems)
+}
+
+fn step(name: &str, rule: &Rule, problems: &mut Vec<String>) -> Option<Value> {
+    let Some(kind) = &rule.kind else {
+        problems.push(format!("{name}: not taken over: the rule {}, which has no type", rule.id));
+        return None;
+    };
+    let mut body = json!({ "id": rule.id, "important": rule.important, "position": rule.position, "type": kind });
+    if let Some(duration) = rule.duration.as_ref().filter(|duration| !duration.is_null()) {
+        body["duration"] = duration.clone();
+    }
+    Some(body)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed parse should fail the test")]
+    use super::*;
+
+    #[test]
+    fn users_take_their_rules_along_and_what_is_left_is_named() {
+        let users = json!([
+            { "id": "U1", "username": "anna", "email": "anna@example.org", "timezone": "Europe/Berlin", "slack": null },
+            { "id": "U2", "username": "ben", "email": "", "timezone": null },
+            { "id": "U3", "email": "cleo@example.org", "timezone": "Atlantis" },
+        ]);
+        let rules = json!([
+            { "id": "N1", "user_id": "U1", "position": 0, "important": true, "type": "notify_by_sms" },
+            { "id": "N2", "user_id": "U1", "position": 3, "important": false, "type": "wait", "duration": 300 },
+            { "id": "N3", "user_id": "U2", "position": 0, "important": false, "type": "notify_by_email" },
+            { "id": "N4", "user_id": "U9", "position": 0, "important": false, "type": "notify_by_email" },
+            { "id": "N5", "user_id": "U3", "position": 0, "important": false, "type": null },
+        ]);
+        let (people, problems) = people(serde_json::from_value(users).unwrap(), serde_json::from_value(rules).unwrap());
+        let anna = json!({
+            "externalId": "U1",
+            "username": "anna",
+            "timezone": "Europe/Berlin",
+            "contacts": [{ "kind": "email", "target": "anna@example.org" }],
+            "chains": [
+                { "id": "N1", "important": true, "position": 0, "type": "notify_by_sms" },
+                { "id": "N2", "important": false, "position": 3, "type": "wait", "duration": 300 },
+            ],
+        });
+        assert_eq!(people[0], anna);
+        assert_eq!((people.len(), people[1]["username"].as_str()), (2, Some("cleo@example.org")));
+        let expected = [
+            "ben: not taken over: the user has no email, and 1 rules",
+            "cleo@example.org: not taken over: the rule N5, which has no type",
+            "cleo@example.org: not taken over: the time zone Atlantis, which is none; it is UTC",
+            "U9: not taken over: 1 rules of a user who is not listed",
+        ];
+        assert_eq!(problems, expected);
+    }
+}
