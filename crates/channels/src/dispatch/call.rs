@@ -1,6 +1,7 @@
 //! One delivery: prepare, begin, call, finish.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::RngExt;
 use tokio::sync::OwnedSemaphorePermit;
@@ -21,12 +22,16 @@ use super::{Progress, Shared};
 use crate::provider::{Address, Content, Outgoing};
 use crate::render::{Item, MessageKind, Reader, RenderContext};
 
+/// Between a delivery's begin and its call. No call begins more than a second after a cancel was committed.
+const LONGEST_HESITATION: Duration = Duration::from_secs(1);
+
 /// Takes a claimed delivery to its end, or gives it back.
 pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, job: Job, slot: OwnedSemaphorePermit) {
     let job = Arc::new(job);
     let shared = &lane.shared;
     let finished = match prepare(&lane, &job) {
         Ok(message) => {
+            let asked_at = shared.clock.now();
             let call = Call { id: job.id.clone(), provider: route.name.clone(), is_bundle: is_bundle(&job) };
             if shared.stop.is_cancelled() || !shared.begin.request(epoch, call).await {
                 // Cancelled, changed, or no longer ours. If it still is, it is free again at once.
@@ -37,7 +42,9 @@ pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, jo
                 lane.put_back.notify_one();
                 return;
             }
-            match complete(shared, &job, message).await {
+            let begun_at = shared.clock.now();
+            let message = complete(shared, &job, message).await.and_then(|message| not_too_late(shared, asked_at, begun_at, message));
+            match message {
                 Ok(message) => call_provider(&lane, &route, &job, message).await,
                 Err(next) => {
                     route.give_back(1, true, shared.clock.now());
@@ -202,6 +209,16 @@ fn message_kind(job: &Job) -> MessageKind {
         (_, EventData::Subscription(_)) => MessageKind::Subscription,
         (_, EventData::Verification(_)) => MessageKind::Verification,
     }
+}
+
+/// Holds back a message whose begin was written too long ago: the process stood still in between, and the alert may have been
+/// accepted since, or the delivery taken by another process.
+fn not_too_late(shared: &Shared, asked_at: Timestamp, begun_at: Timestamp, message: Outgoing) -> Result<Outgoing, Next> {
+    let now = shared.clock.now();
+    if now - begun_at < LONGEST_HESITATION && !shared.membership.may_have_ended_in(now - asked_at) {
+        return Ok(message);
+    }
+    Err(Next::Retry { at: now, reason: "the process stood still before the call".to_owned() })
 }
 
 async fn call_provider(lane: &Lane, route: &Route, job: &Job, mut message: Outgoing) -> Finished {

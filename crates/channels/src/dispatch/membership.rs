@@ -87,6 +87,11 @@ impl Membership {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this life may have ended within a time in which it was not looked at. A heartbeat is half a lease old at most.
+    pub fn may_have_ended_in(&self, time: Duration) -> bool {
+        time >= self.lease / 2
+    }
+
     pub fn epoch(&self) -> Epoch {
         Epoch(self.epoch.load(Ordering::Acquire))
     }
