@@ -4,6 +4,7 @@
 //! Errors: `{"error":{"code":"bad_request","message":"…","field":"token"}}`, `field` only where one is at fault. A field that
 //! is not known is a 400 here, so that a misspelt one does not pass in silence.
 
+mod categories;
 mod contacts;
 mod dead_letters;
 mod deliveries;
@@ -52,6 +53,9 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
     let of_topics = Router::new()
         .route("/topics/{topic}/users", get(topics::list).put(topics::add))
         .route("/topics/{topic}/users/{user}", put(topics::add_one).delete(topics::remove));
+    let of_categories = Router::new()
+        .route("/categories", get(categories::list))
+        .route("/categories/{handle}", get(categories::show).put(categories::put).delete(categories::delete));
     let of_events = Router::new()
         .route("/events", post(events::publish))
         .route("/dead-letters", get(dead_letters::list).delete(dead_letters::purge))
@@ -70,7 +74,7 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/channels", get(operator::channels))
         .route("/export", get(transfer::export))
         .route("/import", post(transfer::import));
-    SURFACE.wrap(api, of_users.merge(of_topics).merge(of_events).merge(of_operators))
+    SURFACE.wrap(api, of_users.merge(of_topics).merge(of_categories).merge(of_events).merge(of_operators))
 }
 
 /// The user that a path names: by number, `U…` id, external id, or `current` for the key's own.

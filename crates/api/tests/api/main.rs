@@ -4,6 +4,7 @@
 mod bad_fields;
 mod bad_input;
 mod callbacks;
+mod categories;
 mod contacts;
 mod contract;
 mod documented;

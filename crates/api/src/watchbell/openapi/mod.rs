@@ -1,5 +1,6 @@
 //! The surface's part of the OpenAPI document.
 
+mod categories;
 mod events;
 mod history;
 mod operators;
@@ -14,6 +15,7 @@ use crate::openapi::{Failures, Operation, Part};
 pub(crate) fn part() -> Part {
     let mut part = Part::new("Watchbell", "/watchbell/v1", json!([{ "bearer": [] }, { "basic": [] }]), failures(&[401, 403, 500, 503]));
     users::describe(&mut part);
+    categories::describe(&mut part);
     events::describe(&mut part);
     history::describe(&mut part);
     operators::describe(&mut part);

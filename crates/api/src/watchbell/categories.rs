@@ -1,0 +1,80 @@
+//! `/categories`: what events are of, what users set preferences for, and where it goes without any rule. A notiflow is one.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use watchbell_core::Channel;
+use watchbell_core::channel::join;
+use watchbell_store::preferences::{Category, NewCategory};
+
+use crate::auth::Authenticated;
+use crate::problem::Problem;
+use crate::request::{Params, Payload};
+use crate::state::Api;
+use crate::surface;
+use crate::validate::{Fields, person};
+
+pub(super) async fn list(State(api): State<Api>, caller: Authenticated) -> Result<Response, Problem> {
+    caller.check_reads_all()?;
+    let items: Vec<Value> = api.store.categories().await?.iter().map(wire).collect();
+    Ok(surface::json(StatusCode::OK, &json!({ "items": items })))
+}
+
+/// By handle or by id.
+pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    caller.check_reads_all()?;
+    let category = api.store.category(params.path("handle")).await?.ok_or(Problem::not_found("category"))?;
+    Ok(surface::json(StatusCode::OK, &wire(&category)))
+}
+
+pub(super) async fn put(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
+    caller.check_admin()?;
+    let handle = handle(&params)?.to_owned();
+    let mut fields = payload.object()?;
+    let name = fields.text("name", &person::NAME)?.unwrap_or_else(|| handle.clone());
+    let default_channels = channels(&mut fields)?;
+    fields.finish()?;
+    let (category, is_new) = api.store.put_category(caller.actor(), NewCategory { handle, name, default_channels }).await?;
+    Ok(surface::json(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &wire(&category)))
+}
+
+pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    caller.check_admin()?;
+    api.store.delete_category(caller.actor(), handle(&params)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn channels(fields: &mut Fields) -> Result<Vec<Channel>, Problem> {
+    const NAME: &str = "defaultChannels";
+    let mut channels = Vec::new();
+    for value in fields.array(NAME, Channel::ALL.len())?.unwrap_or_default() {
+        let channel = value.as_str().and_then(Channel::from_db);
+        let channel =
+            channel.ok_or_else(|| fields.invalid(NAME, "names no channel", &format!("each must be one of {}", join(Channel::ALL))))?;
+        if !channels.contains(&channel) {
+            channels.push(channel);
+        }
+    }
+    Ok(channels)
+}
+
+/// It stands in paths of other surfaces too.
+fn handle(params: &Params) -> Result<&str, Problem> {
+    let handle = params.path("handle");
+    let is_plain = handle.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    if is_plain && (1..=255).contains(&handle.len()) {
+        return Ok(handle);
+    }
+    Err(Problem::invalid("handle", "cannot be a name", "it must have 1 to 255 letters, digits, \".\", \"_\" and \"-\""))
+}
+
+fn wire(category: &Category) -> Value {
+    json!({
+        "id": category.id,
+        "handle": category.handle,
+        "name": category.name,
+        "defaultChannels": category.default_channels,
+        "createdAt": category.created_at.to_string(),
+    })
+}
