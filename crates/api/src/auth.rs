@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use watchbell_core::access::{Caller, Role};
 use watchbell_core::{Secret, UserId};
-use watchbell_store::access::Actor;
+use watchbell_store::access::{Actor, ApiKey};
 use watchbell_store::{Store, StoreError};
 
 use crate::problem::{Kind, Problem};
@@ -24,12 +24,30 @@ pub enum Credentials {
     BearerOrBasic,
     /// `Authorization: KEY`.
     Raw,
+    /// `x-notiflows-api-key: pk_…` and `x-notiflows-secret-key: sk_…`.
+    KeyPair,
+}
+
+/// What a client sent of its key.
+struct Presented {
+    key: Secret,
+    /// The public part of a pair.
+    public: Option<Secret>,
 }
 
 impl Credentials {
-    fn read(self, headers: &HeaderMap) -> Option<Secret> {
-        let value = headers.get(AUTHORIZATION).map(HeaderValue::to_str)?.ok()?.trim();
+    fn read(self, headers: &HeaderMap) -> Option<Presented> {
+        let text = |name: &str| headers.get(name).map(HeaderValue::to_str)?.ok().map(str::trim).filter(|text| !text.is_empty());
+        if self == Self::KeyPair {
+            let (public, key) = (text("x-notiflows-api-key")?, text("x-notiflows-secret-key")?);
+            return Some(Presented { key: Secret::new(key), public: Some(Secret::new(public)) });
+        }
+        self.read_authorization(text(AUTHORIZATION.as_str())?).map(|key| Presented { key, public: None })
+    }
+
+    fn read_authorization(self, value: &str) -> Option<Secret> {
         match self {
+            Self::KeyPair => None,
             Self::Raw => Some(Secret::new(value)),
             Self::BearerOrBasic => {
                 let (scheme, rest) = value.split_once(' ')?;
@@ -53,20 +71,32 @@ impl Credentials {
 /// # Errors
 /// `Unauthenticated` without a key, or with one that nobody has.
 pub(crate) async fn authenticate(api: &Api, credentials: Credentials, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let key = credentials.read(headers).filter(|key| !key.is_empty()).ok_or_else(|| {
+    let presented = credentials.read(headers).filter(|presented| !presented.key.is_empty()).ok_or_else(|| {
         let form = match credentials {
             Credentials::BearerOrBasic => "send the header Authorization: Bearer KEY",
             Credentials::Raw => "send the key in the header Authorization",
+            Credentials::KeyPair => "send both parts of the pair in the headers x-notiflows-api-key and x-notiflows-secret-key",
         };
         Problem::new(Kind::Unauthenticated, format!("no API key; {form}"))
     })?;
-    let hash = hash_key(&key);
+    let hash = hash_key(&presented.key);
     let found = api.store.key_by_hash(&hash).await?;
     match found {
-        Some((key, kept)) if bool::from(kept.as_bytes().ct_eq(hash.as_bytes())) => {
+        Some((key, kept)) if bool::from(kept.as_bytes().ct_eq(hash.as_bytes())) && presented.is_of(&key) => {
             Ok(Caller { key_id: key.id, role: key.role, user_id: key.user_id })
         }
         _ => Err(Problem::new(Kind::Unauthenticated, "unknown API key")),
+    }
+}
+
+impl Presented {
+    /// Whether the public part is this key's. A pair is taken as a pair only, and where one is asked for nothing else is.
+    fn is_of(&self, key: &ApiKey) -> bool {
+        match (&self.public, &key.public_key) {
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+            (Some(sent), Some(kept)) => bool::from(sent.expose().as_bytes().ct_eq(kept.as_bytes())),
+        }
     }
 }
 
@@ -157,6 +187,11 @@ pub fn new_key() -> Secret {
     Secret::new(format!("wb_{}", random_text::<32>()))
 }
 
+/// A new key pair: `pk_…`, which is no secret, and `sk_…`, which is.
+pub fn new_key_pair() -> (String, Secret) {
+    (format!("pk_{}", random_text::<16>()), Secret::new(format!("sk_{}", random_text::<32>())))
+}
+
 /// So many random bytes as base64url.
 pub(crate) fn random_text<const N: usize>() -> String {
     let bytes: [u8; N] = rand::rng().random();
@@ -203,7 +238,8 @@ mod tests {
         for (credentials, header, key) in table {
             let mut headers = HeaderMap::new();
             headers.insert(AUTHORIZATION, header.parse().unwrap());
-            assert_eq!(credentials.read(&headers).as_ref().map(Secret::expose), key, "{header}");
+            let read = credentials.read(&headers).map(|presented| presented.key);
+            assert_eq!(read.as_ref().map(Secret::expose), key, "{header}");
         }
     }
 

@@ -1,22 +1,28 @@
 //! Reading JSON that anybody may have written.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::problem::Problem;
+use crate::problem::{Fault, Problem};
 
 /// Parses a body. Beside what is no JSON this refuses what readers understand differently (a key twice) and what no
 /// database keeps (NULs). Depth is bounded by serde_json (128).
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, Problem> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(Problem::bad_request("the body is empty; it must be a JSON object"));
+        return Err(wrong("the body is empty; it must be a JSON object"));
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| Problem::bad_request("the body is not UTF-8"))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| wrong("the body is not UTF-8"))?;
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = Strict.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    value.map_err(|error| Problem::bad_request(format!("the body is not valid JSON: {error}")))
+    value.map_err(|error| wrong(format!("the body is not valid JSON: {error}")))
+}
+
+/// A body that is not what every body must be.
+pub(crate) fn wrong(message: impl Into<Cow<'static, str>>) -> Problem {
+    Problem::bad_request(message).because(Fault::Syntax)
 }
 
 /// What a value is, for people.

@@ -15,7 +15,7 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use watchbell_core::{Clock, KeyId, Timestamp};
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{self, Kind, Problem};
 use crate::state::{ApiSettings, TrustedProxies};
 use crate::surface::Counting;
 
@@ -25,6 +25,10 @@ use self::window::Window;
 
 /// Requests of a key in any minute, where they are counted in a window.
 const IN_WINDOW: usize = 300;
+
+/// Requests a minute of a key, where there is no figure of an original: an application's server may well tell us of all its
+/// users at once.
+const AMPLE: u32 = 6_000;
 
 /// After so many checks, keys that have been quiet for long enough to be as new are forgotten: the map holds no more than
 /// who called in the last minute or so.
@@ -88,6 +92,7 @@ pub(crate) struct Limits {
     keys: PerMinute<KeyId>,
     addresses: PerMinute<IpAddr>,
     window: Window,
+    ample: PerMinute<KeyId>,
 }
 
 impl Limits {
@@ -96,6 +101,7 @@ impl Limits {
             keys: PerMinute::new(settings.key_per_minute, clock),
             addresses: PerMinute::new(settings.address_per_minute, clock),
             window: Window::new(IN_WINDOW, clock),
+            ample: PerMinute::new(AMPLE, clock),
         }
     }
 
@@ -104,6 +110,13 @@ impl Limits {
             Counting::Not => Ok(()),
             Counting::Rates => self.keys.check(&key, "key"),
             Counting::Window => self.window.check(key),
+            Counting::Ample => {
+                let quota = Some(problem::Quota { limit: AMPLE, window_s: 60 });
+                self.ample.check(&key, "key").map_err(|mut problem| {
+                    problem.about_mut().quota = quota;
+                    problem
+                })
+            }
         }
     }
 

@@ -54,6 +54,50 @@ impl Kind {
     }
 }
 
+/// What about an invalid request is wrong, for surfaces whose errors say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The value is none that may be.
+    Value,
+    /// A field that must be there is not.
+    Missing,
+    /// A field is of another type.
+    Type,
+    /// A field that nobody knows.
+    Unknown,
+    /// The body is no JSON object at all.
+    Syntax,
+    /// A parameter of the path or the query, or a header.
+    Parameter,
+}
+
+/// What some surfaces tell beside the message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Of `NotFound`.
+    pub absent: Option<Absent>,
+    /// Of `TooMany`, where there is a plain figure.
+    pub quota: Option<Quota>,
+    /// Where the surface gives requests ids.
+    pub request_id: Option<String>,
+}
+
+/// What is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// `user`, `contact`, …
+    pub what: String,
+    /// As the request names it, where it does.
+    pub id: Option<String>,
+}
+
+/// How often a caller may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    pub limit: u32,
+    pub window_s: u32,
+}
+
 /// One problem with a request.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -62,8 +106,12 @@ pub struct Problem {
     pub message: Cow<'static, str>,
     /// The field, parameter or header that is wrong, as the request names it (`contact.id`).
     pub field: Option<String>,
+    /// Tells kinds of `Invalid` apart.
+    pub fault: Fault,
+    /// For surfaces whose errors say more. Problems are results of most functions here, so what few have is kept apart.
+    pub about: Option<Box<About>>,
     /// A further member of the error body.
-    pub extra: Option<(&'static str, Value)>,
+    pub extra: Option<Box<(&'static str, Value)>>,
     /// For the log.
     pub source: Option<Arc<StoreError>>,
 }
@@ -73,7 +121,7 @@ const UNAVAILABLE_RETRY_S: u64 = 2;
 
 impl Problem {
     pub fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), field: None, extra: None, source: None }
+        Self { kind, message: message.into(), field: None, fault: Fault::Value, about: None, extra: None, source: None }
     }
 
     /// A field with what is wrong with it ("is missing") and what would be right ("it must be …").
@@ -90,7 +138,10 @@ impl Problem {
     }
 
     pub fn not_found(what: &str) -> Self {
-        Self::new(Kind::NotFound, format!("no such {what}"))
+        let absent = Absent { what: what.to_owned(), id: None };
+        let mut problem = Self::new(Kind::NotFound, format!("no such {what}"));
+        problem.about_mut().absent = Some(absent);
+        problem
     }
 
     pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
@@ -104,9 +155,33 @@ impl Problem {
     }
 
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.extra = Some((name, value.into()));
+    pub fn because(mut self, fault: Fault) -> Self {
+        self.fault = fault;
         self
+    }
+
+    /// Which one is not there.
+    #[must_use]
+    pub fn named(mut self, id: &str) -> Self {
+        if let Some(absent) = &mut self.about_mut().absent {
+            absent.id = Some(id.to_owned());
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.extra = Some(Box::new((name, value.into())));
+        self
+    }
+
+    pub(crate) fn about_mut(&mut self) -> &mut About {
+        self.about.get_or_insert_default()
+    }
+
+    /// What was not found.
+    pub fn absent(&self) -> Option<&Absent> {
+        self.about.as_ref()?.absent.as_ref()
     }
 
     /// Seconds for `Retry-After`.

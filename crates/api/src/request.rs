@@ -12,7 +12,7 @@ use futures::StreamExt;
 use watchbell_core::Timestamp;
 
 use crate::json;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Fault, Kind, Problem};
 use crate::state::Api;
 use crate::validate::Fields;
 
@@ -27,13 +27,15 @@ impl FromRequestParts<Api> for Params {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let raw = RawPathParams::from_request_parts(parts, api).await.map_err(|_| Problem::bad_request("the path is not UTF-8"))?;
+        let raw = RawPathParams::from_request_parts(parts, api)
+            .await
+            .map_err(|_| Problem::bad_request("the path is not UTF-8").because(Fault::Parameter))?;
         let path: Vec<(String, String)> = raw.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-            .map_err(|_| Problem::bad_request("the query is not of the form name=value&name=value"))?;
+            .map_err(|_| Problem::bad_request("the query is not of the form name=value&name=value").because(Fault::Parameter))?;
         for (name, value) in path.iter().chain(&query) {
             if value.contains('\0') {
-                return Err(Problem::invalid(name, "has a NUL", "it must be text without control characters"));
+                return Err(parameter(name, "has a NUL", "it must be text without control characters"));
             }
         }
         Ok(Self { path, query })
@@ -57,7 +59,7 @@ impl Params {
         let mut values = self.query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let first = values.next();
         if values.next().is_some() {
-            return Err(Problem::invalid(name, "is given twice", "give it once"));
+            return Err(parameter(name, "is given twice", "give it once"));
         }
         Ok(first.filter(|value| !value.is_empty()))
     }
@@ -71,7 +73,7 @@ impl Params {
         let Some(text) = self.query(name)? else { return Ok(None) };
         let number = text.parse().ok().filter(|number| range.contains(number));
         let right = || format!("it must be an integer from {} to {}", range.start(), range.end());
-        number.map(Some).ok_or_else(|| Problem::invalid(name, "is out of range or no integer", &right()))
+        number.map(Some).ok_or_else(|| parameter(name, "is out of range or no integer", &right()))
     }
 
     pub fn boolean(&self, name: &str) -> Result<Option<bool>, Problem> {
@@ -79,7 +81,7 @@ impl Params {
             None => Ok(None),
             Some("true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
-            Some(_) => Err(Problem::invalid(name, "is no boolean", "it must be true or false")),
+            Some(_) => Err(parameter(name, "is no boolean", "it must be true or false")),
         }
     }
 
@@ -88,14 +90,14 @@ impl Params {
         // A + that was not percent-encoded has become a space.
         Timestamp::parse_rfc3339(&text.replace(' ', "+"))
             .map(Some)
-            .map_err(|_| Problem::invalid(name, "is no time", "it must be RFC 3339 between 1970 and 9999, such as 2026-11-20T08:00:00Z"))
+            .map_err(|_| parameter(name, "is no time", "it must be RFC 3339 between 1970 and 9999, such as 2026-11-20T08:00:00Z"))
     }
 
     /// One of an enum's names.
     pub fn choice<T: FromStr<Err = watchbell_core::channel::UnknownName>>(&self, name: &str) -> Result<Option<T>, Problem> {
         let Some(text) = self.query(name)? else { return Ok(None) };
         text.parse().map(Some).map_err(|unknown: watchbell_core::channel::UnknownName| {
-            Problem::invalid(name, "is unknown", &format!("it must be one of {}", unknown.choices.join(", ")))
+            parameter(name, "is unknown", &format!("it must be one of {}", unknown.choices.join(", ")))
         })
     }
 }
@@ -104,7 +106,12 @@ impl Params {
 pub(crate) fn parse_id(name: &str, text: &str) -> Result<i64, Problem> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-    number.ok_or_else(|| Problem::invalid(name, "is no id", "it must be a 64-bit integer"))
+    number.ok_or_else(|| parameter(name, "is no id", "it must be a 64-bit integer"))
+}
+
+/// A part of a request's path, query or head that cannot be used.
+pub(crate) fn parameter(name: &str, wrong: &str, right: &str) -> Problem {
+    Problem::invalid(name, wrong, right).because(Fault::Parameter)
 }
 
 /// A request's body, not looked at yet: who calls is checked before what they say.
@@ -158,7 +165,7 @@ impl Payload {
         }
         match json::parse(&self.bytes)? {
             serde_json::Value::Object(members) => Ok(Fields::new(members)),
-            other => Err(Problem::bad_request(format!("the body is {}; it must be a JSON object", json::describe(&other)))),
+            other => Err(json::wrong(format!("the body is {}; it must be a JSON object", json::describe(&other)))),
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::state::Api;
 use crate::watchbell::health;
-use crate::{callbacks, ilert, oncall, openapi, watchbell};
+use crate::{callbacks, ilert, messaging, notiflows, oncall, openapi, watchbell};
 
 /// How long requests in flight may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -28,6 +28,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a request's head may have at most, in bytes.
 const HEAD_BYTES: usize = 64 * 1024;
 
+/// Ends when the server does: for answers that go on until then.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending(pub CancellationToken);
+
 /// Every route.
 pub fn router(api: &Api) -> Router {
     let health = Router::new().route("/-/healthy", get(health::healthy)).route("/-/ready", get(health::ready));
@@ -36,9 +40,15 @@ pub fn router(api: &Api) -> Router {
         .wrap(api, open)
         .nest("/api", ilert::router(api))
         .nest(oncall::MOUNT, oncall::router(api))
+        .nest(messaging::MOUNT, messaging::router(api))
+        .nest(notiflows::MOUNT, notiflows::router(api))
+        .nest(notiflows::VERSIONED_MOUNT, notiflows::router(api))
         .nest("/watchbell/v1", watchbell::router(api))
         // A nested router does not get its own root with a slash.
         .route("/api/", any(async || ilert::SURFACE.nothing()))
+        .route("/v1/messaging/", messaging::SURFACE.root())
+        .route("/admin/", notiflows::root())
+        .route("/admin/v1/", notiflows::root())
         .route("/watchbell/v1/", any(async || watchbell::OPEN.nothing()))
         .layer(from_fn_with_state(api.clone(), log))
         .with_state(api.clone())
@@ -86,7 +96,7 @@ pub async fn serve(listener: TcpListener, api: &Api, shutdown: CancellationToken
         };
         // Answers are small and whole: waiting to fill a packet only costs time. A socket that refuses is served all the same.
         let _ = stream.set_nodelay(true);
-        let service = router.clone().layer(Extension(ConnectInfo(peer)));
+        let service = router.clone().layer(Extension(ConnectInfo(peer))).layer(Extension(Ending(shutdown.clone())));
         let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = graceful.watch(connection);
         tokio::spawn(async move {

@@ -80,6 +80,8 @@ pub struct ApiSettings {
     pub body_limit_bytes: usize,
     /// How long a request's head, and then its body, may take to arrive.
     pub request_timeout: Duration,
+    /// How often a stream says that it is still there.
+    pub heartbeat: Duration,
     /// On the ilert surface.
     pub key_per_minute: u32,
     /// On the ilert surface.
@@ -100,6 +102,8 @@ impl Default for ApiSettings {
             public_url: None,
             body_limit_bytes: 1 << 20,
             request_timeout: Duration::from_secs(30),
+            // Proxies cut connections that say nothing for a minute or half of one.
+            heartbeat: Duration::from_secs(15),
             // The original's figures.
             key_per_minute: 120,
             address_per_minute: 700,

@@ -9,6 +9,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any};
 use futures::FutureExt;
 use serde_json::Value;
 
@@ -23,9 +24,15 @@ pub enum Counting {
     Not,
     /// By key and by address, at the settings' rates, which fill up evenly.
     Rates,
+    /// By key, so many that only a client which has gone wild meets the end.
+    Ample,
     /// By key: at most 300 in any minute, each of them counted until a minute after it (Grafana OnCall's figure and way).
     Window,
 }
+
+/// The id that a surface's own layer gave a request, for errors to name.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub String);
 
 /// One API surface.
 #[derive(Debug)]
@@ -73,6 +80,7 @@ impl Surface {
     async fn answer(&self, request: Request, next: Next) -> Response {
         let path = request.extensions().get::<MatchedPath>().cloned();
         let path = path.as_ref().map_or("none", MatchedPath::as_str);
+        let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
         // What a panicking handler leaves behind is its own: shared state is behind the store's transactions.
         let ended = AssertUnwindSafe(next.run(request)).catch_unwind().await;
         let mut response = ended.unwrap_or_else(|_| {
@@ -80,11 +88,19 @@ impl Surface {
             tracing::error!(path, "a request handler panicked");
             Problem::new(Kind::Internal, "an internal error occurred; it was logged").into_response()
         });
-        let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+        let Some(mut problem) = response.extensions_mut().remove::<Problem>() else { return response };
+        if request_id.is_some() {
+            problem.about_mut().request_id = request_id;
+        }
         if problem.source.is_some() {
             tracing::error!(path, error = problem.chain(), "a request failed");
         }
         self.render(&problem)
+    }
+
+    /// What a mount's own path answers, where a nested router does not get it.
+    pub(crate) fn root(&'static self) -> MethodRouter<Api> {
+        any(async || Problem::not_found("path")).layer(from_fn(move |request: Request, next: Next| self.answer(request, next)))
     }
 
     /// What is under no route of the surface.

@@ -12,7 +12,7 @@ const BODY: &str = "body";
 const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 pub(super) fn form(problem: &Problem) -> Value {
-    if let Some((BODY, body)) = &problem.extra {
+    if let Some((BODY, body)) = problem.extra.as_deref() {
         return body.clone();
     }
     let detail = match problem.kind {

@@ -15,7 +15,6 @@ mod fields;
 pub(crate) mod kinds;
 mod multipart;
 pub(crate) mod openapi;
-mod origin;
 mod page;
 mod rules;
 mod users;

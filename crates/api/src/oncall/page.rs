@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::MOUNT;
-use super::origin::Origin;
+use crate::origin::Origin;
 use crate::problem::Problem;
 use crate::request::Params;
 use crate::state::Api;

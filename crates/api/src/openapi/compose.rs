@@ -4,11 +4,19 @@ use serde_json::{Map, Value, json};
 
 use super::schema::{self, string};
 use super::{Operation, Part};
-use crate::{callbacks, ilert, oncall, watchbell};
+use crate::{callbacks, ilert, messaging, notiflows, oncall, watchbell};
 
 /// The whole document, OpenAPI 3.1.
 pub fn document() -> Value {
-    let parts = [ilert::openapi::part(), oncall::openapi::part(), watchbell::openapi::part(), callbacks::openapi::part(), open()];
+    let parts = [
+        ilert::openapi::part(),
+        oncall::openapi::part(),
+        messaging::openapi::part(),
+        notiflows::openapi::part(),
+        watchbell::openapi::part(),
+        callbacks::openapi::part(),
+        open(),
+    ];
     let (mut tags, mut paths, mut schemas, mut responses) = (Vec::new(), Map::new(), Map::new(), Map::new());
     for part in parts.map(Part::finish) {
         tags.extend(part.tags);

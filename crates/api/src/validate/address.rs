@@ -1,6 +1,6 @@
 //! Addresses of contacts.
 
-use watchbell_core::contact::{BadTarget, LONGEST_TARGET, parse_email, parse_phone};
+use watchbell_core::contact::{BadTarget, LONGEST_TARGET, parse_e164, parse_email, parse_phone};
 
 use super::Fields;
 use crate::problem::Problem;
@@ -25,6 +25,12 @@ pub(crate) fn phone(fields: &mut Fields, number: &str, region: &str) -> Result<(
     let code = fields.text(region, &(0..=LONGEST_TARGET))?;
     let code = fields.required(region, code, "it must be a region such as DE or US (ISO 3166 alpha-2)")?;
     parse_phone(&text, &code).map_err(|bad| wrong(fields, if bad == BadTarget::Region { region } else { number }, &bad))
+}
+
+/// A phone number with its country code, as E.164, and its region.
+pub(crate) fn e164(fields: &mut Fields, field: &str) -> Result<Option<(String, String)>, Problem> {
+    let text = fields.text(field, &TARGET)?;
+    text.map(|text| parse_e164(&text)).transpose().map_err(|bad| wrong(fields, field, &bad))
 }
 
 fn wrong(fields: &Fields, field: &str, bad: &BadTarget) -> Problem {

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 
 use crate::json::describe;
-use crate::problem::Problem;
+use crate::problem::{Fault, Problem};
 
 /// An object of a request's body. A member that is null counts as absent, unless it is asked for with
 /// [`Fields::nullable`].
@@ -24,6 +24,11 @@ impl Fields {
         Self { prefix: String::new(), members }
     }
 
+    /// The members of an entry of an array, which messages name by its place.
+    pub fn within(place: &str, members: Map<String, Value>) -> Self {
+        Self { prefix: format!("{place}."), members }
+    }
+
     /// The name of a field as messages give it.
     pub fn name(&self, field: &str) -> String {
         format!("{}{field}", self.prefix)
@@ -31,6 +36,11 @@ impl Fields {
 
     pub fn invalid(&self, field: &str, wrong: &str, right: &str) -> Problem {
         Problem::invalid(&self.name(field), wrong, right)
+    }
+
+    /// The refusal of a value of another type.
+    fn mistyped(&self, field: &str, value: &Value, right: &str) -> Problem {
+        self.invalid(field, &format!("is {}", describe(value)), right).because(Fault::Type)
     }
 
     pub fn take(&mut self, field: &str) -> Option<Value> {
@@ -43,7 +53,7 @@ impl Fields {
     }
 
     pub fn required<T>(&self, field: &str, value: Option<T>, right: &str) -> Result<T, Problem> {
-        value.ok_or_else(|| self.invalid(field, "is missing", right))
+        value.ok_or_else(|| self.invalid(field, "is missing", right).because(Fault::Missing))
     }
 
     /// A text of so many characters, without control characters.
@@ -61,7 +71,7 @@ impl Fields {
                 }
                 Ok(Some(text))
             }
-            Some(other) => Err(self.invalid(field, &format!("is {}", describe(&other)), &right())),
+            Some(other) => Err(self.mistyped(field, &other, &right())),
         }
     }
 
@@ -75,7 +85,7 @@ impl Fields {
         let Some(value) = self.take(field) else { return Ok(None) };
         let Some(number) = whole(&value) else {
             let wrong = if value.is_number() { "is no 64-bit integer".to_owned() } else { format!("is {}", describe(&value)) };
-            return Err(self.invalid(field, &wrong, &right()));
+            return Err(self.invalid(field, &wrong, &right()).because(Fault::Type));
         };
         if range.contains(&number) { Ok(Some(number)) } else { Err(self.invalid(field, &format!("is {number}"), &right())) }
     }
@@ -84,7 +94,7 @@ impl Fields {
         match self.take(field) {
             None => Ok(None),
             Some(Value::Bool(value)) => Ok(Some(value)),
-            Some(other) => Err(self.invalid(field, &format!("is {}", describe(&other)), "it must be true or false")),
+            Some(other) => Err(self.mistyped(field, &other, "it must be true or false")),
         }
     }
 
@@ -97,7 +107,7 @@ impl Fields {
                 Some((_, choice)) => Ok(Some(*choice)),
                 None => Err(self.invalid(field, "is unknown", &right())),
             },
-            Some(other) => Err(self.invalid(field, &format!("is {}", describe(&other)), &right())),
+            Some(other) => Err(self.mistyped(field, &other, &right())),
         }
     }
 
@@ -110,7 +120,7 @@ impl Fields {
         match self.take(field) {
             None => Ok(None),
             Some(Value::Object(members)) => Ok(Some(Self { prefix: format!("{}.", self.name(field)), members })),
-            Some(other) => Err(self.invalid(field, &format!("is {}", describe(&other)), "it must be an object")),
+            Some(other) => Err(self.mistyped(field, &other, "it must be an object")),
         }
     }
 
@@ -121,8 +131,18 @@ impl Fields {
             Some(Value::Array(items)) => {
                 Err(self.invalid(field, &format!("has {} entries", items.len()), &format!("at most {most} are taken at once")))
             }
-            Some(other) => Err(self.invalid(field, &format!("is {}", describe(&other)), "it must be an array")),
+            Some(other) => Err(self.mistyped(field, &other, "it must be an array")),
         }
+    }
+
+    /// What is left.
+    pub fn into_members(self) -> Map<String, Value> {
+        self.members
+    }
+
+    /// The names of what is left.
+    pub fn names(&self) -> Vec<String> {
+        self.members.keys().cloned().collect()
     }
 
     /// What is left, as JSON.
@@ -136,7 +156,7 @@ impl Fields {
             None => Ok(()),
             Some(unknown) => {
                 let shown: String = unknown.chars().take(64).collect();
-                Err(self.invalid(&shown, "is no known field", "leave it out, or check how it is written"))
+                Err(self.invalid(&shown, "is no known field", "leave it out, or check how it is written").because(Fault::Unknown))
             }
         }
     }

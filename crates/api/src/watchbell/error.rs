@@ -23,7 +23,7 @@ pub(super) fn form(problem: &Problem) -> Value {
     if let Some(field) = &problem.field {
         error["field"] = field.as_str().into();
     }
-    if let Some((name, value)) = &problem.extra {
+    if let Some((name, value)) = problem.extra.as_deref() {
         error[*name] = value.clone();
     }
     json!({ "error": error })

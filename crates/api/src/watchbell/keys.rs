@@ -1,4 +1,4 @@
-//! `/keys`: who may call. A key is shown in the answer that makes it, and never again.
+//! `/keys`: who may call. A key, or the secret part of a pair, is shown in the answer that makes it, and never again.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,7 +10,7 @@ use watchbell_core::ids::UserRef;
 use watchbell_core::{KeyId, UserId};
 use watchbell_store::access::ApiKey;
 
-use crate::auth::{Authenticated, hash_key, new_key};
+use crate::auth::{Authenticated, hash_key, new_key, new_key_pair};
 use crate::problem::{Problem, rfc3339};
 use crate::request::{Params, Payload};
 use crate::state::Api;
@@ -29,25 +29,35 @@ pub(super) async fn create(State(api): State<Api>, caller: Authenticated, payloa
     let name = fields.required_text("name", &person::NAME)?;
     let roles: Vec<(&str, Role)> = Role::ALL.iter().map(|role| (role.as_str(), *role)).collect();
     let role = fields.required_choice("role", &roles)?;
+    let is_pair = fields.boolean("pair")?.unwrap_or(false);
     let user = user(&api, &mut fields).await?;
     if role == Role::User && user.is_none() {
         return Err(fields.invalid("user", "is missing", "a user key belongs to a user: give a number, U… id or external id"));
     }
     fields.finish()?;
-    let key = new_key();
-    let kept = api.store.add_key(caller.actor(), &name, &hash_key(&key), role, user).await?;
-    let mut body = write(&kept);
-    body["key"] = key.expose().into();
+    let body = if is_pair {
+        let (public, secret) = new_key_pair();
+        let kept = api.store.add_key_pair(caller.actor(), &name, &public, &hash_key(&secret), role, user).await?;
+        let mut body = write(&kept);
+        body["secretKey"] = secret.expose().into();
+        body
+    } else {
+        let key = new_key();
+        let kept = api.store.add_key(caller.actor(), &name, &hash_key(&key), role, user).await?;
+        let mut body = write(&kept);
+        body["key"] = key.expose().into();
+        body
+    };
     let mut response = surface::json(StatusCode::CREATED, &body);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
-/// The last admin key stays: without one nobody could make another.
+/// The last admin key stays: without one nobody could make another. With a pair one cannot.
 pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_admin()?;
     let id = KeyId(params.id("id")?);
-    let is_admin = |key: &&ApiKey| key.role == Role::Admin;
+    let is_admin = |key: &&ApiKey| key.role == Role::Admin && key.public_key.is_none();
     let keys = api.store.keys().await?;
     if keys.iter().filter(is_admin).all(|key| key.id == id) {
         return Err(Problem::conflict("this is the last admin key; make another one first"));
@@ -73,6 +83,9 @@ fn write(key: &ApiKey) -> Value {
     let mut body = json!({ "id": key.id.0, "name": key.name, "role": key.role.as_str(), "createdAt": rfc3339(key.created_at) });
     if let Some(user) = key.user_id {
         body["userId"] = user.0.into();
+    }
+    if let Some(public) = &key.public_key {
+        body["publicKey"] = public.as_str().into();
     }
     body
 }

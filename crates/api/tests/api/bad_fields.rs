@@ -110,10 +110,11 @@ async fn of_keys_and_topics() {
     let table = vec![
         ("POST", keys.clone(), "name", vec![json!(null), json!(""), json!(1), json!("x".repeat(256))], key.clone()),
         ("POST", keys.clone(), "role", vec![json!(null), json!("root"), json!(1)], key.clone()),
+        ("POST", keys.clone(), "pair", vec![json!("yes"), json!(1), json!({})], key.clone()),
         ("POST", keys.clone(), "user", nobody, key),
         ("PUT", members.clone(), "users", not_members, json!({})),
     ];
     refused(&world, table).await;
-    assert_eq!(world.get(ADMIN, &keys).await.expect(200)["items"].as_array().unwrap().len(), 4);
+    assert_eq!(world.get(ADMIN, &keys).await.expect(200)["items"].as_array().unwrap().len(), 5, "those of the harness");
     assert_eq!(world.get(ADMIN, &members).await.expect(200)["items"], json!([]));
 }

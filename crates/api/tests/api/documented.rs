@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::Value;
 
-use crate::harness::{ADMIN, USER, World};
+use crate::harness::{ADMIN, PUBLIC_KEY, SECRET_KEY, USER, World};
 
 pub const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -66,6 +66,8 @@ impl Operation {
         let mut request = Request::builder().method(self.method.to_ascii_uppercase().as_str()).uri(path).header("content-type", media_type);
         for scheme in self.body["security"][0].as_object().into_iter().flat_map(|schemes| schemes.keys()) {
             request = match scheme.as_str() {
+                "notiflowsApiKey" => request.header("x-notiflows-api-key", PUBLIC_KEY),
+                "notiflowsSecretKey" => request.header("x-notiflows-secret-key", SECRET_KEY),
                 "oncallToken" => request.header("authorization", ADMIN),
                 // These are a user's own.
                 "bearer" if path.starts_with("/v1/messaging") => request.header("authorization", format!("Bearer {USER}")),

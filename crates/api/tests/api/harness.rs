@@ -21,6 +21,9 @@ pub const ADMIN: &str = "wb_admin";
 pub const USER: &str = "wb_user";
 pub const READER: &str = "wb_reader";
 pub const PUBLISHER: &str = "wb_publisher";
+/// An admin's pair.
+pub const PUBLIC_KEY: &str = "pk_admin";
+pub const SECRET_KEY: &str = "sk_admin";
 pub const TWILIO_TOKEN: &str = "12345";
 pub const TELEGRAM_SECRET: &str = "hook-secret";
 
@@ -107,6 +110,9 @@ pub async fn world_with(change: impl FnOnce(&mut ApiSettings)) -> World {
         let hash = watchbell_api::auth::hash_key(&Secret::new(key));
         store.add_key(Actor::System, key, &hash, role, user.map(UserId)).await.unwrap();
     }
+    let hash = watchbell_api::auth::hash_key(&Secret::new(SECRET_KEY));
+    store.add_key_pair(Actor::System, "pair", PUBLIC_KEY, &hash, Role::Admin, None).await.unwrap();
+    store.ensure_categories(&["chat.message", "chat.mention", "order.updated"].map(str::to_owned)).await.unwrap();
     World { api, store, clock, process, anna, ben, _folder: folder }
 }
 

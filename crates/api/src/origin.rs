@@ -14,7 +14,7 @@ use crate::state::Api;
 /// Whoever comes by a trusted proxy has come by `http.public_url`, or else by what the proxy says. Whoever comes straight
 /// has come by the host that they named, which may be another one than the world's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Origin(pub String);
+pub(crate) struct Origin(pub String);
 
 impl FromRequestParts<Api> for Origin {
     type Rejection = Problem;

@@ -1,0 +1,49 @@
+//! `{"error":{"code":"validation_failed","type":"invalid_request_error",…}}`: eight keys, all of them always there.
+
+use serde_json::{Value, json};
+
+use crate::problem::{Fault, Kind, Problem};
+
+/// Names the codes; what each means stands in the documentation. A reserved name (RFC 6761), as clients compare these and
+/// an installation's own address would differ.
+const DOCS: &str = "https://watchbell.example/errors/messaging";
+
+pub(super) fn form(problem: &Problem) -> Value {
+    let (code, kind) = code(problem);
+    json!({ "error": {
+        "code": code,
+        "type": kind,
+        "message": problem.message,
+        "param": problem.field,
+        "doc_url": format!("{DOCS}#{code}"),
+        "is_transient": matches!(problem.kind, Kind::TooMany { .. } | Kind::Timeout | Kind::Unavailable),
+        "quota": null,
+        "request_log_url": null,
+    } })
+}
+
+fn code(problem: &Problem) -> (&'static str, &'static str) {
+    const REQUEST: &str = "invalid_request_error";
+    match problem.kind {
+        Kind::Invalid => (
+            match problem.fault {
+                Fault::Missing => "missing_field",
+                Fault::Type | Fault::Syntax => "invalid_format",
+                Fault::Unknown => "parameter_unknown",
+                Fault::Value | Fault::Parameter => "validation_failed",
+            },
+            REQUEST,
+        ),
+        Kind::Unauthenticated => ("invalid_credentials", REQUEST),
+        Kind::Forbidden => ("insufficient_permissions", REQUEST),
+        Kind::NotFound => ("resource_not_found", REQUEST),
+        Kind::MethodNotAllowed => ("method_not_allowed", REQUEST),
+        Kind::Timeout => ("request_timeout", REQUEST),
+        Kind::Conflict => ("conflict", "idempotency_error"),
+        Kind::TooLarge => ("payload_too_large", REQUEST),
+        Kind::UnsupportedMediaType => ("unsupported_media_type", REQUEST),
+        Kind::TooMany { .. } => ("rate_limit_exceeded", REQUEST),
+        Kind::Internal => ("internal_error", "api_error"),
+        Kind::Unavailable => ("service_unavailable", "api_error"),
+    }
+}

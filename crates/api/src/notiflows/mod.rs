@@ -1,0 +1,107 @@
+//! The Notiflows surface: users, their switches, and running a notiflow, under `/admin` and, the same, `/admin/v1`.
+//!
+//! It is what an application's server talks to: callers are key pairs, mostly an admin's, and users are named by the id that
+//! the application gave them. A notiflow is a category; running one is accepting a subscription event of that category. Every
+//! answer has an id of its request, and every error says what applies to it under `details`.
+
+mod error;
+pub(crate) mod openapi;
+mod page;
+mod preferences;
+mod profile;
+mod request_id;
+mod run;
+mod users;
+mod wire;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{MethodRouter, get, post};
+use watchbell_core::ids::UserRef;
+use watchbell_core::user::User;
+
+use crate::auth::{Authenticated, Credentials, Intent};
+use crate::problem::Problem;
+use crate::request::{Params, parameter};
+use crate::state::Api;
+use crate::surface::{Counting, Surface};
+
+pub(crate) const MOUNT: &str = "/admin";
+
+/// The same again.
+pub(crate) const VERSIONED_MOUNT: &str = "/admin/v1";
+
+static SURFACE: Surface =
+    Surface { credentials: Some(Credentials::KeyPair), counting: Counting::Ample, form: error::form, head: error::head };
+
+pub(crate) fn router(api: &Api) -> Router<Api> {
+    let routes = Router::new()
+        .route("/users", get(users::list))
+        .route("/users/{user}", get(users::show).put(users::upsert).delete(users::delete))
+        .route("/users/{user}/preferences", get(preferences::show).put(preferences::change))
+        .route("/notiflows/{notiflow}/run", post(run::run));
+    SURFACE.wrap(api, routes).layer(from_fn(request_id::give))
+}
+
+/// What a mount answers to its own path with a slash, which a nested router does not get.
+pub(crate) fn root() -> MethodRouter<Api> {
+    SURFACE.root().layer(from_fn(request_id::give))
+}
+
+/// What a call needs a key for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    ReadUsers,
+    WriteUsers,
+    ReadPreferences,
+    WritePreferences,
+    Run,
+}
+
+impl Scope {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadUsers => "users:read",
+            Self::WriteUsers => "users:write",
+            Self::ReadPreferences => "preferences:read",
+            Self::WritePreferences => "preferences:write",
+            Self::Run => "notiflows:run",
+        }
+    }
+
+    /// Says of a refusal which scope was needed.
+    fn refused(self) -> impl FnOnce(Problem) -> Problem {
+        move |problem| problem.with("required_scope", self.as_str())
+    }
+}
+
+/// The name that a path gives a user.
+fn external_id(params: &Params) -> Result<&str, Problem> {
+    let text = params.path("user");
+    if is_external_id(text) { Ok(text) } else { Err(parameter("user_id", "cannot be an id", ID_MUST)) }
+}
+
+const ID_MUST: &str = "it must have 1 to 255 bytes, none of them control characters";
+
+/// Whether a text may be the id that another system gives a user.
+fn is_external_id(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+/// The user with that external id or, for those who have none, that `U…` id. Never by number: digits are an external id here.
+async fn find(api: &Api, external_id: &str) -> Result<Option<User>, Problem> {
+    Ok(api.store.user(&UserRef::Name(external_id.to_owned())).await?)
+}
+
+/// The user that a path names.
+///
+/// # Errors
+/// `Forbidden` for somebody whom the key does not reach, whether or not they exist.
+async fn subject(api: &Api, caller: &Authenticated, params: &Params, intent: Intent, scope: Scope) -> Result<User, Problem> {
+    let id = external_id(params)?;
+    match find(api, id).await? {
+        Some(user) => caller.check_user(user.id, intent).map_err(scope.refused()).map(|()| user),
+        None if caller.sees_everybody() => Err(Problem::not_found("user").named(id)),
+        None => Err(Problem::forbidden("this key does not reach that user")).map_err(scope.refused()),
+    }
+}
