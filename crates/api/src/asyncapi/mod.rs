@@ -5,7 +5,7 @@ pub(crate) mod events;
 use serde_json::{Map, Value, json};
 use watchbell_core::Channel;
 use watchbell_core::decode::{EVENTS_PREFIX, PUBLISHED_KINDS, Reason};
-use watchbell_core::delivery::Purpose;
+use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::EventKind;
 use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
@@ -13,7 +13,10 @@ use watchbell_core::rule::Trigger;
 use crate::openapi::schema::{described, int64, names, nullable, object, of, string, time};
 
 /// What becomes of an attempt, as the last part of the subject.
-const OUTCOMES: [&str; 4] = ["sent", "retrying", "failed", "expired"];
+const ATTEMPTS: [&str; 4] = ["sent", "retrying", "failed", "expired"];
+
+/// What becomes of a delivery without one: by a receipt (a call that nobody answered is made again), or by a cancel.
+const MOVES: [State; 4] = [State::Delivered, State::Undelivered, State::Scheduled, State::Cancelled];
 
 const CLOUD_EVENTS: &str = "application/cloudevents+json";
 
@@ -34,21 +37,23 @@ pub fn document() -> Value {
     schemas.insert("ceHeaders".to_owned(), headers());
     schemas.insert("outcomeData".to_owned(), outcome());
     messages.insert("outcome".to_owned(), json!({ "title": "What became of an attempt", "payload": of("outcomeData") }));
+    schemas.insert("moveData".to_owned(), moved());
+    messages.insert("move".to_owned(), json!({ "title": "What a receipt or a cancel made of a delivery", "payload": of("moveData") }));
     messages.insert("deadLetter".to_owned(), dead_letter());
     messages.insert("wake".to_owned(), wake());
     let sent = [
         (
             "outcomes",
             "watchbell.out.{state}",
-            "outcome",
+            &["outcome", "move"][..],
             "What became of deliveries, for whoever listens. Not kept by a stream of Watchbell's.",
             "state",
-            parameter("What became of it", OUTCOMES),
+            parameter("What became of it", ATTEMPTS.into_iter().chain(MOVES.map(State::as_str))),
         ),
         (
             "deadLetters",
             "watchbell.dead.{kind}",
-            "deadLetter",
+            &["deadLetter"][..],
             "Events that could not be used, or only in part. The table of dead letters is what counts.",
             "kind",
             parameter("The event's kind", PUBLISHED_KINDS.iter().map(|kind| kind.as_str()).chain(["unknown"])),
@@ -56,20 +61,21 @@ pub fn document() -> Value {
         (
             "wakes",
             "watchbell.wake.{channel}",
-            "wake",
+            &["wake"][..],
             "Among Watchbell's processes: something became due. One that is lost costs a second.",
             "channel",
             parameter("The channel that has something due", Channel::ALL.iter().map(|channel| channel.as_str())),
         ),
     ];
-    for (name, address, message, description, variable, values) in sent {
+    for (name, address, carried, description, variable, values) in sent {
+        let carried: Map<String, Value> = carried.iter().map(|message| ((*message).to_owned(), reference("messages", message))).collect();
         channels.insert(
             name.to_owned(),
             json!({
                 "address": address,
                 "description": description,
                 "parameters": { variable: values },
-                "messages": { message: reference("messages", message) },
+                "messages": carried,
             }),
         );
         operations.insert(format!("send{}", capital(name)), operation("send", name, description));
@@ -190,13 +196,17 @@ fn outcome() -> Value {
         ("channel!", names(Channel::ALL.iter().map(|channel| channel.as_str()))),
         ("purpose!", names(Purpose::ALL.iter().map(|purpose| purpose.as_str()))),
         ("trigger!", nullable(names(Trigger::ALL.iter().map(|trigger| trigger.as_str())))),
-        ("state!", names(OUTCOMES)),
+        ("state!", names(ATTEMPTS)),
         ("reason!", nullable(string())),
         ("provider!", described(nullable(string()), "Null where no attempt was made")),
         ("class!", nullable(names(Class::ALL.iter().map(|class| class.as_str())))),
         ("dueAt!", time()),
         ("at!", nullable(time())),
     ])
+}
+
+fn moved() -> Value {
+    object([("deliveryId!", string()), ("state!", names(MOVES.map(State::as_str))), ("reason!", nullable(string()))])
 }
 
 fn dead_letter() -> Value {
