@@ -112,7 +112,6 @@ pub async fn world_with(change: impl FnOnce(&mut ApiSettings)) -> World {
     }
     let hash = watchbell_api::auth::hash_key(&Secret::new(SECRET_KEY));
     store.add_key_pair(Actor::System, "pair", PUBLIC_KEY, &hash, Role::Admin, None).await.unwrap();
-    store.ensure_categories(&["chat.message", "chat.mention", "order.updated"].map(str::to_owned)).await.unwrap();
     World { api, store, clock, process, anna, ben, _folder: folder }
 }
 
@@ -127,6 +126,12 @@ async fn add_user(store: &dyn Store, name: &str) -> i64 {
 }
 
 impl World {
+    /// As a configuration has them: not all tests of categories want some to be there.
+    pub async fn with_categories(self) -> Self {
+        self.store.ensure_categories(&["chat.message", "chat.mention", "order.updated"].map(str::to_owned)).await.unwrap();
+        self
+    }
+
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let response = watchbell_api::router(&self.api).oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());

@@ -62,7 +62,7 @@ fn check(answer: &Answer, status: u16, code: &str, param: Option<&str>) {
 
 #[tokio::test]
 async fn a_preference_is_set_replaced_and_listed() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let set = preference(&json!({ "category": "chat.mention", "digest": "daily" }));
     let first = world.call(USER, "PUT", PREFERENCES, &set).await.expect(200);
     let expected = json!({
@@ -91,7 +91,7 @@ async fn a_preference_is_set_replaced_and_listed() {
 
 #[tokio::test]
 async fn a_body_that_is_wrong_says_what_is() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let without = |name: &str| {
         let mut body = preference(&json!({}));
         body.as_object_mut().unwrap().remove(name);
@@ -142,7 +142,7 @@ fn permitted(is_permitted: bool, answer: &Answer) {
 
 #[tokio::test]
 async fn a_key_speaks_for_its_own_user_and_no_other() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     for (key, role) in [("wb_bound_admin", Role::Admin), ("wb_bound_reader", Role::Reader), ("wb_bound_publisher", Role::Publisher)] {
         let hash = watchbell_api::auth::hash_key(&Secret::new(key));
         world.store.add_key(Actor::System, key, &hash, role, Some(UserId(world.ben))).await.unwrap();
@@ -181,7 +181,7 @@ async fn a_key_speaks_for_its_own_user_and_no_other() {
 
 #[tokio::test]
 async fn paths_and_verbs_that_there_are_not_have_this_form_too() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     for path in ["/v1/messaging", "/v1/messaging/", "/v1/messaging/x", "/v1/messaging/notifications/1/actions/eat"] {
         check(&world.raw(USER, "POST", path, "").await, 404, "resource_not_found", None);
     }
@@ -197,7 +197,7 @@ async fn paths_and_verbs_that_there_are_not_have_this_form_too() {
 
 #[tokio::test]
 async fn notifications_are_listed_in_pages_newest_first() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let mut ids = Vec::new();
     for at in 0..5 {
         let category = if at == 2 { "chat.mention" } else { "chat.message" };
@@ -265,7 +265,7 @@ async fn follow(world: &World, link: &Value) -> Value {
 
 #[tokio::test]
 async fn what_a_user_does_with_a_notification_is_kept() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let (one, two) = (notify(&world, "N1", "chat.message", 1).await, notify(&world, "N2", "chat.message", 2).await);
     let others = notify_user(&world, world.ben, "B", "chat.message", 3).await;
     let unread = async || world.get(USER, "/v1/messaging/notifications/unread-count").await.expect(200)["unread_count"].clone();
@@ -293,7 +293,7 @@ async fn what_a_user_does_with_a_notification_is_kept() {
 
 #[tokio::test]
 async fn links_lead_where_the_client_came_in() {
-    let world = world_with(|settings| settings.public_url = None).await;
+    let world = world_with(|settings| settings.public_url = None).await.with_categories().await;
     for at in 0..2 {
         notify(&world, &format!("N{at}"), "chat.message", at).await;
     }

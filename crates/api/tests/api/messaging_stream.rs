@@ -70,7 +70,7 @@ fn parse(text: &str) -> Vec<Event> {
 }
 
 async fn quick() -> World {
-    world_with(|settings| settings.heartbeat = Duration::from_millis(20)).await
+    world_with(|settings| settings.heartbeat = Duration::from_millis(20)).await.with_categories().await
 }
 
 #[tokio::test]

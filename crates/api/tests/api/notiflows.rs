@@ -54,7 +54,7 @@ pub fn check_field(answer: &Answer, field: &str, reason: &str) {
 
 #[tokio::test]
 async fn a_pair_is_made_once_shown_once_and_both_of_its_parts_are_needed() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let made = world.call(ADMIN, "POST", "/watchbell/v1/keys", &json!({ "name": "shop", "role": "admin", "pair": true })).await.expect(201);
     let (public, secret) = (made["publicKey"].as_str().unwrap(), made["secretKey"].as_str().unwrap());
     assert!(public.starts_with("pk_") && secret.starts_with("sk_") && secret.len() > 40, "{made}");
@@ -90,7 +90,7 @@ async fn a_pair_is_made_once_shown_once_and_both_of_its_parts_are_needed() {
 
 #[tokio::test]
 async fn a_pair_s_role_decides_what_it_may() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let made = async |role: &str| pair(&world, &json!({ "name": role, "role": role, "user": world.anna, "pair": true })).await;
     let (reader, user, publisher) = (made("reader").await, made("user").await, made("publisher").await);
     let run = "/admin/notiflows/chat.message/run";
@@ -126,7 +126,7 @@ async fn a_pair_s_role_decides_what_it_may() {
 
 #[tokio::test]
 async fn a_user_is_made_changed_read_and_deleted() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let path = "/admin/users/shop%2F7%20%C3%A4";
     let body = json!({
         "email": "cleo@example.org", "phone": "+49 151 12345678", "first_name": "Cleo", "last_name": "C", "locale": "de-AT",
@@ -181,7 +181,7 @@ async fn a_user_is_made_changed_read_and_deleted() {
 
 #[tokio::test]
 async fn fields_that_are_wrong_are_named() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let path = "/admin/users/ext-anna";
     let before = get(&world, path).await.expect(200);
     let table = [
@@ -223,7 +223,7 @@ async fn fields_that_are_wrong_are_named() {
 
 #[tokio::test]
 async fn bodies_and_paths_that_cannot_be_used_are_400() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let writes =
         [("PUT", "/admin/users/u"), ("PUT", "/admin/v1/users/ext-anna/preferences"), ("POST", "/admin/notiflows/chat.message/run")];
     let deep = format!(r#"{{"data":{}{}}}"#, "[".repeat(200), "]".repeat(200));
@@ -256,7 +256,7 @@ async fn bodies_and_paths_that_cannot_be_used_are_400() {
 
 #[tokio::test]
 async fn users_are_listed_in_pages_with_cursors() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     world.clock.advance(std::time::Duration::from_mins(1));
     for name in ["u1", "u2", "u3"] {
         call(&world, "PUT", &format!("/admin/users/{name}"), &json!({})).await.expect(201);
@@ -307,7 +307,7 @@ async fn users_are_listed_in_pages_with_cursors() {
 
 #[tokio::test]
 async fn switches_are_all_on_until_they_are_set_and_merged_deeply() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let path = "/admin/users/ext-anna/preferences";
     let on = json!({ "chat": true, "email": true, "in_app": true, "mobile_push": true, "sms": true, "web_push": true });
     let first = get(&world, path).await.expect(200);

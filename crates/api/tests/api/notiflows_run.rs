@@ -34,7 +34,7 @@ async fn event(world: &World, key: &str) -> (EventId, SubscriptionData) {
 
 #[tokio::test]
 async fn a_run_is_an_event_and_makes_users_it_does_not_know() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let body = json!({
         "recipients": ["ext-anna", { "external_id": "new", "email": "new@example.org", "first_name": "N" }, { "external_id": "ext-anna" }],
         "data": { "title": "Deployed", "message": "Version 7 is out", "url": "https://example.org/7" },
@@ -64,7 +64,7 @@ async fn a_run_is_an_event_and_makes_users_it_does_not_know() {
 
 #[tokio::test]
 async fn a_topic_s_members_are_told() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let members = json!({ "users": ["ext-anna", "ext-ben"] });
     world.call(ADMIN, "PUT", "/watchbell/v1/topics/deploys/users", &members).await.expect(204);
     let run = call(&world, "POST", RUN, &json!({ "topic": "deploys", "data": { "title": "T" } })).await.expect(200);
@@ -76,7 +76,7 @@ async fn a_topic_s_members_are_told() {
 
 #[tokio::test]
 async fn a_repeated_request_is_one_run_and_another_one_a_conflict() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let body = json!({ "recipients": ["ext-anna", "made"], "data": { "title": "T", "n": 1 } });
     let first = keyed(&world, RUN, "key", &body).await.expect(200);
     world.clock.advance(std::time::Duration::from_mins(5));
@@ -112,7 +112,7 @@ async fn a_repeated_request_is_one_run_and_another_one_a_conflict() {
 
 #[tokio::test]
 async fn requests_at_the_same_time_with_one_key_are_one_run() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let body = json!({ "recipients": ["ext-anna", "x1", "x2"], "data": { "title": "T" } });
     let answers = futures::future::join_all((0..8).map(|_| keyed(&world, RUN, "same", &body))).await;
     let runs: std::collections::BTreeSet<String> = answers.iter().map(|answer| answer.expect(200)["notiflow_run_id"].to_string()).collect();
@@ -122,7 +122,7 @@ async fn requests_at_the_same_time_with_one_key_are_one_run() {
 
 #[tokio::test]
 async fn a_run_that_is_wrong_says_what_is_and_tells_nobody() {
-    let world = world().await;
+    let world = world().await.with_categories().await;
     let table = [
         (json!({}), "recipients", "required"),
         (json!({ "recipients": null }), "recipients", "required"),

@@ -88,7 +88,7 @@ async fn every_example_is_accepted() {
             continue;
         }
         for (media_type, example) in operation.examples() {
-            let world = world().await;
+            let world = world().await.with_categories().await;
             let path = prepare(&world, &operation).await;
             let answer = world.send(operation.request(&world, &path, &media_type, &example).await).await;
             assert!(operation.succeeds(answer.status.as_u16()), "{} {path}: {} {}", operation.method, answer.status, answer.text);
