@@ -69,6 +69,7 @@ fn the_defaults_are_what_the_design_says() {
     assert_eq!((config.bundling.first, config.bundling.window_s, config.bundling.high_wait_s), (3, 120, 15));
     assert_eq!((config.scheduler.fallback_email, config.scheduler.alert_expiry_s), (FallbackEmail::All, 24 * 3_600));
     assert_eq!(config.scheduler.daily_digest_at(), jiff::civil::time(9, 0, 0, 0));
+    assert_eq!((config.messaging.categories.len(), config.messaging.categories[0].as_str()), (8, "chat.message"));
     assert_eq!(config.limits.recipient[&Channel::Voice], Rate { calls: 1, per_s: 60 });
     let limited = config.limits.recipient.len() + 1;
     assert_eq!(limited, Channel::ALL.len(), "every channel but in-app has a limit");
