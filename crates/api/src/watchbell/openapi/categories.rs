@@ -8,6 +8,8 @@ use crate::openapi::{Operation, Part};
 
 const CATEGORIES: &str = "Categories";
 
+const PATH: &str = "/categories/{handle}";
+
 pub(super) fn describe(part: &mut Part) {
     part.tag(CATEGORIES, "What events are of; a notiflow is one");
     let channels = || {
@@ -24,7 +26,6 @@ pub(super) fn describe(part: &mut Part) {
         let schema = json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,255}$", "example": "order.updated" });
         operation.of(CATEGORIES).path("handle", "As events name it", schema)
     };
-    const PATH: &str = "/categories/{handle}";
     part.add(Operation::get(PATH, "Show a category").with(one).says("By its handle or by its id.").answers(
         200,
         "The category",
