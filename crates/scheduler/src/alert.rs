@@ -2,7 +2,7 @@
 
 use watchbell_core::delivery::Purpose;
 use watchbell_core::event::{AlertData, Event, EventData, Priority};
-use watchbell_core::{Channel, EventId, Timestamp, UserId};
+use watchbell_core::{Channel, EventId, UserId};
 use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Policy, Responder, Scope};
 
 use crate::settings::{FallbackEmail, SchedulerSettings};
@@ -132,43 +132,48 @@ pub fn for_responder(
     policy: &Policy,
     settings: &SchedulerSettings,
 ) -> Result<Vec<Planned>, Unreachable> {
-    let trigger = alert.priority.trigger();
     let scope = scope(alert);
-    let category = alert.category.as_deref();
-    let common = Common {
-        scope: &scope,
-        event_id: &responder.event_id,
-        alert_id: Some(&alert.id),
-        category,
-        policy,
-        trigger,
-        base_at: responder.base_at,
-        // A page is not for later.
-        collects: None,
-    };
-    let expires = |due: Timestamp| Some(due.plus_s(settings.alert_expiry_s));
-    let steps = gates::steps(policy, trigger, category, &[]);
+    let common = common(alert, &scope, responder, policy);
+    let steps = gates::steps(policy, common.trigger, common.category, &[]);
     // An inbox wakes nobody: whoever has nothing else gets the fallback email beside it.
     let has_page = steps.iter().any(|step| !step.rules.is_empty() || step.channel != Channel::InApp);
     let deliver = |step: steps::Step| {
         let due = responder.base_at.plus_s(step.offset_s);
-        common.deliver(step, due, expires(due))
+        common.deliver(step, due, Some(due.plus_s(settings.alert_expiry_s)))
     };
     let mut deliveries: Vec<Planned> = steps.into_iter().map(deliver).collect();
     if has_page {
         return Ok(deliveries);
     }
+    deliveries.extend(fallback(alert, responder, policy, settings));
+    if deliveries.is_empty() { Err(Unreachable) } else { Ok(deliveries) }
+}
+
+fn common<'a>(alert: &'a Alert, scope: &'a Scope, responder: &'a Responder, policy: &'a Policy) -> Common<'a> {
+    Common {
+        scope,
+        event_id: &responder.event_id,
+        alert_id: Some(&alert.id),
+        category: alert.category.as_deref(),
+        policy,
+        trigger: alert.priority.trigger(),
+        base_at: responder.base_at,
+        // A page is not for later.
+        collects: None,
+    }
+}
+
+/// The email for who has no rule, if it is wanted and there is an address for it.
+pub fn fallback(alert: &Alert, responder: &Responder, policy: &Policy, settings: &SchedulerSettings) -> Option<Planned> {
     let wanted = match settings.fallback_email {
         FallbackEmail::All => true,
         FallbackEmail::High => alert.priority == Priority::High,
         FallbackEmail::Off => false,
     };
-    let Some(address) = steps::fallback_address(policy).filter(|_| wanted) else {
-        return if deliveries.is_empty() { Err(Unreachable) } else { Ok(deliveries) };
-    };
-    let due = responder.base_at;
-    let mut planned = common.planned(Purpose::Fallback, "", Channel::Email, address, due, expires(due));
+    let address = steps::fallback_address(policy).filter(|_| wanted)?;
+    let (scope, due) = (scope(alert), responder.base_at);
+    let common = common(alert, &scope, responder, policy);
+    let mut planned = common.planned(Purpose::Fallback, "", Channel::Email, address, due, Some(due.plus_s(settings.alert_expiry_s)));
     planned.reason.get_or_insert_with(|| format!("no rule for {} alerts: the fallback email", alert.priority));
-    deliveries.push(planned);
-    Ok(deliveries)
+    Some(planned)
 }

@@ -16,11 +16,11 @@ pub enum Elapsed {
 /// Adds to `plan` what turns `existing` (all of one scope and user, whatever their state) into `wanted`.
 ///
 /// A pending delivery that shares a rule with a wanted one becomes it; one that shares a rule but is past its sending
-/// stands for it; a pending one that nothing wants any more is cancelled with `gone`.
+/// stands for it, and for every other one of its rules; a pending one that nothing wants any more is cancelled with `gone`.
 pub fn bring_in_line(plan: &mut Plan, existing: &[Planned], wanted: Vec<Planned>, elapsed: Elapsed, now: Timestamp, gone: &str) {
     let mut taken = vec![false; existing.len()];
     for mut want in wanted {
-        let same = |at: usize, e: &Planned| !taken[at] && stands_for(e, &want);
+        let same = |at: usize, e: &Planned| !(taken[at] && e.state.is_pending()) && stands_for(e, &want);
         // The one with the same id first, so that a merged step keeps its own delivery.
         let found = existing
             .iter()
@@ -107,7 +107,7 @@ fn stands_for(e: &Planned, want: &Planned) -> bool {
 }
 
 /// Gives a delivery that is planned again after its like was cancelled an id of its own.
-fn fresh_id(want: &mut Planned, existing: &[Planned]) {
+pub fn fresh_id(want: &mut Planned, existing: &[Planned]) {
     let mut again = 1;
     let first = want.id.clone();
     while existing.iter().any(|e| e.id == want.id) {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use watchbell_core::delivery::Purpose;
+use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::DutyStatus;
-use watchbell_core::{Timestamp, rule::Trigger};
+use watchbell_core::{Channel, DeliveryId, Timestamp, rule::Trigger};
 use watchbell_store::facts::{Plan, Planned, Scope, UserFacts};
 
-use crate::diff::{Elapsed, bring_in_line};
+use crate::diff::{Elapsed, bring_in_line, fresh_id};
 use crate::settings::SchedulerSettings;
 use crate::steps::{self, Common};
 use crate::subscription::Told;
@@ -23,9 +23,19 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
     }
     for (alert, responder) in &facts.responders {
         let existing = by_scope.remove(&alert::scope(alert)).unwrap_or_default();
-        // Who cannot be reached after the change has said so; what is planned for others stays as it is.
         let wanted = alert::for_responder(alert, responder, &facts.policy, settings).unwrap_or_default();
+        let planned = plan.insert.len();
         bring_in_line(&mut plan, &existing, wanted, Elapsed::Skip, now, GONE);
+        if is_left_with_nothing(&existing, &plan.insert[planned..], &plan.cancel) {
+            let fell_back = existing.iter().any(|d| d.purpose == Purpose::Fallback && d.state != State::Cancelled);
+            match alert::fallback(alert, responder, &facts.policy, settings).filter(|_| !fell_back) {
+                Some(mut fallback) => {
+                    fresh_id(&mut fallback, &existing);
+                    plan.insert.push(fallback);
+                }
+                None => plan.unreachable.push((alert::scope(alert), responder.user_id)),
+            }
+        }
     }
     for duty in facts.duties.iter().filter(|duty| duty.status == DutyStatus::Scheduled) {
         let existing = by_scope.remove(&duty::scope(duty)).unwrap_or_default();
@@ -41,6 +51,17 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
         }
     }
     plan
+}
+
+/// Whether nothing has paged the user or will: the change called off what would have, and what is wanted instead has elapsed.
+fn is_left_with_nothing(existing: &[Planned], planned: &[Planned], cancel: &[(DeliveryId, String)]) -> bool {
+    let is_page = |d: &&Planned| d.channel != Channel::InApp && d.state != State::Cancelled;
+    let is_called_off = |d: &Planned| cancel.iter().any(|(id, _)| *id == d.id);
+    let is_lost = |d: &Planned| matches!(d.state, State::Failed | State::Undelivered | State::Expired | State::Suppressed);
+    let pages: Vec<&Planned> = existing.iter().filter(is_page).collect();
+    // What failed by itself, or was switched off, has been told of already.
+    let is_changed = pages.is_empty() || pages.iter().any(|d| is_called_off(d));
+    is_changed && !planned.iter().any(|d| is_page(&d)) && pages.iter().all(|d| is_called_off(d) || is_lost(d))
 }
 
 fn keep_retrying(wanted: &mut Vec<Planned>, existing: &[Planned]) {

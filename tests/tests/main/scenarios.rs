@@ -22,7 +22,7 @@ use stage::Stage;
 use words::{BadPhrase, Read, offset, span_ms, time};
 
 /// Scenarios that are played at once: each is one thread that mostly waits for its database.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 #[test]
 fn sqlite() {

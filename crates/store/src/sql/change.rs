@@ -112,7 +112,13 @@ impl SqlStore {
         let categories = subscriptions.filter_map(|delivery| delivery.category.as_deref()).collect();
         facts.default_channels = self.default_channels(tx, &categories).await?;
         let plan = self.planner.replan(&facts, self.clock.now());
-        let writes = Writes { insert: plan.insert, update: plan.update, cancel: plan.cancel, ..Writes::default() };
+        let event_of = |scope: &Scope| {
+            let of_scope = |(alert, _): &&(Alert, Responder)| matches!(scope, Scope::Alert { id, .. } if *id == alert.id);
+            facts.responders.iter().find(of_scope).map(|(_, responder)| responder.event_id.clone())
+        };
+        let unreachable = plan.unreachable.into_iter().filter_map(|(scope, user)| Some((event_of(&scope)?, scope, user)));
+        let unreachable = unreachable.map(|(event_id, scope, user)| (scope, user, event_id)).collect();
+        let writes = Writes { insert: plan.insert, update: plan.update, cancel: plan.cancel, unreachable, ..Writes::default() };
         self.write(tx, &writes).await
     }
 

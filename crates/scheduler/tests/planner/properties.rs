@@ -1,0 +1,159 @@
+//! What holds after every step, whatever comes in whatever order.
+
+use proptest::prelude::*;
+use watchbell_core::event::{DutyData, DutyStatus, EventData, UpdateStatus};
+use watchbell_core::rule::Trigger;
+use watchbell_core::{Channel, UserId};
+use watchbell_store::facts::{AlertState, Policy};
+
+use crate::world::{World, alert, device, event, rule, s, update, user};
+
+const CHANNELS: [Channel; 4] = [Channel::Email, Channel::Sms, Channel::Voice, Channel::Push];
+const TRIGGERS: [Trigger; 3] = [Trigger::AlertHigh, Trigger::Duty, Trigger::Accepted];
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Its number (one that comes again is a duplicate), when it happened, what.
+    Event(u8, i64, What),
+    /// A user's rule is made, changed or, without a channel, deleted.
+    Rule {
+        user: i64,
+        number: i64,
+        trigger: usize,
+        channel: Option<usize>,
+        offset_s: i64,
+    },
+    Device {
+        user: i64,
+        number: i64,
+        is_there: bool,
+    },
+    /// Time passes; what is ready is sent, or fails by channels that do not work.
+    Pass {
+        seconds: i64,
+        fails: usize,
+    },
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Alert(Vec<i64>),
+    Update(usize, Vec<i64>),
+    Shift { user: i64, starts_s: i64, cancelled: bool },
+}
+
+fn users() -> impl Strategy<Value = Vec<i64>> {
+    proptest::collection::vec(1..4_i64, 1..4)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let what = prop_oneof![
+        users().prop_map(What::Alert),
+        (0..3_usize, users()).prop_map(|(status, users)| What::Update(status, users)),
+        (1..4_i64, 0..4_i64, any::<bool>()).prop_map(|(user, hours, cancelled)| What::Shift { user, starts_s: hours * 3_600, cancelled }),
+    ];
+    prop_oneof![
+        4 => (0..12_u8, 0..1_000_i64, what).prop_map(|(id, happened_s, what)| Step::Event(id, happened_s, what)),
+        2 => (1..4_i64, 0..4_i64, 0..TRIGGERS.len(), proptest::option::weighted(0.8, 0..CHANNELS.len()), 0..10_i64).prop_map(
+            |(user, number, trigger, channel, tens)| Step::Rule { user, number, trigger, channel, offset_s: tens * 120 }
+        ),
+        1 => (1..4_i64, 0..3_i64, any::<bool>()).prop_map(|(user, number, is_there)| Step::Device { user, number, is_there }),
+        2 => (1..600_i64, 0..8_usize).prop_map(|(seconds, fails)| Step::Pass { seconds, fails }),
+    ]
+}
+
+fn names(users: &[i64]) -> Vec<String> {
+    users.iter().map(|user| format!("u{user}")).collect()
+}
+
+fn data(what: &What) -> EventData {
+    match what {
+        What::Alert(users) => alert(&names(users).iter().map(String::as_str).collect::<Vec<_>>()),
+        What::Update(status, users) => update(UpdateStatus::ALL[*status], &names(users).iter().map(String::as_str).collect::<Vec<_>>()),
+        What::Shift { user, starts_s, cancelled } => EventData::Duty(DutyData {
+            duty_id: "D".to_owned(),
+            user_id: format!("u{user}"),
+            starts_at: s(*starts_s),
+            ends_at: s(starts_s + 3_600),
+            schedule: "Primary".to_owned(),
+            status: if *cancelled { DutyStatus::Cancelled } else { DutyStatus::Scheduled },
+        }),
+    }
+}
+
+fn edit_rule(policy: &mut Policy, number: i64, trigger: usize, channel: Option<usize>, offset_s: i64) {
+    let id = policy.user.id.0 * 100 + number;
+    let known = policy.rules.iter_mut().find(|rule| rule.id.0 == id);
+    match (known, channel) {
+        (Some(known), Some(channel)) => *known = rule(id, TRIGGERS[trigger], CHANNELS[channel], offset_s),
+        (None, Some(channel)) => policy.rules.push(rule(id, TRIGGERS[trigger], CHANNELS[channel], offset_s)),
+        (_, None) => policy.rules.retain(|rule| rule.id.0 != id),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// Nothing pending once its alert is closed; no rule told twice in one round; nobody silently unreachable; states only
+    /// move forward.
+    #[test]
+    fn plans_hold_under_any_order_of_events_and_changes(steps in proptest::collection::vec(step(), 1..25)) {
+        let mut world = World::new([user(1), user(2), user(3)]);
+        let mut now = s(1_000);
+        for step in &steps {
+            match step {
+                Step::Event(id, happened_s, what) => {
+                    let received_s = now.ms_since(s(0)) / 1000;
+                    world.accept(&event(&id.to_string(), *happened_s, received_s, data(what)), now);
+                }
+                Step::Rule { user, number, trigger, channel, offset_s } => {
+                    world.change(UserId(*user), now, |policy| edit_rule(policy, *number, *trigger, *channel, *offset_s));
+                }
+                Step::Device { user, number, is_there } => {
+                    let device = device(*user, user * 10 + number);
+                    world.change(UserId(*user), now, |policy| {
+                        policy.devices.retain(|known| known.id != device.id);
+                        policy.devices.extend(is_there.then_some(device));
+                    });
+                }
+                Step::Pass { seconds, fails } => {
+                    now = now.plus_s(*seconds);
+                    world.send(now, |channel| CHANNELS.get(*fails) != Some(&channel));
+                }
+            }
+            world.broken().map_err(TestCaseError::fail)?;
+        }
+    }
+
+    /// The same event again, at any later time, plans nothing.
+    #[test]
+    fn an_event_that_comes_again_changes_nothing(steps in proptest::collection::vec((0..1_000_i64, users()), 1..6), again in 0..6_usize) {
+        let mut world = World::new([user(1), user(2), user(3)]);
+        let events: Vec<_> = steps.iter().enumerate().map(|(at, (happened_s, users))| event(&at.to_string(), *happened_s, 1_000, data(&What::Alert(users.clone())))).collect();
+        for event in &events {
+            world.accept(event, s(1_000));
+        }
+        let before = world.deliveries.clone();
+        prop_assert!(world.accept(&events[again % events.len()], s(2_000)).is_none());
+        prop_assert_eq!(before, world.deliveries);
+    }
+
+    /// A resolved alert of which nothing later is known is closed and pages nobody, whatever the order of arrival.
+    #[test]
+    fn the_latest_resolve_closes_an_alert_in_any_order(
+        earlier in proptest::collection::vec((0..1_000_i64, prop_oneof![users().prop_map(What::Alert), Just(What::Update(0, vec![])), Just(What::Update(1, vec![]))]), 1..6),
+        place in any::<prop::sample::Index>(),
+    ) {
+        let mut world = World::new([user(1), user(2), user(3)]);
+        let mut events: Vec<_> = earlier.iter().enumerate().map(|(at, (happened_s, what))| event(&at.to_string(), *happened_s, 2_000, data(what))).collect();
+        let resolved = event("r", 1_500, 2_000, update(UpdateStatus::Resolved, &[]));
+        events.insert(place.index(events.len() + 1), resolved);
+        for event in &events {
+            world.accept(event, s(2_000));
+            world.broken().map_err(TestCaseError::fail)?;
+        }
+        prop_assert_eq!(world.alerts["A"].state, AlertState::Resolved);
+        prop_assert!((1..4).all(|user| world.pending(user).is_empty()));
+    }
+}

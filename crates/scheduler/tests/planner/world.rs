@@ -1,0 +1,281 @@
+//! What the store does with plans, in memory: the facts that the planner gets, and what its answers change.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
+use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::device::{Device, DeviceKind};
+use watchbell_core::event::{AlertData, DutyData, Event, EventData, Occurrence, Original, Priority, UpdateData, UpdateStatus};
+use watchbell_core::rule::{Rule, Surface, Trigger};
+use watchbell_core::user::User;
+use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, RuleId, Timestamp, UserId};
+use watchbell_scheduler::{RulePlanner, SchedulerSettings};
+use watchbell_store::Planner;
+use watchbell_store::facts::{Alert, AlertState, Duty, Facts, Plan, Planned, Policy, Responder, Scope, UserFacts};
+
+/// Seconds from the beginning of every test.
+pub fn s(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_795_161_600_000).plus_s(seconds)
+}
+
+/// A user `u1` with an email address and a phone, and no rules.
+pub fn user(id: i64) -> Policy {
+    let contact = |at: i64, kind, target: String| Contact {
+        id: ContactId(id * 10 + at),
+        user_id: UserId(id),
+        kind,
+        target,
+        region: None,
+        primary: false,
+        status: ContactStatus::Ok,
+    };
+    let mut policy = Policy::of(User {
+        id: UserId(id),
+        public_id: format!("U{id}"),
+        external_id: Some(format!("u{id}")),
+        username: format!("u{id}"),
+        first_name: String::new(),
+        last_name: String::new(),
+        timezone: "UTC".to_owned(),
+        locale: "en".to_owned(),
+        quiet_hours: None,
+        custom_fields: serde_json::Map::new(),
+        version: 1,
+        created_at: s(0),
+        updated_at: s(0),
+    });
+    policy.contacts =
+        vec![contact(1, ContactKind::Email, format!("u{id}@example.org")), contact(2, ContactKind::Phone, format!("+4915112345{id:03}"))];
+    policy
+}
+
+pub fn rule(id: i64, trigger: Trigger, channel: Channel, offset_s: i64) -> Rule {
+    Rule {
+        id: RuleId(id),
+        public_id: None,
+        user_id: UserId(0),
+        surface: Surface::Ilert,
+        trigger,
+        channel: Some(channel),
+        contact_id: None,
+        offset_s,
+        position: None,
+        critical: false,
+    }
+}
+
+pub fn device(user: i64, id: i64) -> Device {
+    Device { id: DeviceId(id), user_id: UserId(user), kind: DeviceKind::Fcm, token: format!("token-{id}"), keys: None, created_at: s(0) }
+}
+
+/// When the event happened by its source's clock, and when the broker took it.
+pub fn event(id: &str, happened_s: i64, received_s: i64, data: EventData) -> Event {
+    Event {
+        identity: id.to_owned(),
+        occurrence: Occurrence { source: "monitoring".to_owned(), time: Some(s(happened_s)), received_at: s(received_s) },
+        data,
+        problems: Vec::new(),
+        replay_of: None,
+        original: Original::default(),
+    }
+}
+
+pub fn alert(responders: &[&str]) -> EventData {
+    EventData::Alert(AlertData {
+        alert_id: "A".to_owned(),
+        priority: Some(Priority::High),
+        summary: "Database down".to_owned(),
+        responders: responders.iter().map(ToString::to_string).collect(),
+        ..AlertData::default()
+    })
+}
+
+pub fn update(status: UpdateStatus, responders: &[&str]) -> EventData {
+    EventData::Update(UpdateData {
+        alert_id: "A".to_owned(),
+        status,
+        actor: None,
+        responders: responders.iter().map(ToString::to_string).collect(),
+        notify: Vec::new(),
+        summary: None,
+        actor_name: None,
+        url: None,
+    })
+}
+
+/// Everything that is known, as the store would have it.
+#[derive(Debug, Default)]
+pub struct World {
+    planner: RulePlanner,
+    pub users: BTreeMap<UserId, Policy>,
+    pub alerts: BTreeMap<String, Alert>,
+    pub responders: Vec<Responder>,
+    pub duties: BTreeMap<String, Duty>,
+    pub deliveries: BTreeMap<DeliveryId, Planned>,
+    pub unreachable: BTreeSet<(Scope, UserId)>,
+    seen: BTreeSet<String>,
+    /// Moves of a state that the state machine does not allow.
+    pub backward: Vec<String>,
+}
+
+impl World {
+    pub fn new(users: impl IntoIterator<Item = Policy>) -> Self {
+        Self::with(users, SchedulerSettings::default())
+    }
+
+    pub fn with(users: impl IntoIterator<Item = Policy>, settings: SchedulerSettings) -> Self {
+        let users = users.into_iter().map(|policy| (policy.user.id, policy)).collect();
+        Self { planner: RulePlanner::new(settings), users, ..Self::default() }
+    }
+
+    /// Accepts an event; None for one that is known.
+    pub fn accept(&mut self, event: &Event, now: Timestamp) -> Option<Plan> {
+        self.seen.insert(event.identity.clone()).then(|| {
+            let plan = self.planner.plan(event, &self.facts(event), now);
+            self.write(&plan);
+            plan
+        })
+    }
+
+    /// Changes a user and plans anew.
+    pub fn change(&mut self, user: UserId, now: Timestamp, change: impl FnOnce(&mut Policy)) -> Plan {
+        let policy = self.users.get_mut(&user).unwrap();
+        change(policy);
+        let policy = Arc::new(policy.clone());
+        let open = |responder: &&Responder| responder.user_id == user && responder.is_open;
+        let responders: Vec<(Alert, Responder)> = self
+            .responders
+            .iter()
+            .filter(open)
+            .filter_map(|responder| Some((self.alerts.get(&responder.alert_id)?.clone(), responder.clone())))
+            .filter(|(alert, responder)| alert.round == responder.round && alert.state == AlertState::Open)
+            .collect();
+        let duties: Vec<Duty> = self.duties.values().filter(|duty| duty.user_id == user && duty.ends_at >= now).cloned().collect();
+        let mut scopes: BTreeSet<Scope> =
+            responders.iter().map(|(alert, _)| Scope::Alert { id: alert.id.clone(), round: alert.round }).collect();
+        scopes.extend(duties.iter().map(|duty| Scope::Duty { id: duty.id.clone(), starts_at: duty.starts_at }));
+        let mine = self.deliveries.values().filter(|delivery| delivery.user_id == user);
+        let deliveries = mine.filter(|delivery| delivery.state.is_pending() || scopes.contains(&delivery.scope)).cloned().collect();
+        let facts = UserFacts { policy, responders, duties, deliveries, default_channels: HashMap::new() };
+        let plan = self.planner.replan(&facts, now);
+        self.write(&plan);
+        plan
+    }
+
+    /// Sends all that is ready; `reaches` says which channels work.
+    pub fn send(&mut self, now: Timestamp, reaches: impl Fn(Channel) -> bool) {
+        for delivery in self.deliveries.values_mut().filter(|delivery| delivery.state.is_pending() && delivery.ready_at <= now) {
+            delivery.state = if reaches(delivery.channel) { State::Sent } else { State::Failed };
+            delivery.attempts += 1;
+        }
+    }
+
+    /// The deliveries that will still go out: channel, seconds from the beginning.
+    pub fn pending(&self, user: i64) -> Vec<(Channel, i64)> {
+        let mine = self.deliveries.values().filter(|delivery| delivery.user_id == UserId(user) && delivery.state.is_pending());
+        let mut pending: Vec<(Channel, i64)> = mine.map(|d| (d.channel, d.ready_at.ms_since(s(0)) / 1000)).collect();
+        pending.sort_by_key(|(channel, at)| (*at, *channel));
+        pending
+    }
+
+    fn facts(&self, event: &Event) -> Facts {
+        let names: Vec<&String> = match &event.data {
+            EventData::Alert(data) => data.responders.iter().collect(),
+            EventData::Update(data) => data.responders.iter().chain(&data.notify).chain(&data.actor).collect(),
+            EventData::Duty(data) => vec![&data.user_id],
+            EventData::Subscription(data) => data.users.iter().collect(),
+            EventData::Verification(_) => Vec::new(),
+        };
+        let find = |name: &String| self.users.values().find(|policy| policy.user.external_id.as_ref() == Some(name));
+        let mut facts = Facts {
+            names: names.into_iter().filter_map(|name| Some((name.clone(), find(name)?.user.id))).collect(),
+            policies: self.users.iter().map(|(id, policy)| (*id, Arc::new(policy.clone()))).collect(),
+            ..Facts::default()
+        };
+        match &event.data {
+            EventData::Alert(AlertData { alert_id, .. }) | EventData::Update(UpdateData { alert_id, .. }) => {
+                facts.alert = self.alerts.get(alert_id).cloned();
+                let since = facts.alert.as_ref().map_or(0, |alert| alert.since_round);
+                facts.responders = self.responders.iter().filter(|r| r.alert_id == *alert_id && r.round >= since).cloned().collect();
+            }
+            EventData::Duty(DutyData { duty_id, .. }) => {
+                facts.duty = self.duties.get(duty_id).cloned();
+                let of_duty = |delivery: &&Planned| matches!(&delivery.scope, Scope::Duty { id, .. } if id == duty_id);
+                facts.deliveries = self.deliveries.values().filter(of_duty).cloned().collect();
+            }
+            EventData::Subscription(_) | EventData::Verification(_) => {}
+        }
+        facts
+    }
+
+    fn write(&mut self, plan: &Plan) {
+        if let Some(alert) = &plan.alert {
+            self.alerts.insert(alert.id.clone(), alert.clone());
+        }
+        for (scope, _) in &plan.close {
+            self.deliveries.values_mut().filter(|d| d.scope == *scope && d.state.is_pending()).for_each(|d| d.state = State::Cancelled);
+            let closed = |r: &&mut Responder| *scope == Scope::Alert { id: r.alert_id.clone(), round: r.round };
+            self.responders.iter_mut().filter(closed).for_each(|responder| responder.is_open = false);
+        }
+        for new in &plan.responders {
+            let same = |r: &&mut Responder| (&r.alert_id, r.round, r.user_id) == (&new.alert_id, new.round, new.user_id);
+            match self.responders.iter_mut().find(same) {
+                Some(known) => *known = Responder { named: new.named.clone(), named_by: new.named_by.clone(), ..known.clone() },
+                None => self.responders.push(Responder { is_open: true, ..new.clone() }),
+            }
+        }
+        if let Some(duty) = &plan.duty {
+            self.duties.insert(duty.id.clone(), duty.clone());
+        }
+        for (id, _) in &plan.cancel {
+            if let Some(delivery) = self.deliveries.get_mut(id).filter(|delivery| delivery.state.is_pending()) {
+                delivery.state = State::Cancelled;
+            }
+        }
+        for new in &plan.update {
+            let old = self.deliveries.get_mut(&new.id).filter(|delivery| delivery.state.is_pending());
+            let Some(old) = old else { continue };
+            if old.state != new.state && !old.state.may_become(new.state) {
+                self.backward.push(format!("{} -> {}", old.state, new.state));
+            }
+            *old = Planned { scope: old.scope.clone(), user_id: old.user_id, purpose: old.purpose, ..new.clone() };
+        }
+        for new in &plan.insert {
+            self.deliveries.entry(new.id.clone()).or_insert_with(|| new.clone());
+        }
+        self.unreachable.extend(plan.unreachable.iter().cloned());
+    }
+
+    /// What must hold after every step; the first thing that does not.
+    pub fn broken(&self) -> Result<(), String> {
+        if let Some(moved) = self.backward.first() {
+            return Err(format!("a state moved backward: {moved}"));
+        }
+        for delivery in self.deliveries.values().filter(|delivery| delivery.state.is_pending()) {
+            let Scope::Alert { id, round } = &delivery.scope else { continue };
+            let open = self.responders.iter().any(|r| r.alert_id == *id && r.round == *round && r.user_id == delivery.user_id && r.is_open);
+            let alert = self.alerts.get(id).ok_or_else(|| format!("a delivery of the alert {id}, which is not known"))?;
+            if !open || alert.state != AlertState::Open {
+                return Err(format!("pending after its alert was closed: {delivery:?}"));
+            }
+        }
+        let mut told = BTreeSet::new();
+        let alive = self.deliveries.values().filter(|d| d.state != State::Cancelled && d.purpose == Purpose::Rule);
+        for delivery in alive {
+            for rule in &delivery.rules {
+                if !told.insert((delivery.scope.clone(), delivery.user_id, *rule, delivery.device_id)) {
+                    return Err(format!("rule {rule} is told twice, the second time by {delivery:?}"));
+                }
+            }
+        }
+        for responder in self.responders.iter().filter(|responder| responder.is_open) {
+            let scope = Scope::Alert { id: responder.alert_id.clone(), round: responder.round };
+            let hope = self.deliveries.values().any(|d| d.scope == scope && d.user_id == responder.user_id && d.state != State::Cancelled);
+            if !hope && !self.unreachable.contains(&(scope, responder.user_id)) {
+                return Err(format!("user {} is silently unreachable", responder.user_id));
+            }
+        }
+        Ok(())
+    }
+}
