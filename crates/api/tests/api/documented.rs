@@ -45,7 +45,7 @@ impl Operation {
     }
 
     /// The path with Anna and the examples in it, but for `{id}`.
-    pub async fn filled(&self, world: &World) -> String {
+    pub fn filled(&self, world: &World) -> String {
         let mut path = self.path.clone();
         let mut query = Vec::new();
         for parameter in self.parameters() {

@@ -100,7 +100,7 @@ async fn every_example_is_accepted() {
 
 /// Makes what the operation is about, and fills its path.
 async fn prepare(world: &World, operation: &Operation) -> String {
-    let mut path = operation.filled(world).await;
+    let mut path = operation.filled(world);
     if !path.contains("{id}") && !path.contains("search-target") {
         return path;
     }
@@ -114,7 +114,7 @@ async fn prepare(world: &World, operation: &Operation) -> String {
         let made = operations().into_iter().find(|made| made.method == "post" && made.path.trim_end_matches('/') == list);
         let made = made.unwrap_or_else(|| panic!("nothing makes what {path} is about"));
         let (media_type, example) = made.examples().remove(0);
-        let request = made.request(world, &made.filled(world).await, &media_type, &example).await;
+        let request = made.request(world, &made.filled(world), &media_type, &example).await;
         let id = world.send(request).await.json()["id"].clone();
         id.as_str().map_or_else(|| id.to_string(), str::to_owned)
     };

@@ -44,7 +44,8 @@ fn scans(plan: &str, sql: &str, table: &str, sqlite: bool) -> bool {
     plan.lines().any(|line| {
         let line = line.trim();
         if sqlite {
-            let names = aliases.iter().map(|alias| alias.trim()).filter(|alias| !alias.is_empty() && sql.contains(&format!("{table} {alias}")));
+            let names =
+                aliases.iter().map(|alias| alias.trim()).filter(|alias| !alias.is_empty() && sql.contains(&format!("{table} {alias}")));
             let mut names = names.chain([table]);
             names.any(|name| line.starts_with(&format!("SCAN {name}"))) && !line.contains("USING") && !line.contains("VIRTUAL")
         } else {
@@ -68,7 +69,9 @@ async fn fill(bed: &Bed) {
              CASE WHEN n % 10 = 0 THEN 'D-' || n END, 1, 'rule', 'alert_high', 'email', '…', '[]', FALSE, n % 2, {now} - n, {now} - n, \
              CASE WHEN n % 100 = 0 THEN 'scheduled' WHEN n % 101 = 0 THEN 'held' ELSE 'sent' END, 1, {now}, {now} FROM {series} AS s"
         ),
-        format!("INSERT INTO attempts (delivery_id, number, at, provider, class) SELECT '01A' || n, 1, {now}, 'p', 'Accepted' FROM {series} AS s"),
+        format!(
+            "INSERT INTO attempts (delivery_id, number, at, provider, class) SELECT '01A' || n, 1, {now}, 'p', 'Accepted' FROM {series} AS s"
+        ),
         format!(
             "INSERT INTO events (id, identity, kind, base_at, received_at, data) SELECT '01E' || n, 'i' || n, 'subscription', {now}, {now}, \
              '{{\"title\":\"t\",\"message\":\"m\"}}' FROM {series} AS s"
@@ -92,8 +95,7 @@ async fn use_everything(bed: &Bed) {
     let store = &bed.store;
     let epoch = store.enter("test", "worker", &[Channel::Email], bed.now().plus_s(60)).await.unwrap();
     let jobs = store.claim(epoch, Channel::Email, 10).await.unwrap();
-    let calls: Vec<Call> =
-        jobs.iter().map(|job| Call { id: job.id.clone(), provider: "p".to_owned(), is_bundle: false }).collect();
+    let calls: Vec<Call> = jobs.iter().map(|job| Call { id: job.id.clone(), provider: "p".to_owned(), is_bundle: false }).collect();
     let begun = store.begin(epoch, &calls).await.unwrap();
     let ends = begun.iter().enumerate().map(|(at, id)| Finished {
         id: id.clone(),

@@ -36,12 +36,9 @@ pub fn events(bed: &Bed) -> Vec<Event> {
         actor_name: None,
         url: None,
     };
-    let news = SubscriptionData { title: "t".to_owned(), message: "m".to_owned(), users: vec!["1".to_owned()], ..SubscriptionData::default() };
-    vec![
-        event("alert", EventData::Alert(alert)),
-        event("update", EventData::Update(update)),
-        event("news", EventData::Subscription(news)),
-    ]
+    let news =
+        SubscriptionData { title: "t".to_owned(), message: "m".to_owned(), users: vec!["1".to_owned()], ..SubscriptionData::default() };
+    vec![event("alert", EventData::Alert(alert)), event("update", EventData::Update(update)), event("news", EventData::Subscription(news))]
 }
 
 async fn enter(bed: &Bed) -> Epoch {
@@ -148,11 +145,7 @@ async fn the_end_of_an_attempt_is_written_once(bed: &Bed) {
     let epoch = enter(bed).await;
     let ids = claim(bed, epoch, 1).await;
     begin(bed, epoch, &ids).await;
-    let end = || Finished {
-        id: ids[0].clone(),
-        attempt: None,
-        next: Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep },
-    };
+    let end = || Finished { id: ids[0].clone(), attempt: None, next: Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep } };
     assert_eq!(bed.store.finish(epoch, vec![end()]).await.unwrap().len(), 1);
     assert!(bed.store.finish(epoch, vec![end()]).await.unwrap().is_empty());
     assert_eq!(bed.number("SELECT count(*) FROM unreachable").await, 1);

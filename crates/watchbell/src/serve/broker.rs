@@ -89,7 +89,7 @@ async fn each<T: Clone>(mut news: Receiver<T>, stop: &CancellationToken, publish
         match next {
             Ok(news) => publish(&news),
             Err(RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "outcomes were not published: they came faster than they could be sent")
+                tracing::warn!(missed, "outcomes were not published: they came faster than they could be sent");
             }
             Err(RecvError::Closed) => return,
         }

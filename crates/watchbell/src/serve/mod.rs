@@ -121,10 +121,7 @@ impl Server {
         let renderer = Arc::new(Renderer::new(config.templates.dir())?);
         let mut routes = providers::routes(&config, &clock)?;
         // The port first: a process that cannot serve must not begin to send.
-        let listener = match has(Role::Api) {
-            true => Some(listen(&config.http.listen).await?),
-            false => None,
-        };
+        let listener = if has(Role::Api) { Some(listen(&config.http.listen).await?) } else { None };
         let retries = Retries { high: config.retry.high.clone(), normal: config.retry.normal.clone() };
         let options = watchbell_store::Options {
             url: config.database.url.clone(),
