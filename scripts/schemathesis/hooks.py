@@ -47,10 +47,11 @@ def seed():
     """What paths name by an id, by the part of the path that stands before it: what stays, and what may be deleted."""
     user = f"/api/users/{ANNA}"
     email = call("GET", f"{user}/contacts/emails")[0]["id"]
-    phone = call("POST", f"{user}/contacts/phone-numbers", {"target": "0151 12345678", "regionCode": "DE"})["id"]
+    phone = call("POST", f"{user}/contacts/phone-numbers", {"target": "0151 12345699", "regionCode": "DE"})["id"]
     makers = {
         "emails": lambda n: call("POST", f"{user}/contacts/emails", {"target": f"anna.{n}@example.org"}),
-        "contacts": lambda n: call("POST", f"{user}/contacts/emails", {"target": f"anna.contact.{n}@example.org"}),
+        # Made with a key of her own, these are still to be verified.
+        "contacts": lambda n: call("POST", f"{user}/contacts/emails", {"target": f"anna.own.{n}@example.org"}, next(OWN_KEYS)),
         "phone-numbers": lambda n: call("POST", f"{user}/contacts/phone-numbers", {"target": f"0151 1234560{n}", "regionCode": "DE"}),
         "devices": lambda n: call("POST", f"/watchbell/v1/users/{ANNA}/devices", {"kind": "fcm", "token": f"seeded-device-{n}"}),
         "keys": lambda n: make_key(f"leaving {n}", "reader"),
