@@ -216,7 +216,8 @@ impl Job<'_> {
         };
         let base = context! {
             items,
-            url => url.as_deref(),
+            // Absent, not none: a template that writes it without asking writes nothing.
+            url => url.as_deref().map_or(Value::UNDEFINED, Value::from),
             kind => kind.folder(),
             event => about.event.as_ref().map_or(Value::UNDEFINED, to_value),
             user => to_value(&about.reader),
