@@ -7,6 +7,7 @@ mod answers;
 mod check;
 mod clock;
 mod file;
+mod people;
 mod provider;
 mod server;
 mod stage;
