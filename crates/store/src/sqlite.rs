@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use watchbell_core::Clock;
 
@@ -38,6 +39,8 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
         .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
+        // On a full disk SQLite ends a transaction by itself, and sqlx goes on believing in it: it could never begin another one.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(connect.clone())
         .await
         .map_err(unusable)?;
