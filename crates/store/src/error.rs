@@ -58,9 +58,10 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error::{BeginFailed, InvalidSavePointStatement, Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
         match &error {
-            Io(_) | Tls(_) | PoolTimedOut | PoolClosed | WorkerCrashed | Protocol(_) => Self::Unavailable(error),
-            // The connection's fault, not the transition's: the next one is another's.
-            BeginFailed | InvalidSavePointStatement => Self::Unavailable(error),
+            // The last two are the connection's fault, not the transition's: the next try has another one.
+            Io(_) | Tls(_) | PoolTimedOut | PoolClosed | WorkerCrashed | Protocol(_) | BeginFailed | InvalidSavePointStatement => {
+                Self::Unavailable(error)
+            }
             sqlx::Error::Database(db) if is_passing(db.code().as_deref()) => Self::Unavailable(error),
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Corrupt(error.to_string()),
             _ => Self::Database(error),
