@@ -19,47 +19,17 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/build.sh
 # shellcheck source=venv.sh
 . scripts/venv.sh
-
-# Starts Watchbell on a port that the kernel chooses; its address is in $watchbell_url.
-start_watchbell() {
-  local log=$servers_dir/watchbell.log channel name tries=0
-  for name in "${!WATCHBELL_@}"; do unset "$name"; done
-  for channel in EMAIL SMS VOICE PUSH WHATSAPP TELEGRAM SLACK TEAMS MATTERMOST WEBHOOK; do
-    export "WATCHBELL_CHANNELS__${channel}__PROVIDERS=sandbox"
-  done
-  export WATCHBELL_PROVIDERS__SANDBOX__KIND=sandbox WATCHBELL_ADMIN_KEY=$admin_key
-  export WATCHBELL_DATABASE__URL=sqlite://$servers_dir/watchbell.db WATCHBELL_NATS__URL=
-  export WATCHBELL_HTTP__LISTEN=127.0.0.1:0
-  export WATCHBELL_HTTP__RATE_LIMIT__KEY_PER_MINUTE=1000000 WATCHBELL_HTTP__RATE_LIMIT__ADDRESS_PER_MINUTE=1000000
-  start_session TERM "$watchbell_bin" serve 2>"$log"
-  watchbell_url=
-  while [ -z "$watchbell_url" ]; do
-    watchbell_url=$(sed -n 's/.*serving HTTP.*\(127\.0\.0\.1:[0-9][0-9]*\).*/http:\/\/\1/p' "$log" | head -n 1)
-    tries=$((tries + 1))
-    if ! kill -0 "$started" 2>/dev/null || [ "$tries" -gt 600 ]; then
-      echo "$watchbell_bin did not start; the end of its log:" >&2
-      tail -n 20 "$log" >&2
-      exit 1
-    fi
-    sleep 0.05 || true
-  done
-}
+# shellcheck source=sandbox.sh
+. scripts/sandbox.sh
 
 own_sessions remove_servers_dir
 install_missing python
 make_servers_dir
 make_venv schemathesis scripts/schemathesis/requirements.txt
-if [ -n "${WATCHBELL_TEST_BIN:-}" ]; then
-  watchbell_bin=$WATCHBELL_TEST_BIN
-else
-  find_cargo
-  install_missing cc
-  check_rust
-  build_watchbell -p watchbell --bins
-fi
+find_watchbell
 
 admin_key=wb_schemathesis
-start_watchbell
+start_sandbox "$admin_key"
 export SCHEMATHESIS_HOOKS=hooks SCHEMATHESIS_WATCHBELL_URL=$watchbell_url SCHEMATHESIS_WATCHBELL_KEY=$admin_key
 export PYTHONPATH=$PWD/scripts/schemathesis PYTHONDONTWRITEBYTECODE=1
 # Deterministic: what fails fails again, and CI does not fail by chance. The stream has no end, and so no answer.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs all tests against private servers, and stops those again. Words given to it go to `cargo test`; without any, what
-# scripts/schemathesis.sh does follows:
+# scripts/schemathesis.sh and scripts/clients.sh do follows:
 #
 #   scripts/test.sh                         everything
 #   scripts/test.sh escalation              tests whose name holds a word
@@ -34,4 +34,7 @@ start_test_servers
 build_watchbell --workspace --all-targets
 export WATCHBELL_TEST_BIN=$watchbell_bin
 run_session group 10 cargo test --workspace --locked "$@"
-if [ $# = 0 ]; then run_session group 20 scripts/schemathesis.sh; fi
+if [ $# = 0 ]; then
+  run_session group 20 scripts/schemathesis.sh
+  run_session group 20 scripts/clients.sh
+fi
