@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use async_nats::jetstream::consumer::Info;
 use async_nats::{HeaderMap, jetstream};
+use futures::StreamExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -90,6 +91,12 @@ impl Nats {
     /// Publishes a CloudEvent in binary mode and waits until the stream has it.
     pub async fn publish(&self, kind: &str, id: &str, time: Timestamp, data: &Value) {
         self.send(kind, binary(kind, id, time), data).await;
+    }
+
+    /// Publishes many CloudEvents and waits until the stream has them all.
+    pub async fn publish_all(&self, kind: &str, events: impl IntoIterator<Item = (String, Value)>) {
+        let events = futures::stream::iter(events);
+        events.for_each_concurrent(256, async |(id, data)| self.publish(kind, &id, wait::now(), &data).await).await;
     }
 
     /// Publishes a CloudEvent in structured mode.

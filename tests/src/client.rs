@@ -36,6 +36,7 @@ impl Client {
     }
 
     /// The same server with another key.
+    #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
         Self { key: key.to_owned(), ..self.clone() }
     }

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -62,27 +63,30 @@ impl Database {
         }
     }
 
-    /// Reads rows of whole numbers past Watchbell, from whatever process has it open.
-    pub async fn numbers(&self, sql: &str) -> Vec<i64> {
-        let query = sqlx::AssertSqlSafe(sql.to_owned());
+    /// Reads one whole number past Watchbell, whatever process has the database open.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let query = AssertSqlSafe(sql.to_owned());
         match self {
-            Self::Sqlite { folder } => {
-                let options = SqliteConnectOptions::new().filename(folder.path().join("watchbell.db")).read_only(true);
-                let mut connection = options.connect().await.unwrap();
-                sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap()
-            }
+            Self::Sqlite { folder } => sqlx::query_scalar(query).fetch_one(&mut sqlite(folder).connect().await.unwrap()).await.unwrap(),
             Self::Postgres { server, name } => {
                 let mut connection = server.as_ref().clone().database(name).connect().await.unwrap();
-                let rows = sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap();
+                let number = sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap();
                 connection.close().await.unwrap();
-                rows
+                number
             }
         }
     }
 
-    /// Reads one whole number.
-    pub async fn number(&self, sql: &str) -> i64 {
-        self.numbers(sql).await[0]
+    /// Reads a column of texts past Watchbell.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let query = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Sqlite { folder } => sqlx::query_scalar(query).fetch_all(&mut sqlite(folder).connect().await.unwrap()).await.unwrap(),
+            Self::Postgres { server, name } => {
+                let mut connection = server.as_ref().clone().database(name).connect().await.unwrap();
+                sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap()
+            }
+        }
     }
 
     /// Ends it; SQLite's goes with its folder.
@@ -91,6 +95,10 @@ impl Database {
             on_server(server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
         }
     }
+}
+
+fn sqlite(folder: &TempDir) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(folder.path().join("watchbell.db")).read_only(true).busy_timeout(Duration::from_secs(10))
 }
 
 async fn on_server(server: &PgConnectOptions, sql: String) {

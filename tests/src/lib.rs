@@ -19,5 +19,6 @@ pub mod process;
 pub mod server;
 pub mod settings;
 pub mod stand_ins;
+pub mod tally;
 pub mod team;
 pub mod wait;

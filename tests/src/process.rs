@@ -1,14 +1,15 @@
 //! The real program, to be killed and frozen.
 
-use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
 use reqwest::Method;
 use rustix::process::{Pid, Resource, Rlimit, Signal};
-use tempfile::NamedTempFile;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::broker::free_port;
 use crate::client::Client;
@@ -19,7 +20,9 @@ use crate::wait;
 #[derive(Debug)]
 pub struct Process {
     child: Child,
-    log: NamedTempFile,
+    /// What it wrote to standard error. Not through a file: a disk may be full.
+    log: watch::Receiver<String>,
+    reader: JoinHandle<()>,
     port: u16,
 }
 
@@ -60,16 +63,22 @@ impl Process {
     }
 
     fn start(mut command: Command, settings: &Settings, port: u16) -> Self {
-        let log = NamedTempFile::new().unwrap();
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("WATCHBELL_") {
                 command.env_remove(name);
             }
         }
         command.envs(settings.variables());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log.path()).unwrap()).kill_on_drop(true);
-        let child = command.spawn().unwrap_or_else(|error| panic!("{} cannot be started: {error}", program().display()));
-        Self { child, log, port }
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{} cannot be started: {error}", program().display()));
+        let (said, log) = watch::channel(String::new());
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let reader = tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                said.send_modify(|log| log.extend([&line, "\n"]));
+            }
+        });
+        Self { child, log, reader, port }
     }
 
     /// An admin's client of it.
@@ -91,27 +100,36 @@ impl Process {
 
     /// Waits for a line in the log, for processes without an API.
     pub async fn logged(&self, words: &str) {
-        wait::until(words, async || self.log().contains(words)).await;
+        let mut log = self.log.clone();
+        let logged = log.wait_for(|log| log.contains(words));
+        let found = tokio::time::timeout(wait::PATIENCE, logged).await.is_ok_and(|found| found.is_ok());
+        assert!(found, "waited in vain for {words:?} in the log:\n{}", self.log());
     }
 
     /// What it has written to standard error.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.log.path()).unwrap()
+        self.log.borrow().clone()
+    }
+
+    /// The end of the name under which it is known to the others: `host:pid`.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("the process runs")
     }
 
     fn pid(&self) -> Pid {
-        let pid = self.child.id().expect("the process runs");
-        Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
+        Pid::from_raw(i32::try_from(self.id()).unwrap()).unwrap()
     }
 
     fn signal(&self, signal: Signal) {
         rustix::process::kill_process(self.pid(), signal).unwrap();
     }
 
-    /// SIGKILL, and waits until it is gone.
-    pub async fn kill(&mut self) {
+    /// SIGKILL, and waits until it is gone; what its pid was.
+    pub async fn kill(&mut self) -> u32 {
+        let pid = self.id();
         self.signal(Signal::KILL);
         wait::within("the killed process to be gone", self.child.wait()).await.unwrap();
+        pid
     }
 
     /// SIGTERM, and waits until it has ended.
@@ -137,6 +155,7 @@ impl Process {
     /// Waits until it has ended by itself.
     pub async fn ended(&mut self) -> Ended {
         let status = wait::within("the process to end", self.child.wait()).await.unwrap();
+        wait::within("the end of the log", &mut self.reader).await.unwrap();
         Ended { status, log: self.log() }
     }
 }

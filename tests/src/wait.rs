@@ -6,7 +6,7 @@ use std::time::Duration;
 use watchbell_core::{Clock, SystemClock, Timestamp};
 
 /// Nothing that is expected takes longer, not even on a machine that compiles something else meanwhile.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Between two looks at a condition that nobody announces.
 const INTERVAL: Duration = Duration::from_millis(10);

@@ -1,6 +1,32 @@
 //! Watchbell from end to end: events go in over a real NATS, and what reached the providers is asserted.
 
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+#![expect(clippy::print_stdout, reason = "what a crash test measured is printed")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::unchecked_time_subtraction,
+    reason = "small figures of a test"
+)]
+#![expect(
+    clippy::duration_suboptimal_units,
+    clippy::format_push_string,
+    clippy::large_futures,
+    clippy::manual_assert,
+    clippy::similar_names,
+    clippy::single_match_else,
+    reason = "a test reads as the story that it tells"
+)]
 
+mod access;
+mod broker;
 mod channels;
+mod crash;
+mod duties;
+mod failures;
+mod intake;
+mod pages;
+mod processes;
+mod receipts;
 mod scenarios;

@@ -1,0 +1,70 @@
+//! What providers report afterwards, and what a recipient answers.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::Method;
+use sha1::Sha1;
+use watchbell_core::Channel;
+use watchbell_tests::bed::Bed;
+use watchbell_tests::broker::structured;
+use watchbell_tests::on_both;
+use watchbell_tests::settings::PUBLIC_URL;
+use watchbell_tests::stand_ins::TWILIO_TOKEN;
+use watchbell_tests::team::{Person, alert};
+
+on_both!(a_receipt_says_that_a_message_arrived, a_key_pressed_in_a_call_accepts_the_alert);
+
+/// Posts a callback as Twilio would; the answer's status.
+async fn call_back(bed: &Bed, path: &str, form: &[(&str, &str)], token: &str) -> u16 {
+    let mut sorted = form.to_vec();
+    sorted.sort_unstable();
+    let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).unwrap();
+    mac.update(format!("{PUBLIC_URL}{path}").as_bytes());
+    for (name, value) in sorted {
+        mac.update(name.as_bytes());
+        mac.update(value.as_bytes());
+    }
+    let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+    let headers = [("x-twilio-signature", signature.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let answer = bed.api().with_key("").try_call(Method::POST, path, &headers, Some(body)).await.unwrap();
+    answer.status.as_u16()
+}
+
+async fn a_receipt_says_that_a_message_arrived(bed: &mut Bed) {
+    bed.start().await;
+    let anna = Person::without_telegram(bed.api(), 1).await;
+    anna.high(bed.api(), "SMS", 0).await;
+    bed.publish("alert", "1", &alert("A-1", &[&anna])).await;
+    let sent = bed.outbox().expect(1, "SMS", |sent| sent.is(Channel::Sms, &anna.phone)).await;
+    let delivery = sent[0].delivery.clone().expect("a message names its delivery in its callback");
+    let path = format!("/callbacks/twilio?delivery={delivery}");
+    let form = [("MessageSid", "SM1"), ("MessageStatus", "delivered")];
+    assert_eq!(call_back(bed, &path, &form, "somebody else's token").await, 403);
+    assert_eq!(bed.api().states("alert=A-1").await, ["sent"]);
+    assert_eq!(call_back(bed, &path, &form, TWILIO_TOKEN).await, 204);
+    assert_eq!(bed.api().states("alert=A-1").await, ["delivered"]);
+    // A late one that knows less changes nothing.
+    assert_eq!(call_back(bed, &path, &[("MessageSid", "SM1"), ("MessageStatus", "undelivered")], TWILIO_TOKEN).await, 204);
+    assert_eq!(bed.api().states("alert=A-1").await, ["delivered"]);
+}
+
+async fn a_key_pressed_in_a_call_accepts_the_alert(bed: &mut Bed) {
+    bed.start().await;
+    let (anna, ben) = (Person::without_telegram(bed.api(), 1).await, Person::without_telegram(bed.api(), 2).await);
+    anna.high(bed.api(), "VOICE", 0).await;
+    ben.high(bed.api(), "SMS", 5).await;
+    // Over HTTP, so that both events' times are the test's clock's.
+    bed.api().post("/watchbell/v1/events", &structured("alert", "1", bed.now(), &alert("A-1", &[&anna, &ben]))).await.expect(202);
+    bed.quiet().await;
+    let sent = bed.outbox().expect(1, "call", |sent| sent.is(Channel::Voice, &anna.phone)).await;
+    assert!(sent[0].text.contains("<Gather"), "{sent:?}");
+    bed.advance(Duration::from_secs(60)).await;
+    let path = format!("/callbacks/twilio/gather?delivery={}", sent[0].delivery.clone().unwrap());
+    assert_eq!(call_back(bed, &path, &[("CallSid", "CA1"), ("Digits", "1")], TWILIO_TOKEN).await, 200);
+    bed.advance(Duration::from_secs(3_600)).await;
+    assert_eq!(bed.outbox().len(), 1);
+    assert_eq!(bed.api().states("alert=A-1").await, ["sent", "cancelled"]);
+}
