@@ -31,6 +31,8 @@ pub struct Job {
     pub attempts: i64,
     /// How many of those ended as `Unknown`.
     pub unknowns: i64,
+    /// How many of those were begun by a process that died: its call may never have been made.
+    pub interrupted: i64,
     pub event: EventData,
     pub user_id: UserId,
     pub user_name: String,

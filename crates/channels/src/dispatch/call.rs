@@ -98,7 +98,7 @@ fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
     if job.expires_at.is_some_and(|end| now >= end) {
         return Err(Next::Expired);
     }
-    if let Err(reason) = ending::unknown_again(job.unknowns, lane.on_unknown) {
+    if let Err(reason) = ending::unknown_again(job.unknowns - job.interrupted, job.interrupted, lane.on_unknown) {
         return failed(reason);
     }
     let to = match &job.target {

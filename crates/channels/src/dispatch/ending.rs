@@ -32,19 +32,26 @@ pub(super) fn decide(job: &Job, report: &Report, c: Circumstances<'_>) -> Next {
             Next::Retry { at: c.now, reason: format!("the provider is down{code}; another one takes over") }
         }
         Outcome::ProviderDown => again(job, None, "the provider is down", &code, c),
-        Outcome::Unknown => match unknown_again(job.unknowns + 1, c.on_unknown) {
+        Outcome::Unknown => match unknown_again(job.unknowns - job.interrupted + 1, job.interrupted, c.on_unknown) {
             Ok(()) => again(job, None, "no answer came; it may have gone out", &code, c),
             Err(reason) => failed(reason, AddressFate::Keep),
         },
     }
 }
 
-/// Whether a delivery that may have gone out `unknowns` times is sent again.
-pub(super) fn unknown_again(unknowns: i64, on_unknown: OnUnknown) -> Result<(), &'static str> {
-    match (on_unknown, unknowns) {
-        (_, 0) | (OnUnknown::Resend, 1) => Ok(()),
-        (OnUnknown::Resend, _) => Err("no answer came, twice; it may have gone out"),
-        (OnUnknown::Fail, _) => Err("no answer came; it may have gone out, and this channel prefers a loss to a double"),
+/// A delivery during which so many processes died may be what killed them.
+const MOST_INTERRUPTIONS: i64 = 10;
+
+/// Whether a delivery that may have gone out is sent again. `unanswered` calls were made and had no answer; `interrupted` ones
+/// may not have been made, because the process died: those are made again, or a delivery that meets two crashes would be lost.
+pub(super) fn unknown_again(unanswered: i64, interrupted: i64, on_unknown: OnUnknown) -> Result<(), &'static str> {
+    match on_unknown {
+        OnUnknown::Fail if unanswered + interrupted > 0 => {
+            Err("no answer came; it may have gone out, and this channel prefers a loss to a double")
+        }
+        OnUnknown::Resend if unanswered > 1 => Err("no answer came, twice; it may have gone out"),
+        _ if interrupted >= MOST_INTERRUPTIONS => Err("the process that was sending it ended, ten times; it may have gone out"),
+        _ => Ok(()),
     }
 }
 
@@ -54,5 +61,29 @@ fn again(job: &Job, after: Option<Timestamp>, why: &str, code: &str, c: Circumst
         Some(at) if job.expires_at.is_none_or(|end| at < end) => Next::Retry { at, reason: format!("{why}{code}") },
         Some(_) => Next::Expired,
         None => Next::Failed { reason: format!("tried for too long: {why}{code}"), address: AddressFate::Keep },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_crash_interrupted_is_sent_again_and_what_had_no_answer_once() {
+        use OnUnknown::{Fail, Resend};
+        let table = [
+            (0, 0, Resend, true),
+            (1, 0, Resend, true),
+            (2, 0, Resend, false),
+            (0, 2, Resend, true),
+            (1, 9, Resend, true),
+            (0, 10, Resend, false),
+            (0, 0, Fail, true),
+            (1, 0, Fail, false),
+            (0, 1, Fail, false),
+        ];
+        for (unanswered, interrupted, on_unknown, again) in table {
+            assert_eq!(unknown_again(unanswered, interrupted, on_unknown).is_ok(), again, "{unanswered} {interrupted} {on_unknown:?}");
+        }
     }
 }

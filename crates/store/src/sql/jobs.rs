@@ -21,6 +21,7 @@ pub(super) struct JobRow {
     expires_at: Option<i64>,
     attempts: i64,
     unknowns: i64,
+    interrupted: i64,
     kind: String,
     data: String,
     user_id: i64,
@@ -43,7 +44,9 @@ impl JobRow {
     /// `$1` is a list of ids; HIGH before others, older before newer.
     pub(super) const SELECT: &'static str = "SELECT d.id, d.scope, d.purpose, d.cause, d.channel, d.critical, d.rank, d.due_at, \
          d.expires_at, d.attempts, CASE WHEN d.attempts = 0 THEN 0 ELSE (SELECT count(*) FROM attempts a WHERE a.delivery_id = d.id \
-         AND a.class = 'Unknown') END AS unknowns, e.kind, e.data, d.user_id, u.first_name, u.last_name, u.username, u.locale, \
+         AND a.class = 'Unknown') END AS unknowns, \
+         CASE WHEN d.attempts = 0 THEN 0 ELSE (SELECT count(*) FROM attempts a WHERE a.delivery_id = d.id \
+         AND a.class = 'Unknown' AND a.latency_ms IS NULL) END AS interrupted, e.kind, e.data, d.user_id, u.first_name, u.last_name, u.username, u.locale, \
          u.timezone, c.id AS contact_id, c.target, c.status, v.id AS device_id, v.kind AS device_kind, v.token, v.keys, d.collect \
          FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN users u ON u.id = d.user_id \
          LEFT JOIN contacts c ON c.id = d.contact_id LEFT JOIN devices v ON v.id = d.device_id \
@@ -80,6 +83,7 @@ impl TryFrom<JobRow> for Job {
             expires_at: row.expires_at.map(at),
             attempts: row.attempts,
             unknowns: row.unknowns,
+            interrupted: row.interrupted,
             event: EventData::from_json(name(&row.kind)?, &row.data).map_err(|error| StoreError::Corrupt(error.to_string()))?,
             user_id,
             user_name: if names.is_empty() { row.username.unwrap_or_default() } else { names.to_owned() },
