@@ -27,7 +27,6 @@ pub struct Nats {
     store: TempDir,
     port: u16,
     child: Option<Child>,
-    log: watch::Sender<String>,
     client: OnceCell<async_nats::Client>,
 }
 
@@ -40,7 +39,7 @@ impl Nats {
 
     /// A server that is not running yet.
     pub fn absent() -> Self {
-        Self { store: tempfile::tempdir().unwrap(), port: free_port(), child: None, log: watch::Sender::default(), client: OnceCell::new() }
+        Self { store: tempfile::tempdir().unwrap(), port: free_port(), child: None, client: OnceCell::new() }
     }
 
     pub fn url(&self) -> String {
@@ -61,20 +60,16 @@ impl Nats {
                 panic!("this test needs nats-server: {program} cannot be started ({error}); install it, or name it in WATCHBELL_TEST_NATS_SERVER")
             });
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        self.log.send_replace(String::new());
-        let log = self.log.clone();
+        let (said, mut log) = watch::channel(String::new());
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                log.send_modify(|log| log.extend([&line, "\n"]));
+                said.send_modify(|log| log.extend([&line, "\n"]));
             }
-            log.send_modify(|log| log.push_str("ENDED\n"));
         });
-        let mut seen = self.log.subscribe();
-        let ready = seen.wait_for(|log| {
-            assert!(!log.contains("ENDED"), "nats-server ended:\n{log}");
-            log.contains("Server is ready")
-        });
-        wait::within("nats-server to be ready", ready).await.unwrap();
+        let ready = log.wait_for(|log| log.contains("Server is ready"));
+        // When the server ends, so does its log.
+        let is_ready = wait::within("nats-server to be ready", ready).await.is_ok();
+        assert!(is_ready, "nats-server ended:\n{}", log.borrow().as_str());
         self.child = Some(child);
     }
 

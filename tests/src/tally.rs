@@ -19,8 +19,6 @@ pub struct Tally {
     pub unexplained: usize,
     /// Attempts on record as `Unknown`.
     pub unknown: usize,
-    /// Given up after two attempts that are on record as `Unknown`, which may happen to who is killed twice.
-    pub given_up: usize,
     /// Deliveries whose call had begun when a process was killed, over all kills.
     pub in_flight: usize,
 }
@@ -39,8 +37,7 @@ impl Tally {
 /// Waits until every one of `planned` deliveries was taken by a provider and is known to be, and counts.
 pub async fn tally(planned: usize, in_flight: usize, outbox: &Outbox, database: &Database, api: &Client) -> Tally {
     let is_over = async || {
-        let open =
-            "SELECT count(*) FROM deliveries WHERE state <> 'sent' AND (state <> 'failed' OR reason NOT LIKE 'no answer came, twice%')";
+        let open = "SELECT count(*) FROM deliveries WHERE state <> 'sent'";
         taken(outbox).len() >= planned && database.number(open).await == 0
     };
     if tokio::time::timeout(wait::PATIENCE / 2, wait::until("all deliveries to be sent", is_over)).await.is_err() {
@@ -51,7 +48,6 @@ pub async fn tally(planned: usize, in_flight: usize, outbox: &Outbox, database: 
     let counts = taken(outbox);
     let mut tally = Tally { planned, in_flight, lost: planned.saturating_sub(counts.len()), ..Tally::default() };
     tally.unknown = usize::try_from(database.number("SELECT count(*) FROM attempts WHERE class = 'Unknown'").await).unwrap();
-    tally.given_up = usize::try_from(database.number("SELECT count(*) FROM deliveries WHERE state = 'failed'").await).unwrap();
     for (delivery, count) in counts.iter().filter(|(_, count)| **count > 1) {
         tally.doubled += count - 1;
         let delivery = api.delivery(delivery).await;

@@ -51,7 +51,7 @@ pub(super) async fn insert(tx: &mut Tx, user: UserId, new: &NewContact) -> Resul
 
 pub(super) async fn list(store: &SqlStore, user: UserId, kind: Option<ContactKind>) -> Result<Vec<Contact>, StoreError> {
     let rows: Vec<ContactRow> =
-        sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM contacts WHERE user_id = $1 AND ($2 IS NULL OR kind = $2) ORDER BY id")))
+        sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM contacts WHERE user_id = $1 AND kind = COALESCE($2, kind) ORDER BY id")))
             .bind(user.0)
             .bind(kind.map(ContactKind::as_str))
             .fetch_all(&store.read)
@@ -69,7 +69,7 @@ pub(super) async fn find(
     id: ContactId,
 ) -> Result<Option<Contact>, StoreError> {
     let row: Option<ContactRow> =
-        sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM contacts WHERE id = $1 AND user_id = $2 AND ($3 IS NULL OR kind = $3)")))
+        sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM contacts WHERE id = $1 AND user_id = $2 AND kind = COALESCE($3, kind)")))
             .bind(id.0)
             .bind(user.0)
             .bind(kind.map(ContactKind::as_str))
