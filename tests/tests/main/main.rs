@@ -13,7 +13,6 @@
     clippy::duration_suboptimal_units,
     clippy::format_push_string,
     clippy::large_futures,
-    clippy::manual_assert,
     clippy::similar_names,
     clippy::single_match_else,
     reason = "a test reads as the story that it tells"
