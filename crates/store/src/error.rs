@@ -26,6 +26,9 @@ pub enum StoreError {
     /// The database could not be reached, or gave up; worth trying again.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),
+    /// Another transition did the same at the same moment, or changed what this one went by; to be done again.
+    #[error("another change came in between")]
+    Conflict,
     /// The database refused what was asked; trying again gives the same.
     #[error("the database refused a statement")]
     Database(#[source] sqlx::Error),
@@ -82,14 +85,17 @@ fn is_passing(code: Option<&str>) -> bool {
 }
 
 impl StoreError {
-    /// Whether the database ended the transition in favour of another one (SQLSTATE class 40).
+    /// Whether the transition lost against another one: found out by itself, or by the database (SQLSTATE class 40).
     pub(crate) fn is_conflict(&self) -> bool {
-        let Self::Unavailable(sqlx::Error::Database(error)) = self else { return false };
-        error.code().is_some_and(|code| code.len() == 5 && code.starts_with("40"))
+        match self {
+            Self::Conflict => true,
+            Self::Unavailable(sqlx::Error::Database(error)) => error.code().is_some_and(|code| code.len() == 5 && code.starts_with("40")),
+            _ => false,
+        }
     }
 
     /// Whether the same call may succeed later.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Conflict)
     }
 }

@@ -22,6 +22,9 @@ pub(crate) mod sql;
 /// it had claimed. No transaction here waits for its own process that long. (SET, not a start-up option: poolers refuse those.)
 const END_FROZEN_TRANSACTIONS: &str = "SET idle_in_transaction_session_timeout = '3s'";
 
+/// A connection that was used so lately is taken to work.
+const TRUSTED: Duration = Duration::from_millis(500);
+
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
 
 pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StoreError> {
@@ -33,6 +36,11 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     let pool = PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(Duration::from_secs(10))
+        // A connection that was just used needs no further round trip to tell that it works.
+        .test_before_acquire(false)
+        .before_acquire(|connection, used| {
+            Box::pin(async move { Ok(used.idle_for < TRUSTED || sqlx::Connection::ping(connection).await.is_ok()) })
+        })
         .after_connect(|connection, _| {
             Box::pin(async move { sqlx::Executor::execute(connection, END_FROZEN_TRANSACTIONS).await.map(|_| ()) })
         })

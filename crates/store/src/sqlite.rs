@@ -39,14 +39,19 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
         .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
+        .test_before_acquire(false)
         // On a full disk SQLite ends a transaction by itself, and sqlx goes on believing in it: it could never begin another one.
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(connect.clone())
         .await
         .map_err(unusable)?;
     MIGRATIONS.run(&write).await.map_err(|error| crate::open::migration_error(&error))?;
-    let read =
-        SqlitePoolOptions::new().max_connections(options.max_connections).connect_with(connect.read_only(true)).await.map_err(unusable)?;
+    let read = SqlitePoolOptions::new()
+        .max_connections(options.max_connections)
+        .test_before_acquire(false)
+        .connect_with(connect.read_only(true))
+        .await
+        .map_err(unusable)?;
     Ok(Arc::new(sql::SqlStore::new(write, read, planner, clock, options, Arc::default(), Some(lock))))
 }
 

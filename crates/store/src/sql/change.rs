@@ -1,6 +1,7 @@
 //! Changes of a user and of what is theirs: locked, planned anew, recorded, committed as one.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use watchbell_core::UserId;
 use watchbell_core::rule::Trigger;
@@ -78,7 +79,7 @@ impl SqlStore {
 
     /// Plans anew what a user was not sent yet; answers the channels on which something may be due sooner.
     pub(super) async fn replan(&self, tx: &mut Tx, user: UserId) -> Result<Effects, StoreError> {
-        let Some(policy) = self.policies(tx, &BTreeSet::from([user])).await?.remove(&user) else {
+        let Some(policy) = self.read_policies(tx, &BTreeSet::from([user])).await?.remove(&user) else {
             return Ok(Effects::default());
         };
         let responders: Vec<ResponderRow> = sqlx::query_as(sql(
@@ -106,7 +107,13 @@ impl SqlStore {
         .bind(self.clock.now().as_millis())
         .fetch_all(&mut **tx)
         .await?;
-        let mut facts = UserFacts { policy, responders, duties: all(duties)?, deliveries: Vec::new(), default_channels: HashMap::new() };
+        let mut facts = UserFacts {
+            policy: Arc::new(policy),
+            responders,
+            duties: all(duties)?,
+            deliveries: Vec::new(),
+            default_channels: HashMap::new(),
+        };
         facts.deliveries = self.deliveries_of(tx, user, &facts).await?;
         let subscriptions = facts.deliveries.iter().filter(|delivery| delivery.trigger == Trigger::Subscription);
         let categories = subscriptions.filter_map(|delivery| delivery.category.as_deref()).collect();

@@ -1,6 +1,6 @@
 //! How begun deliveries ended, and what follows for the address, for the user's next step, and for being reachable.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use watchbell_core::ids::Epoch;
@@ -37,7 +37,7 @@ impl SqlStore {
         let mut tx = self.begin_tx().await?;
         self.write_attempts(&mut tx, epoch, finished).await?;
         let held = self.write_ends(&mut tx, epoch, finished).await?;
-        let bundles = self.bundles_among(&mut tx, &held).await?;
+        let bundles: Vec<String> = held.iter().filter(|(_, is_bundle)| **is_bundle).map(|(id, _)| id.0.clone()).collect();
         self.share_outcome(&mut tx, &bundles).await?;
         let mut due = BTreeSet::new();
         for end in finished {
@@ -46,13 +46,13 @@ impl SqlStore {
                 Next::Expired => None,
                 Next::Sent | Next::Retry { .. } => continue,
             };
-            if held.contains(&end.id) {
+            if held.contains_key(&end.id) {
                 self.after_failure(&mut tx, &end.id, pulls, &mut due).await?;
             }
         }
         tx.commit().await?;
         self.wakes.announce(Effects::due(due));
-        Ok(held.into_iter().collect())
+        Ok(held.into_keys().collect())
     }
 
     async fn write_attempts(&self, tx: &mut Tx, epoch: Epoch, finished: &[Finished]) -> Result<(), StoreError> {
@@ -96,8 +96,8 @@ impl SqlStore {
     }
 
     /// Moves those that this process still holds. A receipt that came before the answer has moved a delivery further already;
-    /// one that was cancelled during the call is not tried again.
-    async fn write_ends(&self, tx: &mut Tx, epoch: Epoch, finished: &[Finished]) -> Result<BTreeSet<DeliveryId>, StoreError> {
+    /// one that was cancelled during the call is not tried again. Answers them, and whether each tells of several.
+    async fn write_ends(&self, tx: &mut Tx, epoch: Epoch, finished: &[Finished]) -> Result<BTreeMap<DeliveryId, bool>, StoreError> {
         #[derive(Serialize)]
         struct Row<'a> {
             id: &'a DeliveryId,
@@ -139,7 +139,7 @@ impl SqlStore {
                 }
             })
             .collect();
-        let held: Vec<String> = sqlx::query_scalar(sql("UPDATE deliveries SET \
+        let held: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET \
              reason = CASE WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN stop ELSE r.reason END, \
              state = CASE WHEN deliveries.state NOT IN ('sending', 'scheduled') THEN deliveries.state \
              WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN 'cancelled' ELSE r.state END, \
@@ -147,13 +147,13 @@ impl SqlStore {
              message_id = COALESCE(r.message_id, deliveries.message_id), sent_at = COALESCE(r.sent_at, deliveries.sent_at), \
              lease = NULL, begun_at = NULL, updated_at = $3 \
              FROM {rows $2: id text, state text, ready_at bigint, reason text, provider text, message_id text, sent_at bigint} \
-             WHERE deliveries.id = r.id AND deliveries.lease = $1 RETURNING deliveries.id"))
+             WHERE deliveries.id = r.id AND deliveries.lease = $1 RETURNING deliveries.id, deliveries.purpose"))
         .bind(epoch.0)
         .bind(to_json(&rows)?)
         .bind(now)
         .fetch_all(&mut **tx)
         .await?;
-        Ok(held.into_iter().map(DeliveryId).collect())
+        Ok(held.into_iter().map(|(id, purpose)| (DeliveryId(id), matches!(purpose.as_str(), "bundle" | "digest"))).collect())
     }
 
     /// Which of the deliveries tell of several.

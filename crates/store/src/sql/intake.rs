@@ -268,6 +268,7 @@ impl SqlStore {
         users.extend(known.responders.values().flatten().map(|responder| responder.user_id));
         users.extend(known.duties.values().map(|duty| duty.user_id));
         let policies = self.policies(tx, &users).await?;
+        self.meant(&resolved, &policies)?;
         let categories = wave.iter().filter_map(|at| subscription_category(&events[*at])).collect();
         let defaults = self.default_channels(tx, &categories).await?;
 
@@ -284,7 +285,7 @@ impl SqlStore {
                 annotations.push((event.id(), plan.data.as_ref().map(to_json).transpose()?, plan.decision.clone()));
             }
             fan_outs.extend(plan.fan_out.clone().map(|topic| (event.id(), topic)));
-            gather(&mut writes, plan, &event.id());
+            gather(&mut writes, plan, &event.id(), facts.alert.is_some());
         }
         let effects = self.write(tx, &writes).await?;
         self.annotate(tx, annotations).await?;
@@ -299,7 +300,8 @@ impl SqlStore {
         Ok((effects, fans_out))
     }
 
-    /// Locks what the wave's events are about, making rows for what is new, and reads it.
+    /// Locks what the wave's events are about and reads it. Duties that are new are made; alerts are when their plan is written:
+    /// if another transition was faster, this one is done again.
     async fn known(&self, tx: &mut Tx, events: &[Event], wave: &[usize], resolved: &HashMap<String, UserId>) -> Result<Known, StoreError> {
         let mut known = Known::default();
         let mut alerts: BTreeMap<&str, &Event> = BTreeMap::new();
@@ -326,24 +328,16 @@ impl SqlStore {
     async fn lock_alerts(&self, tx: &mut Tx, alerts: &BTreeMap<&str, &Event>, known: &mut Known) -> Result<(), StoreError> {
         let ids: Vec<&str> = alerts.keys().copied().collect();
         let ids = to_json(&ids)?;
-        // Round 0 without a time of closing is an alert that nothing is known of yet.
-        let new: Vec<String> =
-            sqlx::query_scalar(sql("INSERT INTO alerts (id, state, priority, summary, round, since_round, event_id, updated_at) \
-             SELECT id, 'open', 'HIGH', '', 0, 0, '', $2 FROM {rows $1: id text} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id"))
-            .bind(to_json(&alerts.keys().map(|id| serde_json::json!({ "id": id })).collect::<Vec<_>>())?)
-            .bind(self.clock.now().as_millis())
-            .fetch_all(&mut **tx)
-            .await?;
-        if new.len() == alerts.len() {
-            return Ok(());
-        }
         let rows: Vec<AlertRow> = sqlx::query_as(sql(
             "SELECT id, state, priority, summary, url, category, round, since_round, opened, closed, event_id FROM alerts \
-             WHERE id {in $1 text} AND (round > 0 OR closed IS NOT NULL) ORDER BY id {lock}",
+             WHERE id {in $1 text} ORDER BY id {lock}",
         ))
         .bind(&ids)
         .fetch_all(&mut **tx)
         .await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
         for alert in all::<_, Alert>(rows)? {
             known.alerts.insert(alert.id.clone(), alert);
         }
@@ -465,8 +459,12 @@ fn note(accepted: &mut Accepted, plan: &Plan) {
     }
 }
 
-fn gather(writes: &mut Writes, plan: Plan, event_id: &EventId) {
-    writes.alerts.extend(plan.alert);
+fn gather(writes: &mut Writes, plan: Plan, event_id: &EventId, is_known: bool) {
+    if is_known {
+        writes.alerts.extend(plan.alert);
+    } else {
+        writes.new_alerts.extend(plan.alert);
+    }
     writes.responders.extend(plan.responders);
     writes.close.extend(plan.close);
     writes.duties.extend(plan.duty);

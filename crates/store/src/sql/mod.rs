@@ -4,12 +4,13 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use quick_cache::sync::Cache;
 use sqlx::{Pool, Transaction};
-use watchbell_core::Clock;
+use watchbell_core::{Clock, UserId};
 
 use super::{BEGIN, DIALECT, Db};
 use crate::allot::RecipientLimits;
-use crate::{Options, Planner, Retries, Store, StoreError, Wakes};
+use crate::{Options, Planner, Policy, Retries, Store, StoreError, Wakes};
 
 mod access;
 mod change;
@@ -28,6 +29,9 @@ mod recipients;
 mod rows;
 mod tidy;
 
+/// Users whose policies are kept in memory, about 1 KB each.
+const REMEMBERED_USERS: usize = 20_000;
+
 #[derive(Debug)]
 pub(crate) struct SqlStore {
     write: Pool<Db>,
@@ -37,6 +41,10 @@ pub(crate) struct SqlStore {
     retries: Retries,
     limits: RecipientLimits,
     wakes: Arc<Wakes>,
+    /// What users have said, as it was last read; used only at the user's version of now.
+    policies: Cache<UserId, Arc<Policy>>,
+    /// Whom names meant when they were last looked up; believed only when the users say so themselves.
+    names: Cache<String, UserId>,
     /// Counts claims, for what is given in turn.
     turns: AtomicU64,
     /// Held as long as the store is open.
@@ -56,7 +64,19 @@ impl SqlStore {
         lock: Option<File>,
     ) -> Self {
         let (retries, limits) = (options.retries.clone(), options.limits.clone());
-        Self { write, read, planner, clock, retries, limits, wakes, turns: AtomicU64::new(0), _lock: lock }
+        Self {
+            write,
+            read,
+            planner,
+            clock,
+            retries,
+            limits,
+            wakes,
+            policies: Cache::new(REMEMBERED_USERS),
+            names: Cache::new(REMEMBERED_USERS),
+            turns: AtomicU64::new(0),
+            _lock: lock,
+        }
     }
 
     async fn begin_tx(&self) -> Result<Tx, StoreError> {

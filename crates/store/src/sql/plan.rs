@@ -15,6 +15,8 @@ use crate::wake::{Effects, Moved};
 #[derive(Debug, Default)]
 pub(super) struct Writes {
     pub alerts: Vec<Alert>,
+    /// Alerts of which nothing was known.
+    pub new_alerts: Vec<Alert>,
     pub responders: Vec<Responder>,
     pub close: Vec<(Scope, String)>,
     pub duties: Vec<Duty>,
@@ -86,6 +88,37 @@ fn delivery_row(planned: &Planned) -> Result<DeliveryRow<'_>, StoreError> {
 }
 
 #[derive(Serialize)]
+struct AlertRow<'a> {
+    id: &'a str,
+    state: &'static str,
+    priority: &'static str,
+    summary: &'a str,
+    url: Option<&'a str>,
+    category: Option<&'a str>,
+    round: i64,
+    since_round: i64,
+    opened: Option<String>,
+    closed: Option<String>,
+    event_id: &'a EventId,
+}
+
+fn alert_row(alert: &Alert) -> Result<AlertRow<'_>, StoreError> {
+    Ok(AlertRow {
+        id: &alert.id,
+        state: alert.state.as_str(),
+        priority: alert.priority.as_str(),
+        summary: &alert.summary,
+        url: alert.url.as_deref(),
+        category: alert.category.as_deref(),
+        round: alert.round,
+        since_round: alert.since_round,
+        opened: alert.opened.as_ref().map(to_json).transpose()?,
+        closed: alert.closed.as_ref().map(to_json).transpose()?,
+        event_id: &alert.event_id,
+    })
+}
+
+#[derive(Serialize)]
 struct Reason<'a> {
     id: &'a str,
     reason: &'a str,
@@ -94,7 +127,8 @@ struct Reason<'a> {
 impl SqlStore {
     /// Writes everything; answers the channels on which something may be due sooner than before.
     pub(super) async fn write(&self, tx: &mut Tx, writes: &Writes) -> Result<Effects, StoreError> {
-        self.write_alerts(tx, &writes.alerts).await?;
+        self.insert_alerts(tx, &writes.new_alerts).await?;
+        self.update_alerts(tx, &writes.alerts).await?;
         let mut moved = self.close_scopes(tx, &writes.close).await?;
         self.write_responders(tx, &writes.responders).await?;
         self.write_duties(tx, &writes.duties).await?;
@@ -198,41 +232,33 @@ impl SqlStore {
         cancelled(stopped)
     }
 
-    async fn write_alerts(&self, tx: &mut Tx, alerts: &[Alert]) -> Result<(), StoreError> {
-        #[derive(Serialize)]
-        struct Row<'a> {
-            id: &'a str,
-            state: &'static str,
-            priority: &'static str,
-            summary: &'a str,
-            url: Option<&'a str>,
-            category: Option<&'a str>,
-            round: i64,
-            since_round: i64,
-            opened: Option<String>,
-            closed: Option<String>,
-            event_id: &'a EventId,
-        }
+    /// # Errors
+    /// `Conflict`: another transition has just made one of them.
+    async fn insert_alerts(&self, tx: &mut Tx, alerts: &[Alert]) -> Result<(), StoreError> {
         if alerts.is_empty() {
             return Ok(());
         }
-        let row = |alert: &Alert| -> Result<_, StoreError> {
-            Ok(serde_json::to_value(Row {
-                id: &alert.id,
-                state: alert.state.as_str(),
-                priority: alert.priority.as_str(),
-                summary: &alert.summary,
-                url: alert.url.as_deref(),
-                category: alert.category.as_deref(),
-                round: alert.round,
-                since_round: alert.since_round,
-                opened: alert.opened.as_ref().map(to_json).transpose()?,
-                closed: alert.closed.as_ref().map(to_json).transpose()?,
-                event_id: &alert.event_id,
-            })
-            .unwrap_or_default())
-        };
-        let rows = alerts.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        let mut rows = alerts.iter().map(alert_row).collect::<Result<Vec<_>, _>>()?;
+        rows.sort_by(|a, b| a.id.cmp(b.id));
+        let made = sqlx::query(sql(
+            "INSERT INTO alerts (id, state, priority, summary, url, category, round, since_round, opened, closed, event_id, updated_at) \
+             SELECT id, state, priority, summary, url, category, round, since_round, opened, closed, event_id, $2 \
+             FROM {rows $1: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \
+             opened text, closed text, event_id text} WHERE true ON CONFLICT (id) DO NOTHING",
+        ))
+        .bind(to_json(&rows)?)
+        .bind(self.clock.now().as_millis())
+        .execute(&mut **tx)
+        .await?
+        .rows_affected();
+        if usize::try_from(made) == Ok(rows.len()) { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    async fn update_alerts(&self, tx: &mut Tx, alerts: &[Alert]) -> Result<(), StoreError> {
+        if alerts.is_empty() {
+            return Ok(());
+        }
+        let rows = alerts.iter().map(alert_row).collect::<Result<Vec<_>, _>>()?;
         sqlx::query(sql("UPDATE alerts SET state = r.state, priority = r.priority, summary = r.summary, url = r.url, category = r.category, round = r.round, \
              since_round = r.since_round, opened = r.opened, closed = r.closed, event_id = r.event_id, updated_at = $2 \
              FROM {rows $1: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \

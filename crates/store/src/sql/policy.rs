@@ -14,10 +14,12 @@ use crate::StoreError;
 use crate::facts::Policy;
 
 impl SqlStore {
-    /// The users that these names mean: numeric ids first, then `U…` ids, then external ids. Unknown names are left out.
+    /// The users that these names mean: numeric ids first, then `U…` ids, then external ids. Unknown names are left out. From
+    /// memory where all are known: [`meant`] says afterwards whether that still holds.
     pub(super) async fn resolve(&self, tx: &mut Tx, names: &BTreeSet<String>) -> Result<HashMap<String, UserId>, StoreError> {
-        if names.is_empty() {
-            return Ok(HashMap::new());
+        let known: HashMap<String, UserId> = names.iter().filter_map(|name| Some((name.clone(), self.names.get(name)?))).collect();
+        if known.len() == names.len() {
+            return Ok(known);
         }
         let ids: Vec<i64> = names
             .iter()
@@ -33,34 +35,82 @@ impl SqlStore {
             found.extend(rows.into_iter().map(|id| (id.to_string(), UserId(id))));
         }
         let rest: Vec<&String> = names.iter().filter(|name| !found.contains_key(*name)).collect();
-        if rest.is_empty() {
-            return Ok(found);
-        }
-        let rows: Vec<(i64, String, Option<String>)> =
-            sqlx::query_as(sql("SELECT id, public_id, external_id FROM users WHERE public_id {in $1 text} OR external_id {in $1 text}"))
-                .bind(to_json(&rest)?)
-                .fetch_all(&mut **tx)
-                .await?;
-        for (id, public_id, external_id) in rows {
-            if let Some(external_id) = external_id.filter(|name| names.contains(name)) {
-                found.entry(external_id).or_insert(UserId(id));
+        if !rest.is_empty() {
+            let rows: Vec<(i64, String, Option<String>)> = sqlx::query_as(sql(
+                "SELECT id, public_id, external_id FROM users WHERE public_id {in $1 text} OR external_id {in $1 text}",
+            ))
+            .bind(to_json(&rest)?)
+            .fetch_all(&mut **tx)
+            .await?;
+            for (id, public_id, external_id) in rows {
+                if let Some(external_id) = external_id.filter(|name| names.contains(name)) {
+                    found.entry(external_id).or_insert(UserId(id));
+                }
+                if names.contains(&public_id) {
+                    found.insert(public_id, UserId(id));
+                }
             }
-            if names.contains(&public_id) {
-                found.insert(public_id, UserId(id));
+        }
+        for (name, id) in &found {
+            // An external id that looks like a number is only a name as long as no user has that number.
+            if !matches!(UserRef::parse(name), Some(UserRef::Id(number)) if number != *id) {
+                self.names.insert(name.clone(), *id);
             }
         }
         Ok(found)
     }
 
-    /// The policies of users. They stay as they are until the transaction ends: a change waits for it, and then plans anew.
+    /// Whether names still mean the users that they meant when they were resolved; forgets those that do not.
+    ///
+    /// # Errors
+    /// `Conflict`: to be done again.
+    pub(super) fn meant(&self, resolved: &HashMap<String, UserId>, policies: &HashMap<UserId, Arc<Policy>>) -> Result<(), StoreError> {
+        let is_meant = |name: &str, id: &UserId| {
+            let Some(user) = policies.get(id).map(|policy| &policy.user) else { return false };
+            id.to_string() == name || user.public_id == name || user.external_id.as_deref() == Some(name)
+        };
+        let outdated: Vec<&String> = resolved.iter().filter(|(name, id)| !is_meant(name, id)).map(|(name, _)| name).collect();
+        for name in &outdated {
+            self.names.remove(*name);
+        }
+        if outdated.is_empty() { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    /// The policies of users. They stay as they are until the transaction ends: a change waits for it, and then plans anew. Most
+    /// are in memory, and used when the user's version is still the one that they were read at.
     pub(super) async fn policies(&self, tx: &mut Tx, users: &BTreeSet<UserId>) -> Result<HashMap<UserId, Arc<Policy>>, StoreError> {
+        if users.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let versions: Vec<(i64, i64)> = sqlx::query_as(sql("SELECT id, version FROM users WHERE id {in $1 bigint} ORDER BY id {share}"))
+            .bind(to_json(users)?)
+            .fetch_all(&mut **tx)
+            .await?;
+        let mut policies = HashMap::with_capacity(versions.len());
+        let mut unknown = BTreeSet::new();
+        for (id, version) in versions {
+            match self.policies.get(&UserId(id)).filter(|policy| policy.user.version == version) {
+                Some(policy) => drop(policies.insert(UserId(id), policy)),
+                None => drop(unknown.insert(UserId(id))),
+            }
+        }
+        for (id, policy) in self.read_policies(tx, &unknown).await? {
+            let policy = Arc::new(policy);
+            self.policies.insert(id, policy.clone());
+            policies.insert(id, policy);
+        }
+        Ok(policies)
+    }
+
+    /// As they are in this transaction, which may have changed them itself.
+    pub(super) async fn read_policies(&self, tx: &mut Tx, users: &BTreeSet<UserId>) -> Result<HashMap<UserId, Policy>, StoreError> {
         if users.is_empty() {
             return Ok(HashMap::new());
         }
         let ids = to_json(users)?;
         let rows: Vec<UserRow> = sqlx::query_as(sql(
             "SELECT id, public_id, external_id, username, first_name, last_name, timezone, locale, quiet_hours, custom_fields, \
-             version, created_at, updated_at FROM users WHERE id {in $1 bigint} ORDER BY id {share}",
+             version, created_at, updated_at FROM users WHERE id {in $1 bigint}",
         ))
         .bind(&ids)
         .fetch_all(&mut **tx)
@@ -101,7 +151,7 @@ impl SqlStore {
             }
         }
         self.add_gates(tx, &ids, &mut policies).await?;
-        Ok(policies.into_iter().map(|(id, policy)| (id, Arc::new(policy))).collect())
+        Ok(policies)
     }
 
     /// What the users have switched off and asked for; most have said nothing.
