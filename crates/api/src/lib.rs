@@ -19,6 +19,7 @@ pub mod notiflows;
 pub mod oncall;
 pub mod openapi;
 mod origin;
+mod people;
 pub mod problem;
 pub mod request;
 pub mod server;

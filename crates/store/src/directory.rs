@@ -150,6 +150,9 @@ pub trait Directory: Send + Sync {
     /// `NotFound("user")`.
     async fn contacts(&self, user: UserId, kind: Option<ContactKind>) -> Result<Vec<Contact>, StoreError>;
 
+    /// All contacts of some users in one statement, in order of user and id; of a user that is not there, none.
+    async fn contacts_of(&self, users: &[UserId]) -> Result<Vec<Contact>, StoreError>;
+
     /// The user's contact with that id and, if given, kind.
     async fn contact(&self, user: UserId, kind: Option<ContactKind>, id: ContactId) -> Result<Option<Contact>, StoreError>;
 

@@ -10,6 +10,7 @@ use watchbell_store::directory::{NewUser, UserFilter};
 
 use super::{subject, wire};
 use crate::auth::{Authenticated, Intent};
+use crate::people;
 use crate::problem::Problem;
 use crate::request::{Params, Payload};
 use crate::state::Api;
@@ -26,11 +27,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
     let offset = params.integer("start-index", &(0..=i64::MAX))?.unwrap_or(0);
     let limit = params.integer("max-results", &(1..=MOST))?.unwrap_or(USUAL);
     let (users, _) = api.store.users(&UserFilter { offset, limit, ..UserFilter::default() }).await?;
-    let mut page = Vec::with_capacity(users.len());
-    for user in &users {
-        page.push(with_contacts(&api, user).await?);
-    }
-    Ok(json(StatusCode::OK, &Value::Array(page)))
+    Ok(json(StatusCode::OK, &Value::Array(people::written(&api, &users, wire::user).await?)))
 }
 
 pub(super) async fn create(State(api): State<Api>, caller: Authenticated, payload: Payload) -> Result<Response, Problem> {

@@ -11,6 +11,7 @@ use super::page::{self, Asked};
 use super::profile::Profile;
 use super::{Scope, external_id, preferences, subject, wire};
 use crate::auth::{Authenticated, Intent};
+use crate::people;
 use crate::problem::Problem;
 use crate::request::{Params, Payload};
 use crate::state::Api;
@@ -33,10 +34,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
         let (_, after) = api.store.users(&UserFilter { after: Some(last), ..filter }).await?;
         more = (before > 0, after > 0);
     }
-    let mut items = Vec::with_capacity(users.len());
-    for user in &users {
-        items.push(with_contacts(&api, user).await?);
-    }
+    let items = people::written(&api, &users, wire::user).await?;
     Ok(json(StatusCode::OK, &page::write(asked, &items, ends, more)))
 }
 

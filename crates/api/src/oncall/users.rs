@@ -15,6 +15,7 @@ use watchbell_store::directory::UserFilter;
 use super::page::Asked;
 use super::{seen_by, user_named};
 use crate::auth::Authenticated;
+use crate::people;
 use crate::problem::Problem;
 use crate::request::Params;
 use crate::state::Api;
@@ -42,10 +43,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, asked: A
             continue;
         }
         let admins = admins(&api).await?;
-        let mut results = Vec::with_capacity(users.len());
-        for user in &users {
-            results.push(wire(user, &api.store.contacts(user.id, None).await?, &admins));
-        }
+        let results = people::written(&api, &users, |user, contacts| wire(user, contacts, &admins)).await?;
         return Ok(asked.answer(page, count, results));
     }
 }

@@ -16,6 +16,7 @@ on_both![
     a_replacement_cannot_take_another_contact_s_target,
     a_contact_that_rules_use_is_deleted_with_them_or_not_at_all,
     an_admin_sets_any_status,
+    contacts_of_many_users_come_in_one_list,
     somebody_else_s_contact_is_not_found,
     every_change_raises_the_version_and_is_audited,
 ];
@@ -43,6 +44,17 @@ async fn a_target_is_there_once_for_one_user(bed: &Bed) {
     }
     bed.store.create_contact(BY, ben.id, new.clone()).await.unwrap();
     assert!(matches!(bed.store.create_contact(BY, UserId(999), new).await, Err(StoreError::NotFound("user"))));
+}
+
+async fn contacts_of_many_users_come_in_one_list(bed: &Bed) {
+    let (anna, ben, cleo) = (bed.user("anna").await, bed.user("ben").await, bed.user("cleo").await);
+    for (user, target) in [(&ben, "b@example.org"), (&anna, "a@example.org"), (&ben, "bb@example.org"), (&cleo, "c@example.org")] {
+        bed.store.create_contact(BY, user.id, contact(ContactKind::Email, target)).await.unwrap();
+    }
+    let found = bed.store.contacts_of(&[ben.id, UserId(999), anna.id]).await.unwrap();
+    let targets: Vec<&str> = found.iter().map(|contact| contact.target.as_str()).collect();
+    assert_eq!(targets, ["a@example.org", "b@example.org", "bb@example.org"]);
+    assert_eq!(bed.store.contacts_of(&[]).await.unwrap(), []);
 }
 
 async fn a_target_made_by_many_at_once_is_made_once(bed: &Bed) {

@@ -5,7 +5,7 @@
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::{ContactId, UserId};
 
-use super::rows::{ContactRow, all};
+use super::rows::{ContactRow, all, to_json};
 use super::{Connection, SqlStore, Tx, sql, users, verification};
 use crate::StoreError;
 use crate::access::Actor;
@@ -59,6 +59,16 @@ pub(super) async fn list(store: &SqlStore, user: UserId, kind: Option<ContactKin
     if rows.is_empty() {
         users::must_exist(store, user).await?;
     }
+    all(rows)
+}
+
+pub(super) async fn of_users(store: &SqlStore, users: &[UserId]) -> Result<Vec<Contact>, StoreError> {
+    let ids: Vec<i64> = users.iter().map(|user| user.0).collect();
+    let rows: Vec<ContactRow> =
+        sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM contacts WHERE user_id {in $1 bigint} ORDER BY user_id, id")))
+            .bind(to_json(&ids)?)
+            .fetch_all(&store.read)
+            .await?;
     all(rows)
 }
 

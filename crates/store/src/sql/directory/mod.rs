@@ -56,6 +56,10 @@ impl Directory for SqlStore {
         contacts::list(self, user, kind).await
     }
 
+    async fn contacts_of(&self, users: &[UserId]) -> Result<Vec<Contact>, StoreError> {
+        contacts::of_users(self, users).await
+    }
+
     async fn contact(&self, user: UserId, kind: Option<ContactKind>, id: ContactId) -> Result<Option<Contact>, StoreError> {
         let mut on = self.read.acquire().await?;
         contacts::find(&mut on, user, kind, id).await
