@@ -23,13 +23,6 @@ mod window;
 
 use self::window::Window;
 
-/// Requests of a key in any minute, where they are counted in a window.
-const IN_WINDOW: usize = 300;
-
-/// Requests a minute of a key, where there is no figure of an original: an application's server may well tell us of all its
-/// users at once.
-const AMPLE: u32 = 6_000;
-
 /// After so many checks, keys that have been quiet for long enough to be as new are forgotten: the map holds no more than
 /// who called in the last minute or so.
 const CHECKS_BETWEEN_SWEEPS: u32 = 4_096;
@@ -93,6 +86,7 @@ pub(crate) struct Limits {
     addresses: PerMinute<IpAddr>,
     window: Window,
     ample: PerMinute<KeyId>,
+    ample_per_minute: u32,
 }
 
 impl Limits {
@@ -100,8 +94,9 @@ impl Limits {
         Self {
             keys: PerMinute::new(settings.key_per_minute, clock),
             addresses: PerMinute::new(settings.address_per_minute, clock),
-            window: Window::new(IN_WINDOW, clock),
-            ample: PerMinute::new(AMPLE, clock),
+            window: Window::new(usize::try_from(settings.oncall_key_per_minute).unwrap_or(usize::MAX), clock),
+            ample: PerMinute::new(settings.application_key_per_minute, clock),
+            ample_per_minute: settings.application_key_per_minute,
         }
     }
 
@@ -111,7 +106,7 @@ impl Limits {
             Counting::Rates => self.keys.check(&key, "key"),
             Counting::Window => self.window.check(key),
             Counting::Ample => {
-                let quota = Some(problem::Quota { limit: AMPLE, window_s: 60 });
+                let quota = Some(problem::Quota { limit: self.ample_per_minute, window_s: 60 });
                 self.ample.check(&key, "key").map_err(|mut problem| {
                     problem.about_mut().quota = quota;
                     problem

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use watchbell_core::contact::ContactKind;
+use watchbell_core::contact_key::ContactKey;
 use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock, Secret};
 use watchbell_store::Store;
@@ -67,6 +68,8 @@ impl fmt::Debug for TrustedProxies {
 /// Telegram's side of linking a chat.
 #[derive(Clone, Debug, Default)]
 pub struct TelegramSettings {
+    /// The bot's table in the configuration, which its updates are addressed by.
+    pub provider: String,
     /// The bot's user name, without @; None when Telegram is not set up.
     pub bot_name: Option<String>,
     /// What Telegram sends in `X-Telegram-Bot-Api-Secret-Token`; None: the webhook is closed.
@@ -86,14 +89,21 @@ pub struct ApiSettings {
     pub key_per_minute: u32,
     /// On the ilert surface.
     pub address_per_minute: u32,
+    /// On the OnCall surface.
+    pub oncall_key_per_minute: u32,
+    /// On the messaging and Notiflows surfaces.
+    pub application_key_per_minute: u32,
     pub trusted_proxies: TrustedProxies,
     /// Where contacts that are URLs may lead beside the public internet, by kind; what their providers are set to.
     pub contact_reach: BTreeMap<ContactKind, Reach>,
     /// The same for browsers' push services.
     pub push_reach: Reach,
     pub telegram: TelegramSettings,
-    /// Auth tokens that sign Twilio's callbacks: of every account, each the current one and, during a rotation, the previous.
-    pub twilio_tokens: Vec<Secret>,
+    /// Auth tokens that sign Twilio's callbacks: of each account, by its provider's name, the current one and, during a rotation,
+    /// the previous.
+    pub twilio_tokens: BTreeMap<String, Vec<Secret>>,
+    /// What webhook contacts' own signing secrets are made from; None: they have none.
+    pub webhook_contact_key: Option<ContactKey>,
 }
 
 impl Default for ApiSettings {
@@ -107,11 +117,14 @@ impl Default for ApiSettings {
             // The original's figures.
             key_per_minute: 120,
             address_per_minute: 700,
+            oncall_key_per_minute: 300,
+            application_key_per_minute: 6_000,
             trusted_proxies: TrustedProxies::none(),
             contact_reach: BTreeMap::new(),
             push_reach: Reach::default(),
             telegram: TelegramSettings::default(),
-            twilio_tokens: Vec::new(),
+            twilio_tokens: BTreeMap::new(),
+            webhook_contact_key: None,
         }
     }
 }

@@ -24,9 +24,9 @@ pub enum Counting {
     Not,
     /// By key and by address, at the settings' rates, which fill up evenly.
     Rates,
-    /// By key, so many that only a client which has gone wild meets the end.
+    /// By key, so many unless set otherwise that only a client which has gone wild meets the end.
     Ample,
-    /// By key: at most 300 in any minute, each of them counted until a minute after it (Grafana OnCall's figure and way).
+    /// By key: at most so many in any minute, each of them counted until a minute after it (Grafana OnCall's way).
     Window,
 }
 

@@ -7,6 +7,7 @@ pub mod access;
 pub mod channel;
 pub mod clock;
 pub mod contact;
+pub mod contact_key;
 pub mod decode;
 pub mod delivery;
 pub mod device;

@@ -1,6 +1,5 @@
 //! Telegram: a user opens the bot by their link, and `/start TOKEN` says which chat is theirs.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -29,8 +28,8 @@ impl Reply {
     }
 }
 
-/// `POST /callbacks/telegram`: one update. The answer's body may be a call of the Bot API, which carries the reply.
-pub(super) async fn webhook(State(api): State<Api>, payload: Payload) -> Result<Response, Problem> {
+/// `POST /callbacks/{provider}`: one update. The answer's body may be a call of the Bot API, which carries the reply.
+pub(super) async fn webhook(api: &Api, payload: &Payload) -> Result<Response, Problem> {
     let Some(secret) = api.settings.telegram.webhook_secret.as_ref().filter(|secret| !secret.is_empty()) else {
         return Err(Problem::new(Kind::NotFound, "no Telegram updates are taken here: no webhook_secret is set"));
     };

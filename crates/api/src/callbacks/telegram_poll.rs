@@ -47,8 +47,7 @@ enum PollError {
 ///
 /// # Errors
 /// The call's.
-pub async fn set_webhook(bot: &dyn BotApi, public_url: &str, secret: &Secret) -> Result<(), BotError> {
-    let url = format!("{public_url}/callbacks/telegram");
+pub async fn set_webhook(bot: &dyn BotApi, url: &str, secret: &Secret) -> Result<(), BotError> {
     bot.call("setWebhook", json!({ "url": url, "secret_token": secret.expose(), "allowed_updates": ["message"] })).await.map(|_| ())
 }
 

@@ -1,7 +1,8 @@
 //! `/users/{user}/contacts`: where a user can be reached, of every kind; and making a contact usable, or not.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rand::RngExt;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use watchbell_core::{ContactId, Secret, UserId, mask};
 
 use super::subject;
 use crate::auth::{Authenticated, Intent};
-use crate::problem::{Problem, rfc3339};
+use crate::problem::{Kind, Problem, rfc3339};
 use crate::request::{Params, Payload};
 use crate::state::Api;
 use crate::surface;
@@ -60,6 +61,24 @@ pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params
     let force = params.boolean("force")?.unwrap_or(false);
     api.store.delete_contact(caller.actor(), user.id, None, ContactId(params.id("id")?), force).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The secret that a webhook's messages are signed with, for nobody but its receiver. Anybody may claim a URL, so with a user key
+/// it has to be verified first.
+pub(super) async fn signing_secret(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    let user = subject(&api, &caller, &params, Intent::Change).await?;
+    let contact = found(&api, user.id, &params).await?;
+    let key = api.settings.webhook_contact_key.as_ref().filter(|_| contact.kind == ContactKind::Webhook);
+    let key = key.ok_or_else(|| {
+        let message = "this contact has no signing secret of its own: it is no webhook, or the provider has no contact_key";
+        Problem::new(Kind::NotFound, message)
+    })?;
+    if contact.status != ContactStatus::Ok && !caller.is_admin() {
+        return Err(Problem::conflict("the contact is not verified yet"));
+    }
+    let mut response = surface::json(StatusCode::OK, &json!({ "secret": key.secret_of(&contact.target).expose() }));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 async fn found(api: &Api, user: UserId, params: &Params) -> Result<Contact, Problem> {

@@ -48,6 +48,7 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/users/{user}/contacts/{id}", get(contacts::show).put(contacts::replace).delete(contacts::delete))
         .route("/users/{user}/contacts/{id}/verification", post(contacts::start_verification))
         .route("/users/{user}/contacts/{id}/verification/confirm", post(contacts::confirm_verification))
+        .route("/users/{user}/contacts/{id}/signing-secret", get(contacts::signing_secret))
         .route("/users/{user}/contacts/{id}/status", put(contacts::set_status))
         .route("/users/{user}/telegram-link", post(telegram::link));
     let of_topics = Router::new()

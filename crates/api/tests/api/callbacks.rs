@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use watchbell_api::callbacks::telegram::handle_update;
 use watchbell_core::outcome::Class;
-use watchbell_core::{Channel, Clock, DeliveryId};
+use watchbell_core::{Channel, Clock, DeliveryId, Secret};
 use watchbell_store::queue::{Attempt, Call, Finished, Next};
 
 use crate::harness::{ADMIN, Answer, TELEGRAM_SECRET, TWILIO_TOKEN, USER, World, world, world_with};
@@ -127,9 +127,36 @@ async fn what_is_not_signed_by_twilio_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_previous_twilio_token_is_still_good() {
-    let world = world_with(|settings| settings.twilio_tokens.push(watchbell_core::Secret::new("previous"))).await;
-    twilio(&world, "previous", "/callbacks/twilio?delivery=x", &[("MessageStatus", "sent")]).await.expect(204);
+async fn each_account_s_callbacks_are_signed_with_its_own_tokens() {
+    let tokens = |tokens: &[&str]| tokens.iter().map(|token| Secret::new(*token)).collect::<Vec<_>>();
+    let accounts = [("sms eu".to_owned(), tokens(&["new", "previous"])), ("backup".to_owned(), tokens(&["other"]))];
+    let world = world_with(|settings| settings.twilio_tokens = accounts.into()).await;
+    let form = [("MessageStatus", "sent")];
+    for (path, token, status) in [
+        ("/callbacks/sms%20eu?delivery=x", "new", 204),
+        ("/callbacks/sms%20eu?delivery=x", "previous", 204),
+        ("/callbacks/sms%20eu?delivery=x", "other", 403),
+        ("/callbacks/sms%20eu/gather?delivery=x", "new", 200),
+        ("/callbacks/backup?delivery=x", "other", 204),
+        ("/callbacks/backup/gather?delivery=x", "new", 403),
+        ("/callbacks/twilio?delivery=x", "new", 404),
+        ("/callbacks/twilio/gather?delivery=x", "new", 404),
+        ("/callbacks/telegram/gather?delivery=x", "new", 404),
+    ] {
+        assert_eq!(twilio(&world, token, path, &form).await.status, status, "{path} {token}");
+    }
+}
+
+#[tokio::test]
+async fn a_bot_s_updates_come_under_its_provider_s_name() {
+    let world = world_with(|settings| settings.telegram.provider = "pager".to_owned()).await;
+    let update = async |path: &str, secret: &str| {
+        let request = Request::builder().method("POST").uri(path).header("x-telegram-bot-api-secret-token", secret);
+        world.send(request.body(Body::from("{}")).unwrap()).await
+    };
+    update("/callbacks/pager", TELEGRAM_SECRET).await.expect(200);
+    update("/callbacks/pager", "wrong").await.expect(403);
+    update("/callbacks/telegram", TELEGRAM_SECRET).await.expect(404);
 }
 
 async fn telegram(world: &World, secret: &str, update: &str) -> Answer {

@@ -1,7 +1,9 @@
 //! Contacts of every kind on Watchbell's own surface.
 
 use serde_json::{Value, json};
+use watchbell_core::Secret;
 use watchbell_core::contact::ContactKind;
+use watchbell_core::contact_key::ContactKey;
 use watchbell_core::network::{Network, Reach};
 
 use crate::harness::{ADMIN, READER, USER, World, world, world_with};
@@ -171,4 +173,32 @@ async fn who_only_reads_sees_no_address_that_one_could_write_to() {
     // Of another user's there is nothing.
     world.get(USER, &format!("/watchbell/v1/users/{}/contacts/{}", world.ben, hook["id"])).await.expect(403);
     world.get(ADMIN, &format!("/watchbell/v1/users/{}/contacts/{}", world.ben, hook["id"])).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_webhook_s_receiver_is_shown_its_own_signing_secret() {
+    const KEY: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let world = world_with(|settings| settings.webhook_contact_key = ContactKey::parse(&Secret::new(KEY))).await;
+    let all = format!("/watchbell/v1/users/{}/contacts", world.anna);
+    let add = async |key: &str, kind: &str, target: &str| {
+        let made = world.call(key, "POST", &all, &json!({ "kind": kind, "target": target })).await;
+        format!("{all}/{}/signing-secret", made.expect(201)["id"])
+    };
+    let one = add(ADMIN, "webhook", "https://one.example.org/").await;
+    let shown = world.get(USER, &one).await;
+    let secret = shown.expect(200)["secret"].as_str().unwrap().to_owned();
+    assert_eq!(shown.header("cache-control"), "no-store");
+    assert!(secret.starts_with("whsec_") && secret != KEY, "{secret}");
+    let other = add(ADMIN, "webhook", "https://other.example.org/").await;
+    assert_ne!(world.get(ADMIN, &other).await.expect(200)["secret"], secret.as_str());
+    assert!(!world.get(ADMIN, &all).await.text.contains("whsec_"));
+    world.get(READER, &one).await.expect(403);
+    world.get(ADMIN, &add(ADMIN, "email", "a@example.net").await).await.expect(404);
+    // Whoever claims a URL is not yet its receiver.
+    let claimed = add(USER, "webhook", "https://claimed.example.org/").await;
+    world.get(USER, &claimed).await.expect(409);
+    world.get(ADMIN, &claimed).await.expect(200);
+    let without = world_with(|_| {}).await;
+    let made = without.call(ADMIN, "POST", &all, &json!({ "kind": "webhook", "target": "https://one.example.org/" })).await.expect(201);
+    without.get(ADMIN, &format!("{all}/{}/signing-secret", made["id"])).await.expect(404);
 }

@@ -95,8 +95,12 @@ pub async fn world_with(change: impl FnOnce(&mut ApiSettings)) -> World {
         key_per_minute: 100_000,
         address_per_minute: 100_000,
         request_timeout: Duration::from_secs(5),
-        telegram: TelegramSettings { bot_name: Some("bell_bot".to_owned()), webhook_secret: Some(Secret::new(TELEGRAM_SECRET)) },
-        twilio_tokens: vec![Secret::new(TWILIO_TOKEN)],
+        telegram: TelegramSettings {
+            provider: "telegram".to_owned(),
+            bot_name: Some("bell_bot".to_owned()),
+            webhook_secret: Some(Secret::new(TELEGRAM_SECRET)),
+        },
+        twilio_tokens: [("twilio".to_owned(), vec![Secret::new(TWILIO_TOKEN)])].into(),
         ..ApiSettings::default()
     };
     change(&mut settings);

@@ -78,7 +78,7 @@ async fn documented_verbs_are_allowed_and_others_are_not() {
 }
 
 /// What an example alone cannot do: it needs a code that is sent, or a provider's signature.
-const NEED_MORE: [&str; 4] = ["/verification/confirm", "/callbacks/twilio", "/callbacks/twilio/gather", "/callbacks/telegram"];
+const NEED_MORE: [&str; 4] = ["/verification/confirm", "/callbacks/{provider}", "/callbacks/{provider}/gather", "/signing-secret"];
 
 #[tokio::test]
 async fn every_example_is_accepted() {

@@ -74,8 +74,8 @@ async fn a_failure_is_tried_again_after_a_pause() {
 #[tokio::test]
 async fn the_webhook_is_told_where_and_with_which_secret() {
     let bot = bot(Vec::new());
-    set_webhook(&*bot, "https://bell.example.org", &Secret::new("s")).await.unwrap();
+    set_webhook(&*bot, "https://bell.example.org/callbacks/bot", &Secret::new("s")).await.unwrap();
     let (method, parameters) = bot.calls.lock().unwrap()[0].clone();
     assert_eq!(method, "setWebhook");
-    assert_eq!((&parameters["url"], &parameters["secret_token"]), (&json!("https://bell.example.org/callbacks/telegram"), &json!("s")));
+    assert_eq!((&parameters["url"], &parameters["secret_token"]), (&json!("https://bell.example.org/callbacks/bot"), &json!("s")));
 }

@@ -1,7 +1,8 @@
 //! Signed webhooks, by the Standard Webhooks specification 1.0: a contact is a URL of one's own.
 //!
-//! The delivery's id is the message's id, the same on every try, so a receiver can drop what it has seen. Everybody whom
-//! Watchbell calls checks with the same secret; while it is changed, the previous one signs as well.
+//! The delivery's id is the message's id, the same on every try, so a receiver can drop what it has seen. A message is signed
+//! with the receiver's own secret, where `contact_key` makes one, and with the one that all receivers know, where that is given;
+//! while either is changed, the previous one signs as well.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchbell_core::contact_key::{ContactKey, signing_key};
 use watchbell_core::network::Reach;
 use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Clock, Secret};
@@ -20,17 +22,20 @@ use crate::provider::{AccountLimit, Address, Outgoing, Provider};
 use crate::registry::ProviderKind;
 use crate::settings::{CommonSettings, DEFAULT_TIMEOUT, SettingError};
 
-/// What the specification asks of a secret, in bytes.
-const SECRET: std::ops::RangeInclusive<usize> = 24..=64;
-
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// `whsec_` and 24 to 64 random bytes in base64.
+    /// `whsec_` and 24 to 64 random bytes in base64, which all receivers know.
+    #[serde(default)]
     pub secret: Secret,
     /// Signs as well, while receivers change over to the new one.
     #[serde(default)]
     pub previous_secret: Secret,
+    /// What receivers' own secrets are made from, written as they are; nobody else knows it.
+    #[serde(default)]
+    pub contact_key: Secret,
+    #[serde(default)]
+    pub previous_contact_key: Secret,
     /// Whether contacts may be at private addresses.
     #[serde(default)]
     pub allow_private: bool,
@@ -45,21 +50,42 @@ impl Settings {
         endpoint::reach(self.allow_private, &self.allow_networks)
     }
 
-    /// The current secret and, if there is one, the one before it.
-    fn keys(&self) -> Result<Vec<hmac::Key>, SettingError> {
-        let mut keys = vec![key("secret", &self.secret)?];
-        if !self.previous_secret.is_empty() {
-            keys.push(key("previous_secret", &self.previous_secret)?);
+    /// What contacts' own secrets are made from, if they have any.
+    pub fn contact_key(&self) -> Option<ContactKey> {
+        ContactKey::parse(&self.contact_key)
+    }
+
+    fn keys(&self) -> Result<Keys, SettingError> {
+        if self.secret.is_empty() && self.contact_key.is_empty() {
+            return Err(SettingError::new("secret", None, "or contact_key must be given, as nothing could be signed"));
         }
-        Ok(keys)
+        let shared = [("secret", &self.secret), ("previous_secret", &self.previous_secret)];
+        let own = [("contact_key", &self.contact_key), ("previous_contact_key", &self.previous_contact_key)];
+        Ok(Keys { own: read(own, ContactKey::parse)?, shared: read(shared, signing_key)? })
     }
 }
 
-fn key(name: &str, secret: &Secret) -> Result<hmac::Key, SettingError> {
-    let bytes = secret.expose().strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
-    let bytes = bytes.filter(|bytes| SECRET.contains(&bytes.len()));
+/// Those that are given.
+fn read<K>(secrets: [(&str, &Secret); 2], read: fn(&Secret) -> Option<K>) -> Result<Vec<K>, SettingError> {
     let right = "must be whsec_ and 24 to 64 bytes in base64, as `echo whsec_$(openssl rand -base64 32)` makes one";
-    bytes.map(|bytes| hmac::Key::new(hmac::HMAC_SHA256, &bytes)).ok_or_else(|| SettingError::new(name, None, right))
+    let given = secrets.into_iter().filter(|(_, secret)| !secret.is_empty());
+    given.map(|(name, secret)| read(secret).ok_or_else(|| SettingError::new(name, None, right))).collect()
+}
+
+/// What signs: each current, and previous if there is one.
+struct Keys {
+    own: Vec<ContactKey>,
+    shared: Vec<hmac::Key>,
+}
+
+impl Keys {
+    /// `v1,…` of each, with spaces between them.
+    fn signature(&self, url: &str, id: &str, timestamp: i64, body: &str) -> String {
+        let content = format!("{id}.{timestamp}.{body}");
+        let own = self.own.iter().map(|key| hmac::sign(&key.signing_key_of(url), content.as_bytes()));
+        let shared = self.shared.iter().map(|key| hmac::sign(key, content.as_bytes()));
+        own.chain(shared).map(|tag| format!("v1,{}", STANDARD.encode(tag))).collect::<Vec<_>>().join(" ")
+    }
 }
 
 impl ProviderKind for Settings {
@@ -83,12 +109,12 @@ impl ProviderKind for Settings {
 
 struct Webhook {
     endpoints: Endpoints,
-    keys: Vec<hmac::Key>,
+    keys: Keys,
 }
 
 impl std::fmt::Debug for Webhook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Webhook").field("endpoints", &self.endpoints).field("keys", &self.keys.len()).finish()
+        f.debug_struct("Webhook").field("endpoints", &self.endpoints).finish_non_exhaustive()
     }
 }
 
@@ -100,7 +126,7 @@ impl Provider for Webhook {
         };
         let (id, timestamp) = (message.delivery_id.as_str(), message.now.as_millis().div_euclid(1000));
         let body = body(message).to_string();
-        let signature = self.signature(id, timestamp, &body);
+        let signature = self.keys.signature(url.expose(), id, timestamp, &body);
         let answer = self.endpoints.post(url.expose(), |request| {
             let request = request.header("webhook-id", id).header("webhook-timestamp", timestamp).header("webhook-signature", signature);
             request.header("content-type", "application/json").body(body)
@@ -113,15 +139,6 @@ impl Provider for Webhook {
 
     fn is_one_service(&self) -> bool {
         false
-    }
-}
-
-impl Webhook {
-    /// `v1,…` of each secret, with spaces between them.
-    fn signature(&self, id: &str, timestamp: i64, body: &str) -> String {
-        let content = format!("{id}.{timestamp}.{body}");
-        let sign = |key: &hmac::Key| format!("v1,{}", STANDARD.encode(hmac::sign(key, content.as_bytes())));
-        self.keys.iter().map(sign).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -155,7 +172,15 @@ mod tests {
 
     fn settings(secret: &str, previous: &str) -> Settings {
         let (secret, previous_secret) = (Secret::new(secret), Secret::new(previous));
-        Settings { secret, previous_secret, allow_private: true, allow_networks: vec![] }
+        let none = Secret::default();
+        Settings {
+            secret,
+            previous_secret,
+            contact_key: none.clone(),
+            previous_contact_key: none,
+            allow_private: true,
+            allow_networks: vec![],
+        }
     }
 
     async fn send(service: &StandIn, settings: Settings) -> Report {
@@ -168,9 +193,8 @@ mod tests {
 
     #[test]
     fn the_signature_is_the_specification_s() {
-        let webhook =
-            Webhook { endpoints: Endpoints::new(&CommonSettings::default(), Reach::default()).unwrap(), keys: settings(SECRET, "").keys().unwrap() };
-        let signature = webhook.signature("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
+        let keys = settings(SECRET, "").keys().unwrap();
+        let signature = keys.signature("https://example.org/", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
@@ -213,6 +237,24 @@ mod tests {
         assert_eq!(signatures.len(), 2);
     }
 
+    #[test]
+    fn a_receiver_s_own_secret_signs_for_nobody_else() {
+        let own = |secret: &str| Settings { contact_key: Secret::new(OTHER), ..settings(secret, "") };
+        let sign = |settings: Settings, url: &str| settings.keys().unwrap().signature(url, "1", 2, "{}");
+        let mine = hmac::Key::new(hmac::HMAC_SHA256, &{
+            let secret = own("").contact_key().unwrap().secret_of("https://a.example.org/");
+            STANDARD.decode(secret.expose().trim_start_matches("whsec_")).unwrap()
+        });
+        let expected = format!("v1,{}", STANDARD.encode(hmac::sign(&mine, b"1.2.{}")));
+        assert_eq!(sign(own(""), "https://a.example.org/"), expected);
+        assert_ne!(sign(own(""), "https://b.example.org/"), expected);
+        // Receivers that still check with the secret that all know go on working.
+        let both = sign(own(SECRET), "https://a.example.org/");
+        assert_eq!(both, format!("{expected} {}", sign(settings(SECRET, ""), "https://a.example.org/")));
+        let rotated = Settings { contact_key: Secret::new(SECRET), previous_contact_key: Secret::new(OTHER), ..settings("", "") };
+        assert!(sign(rotated, "https://a.example.org/").ends_with(&format!(" {expected}")));
+    }
+
     #[tokio::test]
     async fn answers_are_classified_and_private_addresses_refused() {
         let retry = |after| Outcome::Retry { after, scope: LimitScope::Recipient };
@@ -242,6 +284,9 @@ mod tests {
         for bad in ["", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_c2hvcnQ=", "whsec_!"] {
             assert_eq!(check(settings(bad, "")), Err(("secret".to_owned(), None)), "{bad}");
         }
+        let own = Settings { contact_key: Secret::new("short"), ..settings("", "") };
+        assert_eq!(check(own.clone()), Err(("contact_key".to_owned(), None)));
+        assert_eq!(check(Settings { contact_key: Secret::new(OTHER), ..own }), Ok(()));
         assert_eq!(check(settings(SECRET, "old")), Err(("previous_secret".to_owned(), None)));
         let networks = Settings { allow_networks: vec!["10.0.0.0/40".to_owned()], ..settings(SECRET, "") };
         assert_eq!(check(networks), Err(("allow_networks".to_owned(), Some("10.0.0.0/40".to_owned()))));

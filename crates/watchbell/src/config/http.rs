@@ -19,12 +19,14 @@ pub struct Http {
     pub rate_limit: RateLimit,
 }
 
-/// `[http.rate_limit]`: requests a minute on the ilert surface.
+/// `[http.rate_limit]`: requests a minute, on the ilert surface and by name on the others.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     pub key_per_minute: u32,
     pub address_per_minute: u32,
+    pub oncall_key_per_minute: u32,
+    pub application_key_per_minute: u32,
 }
 
 impl Http {
@@ -56,8 +58,15 @@ impl Http {
         let proxies = self.trusted_proxies.iter().all(|text| Network::parse(text).is_some());
         at.check(proxies, "trusted_proxies", "must be a list of addresses or networks such as [\"10.0.0.0/8\", \"::1\"]");
         let mut limit = at.inner("rate_limit");
-        limit.check(self.rate_limit.key_per_minute > 0, "key_per_minute", "must be 1 or more");
-        limit.check(self.rate_limit.address_per_minute > 0, "address_per_minute", "must be 1 or more");
+        let rates = [
+            ("key_per_minute", self.rate_limit.key_per_minute),
+            ("address_per_minute", self.rate_limit.address_per_minute),
+            ("oncall_key_per_minute", self.rate_limit.oncall_key_per_minute),
+            ("application_key_per_minute", self.rate_limit.application_key_per_minute),
+        ];
+        for (name, rate) in rates {
+            limit.check(rate > 0, name, "must be 1 or more");
+        }
     }
 }
 

@@ -251,12 +251,16 @@ fn api_settings(config: &Config) -> ApiSettings {
         request_timeout: Duration::from_secs(u64::from(config.http.request_timeout_s)),
         key_per_minute: config.http.rate_limit.key_per_minute,
         address_per_minute: config.http.rate_limit.address_per_minute,
+        oncall_key_per_minute: config.http.rate_limit.oncall_key_per_minute,
+        application_key_per_minute: config.http.rate_limit.application_key_per_minute,
         trusted_proxies: TrustedProxies::new(move |address| networks.iter().any(|network| network.contains(address))),
         telegram: TelegramSettings {
-            bot_name: telegram.map(|settings| settings.bot_name.clone()),
-            webhook_secret: telegram.map(|settings| settings.webhook_secret.clone()).filter(|secret| !secret.is_empty()),
+            provider: telegram.map(|(name, _)| name.to_owned()).unwrap_or_default(),
+            bot_name: telegram.map(|(_, settings)| settings.bot_name.clone()),
+            webhook_secret: telegram.map(|(_, settings)| settings.webhook_secret.clone()).filter(|secret| !secret.is_empty()),
         },
         twilio_tokens: providers::twilio_tokens(config),
+        webhook_contact_key: providers::webhook_contact_key(config),
         contact_reach: providers::contact_reach(config),
         push_reach: providers::push_reach(config),
         ..ApiSettings::default()

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use watchbell_channels::dispatch::{ChannelRoute, ProviderRoute};
 use watchbell_channels::providers::{mattermost, teams, telegram, twilio, webhook, webpush};
-use watchbell_channels::registry;
+use watchbell_channels::registry::{self, ProviderKind};
 use watchbell_core::contact::ContactKind;
+use watchbell_core::contact_key::ContactKey;
 use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock, Secret};
 use watchbell_store::Store;
 
 use super::Error;
-use crate::config::{Config, unserved};
+use crate::config::{Config, ProviderSettings, unserved};
 
 /// Every channel with its providers.
 pub fn routes(config: &Config, clock: &Arc<dyn Clock>) -> Result<Vec<ChannelRoute>, Error> {
@@ -48,17 +49,30 @@ pub fn say_what_is_missing(config: &Config) {
     }
 }
 
-/// The bot that chats are linked with: the first one that a channel uses, else the first there is.
-pub fn telegram(config: &Config) -> Option<&telegram::Settings> {
-    let used = config.channels.get(&Channel::Telegram).into_iter().flat_map(|channel| &channel.providers);
-    let used = used.filter_map(|name| config.providers.get(name));
-    used.chain(config.providers.values()).find_map(|settings| settings.get::<telegram::Settings>())
+/// The first table of a kind that the channel uses, else the first there is, with its name.
+fn first<K: ProviderKind>(config: &Config, channel: Channel) -> Option<(&str, &K)> {
+    let used = config.channels.get(&channel).into_iter().flat_map(|channel| &channel.providers);
+    let used = used.filter_map(|name| config.providers.get_key_value(name));
+    used.chain(&config.providers).find_map(|(name, settings)| Some((name.as_str(), settings.get::<K>()?)))
 }
 
-/// What callbacks may be signed with: of every Twilio account the token, and the one before it.
-pub fn twilio_tokens(config: &Config) -> Vec<Secret> {
-    let accounts = config.providers.values().filter_map(|settings| settings.get::<twilio::Settings>());
-    accounts.flat_map(|account| std::iter::once(account.auth_token.clone()).chain(account.previous_auth_token.clone())).collect()
+/// The bot that chats are linked with.
+pub fn telegram(config: &Config) -> Option<(&str, &telegram::Settings)> {
+    first(config, Channel::Telegram)
+}
+
+/// What webhook contacts' own secrets are made from.
+pub fn webhook_contact_key(config: &Config) -> Option<ContactKey> {
+    first::<webhook::Settings>(config, Channel::Webhook)?.1.contact_key()
+}
+
+/// What callbacks may be signed with: of each Twilio account, by its table's name, the token, and the one before it.
+pub fn twilio_tokens(config: &Config) -> BTreeMap<String, Vec<Secret>> {
+    let tokens = |(name, settings): (&String, &ProviderSettings)| {
+        let account = settings.get::<twilio::Settings>()?;
+        Some((name.clone(), std::iter::once(account.auth_token.clone()).chain(account.previous_auth_token.clone()).collect()))
+    };
+    config.providers.iter().filter_map(tokens).collect()
 }
 
 /// Where contacts that are URLs may lead, by kind: all that one of the kind's providers calls.

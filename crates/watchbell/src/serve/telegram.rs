@@ -25,16 +25,17 @@ pub fn start(
     parts: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let Some(settings) = providers::telegram(config) else { return Ok(()) };
-    let bot: Arc<dyn BotApi> = Arc::new(Bot::new(settings).map_err(|error| Error::Provider { provider: "telegram".to_owned(), error })?);
-    match config.http.public_url().filter(|_| !settings.webhook_secret.is_empty()) {
+    let Some((name, settings)) = providers::telegram(config) else { return Ok(()) };
+    let bot: Arc<dyn BotApi> = Arc::new(Bot::new(settings).map_err(|error| Error::Provider { provider: name.to_owned(), error })?);
+    let public_url = config.http.public_url().and_then(|url| Url::parse(url).ok());
+    match public_url.filter(|_| !settings.webhook_secret.is_empty()) {
         Some(public_url) => {
-            let (public_url, secret) = (public_url.to_owned(), settings.webhook_secret.clone());
+            let (url, secret) = (http::join(&public_url, &["callbacks", name]), settings.webhook_secret.clone());
             let stop = stop.clone();
             parts.spawn(async move {
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    told = telegram_poll::set_webhook(bot.as_ref(), &public_url, &secret) => if let Err(error) = told {
+                    told = telegram_poll::set_webhook(bot.as_ref(), url.as_str(), &secret) => if let Err(error) = told {
                         tracing::warn!(%error, "Telegram could not be told where to send updates: linking chats may not work");
                     }
                 }

@@ -23,10 +23,10 @@ fn value<'f>(form: &'f Form, name: &str) -> &'f str {
     form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
 }
 
-/// `POST /callbacks/twilio?delivery=…`: a status. One that means nothing yet (queued, ringing, sent) is taken and left.
-pub(super) async fn status(State(api): State<Api>, uri: Uri, params: Params, payload: Payload) -> Result<Response, Problem> {
-    let form = verified(&api, &uri, &payload)?;
-    let delivery = delivery_id(&params)?;
+/// `POST /callbacks/{provider}?delivery=…`: a status. One that means nothing yet (queued, ringing, sent) is taken and left.
+pub(super) async fn status(api: &Api, uri: &Uri, params: &Params, payload: &Payload) -> Result<Response, Problem> {
+    let form = verified(api, uri, params, payload)?;
+    let delivery = delivery_id(params)?;
     if let Some((outcome, code)) = meaning::of(&form) {
         let receipt = Receipt { delivery: delivery.clone(), outcome, code };
         let known = api.store.receipts(vec![receipt]).await?;
@@ -37,9 +37,9 @@ pub(super) async fn status(State(api): State<Api>, uri: Uri, params: Params, pay
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `POST /callbacks/twilio/gather?delivery=…`: a key was pressed. 1 accepts the alert on behalf of whom the call was for.
+/// `POST /callbacks/{provider}/gather?delivery=…`: a key was pressed. 1 accepts the alert on behalf of whom the call was for.
 pub(super) async fn gather(State(api): State<Api>, uri: Uri, params: Params, payload: Payload) -> Result<Response, Problem> {
-    let form = verified(&api, &uri, &payload)?;
+    let form = verified(&api, &uri, &params, &payload)?;
     let id = delivery_id(&params)?;
     let delivery = api.store.delivery(&id).await?.map(|(delivery, _)| delivery);
     let say = match delivery {
@@ -80,15 +80,16 @@ fn acceptance(delivery: &Delivery, now: Timestamp) -> Option<Event> {
     })
 }
 
-/// The form, once its signature was found right.
-fn verified(api: &Api, uri: &Uri, payload: &Payload) -> Result<Form, Problem> {
-    let (Some(base), false) = (&api.settings.public_url, api.settings.twilio_tokens.is_empty()) else {
-        return Err(Problem::new(Kind::NotFound, "no callbacks are taken here: http.public_url or a Twilio auth token is not set"));
+/// The form, once its signature was found right: by the account's token that the path names.
+fn verified(api: &Api, uri: &Uri, params: &Params, payload: &Payload) -> Result<Form, Problem> {
+    let tokens = api.settings.twilio_tokens.get(params.path("provider"));
+    let (Some(base), Some(tokens)) = (&api.settings.public_url, tokens) else {
+        return Err(Problem::new(Kind::NotFound, "no callbacks are taken here: no such provider has any, or http.public_url is not set"));
     };
     let path = uri.path_and_query().map_or("", axum::http::uri::PathAndQuery::as_str);
     let form: Form = url::form_urlencoded::parse(&payload.bytes).into_owned().collect();
     let given = payload.headers.get("x-twilio-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if signature::is_right(&api.settings.twilio_tokens, &format!("{base}{path}"), &form, given) {
+    if signature::is_right(tokens, &format!("{base}{path}"), &form, given) {
         Ok(form)
     } else {
         Err(Problem::forbidden("X-Twilio-Signature does not fit this request"))

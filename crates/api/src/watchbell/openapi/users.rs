@@ -179,6 +179,13 @@ fn contacts(part: &mut Part) {
             .fails(&[409]),
     );
     part.add(
+        Operation::get(format!("{PATH}/signing-secret"), "See what a webhook's messages are signed with")
+            .with(of_contact)
+            .says("By Standard Webhooks. Each URL has a secret of its own where the provider has a contact_key.")
+            .answers(200, "The secret", object([("secret!", string())]))
+            .fails(&[409]),
+    );
+    part.add(
         Operation::put(format!("{PATH}/status"), "Set a contact's status")
             .with(of_contact)
             .says("Needs an admin key. BLACKLISTED is for good until it is changed here.")
