@@ -143,8 +143,8 @@ async fn people_of_another_system_are_found_by_email_and_keep_their_names() {
     assert_eq!(done["users"][1]["changes"], json!(["give the user their external id"]));
     assert_eq!(done["users"][2]["changes"], json!(["make the user", "add the email contact cl…@example.org"]));
     let expected = json!([
-        "users[0].chains[1].type is notify_by_slack; no channel for it is configured here",
-        "users[2].chains[0].duration is 600; it must be one of 60, 300, 900, 1800, 3600",
+        "chains[1].type is notify_by_slack; no channel for it is configured here",
+        "chains[0].duration is 600; it must be one of 60, 300, 900, 1800, 3600",
         "the user is not known here, and has no username to be made with",
     ]);
     assert_eq!(problems(&done), expected);

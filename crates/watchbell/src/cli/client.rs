@@ -30,7 +30,7 @@ pub fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
 /// Why the server's answer is not there, or is no use.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("{0:?} is not the address of a server; one such as http://127.0.0.1:8080 is needed (--url or WATCHBELL_URL)")]
+    #[error("{0:?} is not the address of a server; one such as http://127.0.0.1:8080 is needed")]
     Url(String),
     #[error("no server answers at {url}: {why}")]
     Unreachable { url: String, why: String },

@@ -1,6 +1,6 @@
 //! `watchbell export`: all that users have said, as one file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Deserialize;
@@ -63,15 +63,20 @@ impl Export {
     }
 }
 
-/// Addresses and device tokens are for nobody else on this machine.
-fn write(file: &std::path::Path, text: &str) -> std::io::Result<()> {
+/// Addresses and device tokens are for nobody else on this machine, also where the file was there before.
+fn write(file: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(file)?;
+    #[cfg(unix)]
+    if file.metadata()?.is_file() {
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    }
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
-    file.sync_all()
+    // What is no file, such as a pipe, cannot be synced.
+    file.sync_all().or_else(|error| if error.kind() == std::io::ErrorKind::InvalidInput { Ok(()) } else { Err(error) })
 }

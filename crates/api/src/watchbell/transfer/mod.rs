@@ -70,10 +70,10 @@ pub(super) async fn import(State(api): State<Api>, caller: Authenticated, params
     let taker = Taker { api: &api, by: caller.actor(), is_dry, is_joining };
     let category_changes = taker.categories(categories).await?;
     let mut answers: Vec<Value> = Vec::with_capacity(users.len());
-    for (at, user) in users.into_iter().enumerate() {
+    for user in users {
         let name = |field: &str| user.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (external_id, username) = (name("externalId"), name("username"));
-        let outcome = match wanted::user(&api, &caller, at, user) {
+        let outcome = match wanted::user(&api, &caller, user) {
             Ok(wanted) => taker.user(wanted).await?,
             Err(problem) => take::Outcome { changes: Vec::new(), problems: vec![problem.message.into_owned()] },
         };

@@ -71,8 +71,11 @@ const POSITIONS: std::ops::RangeInclusive<i64> = 0..=2_147_483_647;
 
 /// # Errors
 /// What is wrong with the user as a whole: nothing of them is taken over.
-pub(super) fn user(api: &Api, caller: &Authenticated, at: usize, value: Value) -> Result<Wanted, Problem> {
-    let mut fields = object(&format!("users[{at}]"), value)?;
+pub(super) fn user(api: &Api, caller: &Authenticated, value: Value) -> Result<Wanted, Problem> {
+    let Value::Object(members) = value else {
+        return Err(Problem::bad_request("the user is no object, as an export has them"));
+    };
+    let mut fields = Fields::new(members);
     let mut wanted = Wanted {
         external_id: fields.required_text("externalId", &person::NAME)?,
         username: fields.text("username", &person::NAME)?,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Target;
 use crate::cli::Error;
@@ -30,7 +30,10 @@ impl FromFile {
     pub async fn run(self) -> Result<(), Error> {
         let wrong = |why: String| Error::File { what: "import", file: self.file.display().to_string(), why };
         let bytes = std::fs::read(&self.file).map_err(|error| wrong(error.to_string()))?;
-        let content: Content = serde_json::from_slice(&bytes).map_err(|error| wrong(format!("it is no export: {error}")))?;
+        let no_export = |error: serde_json::Error| wrong(format!("it is no export: {error}"));
+        // By way of an object: serde would take an array for a struct, and complain of its length.
+        let members: Map<String, Value> = serde_json::from_slice(&bytes).map_err(no_export)?;
+        let content: Content = serde_json::from_value(members.into()).map_err(no_export)?;
         if content.version != 1 {
             return Err(wrong(format!("it is an export of version {}, and this watchbell reads version 1", content.version)));
         }

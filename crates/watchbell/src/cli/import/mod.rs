@@ -79,11 +79,13 @@ impl Target {
         let client = Server::new(self.server.clone(), self.key.clone().unwrap_or_default()).client()?;
         let mut count = Count { problems: skipped, ..Count::default() };
         let sent = self.send_all(&client, categories, users, is_joining, &mut count).await;
-        line(&count.told(self.apply))?;
-        if sent.is_err() {
-            line("cut short: run it again to go on from there")?;
-        } else if !self.apply && count.changes > 0 {
-            line("nothing has been changed yet: --apply does it")?;
+        if sent.is_ok() || count.users > 0 {
+            line(&count.told(self.apply))?;
+        }
+        match sent {
+            Ok(()) if !self.apply && count.changes > 0 => line("nothing has been changed yet: --apply does it")?,
+            Err(_) if self.apply && count.users > 0 => line("cut short: run it again to go on from there")?,
+            _ => {}
         }
         sent
     }
@@ -109,14 +111,18 @@ impl Target {
 
 impl Count {
     fn tell(&mut self, answer: &Answer, is_done: bool) -> std::io::Result<()> {
-        let would = if is_done { "" } else { "would " };
+        let would = if is_done { "done: " } else { "would " };
         for change in &answer.categories {
             self.changes += 1;
             line(&format!("{would}{}", tame(change)))?;
         }
         for person in &answer.users {
-            let name = tame(if person.username.is_empty() { &person.external_id } else { &person.username });
             self.users += 1;
+            let name = match (person.username.as_str(), person.external_id.as_str()) {
+                ("", "") => format!("user {}", self.users),
+                ("", id) => tame(id),
+                (username, _) => tame(username),
+            };
             self.changes += person.changes.len();
             self.problems += person.problems.len();
             for change in &person.changes {

@@ -21,7 +21,7 @@ use crate::cli::output::tame;
 pub struct Oncall {
     #[command(flatten)]
     target: Target,
-    /// The address of the `OnCall` API, without /api/v1
+    /// The address of the `OnCall` API; /api/v1 at its end may be left out
     #[arg(long)]
     url: String,
     /// Its API token
@@ -63,7 +63,9 @@ struct Rule {
 impl Oncall {
     pub async fn run(self) -> Result<(), Error> {
         let wrong = |why| Error::Source { url: self.url.clone(), why };
-        let source = Server::new(self.url.clone(), self.token.clone()).raw_client().map_err(wrong)?;
+        let url = self.url.trim_end_matches('/');
+        let url = url.strip_suffix("/api/v1").unwrap_or(url);
+        let source = Server::new(url.to_owned(), self.token.clone()).raw_client().map_err(wrong)?;
         let users = all(&source, "/api/v1/users/").await.map_err(wrong)?;
         let rules = all(&source, "/api/v1/personal_notification_rules/").await.map_err(wrong)?;
         line(&format!("{}: {} users, {} rules", self.url, users.len(), rules.len()))?;
