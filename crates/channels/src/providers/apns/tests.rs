@@ -1,8 +1,11 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
+mod tls;
+
 use std::collections::VecDeque;
 
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use watchbell_core::ManualClock;
 use watchbell_core::outcome::LimitScope;
@@ -43,35 +46,51 @@ impl Seen {
     }
 }
 
-/// Apple, over HTTP/2 in clear text.
+/// Apple, over HTTP/2.
 struct Apple {
     url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     connections: Arc<Mutex<usize>>,
+    /// The protocol of each connection, where it came over TLS.
+    agreed: Arc<Mutex<Vec<Option<Vec<u8>>>>>,
 }
 
-/// Answers with these statuses and reasons, in order.
+/// Answers with these statuses and reasons, in order; in clear text.
 async fn apple(answers: &[(u16, &str)]) -> Apple {
+    apple_behind(answers, None).await
+}
+
+async fn apple_behind(answers: &[(u16, &str)], tls: Option<tokio_rustls::TlsAcceptor>) -> Apple {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let answers: Arc<Mutex<VecDeque<(u16, String)>>> =
-        Arc::new(Mutex::new(answers.iter().map(|(status, reason)| (*status, (*reason).to_owned())).collect()));
-    let apple = Apple { url, seen: Arc::default(), connections: Arc::default() };
-    let (seen, connections) = (Arc::clone(&apple.seen), Arc::clone(&apple.connections));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://localhost:{}", listener.local_addr().unwrap().port());
+    let answers: Answers = Arc::new(Mutex::new(answers.iter().map(|(status, reason)| (*status, (*reason).to_owned())).collect()));
+    let apple = Apple { url, seen: Arc::default(), connections: Arc::default(), agreed: Arc::default() };
+    let (seen, connections, agreed) = (Arc::clone(&apple.seen), Arc::clone(&apple.connections), Arc::clone(&apple.agreed));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             *connections.lock().unwrap() += 1;
             let (seen, answers) = (Arc::clone(&seen), Arc::clone(&answers));
-            tokio::spawn(async move {
-                let mut connection = h2::server::handshake(stream).await.unwrap();
-                while let Some(Ok((request, respond))) = connection.accept().await {
-                    let answer = answers.lock().unwrap().pop_front().unwrap();
-                    tokio::spawn(serve(request, respond, answer, Arc::clone(&seen)));
-                }
-            });
+            let Some(tls) = &tls else {
+                tokio::spawn(speak(stream, answers, seen));
+                continue;
+            };
+            let Ok(stream) = tls.accept(stream).await else { continue };
+            agreed.lock().unwrap().push(stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec));
+            tokio::spawn(speak(stream, answers, seen));
         }
     });
     apple
+}
+
+type Answers = Arc<Mutex<VecDeque<(u16, String)>>>;
+
+async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, answers: Answers, seen: Arc<Mutex<Vec<Seen>>>) {
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    while let Some(Ok((request, respond))) = connection.accept().await {
+        let answer = answers.lock().unwrap().pop_front().unwrap();
+        tokio::spawn(serve(request, respond, answer, Arc::clone(&seen)));
+    }
 }
 
 async fn serve(
