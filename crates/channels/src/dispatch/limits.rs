@@ -40,14 +40,34 @@ impl LimiterClock for Elapsed {
     }
 }
 
-/// What a provider account takes.
+/// A process's part of a provider account's limit, which the live workers of a channel share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Share {
+    /// Workers of the channel.
+    pub of: u32,
+    /// How many of them began before this one.
+    pub place: u32,
+}
+
+/// While this process has no part of a limit: others may end.
+const NO_PART: Duration = Duration::from_secs(1);
+
+/// What a provider account takes: in any time `t` at most its burst and `per_second` × `t`, over all processes that share it.
 pub(super) struct AccountLimiter {
-    limiter: RateLimiter<NotKeyed, InMemoryState, Elapsed, NoOpMiddleware<Nanos>>,
+    /// None where there are more processes than calls in the account's burst: one call at once for each of them would be more
+    /// than the account takes, so that those who were there first have the whole limit.
+    part: Option<Part>,
     limit: AccountLimit,
-    sharing: u32,
+    share: Share,
     clock: Elapsed,
-    /// A slot that was taken and not used.
+    /// Calls that are free now: taken from the limiter, and not made.
     in_hand: u32,
+}
+
+/// One of several equal parts of a limit.
+struct Part {
+    limiter: RateLimiter<NotKeyed, InMemoryState, Elapsed, NoOpMiddleware<Nanos>>,
+    burst: NonZeroU32,
 }
 
 impl std::fmt::Debug for AccountLimiter {
@@ -59,47 +79,72 @@ impl std::fmt::Debug for AccountLimiter {
 impl AccountLimiter {
     pub fn new(limit: &AccountLimit, clock: Arc<dyn Clock>) -> Self {
         let clock = Elapsed::new(clock);
-        Self { limiter: limiter(limit, 1, &clock), limit: *limit, sharing: 1, clock, in_hand: 0 }
+        let share = Share { of: 1, place: 0 };
+        Self { part: Part::of(limit, share, &clock), limit: *limit, share, clock, in_hand: 0 }
     }
 
-    /// Takes this process's part of the limit when `sharing` processes have one.
-    pub fn share(&mut self, sharing: u32) {
-        if sharing == self.sharing {
+    /// Takes this process's part of the limit from now on.
+    pub fn share(&mut self, share: Share) {
+        if share == self.share {
             return;
         }
-        self.sharing = sharing;
-        self.limiter = limiter(&self.limit, sharing, &self.clock);
-        // A new limiter begins with a burst, which the old one may have given already.
-        while self.limiter.check().is_ok() {}
+        self.share = share;
+        self.part = Part::of(&self.limit, share, &self.clock);
+        // A new limiter begins with a burst, which the old one, or another process, may have given already.
+        if let Some(part) = &self.part {
+            part.free();
+        }
         self.in_hand = 0;
     }
 
-    /// Takes up to `most` slots that are free now; if none is, says how long until one will be.
+    /// Takes up to `most` calls that are free now; if none is, says how long until one will be.
     pub fn take(&mut self, most: u32) -> Result<u32, Duration> {
-        let mut taken = self.in_hand.min(most);
-        self.in_hand -= taken;
-        while taken < most {
-            match self.limiter.check() {
-                Ok(()) => taken += 1,
-                Err(not_until) if taken == 0 => return Err(not_until.wait_time_from(self.clock.now()).max(Duration::from_millis(1))),
-                Err(_) => break,
-            }
+        let Some(part) = &self.part else { return Err(NO_PART) };
+        // What was given back counts against the burst, not on top of it.
+        self.in_hand = self.in_hand.saturating_add(part.free()).min(part.burst.get());
+        if self.in_hand == 0
+            && let Err(not_until) = part.limiter.check().map(|()| self.in_hand = 1)
+        {
+            return Err(not_until.wait_time_from(self.clock.now()).max(Duration::from_millis(1)));
         }
+        let taken = self.in_hand.min(most);
+        self.in_hand -= taken;
         Ok(taken)
     }
 
-    /// Gives slots back that were taken and not used.
-    pub fn give_back(&mut self, slots: u32) {
-        self.in_hand += slots;
+    /// Gives calls back that were taken and not made.
+    pub fn give_back(&mut self, calls: u32) {
+        self.in_hand = self.in_hand.saturating_add(calls);
     }
 }
 
-/// A limiter for one of `sharing` equal parts.
-fn limiter(limit: &AccountLimit, sharing: u32, clock: &Elapsed) -> RateLimiter<NotKeyed, InMemoryState, Elapsed, NoOpMiddleware<Nanos>> {
-    let sharing = sharing.max(1);
-    let rate = limit.per_second.max(1e-6) / f64::from(sharing);
-    let period = Duration::from_secs_f64(1.0 / rate).max(Duration::from_nanos(1));
-    let burst = NonZeroU32::new(limit.burst / sharing).unwrap_or(NonZeroU32::MIN);
-    let quota = Quota::with_period(period).unwrap_or(Quota::per_second(burst)).allow_burst(burst);
-    RateLimiter::direct_with_clock(quota, clock.clone())
+impl Part {
+    fn of(limit: &AccountLimit, share: Share, clock: &Elapsed) -> Option<Self> {
+        let parts = share.of.clamp(1, limit.burst.max(1));
+        if share.place >= parts {
+            return None;
+        }
+        let rate = limit.per_second.max(1e-6) / f64::from(parts);
+        let period = Duration::from_secs_f64(1.0 / rate).max(Duration::from_nanos(1));
+        let burst = NonZeroU32::new(limit.burst / parts).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(period).unwrap_or(Quota::per_second(burst)).allow_burst(burst);
+        Some(Self { limiter: RateLimiter::direct_with_clock(quota, clock.clone()), burst })
+    }
+
+    /// Takes all that is free now.
+    fn free(&self) -> u32 {
+        let mut free = 0;
+        let mut step = self.burst.get();
+        // Thousands may be free: not one by one.
+        while let Some(calls) = NonZeroU32::new(step) {
+            match self.limiter.check_n(calls) {
+                Ok(Ok(())) => free += step,
+                _ => step /= 2,
+            }
+        }
+        free
+    }
 }
+
+#[cfg(test)]
+mod tests;

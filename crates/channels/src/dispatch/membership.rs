@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Clock};
@@ -12,6 +13,7 @@ use watchbell_store::queue::Process;
 use watchbell_store::{Store, StoreError};
 
 use super::Shared;
+use super::limits::Share;
 
 /// Between tries to reach the database at start.
 const RETRY: Duration = Duration::from_secs(1);
@@ -24,10 +26,13 @@ pub(super) struct Membership {
     roles: String,
     lease: Duration,
     channels: Vec<Channel>,
-    /// How many live processes send by each channel, this one among them.
-    workers: Mutex<BTreeMap<Channel, u32>>,
+    /// This process's part of the limits of each channel's providers, by the live processes that were last seen.
+    shares: Mutex<BTreeMap<Channel, Share>>,
     /// Others were there first: they must have seen this process before it takes its share of the providers' limits.
     joined: AtomicBool,
+    /// A renewal is wanted before its time.
+    urgent: Notify,
+    renewed: Notify,
 }
 
 impl Membership {
@@ -41,26 +46,18 @@ impl Membership {
         lease: Duration,
         stop: &CancellationToken,
     ) -> Option<Self> {
+        let membership = Self {
+            epoch: AtomicI64::default(),
+            name: name.to_owned(),
+            roles: roles.to_owned(),
+            lease,
+            channels,
+            shares: Mutex::default(),
+            joined: AtomicBool::default(),
+        };
         loop {
-            let entered = async {
-                let epoch = store.enter(name, roles, &channels, clock.now() + lease).await?;
-                Ok::<_, StoreError>((epoch, store.processes().await?))
-            };
-            match entered.await {
-                Ok((epoch, processes)) => {
-                    let alone = processes.iter().all(|process| process.epoch == epoch || process.channels.is_empty());
-                    let membership = Self {
-                        epoch: AtomicI64::new(epoch.0),
-                        name: name.to_owned(),
-                        roles: roles.to_owned(),
-                        lease,
-                        channels,
-                        workers: Mutex::default(),
-                        joined: AtomicBool::new(alone),
-                    };
-                    membership.count(&processes);
-                    return Some(membership);
-                }
+            match membership.begin(store.as_ref(), clock.as_ref()).await {
+                Ok(()) => return Some(membership),
                 Err(error) => tracing::warn!(error = watchbell_core::error_chain(&error), "worker.enter failed; trying again"),
             }
             tokio::select! {
@@ -70,26 +67,49 @@ impl Membership {
         }
     }
 
-    /// How many processes share the limits of a channel's providers; None until the others know of this one.
-    pub fn sharing(&self, channel: Channel) -> Option<u32> {
-        self.joined.load(Ordering::Acquire).then(|| self.lock().get(&channel).copied().unwrap_or(1))
+    /// Begins a life, the first one or another.
+    async fn begin(&self, store: &dyn Store, clock: &dyn Clock) -> Result<(), StoreError> {
+        let epoch = store.enter(&self.name, &self.roles, &self.channels, clock.now() + self.lease).await?;
+        let processes = store.processes().await?;
+        let alone = processes.iter().all(|process| process.epoch == epoch || process.channels.is_empty());
+        self.joined.store(alone, Ordering::Release);
+        self.epoch.store(epoch.0, Ordering::Release);
+        self.count(&processes);
+        Ok(())
+    }
+
+    /// This process's part of the limits of a channel's providers; None until the others know of this one.
+    pub fn sharing(&self, channel: Channel) -> Option<Share> {
+        self.joined.load(Ordering::Acquire).then(|| self.lock().get(&channel).copied().unwrap_or(Share { of: 1, place: 0 }))
     }
 
     fn count(&self, processes: &[Process]) {
-        let mut workers = BTreeMap::new();
-        for channel in processes.iter().flat_map(|process| &process.channels) {
-            *workers.entry(*channel).or_default() += 1;
+        let own = self.epoch();
+        let mut shares: BTreeMap<Channel, Share> = BTreeMap::new();
+        for process in processes {
+            for channel in &process.channels {
+                let share = shares.entry(*channel).or_insert(Share { of: 0, place: 0 });
+                share.of += 1;
+                share.place += u32::from(process.epoch < own);
+            }
         }
-        *self.lock() = workers;
+        *self.lock() = shares;
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Channel, u32>> {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Channel, Share>> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether this life may have ended within a time in which it was not looked at. A heartbeat is half a lease old at most.
     pub fn may_have_ended_in(&self, time: Duration) -> bool {
         time >= self.lease / 2
+    }
+
+    /// Returns when the life was renewed, or could not be; asks for that to happen now.
+    pub async fn renewed(&self) {
+        let renewed = self.renewed.notified();
+        self.urgent.notify_one();
+        renewed.await;
     }
 
     pub fn epoch(&self) -> Epoch {
@@ -111,6 +131,7 @@ pub(super) async fn heartbeat(shared: Arc<Shared>, every: Duration, stop: Cancel
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
+            () = membership.urgent.notified() => {}
             () = shared.clock.sleep(every) => {}
         }
         match shared.store.renew(membership.epoch(), shared.clock.now() + membership.lease).await {
@@ -123,16 +144,12 @@ pub(super) async fn heartbeat(shared: Arc<Shared>, every: Duration, stop: Cancel
             },
             Ok(false) => {
                 tracing::warn!("this process stood still for longer than its lease; what it had claimed was taken over");
-                match shared
-                    .store
-                    .enter(&membership.name, &membership.roles, &membership.channels, shared.clock.now() + membership.lease)
-                    .await
-                {
-                    Ok(epoch) => membership.epoch.store(epoch.0, Ordering::Release),
-                    Err(error) => tracing::warn!(error = watchbell_core::error_chain(&error), "worker.enter failed; trying again"),
+                if let Err(error) = membership.begin(shared.store.as_ref(), shared.clock.as_ref()).await {
+                    tracing::warn!(error = watchbell_core::error_chain(&error), "worker.enter failed; trying again");
                 }
             }
             Err(error) => tracing::warn!(error = watchbell_core::error_chain(&error), "worker.heartbeat failed; trying again"),
         }
+        membership.renewed.notify_waiters();
     }
 }

@@ -8,7 +8,7 @@ use watchbell_core::outcome::{LimitScope, Outcome, Report};
 use watchbell_core::{Channel, Clock, Timestamp};
 
 use super::breaker::{Breaker, ProviderStates};
-use super::limits::AccountLimiter;
+use super::limits::{AccountLimiter, Share};
 use super::{ChannelRoute, ProviderRoute};
 use crate::provider::{Address, Provider};
 
@@ -91,10 +91,10 @@ impl Routes {
         self.routes.is_empty()
     }
 
-    /// Takes this process's part of the providers' limits, when so many share them.
-    pub fn share(&self, sharing: u32) {
+    /// Takes this process's part of the providers' limits from now on.
+    pub fn share(&self, share: Share) {
         for route in &self.routes {
-            route.lock().limiter.share(sharing);
+            route.lock().limiter.share(share);
         }
     }
 
