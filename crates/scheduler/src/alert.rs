@@ -24,20 +24,30 @@ pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &Scheduler
         return plan;
     };
     if let Some(closed) = &known.closed
-        && known.state != AlertState::Open
         && !event.occurrence.is_after(closed)
     {
-        plan.decision = Some(format!("nothing planned: the alert was {} at or after the time of this event", known.state.as_str()));
-        plan.alert = (known.round == 0).then(|| describe(known.clone(), data, priority, event_id));
+        // Also when it was opened again since: that was for others.
+        let how = if known.state == AlertState::Open { "closed" } else { known.state.as_str() };
+        plan.decision = Some(format!("nothing planned: the alert was {how} at or after the time of this event"));
+        plan.alert = known.summary.is_empty().then(|| describe(known.clone(), data, priority, event_id));
         return plan;
     }
     match known.state {
-        AlertState::Accepted => plan.decision = Some("nothing planned: somebody has accepted the alert".to_owned()),
+        AlertState::Accepted => {
+            plan.decision = Some("nothing planned: somebody has accepted the alert".to_owned());
+            plan.alert = known.summary.is_empty().then(|| describe(known.clone(), data, priority, event_id));
+            // Should a RESOLVED from before this event still come, they are whom a new round is for.
+            for user in named {
+                plan.responders.push(responder(event, known, user, facts).0);
+            }
+        }
         AlertState::Resolved => {
             let alert = opened(event, data, priority, &event_id, known.round + 1, known.round + 1);
             let alert = Alert { closed: known.closed.clone(), ..alert };
             plan.decision = Some(format!("opens round {} of an alert that had been resolved", alert.round));
             add_responders(&mut plan, event, &alert, &named, facts, settings);
+            let called_in = named_after(event, known, facts).filter(|r| !named.contains(&r.user_id)).collect();
+            begin_anew(&mut plan, known, &alert, called_in, facts, settings);
             plan.alert = Some(alert);
         }
         AlertState::Open => {
@@ -87,34 +97,63 @@ fn describe(alert: Alert, data: &AlertData, priority: Priority, event_id: EventI
 
 /// Plans the users who are no responders of the alert's current round yet, and notes for the others that they were named again.
 pub fn add_responders(plan: &mut Plan, event: &Event, alert: &Alert, users: &[UserId], facts: &Facts, settings: &SchedulerSettings) {
-    let event_id = event.id();
     for user in users {
-        let known = facts.responders.iter().find(|r| r.user_id == *user && r.round == alert.round);
-        if let Some(known) = known {
-            if event.occurrence.is_after(&known.named) {
-                plan.responders.push(Responder { named: event.occurrence.clone(), named_by: event_id.clone(), ..known.clone() });
-            }
-            continue;
+        match responder(event, alert, *user, facts) {
+            (responder, true) => insert_responder(plan, alert, responder, facts, settings),
+            (known, false) => plan.responders.push(known),
         }
-        let responder = Responder {
-            alert_id: alert.id.clone(),
-            round: alert.round,
-            user_id: *user,
-            base_at: event.occurrence.base_at(),
-            // An escalation's responders are told of the alert, not of the escalation.
-            event_id: if matches!(event.data, EventData::Alert(_)) { event_id.clone() } else { alert.event_id.clone() },
-            named: event.occurrence.clone(),
-            named_by: event_id.clone(),
-            is_open: true,
-        };
-        if let Some(policy) = facts.policies.get(user) {
-            match for_responder(alert, &responder, policy, settings) {
-                Ok(planned) => plan.insert.extend(planned),
-                Err(Unreachable) => plan.unreachable.push((scope(alert), *user)),
-            }
-        }
-        plan.responders.push(responder);
     }
+}
+
+/// A responder of the alert's current round as this event names them, and whether nothing had named them in it before.
+pub fn responder(event: &Event, alert: &Alert, user: UserId, facts: &Facts) -> (Responder, bool) {
+    let event_id = event.id();
+    if let Some(known) = facts.responders.iter().find(|r| r.user_id == user && r.round == alert.round) {
+        let named_again = Responder { named: event.occurrence.clone(), named_by: event_id, ..known.clone() };
+        return (if event.occurrence.is_after(&known.named) { named_again } else { known.clone() }, false);
+    }
+    let responder = Responder {
+        alert_id: alert.id.clone(),
+        round: alert.round,
+        user_id: user,
+        base_at: event.occurrence.base_at(),
+        // An escalation's responders are told of the alert, not of the escalation.
+        event_id: if matches!(event.data, EventData::Alert(_)) { event_id.clone() } else { alert.event_id.clone() },
+        named: event.occurrence.clone(),
+        named_by: event_id,
+        is_open: true,
+    };
+    (responder, true)
+}
+
+/// The responders of the current round whom something named after this event.
+pub fn named_after<'a>(event: &'a Event, known: &'a Alert, facts: &'a Facts) -> impl Iterator<Item = &'a Responder> {
+    facts.responders.iter().filter(|r| r.round == known.round && r.named.is_after(&event.occurrence))
+}
+
+/// Whether an escalation called this responder in, and nothing has named them since.
+pub fn is_called_in(responder: &Responder, alert: &Alert) -> bool {
+    // What they are told is the alert's own event, which is not what named them.
+    responder.event_id == alert.event_id && responder.named_by != alert.event_id && responder.base_at == responder.named.base_at()
+}
+
+/// Plans responders of the round before in the one that begins, from when they were named.
+pub fn begin_anew(plan: &mut Plan, before: &Alert, alert: &Alert, named: Vec<&Responder>, facts: &Facts, settings: &SchedulerSettings) {
+    for old in named {
+        let event_id = if is_called_in(old, before) { &alert.event_id } else { &old.named_by };
+        let responder = Responder { round: alert.round, base_at: old.named.base_at(), event_id: event_id.clone(), ..old.clone() };
+        insert_responder(plan, alert, responder, facts, settings);
+    }
+}
+
+fn insert_responder(plan: &mut Plan, alert: &Alert, responder: Responder, facts: &Facts, settings: &SchedulerSettings) {
+    if let Some(policy) = facts.policies.get(&responder.user_id) {
+        match for_responder(alert, &responder, policy, settings) {
+            Ok(planned) => plan.insert.extend(planned),
+            Err(Unreachable) => plan.unreachable.push((scope(alert), responder.user_id)),
+        }
+    }
+    plan.responders.push(responder);
 }
 
 pub fn scope(alert: &Alert) -> Scope {

@@ -132,7 +132,7 @@ fn event_times_decide_and_not_arrival() {
         ("escalated when resolved", vec![(0, a()), (10, u(Resolved)), (20, u(Escalated))], AlertState::Resolved, 0),
         ("accepted when resolved", vec![(0, a()), (10, u(Resolved)), (20, u(Accepted))], AlertState::Resolved, 0),
         ("resolved when accepted", vec![(0, a()), (10, u(Accepted)), (20, u(Resolved))], AlertState::Resolved, 0),
-        ("an old resolve when accepted", vec![(0, a()), (20, u(Accepted)), (10, u(Resolved))], AlertState::Accepted, 0),
+        ("a resolve from before the accept", vec![(0, a()), (20, u(Accepted)), (10, u(Resolved))], AlertState::Resolved, 0),
     ];
     for (what, events, state, pending) in table {
         let mut world = World::new([with_rules(1, &[(1, AlertHigh, Sms, 600)])]);

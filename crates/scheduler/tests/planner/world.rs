@@ -269,7 +269,9 @@ impl World {
                 }
             }
         }
-        for responder in self.responders.iter().filter(|responder| responder.is_open) {
+        let is_paged =
+            |r: &&Responder| r.is_open && self.alerts.get(&r.alert_id).is_some_and(|a| a.state == AlertState::Open && a.round == r.round);
+        for responder in self.responders.iter().filter(is_paged) {
             let scope = Scope::Alert { id: responder.alert_id.clone(), round: responder.round };
             let hope = self.deliveries.values().any(|d| d.scope == scope && d.user_id == responder.user_id && d.state != State::Cancelled);
             if !hope && !self.unreachable.contains(&(scope, responder.user_id)) {
