@@ -175,7 +175,7 @@ impl Ended {
 }
 
 /// The program under test.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("WATCHBELL_TEST_BIN") {
         return path.into();
     }
