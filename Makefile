@@ -1,4 +1,4 @@
-.PHONY: help run test lint fmt
+.PHONY: help run test bench lint fmt
 
 help: ## Say what can be made (this)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -8,6 +8,9 @@ run: ## Build Watchbell and run its demo on SQLite in ./data, with a nats-server
 
 test: ## Run all tests against private nats-server and PostgreSQL; ARGS="name" or ARGS="-- --nocapture" go to cargo test
 	@scripts/test.sh $(ARGS)
+
+bench: ## Measure Watchbell beside a bare pipeline (at most 40 minutes); ARGS="saturation latency", ARGS="--quick", ARGS="--help"
+	@scripts/bench.sh $(ARGS)
 
 lint: ## Check formatting and lints
 	cargo fmt --all --check

@@ -52,10 +52,11 @@ start_nats() { # STORE LOG
   done
 }
 
-# Starts PostgreSQL, tuned for tests (nothing in it has to survive); the address of its database postgres is in
-# $postgres_url. initdb and postgres refuse root, so root runs them as a user that has no other rights here.
-start_postgres() {
-  local dir=$servers_dir/postgres as_user=() port attempt
+# Starts PostgreSQL with settings; its pid is in $started, the address of its database postgres in $postgres_url. initdb and
+# postgres refuse root, so root runs them as a user that has no other rights here.
+start_postgres() { # NAME=VALUE…
+  local dir=$servers_dir/postgres as_user=() settings=() port attempt setting
+  for setting in "$@"; do settings+=(-c "$setting"); done
   mkdir "$dir"
   if [ "$(id -u)" = 0 ]; then
     choose_postgres_user
@@ -74,7 +75,7 @@ start_postgres() {
     port=$((20000 + RANDOM % 10000))
     start_session QUIT ${as_user[@]+"${as_user[@]}"} "$postgres_bin/postgres" -D "$dir/data" \
       -c listen_addresses=127.0.0.1 -c "port=$port" -c "unix_socket_directories=$dir" -c max_connections=200 \
-      -c fsync=off -c full_page_writes=off -c log_destination=stderr >"$servers_dir/postgres.log" 2>&1
+      -c log_destination=stderr ${settings[@]+"${settings[@]}"} >"$servers_dir/postgres.log" 2>&1
     if postgres_ready "$dir/data"; then
       postgres_url=postgres://postgres@127.0.0.1:$port/postgres
       cd "$scripts_dir/.."
@@ -123,7 +124,7 @@ start_test_servers() {
   for name in "${!PG@}" "${!WATCHBELL_@}"; do unset "$name"; done
   make_servers_dir
   start_nats "$servers_dir/nats" "$servers_dir/nats.log"
-  start_postgres
+  start_postgres fsync=off full_page_writes=off # nothing in it has to survive
   export WATCHBELL_TEST_NATS_URL=$nats_url WATCHBELL_TEST_NATS_SERVER=$nats_server
   export WATCHBELL_TEST_POSTGRES_URL=$postgres_url WATCHBELL_TEST_POSTGRES_BIN=$postgres_bin
 }

@@ -1,0 +1,55 @@
+//! Deliveries of long ago, and of long from now, straight into the tables.
+
+use sqlx::AssertSqlSafe;
+
+use super::world::World;
+use crate::clock::now_ms;
+use crate::error::{Doing, Error};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A delivery's columns for row n, of an alert of its own; `{…}` are what differs.
+fn deliveries(count: u32, users: u32, prefix: &str, at: &str, state: &str) -> String {
+    let sent = if state == "sent" { at } else { "NULL" };
+    let attempts = u8::from(state == "sent");
+    format!(
+        "INSERT INTO deliveries (id, scope, event_id, alert_id, user_id, purpose, cause, channel, contact_id, address, rules, critical, rank, \
+         due_at, ready_at, expires_at, state, attempts, provider, message_id, sent_at, created_at, updated_at) \
+         SELECT '{prefix}' || lpad(n::text, 16, '0'), 'alert:{prefix}' || n || ':1', '{prefix}' || lpad(n::text, 16, '0'), '{prefix}' || n, \
+         n % {users} + 1, 'rule', 'alert_high', 'sms', (n % {users} + 1) * 4, '+49151…' || n % 100, '[' || n % {users} + 1 || ']', FALSE, 0, \
+         {at}, {at}, {at} + {DAY_MS}, '{state}', {attempts}, 'twilio', 'SM' || md5(n::text), {sent}, {at}, {at} \
+         FROM generate_series(1, {count}) AS n"
+    )
+}
+
+/// So many that were sent in the last 60 days, with their events and attempts.
+pub async fn add_old(world: &World, count: u32, users: u32) -> Result<(), Error> {
+    // Ids begin with their time; these sort below all that the benchmark makes.
+    let prefix = "01BENCHQ1D";
+    let now = now_ms();
+    let at = format!("({now}::bigint - 60 * {DAY_MS} + n::bigint * 5)");
+    let events = format!(
+        "INSERT INTO events (id, identity, kind, base_at, received_at, data) SELECT '{prefix}' || lpad(n::text, 16, '0'), md5('old' || n), \
+         'alert', {at}, {at}, '{{\"alertId\":\"{prefix}' || n || '\",\"priority\":\"HIGH\",\"summary\":\"Disk almost full\",\"responders\":[' || \
+         n % {users} + 1 || ']}}' FROM generate_series(1, {count}) AS n"
+    );
+    let attempts = format!(
+        "INSERT INTO attempts (delivery_id, number, at, provider, class, message_id, latency_ms) SELECT '{prefix}' || lpad(n::text, 16, '0'), \
+         1, {at}, 'twilio', 'Accepted', 'SM' || md5(n::text), 120 FROM generate_series(1, {count}) AS n"
+    );
+    write(world, [events, deliveries(count, users, prefix, &at, "sent"), attempts]).await
+}
+
+/// So many that are due from tomorrow on.
+pub async fn add_pending(world: &World, count: u32, users: u32) -> Result<(), Error> {
+    let at = format!("({}::bigint + n::bigint * 50)", now_ms() + DAY_MS);
+    write(world, [deliveries(count, users, "01BENCHPEN", &at, "scheduled")]).await
+}
+
+async fn write(world: &World, statements: impl IntoIterator<Item = String>) -> Result<(), Error> {
+    let mut connection = world.database().await?;
+    for statement in statements.into_iter().chain(["VACUUM ANALYZE".to_owned(), "CHECKPOINT".to_owned()]) {
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.doing("writing old deliveries")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Everybody is told at once: 6,000 alerts × 3 responders × 2 channels; and the same while half the workers are killed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::clock::{now_us, pause, seconds};
+use crate::driver::flow::{Load, published};
+use crate::driver::parts::saturation::{IN_FLIGHT, USERS};
+use crate::driver::seed::Seed;
+use crate::driver::table::Goal;
+use crate::driver::watchbell::SUBJECT;
+use crate::driver::world::{Base, Subject, World};
+use crate::error::Error;
+use crate::receiver::notes::Arrival;
+
+const PART: &str = "Storm, 6,000 alerts × 3 responders × 2 channels";
+/// After the first publish, when everything is under way.
+const KILL_AFTER: Duration = Duration::from_millis(700);
+/// Longer than what lost leases take.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+pub async fn run(world: &mut World) -> Result<(), Error> {
+    let load = Load { responders: 3, channels: 2, ..Load::of(world.size(6_000, 300), USERS) };
+    let seed = Seed::new(USERS, &["sms", "push"]);
+    let subject = world.watchbell(Base::Postgres, &seed, IN_FLIGHT).await?;
+    let flow = world.flow(&subject, load).await?;
+    subject.stop().await?;
+    let last_us = flow.arrivals.iter().map(|arrival| arrival.at_us).max().unwrap_or_default();
+    let took = seconds(flow.published.first_us, last_us);
+    world.table.note(PART, "one process: last provider call", "s", took).goal(Goal::AtMost(4.0));
+    with_kills(world, &seed, load).await?;
+    world.drop_database().await
+}
+
+async fn with_kills(world: &mut World, seed: &Seed, load: Load) -> Result<(), Error> {
+    let settings = world.fresh(Base::Postgres, seed, IN_FLIGHT).await?;
+    let mut started = vec![world.start_watchbell(&settings, &["--roles", "api,ingest,scheduler"])?];
+    for _ in 0..4 {
+        // The API too, so that it can be asked whether it is ready.
+        started.push(world.start_watchbell(&settings, &["--roles", "api,worker"])?);
+    }
+    let mut processes = Vec::new();
+    for mut watchbell in started {
+        watchbell.ready().await?;
+        processes.push(watchbell.process);
+    }
+    let mut loader = world.publish(SUBJECT, load)?;
+    let began_us = now_us();
+    while world.provider.count().await? == 0 && seconds(began_us, now_us()) < PATIENCE.as_secs_f64() {
+        pause(Duration::from_millis(5)).await;
+    }
+    pause(KILL_AFTER).await;
+    for victim in processes.split_off(3) {
+        victim.kill().await?;
+    }
+    let published = published(&mut loader).await?;
+    let arrivals = all_of(world, usize::try_from(load.deliveries()).unwrap_or_default()).await?;
+    let subject = Subject { processes, address: SUBJECT, url: String::new(), settings: None };
+    subject.stop().await?;
+
+    let name = "half of 4 workers killed";
+    let told = told(&arrivals).len();
+    let lost = f64::from(load.deliveries()) - f64::from(u32::try_from(told).unwrap_or(u32::MAX));
+    let twice = f64::from(u32::try_from(arrivals.len() - told).unwrap_or(u32::MAX));
+    let last_us = arrivals.iter().map(|arrival| arrival.at_us).max().unwrap_or_default();
+    let took = seconds(published.first_us, last_us);
+    world.table.note(PART, format!("{name}: last provider call"), "s", took).goal(Goal::AtMost(8.0));
+    world.table.note(PART, format!("{name}: lost"), "", lost).goal(Goal::AtMost(0.0));
+    world.table.note(PART, format!("{name}: sent twice (in flight when killed)"), "", twice);
+    Ok(())
+}
+
+/// Each once: a call that a kill interrupted may come again.
+fn told(arrivals: &[Arrival]) -> BTreeSet<(u32, u32, u8)> {
+    arrivals.iter().map(|arrival| (arrival.seq, arrival.user, arrival.via)).collect()
+}
+
+/// Waits until everybody was told, or nothing more comes.
+async fn all_of(world: &World, expected: usize) -> Result<Vec<Arrival>, Error> {
+    let (mut seen, mut since_us) = (0, now_us());
+    loop {
+        let count = world.provider.count().await?;
+        if count != seen {
+            (seen, since_us) = (count, now_us());
+        }
+        let is_over = seconds(since_us, now_us()) > PATIENCE.as_secs_f64();
+        if is_over || usize::try_from(count).unwrap_or_default() >= expected {
+            let arrivals = world.provider.arrivals().await?;
+            if is_over || told(&arrivals).len() >= expected {
+                return Ok(arrivals);
+            }
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+}
