@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use watchbell_core::{Clock, Secret, SystemClock};
+use watchbell_core::{Channel, Clock, Secret, SystemClock};
 use watchbell_ingest::NatsSettings;
 
 use super::client::{Client, Server};
@@ -103,7 +103,8 @@ impl Demo {
         database.push(self.data.join("watchbell.db"));
         wanted.push(("WATCHBELL_DATABASE__URL".to_owned(), database));
         wanted.push(("WATCHBELL_PROVIDERS__SANDBOX__KIND".to_owned(), "sandbox".into()));
-        for channel in ["EMAIL", "SMS", "VOICE", "PUSH", "WHATSAPP", "TELEGRAM"] {
+        for channel in Channel::ALL.iter().filter(|channel| **channel != Channel::InApp) {
+            let channel = channel.as_str().to_ascii_uppercase();
             wanted.push((format!("WATCHBELL_CHANNELS__{channel}__PROVIDERS"), "sandbox".into()));
         }
         // Only to link a chat: messages go to the sandbox.
