@@ -11,10 +11,12 @@ pub struct Client {
     key: String,
 }
 
-/// An answer's status and body.
+/// An answer, as far as tests look at it.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: StatusCode,
+    /// When to come again, of an answer that says so.
+    pub retry_after_s: Option<u64>,
     pub body: Value,
 }
 
@@ -59,9 +61,10 @@ impl Client {
         }
         let response = request.send().await.ok()?;
         let status = response.status();
+        let retry_after_s = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let text = response.text().await.ok()?;
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Some(Answer { status, body })
+        Some(Answer { status, retry_after_s, body })
     }
 
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {

@@ -1,13 +1,29 @@
 //! Databases that live as long as a test.
 
+use std::hash::{DefaultHasher, Hasher};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+/// Waits for each to have ended, ten seconds at most.
+const END_OTHERS: &str =
+    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+/// Deletes every row, in any order, and begins numbers anew. TRUNCATE makes files anew, which is slower than a few rows.
+const EMPTY: &str = "DO $$ DECLARE r record; BEGIN \
+     SET LOCAL session_replication_role = replica; \
+     FOR r IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> '_sqlx_migrations' \
+     LOOP EXECUTE format('DELETE FROM %I', r.tablename); END LOOP; \
+     FOR r IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' \
+     LOOP PERFORM setval(r.sequencename::regclass, 1, false); END LOOP; END $$";
 
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,20 +48,25 @@ impl Database {
                     "WATCHBELL_TEST_POSTGRES_URL is not set: this test needs a PostgreSQL server on which it may make databases; \
                      `make test` starts one",
                 );
-                Self::on_server(&url).await
+                static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+                let template = TEMPLATE.get_or_init(|| template(&url)).await;
+                Self::copy_of(template, &url).await
             }
         }
     }
 
     /// A fresh database on the PostgreSQL server at `url`.
     pub async fn on_server(url: &str) -> Self {
+        Self::copy_of("template1", url).await
+    }
+
+    async fn copy_of(template: &str, url: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let server =
-            PgConnectOptions::from_str(url).expect("a PostgreSQL server's address is such as postgres://postgres@127.0.0.1:5432/postgres");
+        let server = server(url);
         let name = format!("e2e_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         // A process of the same number may have been killed before it could drop its own.
         on_server(&server, format!("DROP DATABASE IF EXISTS {name}")).await;
-        on_server(&server, format!("CREATE DATABASE {name}")).await;
+        on_server(&server, format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
         Self::Postgres { server: Box::new(server), name }
     }
 
@@ -89,12 +110,55 @@ impl Database {
         }
     }
 
+    /// Makes it as good as fresh, whatever was done with it and whoever died over it: that takes a tenth of the time of another.
+    pub async fn empty(&mut self) {
+        match self {
+            Self::Sqlite { folder } => *folder = tempfile::tempdir().unwrap(),
+            Self::Postgres { server, name } => {
+                let mut connection = server.as_ref().clone().database(name).connect().await.unwrap();
+                connection.execute(END_OTHERS).await.unwrap();
+                connection.execute(EMPTY).await.unwrap();
+                connection.close().await.unwrap();
+            }
+        }
+    }
+
     /// Ends it; SQLite's goes with its folder.
     pub async fn remove(&self) {
         if let Self::Postgres { server, name } = self {
             on_server(server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
         }
     }
+}
+
+fn server(url: &str) -> PgConnectOptions {
+    PgConnectOptions::from_str(url).expect("a PostgreSQL server's address is such as postgres://postgres@127.0.0.1:5432/postgres")
+}
+
+/// The name of an empty database that is up to date; copying it is much faster than every test's own migrations. It stays on
+/// its server for the next tests of the same migrations.
+async fn template(url: &str) -> String {
+    let migrations = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/postgres"));
+    let migrator = Migrator::new(migrations).await.unwrap();
+    let mut hash = DefaultHasher::new();
+    migrator.iter().for_each(|migration| hash.write(&migration.checksum));
+    let name = format!("e2e_template_{:016x}", hash.finish());
+    let server = server(url);
+    let mut connection = server.connect().await.expect("the PostgreSQL server of the test must be reachable");
+    // Tests in another process may be making it now; the lock ends with the connection.
+    connection.execute("SELECT pg_advisory_lock(2026)").await.unwrap();
+    let is_there = "SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)";
+    if !sqlx::query_scalar::<_, bool>(is_there).bind(&name).fetch_one(&mut connection).await.unwrap() {
+        let unfinished = format!("{name}_new");
+        connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {unfinished}"))).await.unwrap();
+        connection.execute(AssertSqlSafe(format!("CREATE DATABASE {unfinished}"))).await.unwrap();
+        let mut inside = server.clone().database(&unfinished).connect().await.unwrap();
+        migrator.run(&mut inside).await.unwrap();
+        inside.close().await.unwrap();
+        connection.execute(AssertSqlSafe(format!("ALTER DATABASE {unfinished} RENAME TO {name}"))).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    name
 }
 
 fn sqlite(folder: &TempDir) -> SqliteConnectOptions {

@@ -11,6 +11,7 @@ mod people;
 mod provider;
 mod server;
 mod stage;
+mod wishes;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -54,14 +55,17 @@ fn play_all(kind: Kind) {
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE.min(files.len()) {
             scope.spawn(|| {
-                loop {
-                    let Some(file) = waiting.lock().ok().and_then(|mut files| files.next()) else { return };
-                    if let Err(failure) = play_file(kind, file)
+                let outside = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let mut database = outside.block_on(Database::create(kind));
+                while let Some(file) = waiting.lock().ok().and_then(|mut files| files.next()) {
+                    if let Err(failure) = play_file(&database, file)
                         && let Ok(mut failures) = failures.lock()
                     {
                         failures.push(format!("{}: {failure}", file.file_name().unwrap_or_default().to_string_lossy()));
                     }
+                    outside.block_on(database.empty());
                 }
+                outside.block_on(database.remove());
             });
         }
     });
@@ -70,19 +74,16 @@ fn play_all(kind: Kind) {
     assert!(failures.is_empty(), "{} of {} scenarios failed on {kind:?}:\n\n{}\n", failures.len(), files.len(), failures.join("\n\n"));
 }
 
-fn play_file(kind: Kind, file: &Path) -> Result<(), String> {
+fn play_file(database: &Database, file: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
     let scenario: Scenario = toml::from_str(&text).map_err(|error| error.to_string())?;
-    let outside = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let database = outside.block_on(Database::create(kind));
     let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| play(&scenario, database.url())));
-    outside.block_on(database.remove());
     let headline = format!("{}\n    {}", scenario.title, scenario.design);
     match played {
         Ok(Ok(differences)) if differences.is_empty() => Ok(()),
         Ok(Ok(differences)) => Err(format!("{headline}\n{}", differences.join("\n"))),
         Ok(Err(BadPhrase(why))) => Err(format!("{headline}\n    {why}")),
-        Err(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Err(format!("{headline}\n    panicked, as said above")),
     }
 }
 
@@ -102,6 +103,10 @@ fn play(scenario: &Scenario, url: String) -> Read<Vec<String>> {
         stage.pass(at).map_err(in_entry)?;
         let accepted = stage.act(entry).map_err(in_entry)?;
         let mut found = check::entry(&stage, entry, &accepted).map_err(in_entry)?;
+        if let Some(explain) = &entry.explain {
+            let planned = stage.explain(explain).map_err(in_entry)?;
+            found.extend(check::explained(&stage, explain, &planned).map_err(in_entry)?);
+        }
         if let Some(wanted) = &entry.unreachable {
             unreachable = wanted;
             found.extend(check::unreachable(&stage, unreachable)?);

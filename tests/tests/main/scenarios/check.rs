@@ -1,10 +1,11 @@
 //! Compares what a scenario expects with what happened.
 
-use watchbell_core::Timestamp;
+use watchbell_core::{ContactId, Timestamp};
+use watchbell_store::facts::Planned;
 use watchbell_store::history::{Delivery, DeliveryFilter};
 use watchbell_store::intake::Accepted;
 
-use super::file::Entry;
+use super::file::{Entry, Explain};
 use super::provider::{Call, lock};
 use super::stage::Stage;
 use super::words::{BadPhrase, Read, SendPhrase, StatePhrase, Whom, bad, offset, time};
@@ -57,6 +58,32 @@ pub fn entry(stage: &Stage<'_>, entry: &Entry, accepted: &[Accepted]) -> Read<Ve
     Ok(differences)
 }
 
+/// Each step of an answer must be one that is expected, with its time and reason where those are.
+pub fn explained(stage: &Stage<'_>, explain: &Explain, planned: &[Planned]) -> Read<Vec<String>> {
+    let mut left: Vec<&Planned> = planned.iter().collect();
+    let mut differences = Vec::new();
+    for phrase in &explain.steps {
+        let wanted: StatePhrase = phrase.parse()?;
+        let ready_at = wanted.ready_at.as_ref().map(|at| time(at, stage.start)).transpose()?;
+        let fits = |step: &&Planned| {
+            wanted.whom.matches(&explain.user, step.channel, label(stage, step.contact_id))
+                && step.state == wanted.state
+                && ready_at.is_none_or(|at| at == step.ready_at)
+                && wanted.reason.as_ref().is_none_or(|reason| step.reason.as_deref().unwrap_or_default().contains(reason.as_str()))
+        };
+        match left.iter().position(fits) {
+            Some(found) => drop(left.remove(found)),
+            None => differences.push(format!("expected to be explained: {phrase}")),
+        }
+    }
+    let explained = |step: &Planned| {
+        let reason = step.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("explained: {} {} is {} at {}{reason}", explain.user, step.channel, step.state, offset(step.ready_at, stage.start))
+    };
+    differences.extend(left.into_iter().map(explained));
+    Ok(differences)
+}
+
 fn events(entry: &Entry, accepted: &[Accepted]) -> Vec<String> {
     let mut differences = Vec::new();
     let said: Vec<&str> = accepted.iter().filter_map(|accepted| accepted.decision.as_deref()).collect();
@@ -82,19 +109,18 @@ fn name<'a>(stage: &'a Stage<'_>, delivery: &Delivery) -> &'a str {
     stage.users.iter().find(|(_, known)| known.id == delivery.user_id).map_or("somebody", |(name, _)| name)
 }
 
-fn label<'a>(stage: &'a Stage<'_>, delivery: &Delivery) -> &'a str {
-    let contact = |known: &'a super::stage::Known| {
-        known.contacts.iter().find(|(_, id)| Some(**id) == delivery.contact_id).map(|(label, _)| label.as_str())
-    };
+fn label<'a>(stage: &'a Stage<'_>, contact: Option<ContactId>) -> &'a str {
+    let contact =
+        |known: &'a super::stage::Known| known.contacts.iter().find(|(_, id)| Some(**id) == contact).map(|(label, _)| label.as_str());
     stage.users.values().find_map(contact).unwrap_or("nothing")
 }
 
 fn is(stage: &Stage<'_>, delivery: &Delivery, whom: &Whom) -> bool {
-    whom.matches(name(stage, delivery), delivery.channel, label(stage, delivery))
+    whom.matches(name(stage, delivery), delivery.channel, label(stage, delivery.contact_id))
 }
 
 fn described(stage: &Stage<'_>, delivery: &Delivery) -> String {
-    let (user, channel, to, state) = (name(stage, delivery), delivery.channel, label(stage, delivery), delivery.state);
+    let (user, channel, to, state) = (name(stage, delivery), delivery.channel, label(stage, delivery.contact_id), delivery.state);
     let at = offset(delivery.ready_at, stage.start);
     let reason = delivery.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     format!("{user} {channel} to {to} is {state} at {at}{reason}")

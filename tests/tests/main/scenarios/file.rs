@@ -25,8 +25,13 @@ pub struct Scenario {
     pub users: BTreeMap<String, User>,
     #[serde(default)]
     pub topics: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    pub categories: Categories,
     pub at: Vec<Entry>,
 }
+
+/// Categories by handle, with their default channels.
+pub type Categories = BTreeMap<String, Vec<Channel>>;
 
 /// A Friday morning, nine o'clock in Berlin.
 fn default_start() -> String {
@@ -80,6 +85,10 @@ pub struct User {
     pub contacts: Option<Vec<String>>,
     pub devices: Vec<String>,
     pub rules: Vec<String>,
+    /// `releases: email daily, push`.
+    pub preferences: Vec<String>,
+    /// `releases sms off`.
+    pub switches: Vec<String>,
 }
 
 type ByUser<T> = BTreeMap<String, T>;
@@ -123,6 +132,8 @@ pub struct Entry {
     #[serde(default)]
     pub remove_members: BTreeMap<String, Vec<String>>,
     #[serde(default)]
+    pub categories: Categories,
+    #[serde(default)]
     pub alert: Option<toml::Table>,
     #[serde(default)]
     pub update: Option<toml::Table>,
@@ -152,6 +163,9 @@ pub struct Entry {
     /// Everybody who could not be reached by now, once for each event.
     #[serde(default)]
     pub unreachable: Option<Vec<String>>,
+    /// What an event would plan for a user after all this.
+    #[serde(default)]
+    pub explain: Option<Explain>,
     /// Part of what was decided about the event.
     #[serde(default)]
     pub decision: Option<String>,
@@ -161,6 +175,30 @@ pub struct Entry {
     /// The event was known already.
     #[serde(default)]
     pub duplicate: bool,
+}
+
+/// A question, and its answer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explain {
+    pub user: String,
+    #[serde(default)]
+    alert: Option<toml::Table>,
+    #[serde(default)]
+    update: Option<toml::Table>,
+    #[serde(default)]
+    duty: Option<toml::Table>,
+    #[serde(default)]
+    subscription: Option<toml::Table>,
+    /// All that would be planned, as `states` has it.
+    pub steps: Vec<String>,
+}
+
+impl Explain {
+    pub fn event(&self) -> Option<(&'static str, &toml::Table)> {
+        let all = [("alert", &self.alert), ("update", &self.update), ("duty", &self.duty), ("subscription", &self.subscription)];
+        all.into_iter().find_map(|(kind, data)| Some((kind, data.as_ref()?)))
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -17,6 +17,7 @@ use super::words::{BadPhrase, Read, RulePhrase, bad};
 
 impl Stage<'_> {
     pub(super) fn change_users(&mut self, entry: &Entry) -> Read<()> {
+        self.categories(&entry.categories)?;
         for (name, user) in &entry.users {
             self.user(name, user)?;
         }
@@ -155,7 +156,7 @@ impl Stage<'_> {
         for rule in &user.rules {
             self.add_rule(name, rule)?;
         }
-        Ok(())
+        self.wishes(name, user)
     }
 
     fn add_contact(&mut self, name: &str, phrase: &str) -> Read<()> {

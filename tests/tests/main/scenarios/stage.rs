@@ -53,6 +53,7 @@ impl<'a> Stage<'a> {
         let world = SharedWorld::default();
         let server = Some(Server::start(&url, &scenario.settings, &world, &clock)?);
         let mut stage = Self { scenario, url, start, clock, world, server, users: BTreeMap::new(), queued: Vec::new(), events: 0 };
+        stage.categories(&scenario.categories)?;
         for (name, user) in &scenario.users {
             stage.user(name, user)?;
         }
@@ -170,7 +171,7 @@ impl<'a> Stage<'a> {
 
     /// The message as a publisher would send it: binary CloudEvents. `id`, `source`, `occurred` and `queued` are about the
     /// message, all else is its data.
-    fn original(&mut self, kind: &str, data: &toml::Table) -> Read<Original> {
+    pub(super) fn original(&mut self, kind: &str, data: &toml::Table) -> Read<Original> {
         self.events += 1;
         let now = self.clock.now();
         let mut data = serde_json::to_value(data).map_err(|error| BadPhrase(error.to_string()))?;
