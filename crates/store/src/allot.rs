@@ -50,6 +50,13 @@ pub struct RecipientLimits {
     pub bundling: Bundling,
 }
 
+impl RecipientLimits {
+    /// Whether there is a limit on what a recipient takes by this channel.
+    pub(crate) fn bind(&self, channel: Channel) -> bool {
+        self.bundling.first > 0 || self.rates.contains_key(&channel)
+    }
+}
+
 /// What is known of one address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recipient {

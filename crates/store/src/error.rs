@@ -26,6 +26,9 @@ pub enum StoreError {
     /// The database could not be reached, or gave up; worth trying again.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),
+    /// The process's life has ended, or was not renewed in time: it may take no leases until it is.
+    #[error("this process's lease was not renewed in time")]
+    Lapsed,
     /// Another transition did the same at the same moment, or changed what this one went by; to be done again.
     #[error("another change came in between")]
     Conflict,

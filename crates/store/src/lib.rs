@@ -16,6 +16,7 @@ pub mod dialect;
 pub mod directory;
 mod error;
 pub mod facts;
+pub mod handover;
 pub mod history;
 pub mod intake;
 mod open;
@@ -29,6 +30,7 @@ pub use access::Access;
 pub use directory::Directory;
 pub use error::{StoreError, VerificationError};
 pub use facts::{Facts, Plan, Planner, Policy, Scope};
+pub use handover::LocalWorkers;
 pub use history::History;
 pub use intake::Intake;
 pub use open::{Options, Retries, open};
@@ -40,4 +42,7 @@ pub use wake::{Notified, Wakes};
 pub trait Store: Access + Directory + History + Intake + Preferences + Queue + std::fmt::Debug {
     /// Where transitions that make something due are announced.
     fn wakes(&self) -> &Wakes;
+
+    /// Where workers of this process wait for what is planned and due at once.
+    fn local_workers(&self) -> &LocalWorkers;
 }

@@ -170,13 +170,17 @@ pub trait Queue: Send + Sync {
 
     /// Leases up to `most` deliveries of a channel that are ready and that their recipients take now: HIGH before others, older
     /// before newer. Held ones whose time has come count as ready; what goes together comes as one job.
+    ///
+    /// # Errors
+    /// `Lapsed`: the life has ended, or is to be renewed first.
     async fn claim(&self, epoch: Epoch, channel: Channel, most: i64) -> Result<Vec<Job>, StoreError>;
 
     /// Gives claimed deliveries back; they are ready again at the given time.
     async fn release(&self, epoch: Epoch, deliveries: Vec<(DeliveryId, Timestamp)>) -> Result<(), StoreError>;
 
     /// Marks claimed deliveries as begun, right before their calls. Answers those that may be called: not the ones that were
-    /// cancelled or changed since, nor any when the process's life has ended.
+    /// cancelled or changed since, nor any when the process's life has ended. What was begun as it was planned, and not called
+    /// at once, is begun anew.
     async fn begin(&self, epoch: Epoch, calls: &[Call]) -> Result<Vec<DeliveryId>, StoreError>;
 
     /// What a bundle or digest that has begun tells: the deliveries in it, the most urgent first.

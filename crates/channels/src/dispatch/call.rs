@@ -25,24 +25,35 @@ use crate::render::{Item, MessageKind, Reader, RenderContext};
 /// Between a delivery's begin and its call. No call begins more than a second after a cancel was committed.
 const LONGEST_HESITATION: Duration = Duration::from_secs(1);
 
+/// What was begun in the transaction that planned it is called within this time, or begun anew; the design's figure.
+const SOON: Duration = Duration::from_millis(100);
+
+/// How far a delivery is when its call comes up.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Held {
+    Claimed,
+    /// Begun in the transaction that planned it.
+    Begun {
+        asked_at: Timestamp,
+        at: Timestamp,
+    },
+}
+
 /// Takes a claimed delivery to its end, or gives it back.
-pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, job: Job, slot: OwnedSemaphorePermit) {
+pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, job: Job, slot: OwnedSemaphorePermit, held: Held) {
     let job = Arc::new(job);
     let shared = &lane.shared;
     let finished = match prepare(&lane, &job) {
         Ok(message) => {
-            let asked_at = shared.clock.now();
-            let call = Call { id: job.id.clone(), provider: route.name.clone(), is_bundle: is_bundle(&job) };
-            if shared.stop.is_cancelled() || !shared.begin.request(epoch, call).await {
+            let Some((asked_at, begun_at)) = begin(shared, &route, epoch, &job, held).await else {
                 // Cancelled, changed, or no longer ours. If it still is, it is free again at once.
                 route.give_back(1, true, shared.clock.now());
                 drop(slot);
-                lane.routes.changed.notify_one();
-                give_back(shared, epoch, &job).await;
+                lane.has_room();
+                give_back(shared, epoch, job, held).await;
                 lane.put_back.notify_one();
                 return;
-            }
-            let begun_at = shared.clock.now();
+            };
             let message = complete(shared, &job, message).await.and_then(|message| not_too_late(shared, asked_at, begun_at, message));
             match message {
                 Ok(message) => call_provider(&lane, &route, &job, message).await,
@@ -58,7 +69,7 @@ pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, jo
         }
     };
     drop(slot);
-    lane.routes.changed.notify_one();
+    lane.has_room();
     let is_put_back = matches!(finished.next, Next::Retry { .. });
     finish(shared, epoch, job, finished).await;
     if is_put_back {
@@ -68,15 +79,33 @@ pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, jo
 }
 
 /// Ends a delivery for which there is nobody to call.
-pub(super) async fn end(shared: &Shared, epoch: Epoch, job: Job, next: Next) {
+pub(super) async fn end(shared: &Shared, epoch: Epoch, job: Arc<Job>, next: Next) {
     let finished = Finished { id: job.id.clone(), attempt: None, next };
-    finish(shared, epoch, Arc::new(job), finished).await;
+    finish(shared, epoch, job, finished).await;
 }
 
-async fn give_back(shared: &Shared, epoch: Epoch, job: &Job) {
+/// Marks the delivery as begun, where it is not. When that was asked for, and when it was so; None where it must not be called.
+async fn begin(shared: &Shared, route: &Route, epoch: Epoch, job: &Job, held: Held) -> Option<(Timestamp, Timestamp)> {
+    let now = shared.clock.now();
+    match held {
+        Held::Begun { asked_at, at } if now - at <= SOON => Some((asked_at, at)),
+        _ => {
+            let call = Call { id: job.id.clone(), provider: route.name.clone(), is_bundle: is_bundle(job) };
+            let has_begun = !shared.stop.is_cancelled() && shared.begin.request(epoch, call).await;
+            has_begun.then(|| (now, shared.clock.now()))
+        }
+    }
+}
+
+async fn give_back(shared: &Shared, epoch: Epoch, job: Arc<Job>, held: Held) {
     let ready_at = job.due_at.min(shared.clock.now());
-    if let Err(error) = shared.store.release(epoch, vec![(job.id.clone(), ready_at)]).await {
-        tracing::warn!(delivery.id = %job.id, error = watchbell_core::error_chain(&error), "delivery.release failed; its lease ends by itself");
+    match held {
+        Held::Claimed => {
+            if let Err(error) = shared.store.release(epoch, vec![(job.id.clone(), ready_at)]).await {
+                tracing::warn!(delivery.id = %job.id, error = watchbell_core::error_chain(&error), "delivery.release failed; its lease ends by itself");
+            }
+        }
+        Held::Begun { .. } => end(shared, epoch, job, Next::Retry { at: ready_at, reason: "it was not called in time".to_owned() }).await,
     }
 }
 

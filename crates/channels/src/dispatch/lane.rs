@@ -1,14 +1,18 @@
 //! One channel's loop: waits until something may be sent, claims just that, and lets it go.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Timestamp};
+use watchbell_store::StoreError;
 use watchbell_store::queue::{AddressFate, Job, Next};
 
 use super::breaker::ProviderStates;
+use super::call::Held;
+use super::handover::LaneNextDoor;
 use super::route::{Place, Room, Route, Routes};
 use super::{ChannelRoute, Shared, call};
 use crate::settings::OnUnknown;
@@ -26,25 +30,53 @@ pub(super) struct Lane {
     pub on_unknown: OnUnknown,
     /// A call has put its delivery back in the queue: what was known of the next due time is outdated.
     pub put_back: Notify,
-    channel: Channel,
+    /// A call has ended: see [`Lane::has_room`].
+    pub freed: Notify,
+    /// Nothing was ready at the last look, and nothing has become so since.
+    pub is_caught_up: AtomicBool,
+    pub channel: Channel,
 }
 
 impl Lane {
     pub fn new(shared: Arc<Shared>, states: &ProviderStates, route: ChannelRoute) -> Arc<Self> {
         let (channel, on_unknown) = (route.channel, route.on_unknown);
-        Arc::new(Self { routes: Routes::new(route, states, &shared.clock), shared, on_unknown, put_back: Notify::new(), channel })
+        Arc::new(Self {
+            routes: Routes::new(route, states, &shared.clock),
+            shared,
+            on_unknown,
+            put_back: Notify::new(),
+            freed: Notify::new(),
+            is_caught_up: AtomicBool::new(false),
+            channel,
+        })
+    }
+
+    /// Tells who waits for room that there may be some.
+    pub fn has_room(&self) {
+        self.routes.changed.notify_one();
+        self.freed.notify_waiters();
     }
 
     pub async fn run(self: Arc<Self>) {
         let mut woken = self.shared.store.wakes().watch(self.channel);
+        if !self.routes.is_empty() {
+            self.shared.store.local_workers().enter(self.channel, Arc::new(LaneNextDoor(Arc::downgrade(&self))));
+        }
+        self.work(&mut woken).await;
+        self.shared.store.local_workers().leave(self.channel);
+    }
+
+    async fn work(self: &Arc<Self>, woken: &mut watch::Receiver<u64>) {
         while !self.shared.stop.is_cancelled() {
             // Seen before the claim: what becomes due after it wakes the wait that follows.
             woken.borrow_and_update();
             let wait = self.turn().await;
+            self.is_caught_up.store(matches!(wait, Wait::ForDue(_)), Ordering::Release);
             tokio::select! {
                 () = self.shared.stop.cancelled() => return,
-                () = wait_for(&self, wait, &mut woken) => {}
+                () = wait_for(self, wait, woken) => {}
             }
+            self.is_caught_up.store(false, Ordering::Release);
         }
     }
 
@@ -69,8 +101,7 @@ impl Lane {
             Ok(jobs) => jobs,
             Err(error) => {
                 route.give_back(calls, true, self.shared.clock.now());
-                tracing::warn!(channel = %self.channel, error = watchbell_core::error_chain(&error), "delivery.claim failed; trying again");
-                return Wait::For(RETRY);
+                return self.not_claimed(&error);
             }
         };
         let claimed = jobs.len();
@@ -80,7 +111,7 @@ impl Lane {
             match call::destination(&job).map_or(Place::There, |to| self.routes.place(&to, route, now)) {
                 Place::There => here.push(job),
                 Place::Other(route, slot) => {
-                    self.shared.calls.spawn(call::deliver(self.clone(), route, epoch, job, slot));
+                    self.shared.calls.spawn(call::deliver(self.clone(), route, epoch, job, slot, Held::Claimed));
                 }
                 Place::NotBefore(at) => later.push((job.id, at)),
                 Place::Nowhere => nowhere.push(job),
@@ -89,9 +120,9 @@ impl Lane {
         let used = u32::try_from(here.len()).unwrap_or(u32::MAX);
         route.give_back(calls.saturating_sub(used), used == 0, now);
         for job in here {
-            // This loop alone takes slots, and claimed no more than were free.
+            // As many were free before the claim; what was kept for a plan at the same moment comes free again.
             let Ok(slot) = route.slots.clone().acquire_owned().await else { break };
-            self.shared.calls.spawn(call::deliver(self.clone(), route.clone(), epoch, job, slot));
+            self.shared.calls.spawn(call::deliver(self.clone(), route.clone(), epoch, job, slot, Held::Claimed));
         }
         if !later.is_empty()
             && let Err(error) = self.shared.store.release(epoch, later).await
@@ -105,7 +136,7 @@ impl Lane {
     /// Ends deliveries for which there is nobody to call.
     async fn fail_all(&self, epoch: Epoch, jobs: Vec<Job>, reason: &str) {
         let next = Next::Failed { reason: reason.to_owned(), address: AddressFate::Keep };
-        let ends = jobs.into_iter().map(|job| call::end(&self.shared, epoch, job, next.clone()));
+        let ends = jobs.into_iter().map(|job| call::end(&self.shared, epoch, Arc::new(job), next.clone()));
         futures::future::join_all(ends).await;
     }
 
@@ -118,11 +149,16 @@ impl Lane {
                 self.fail_all(epoch, jobs, &format!("no provider is configured for the channel {}", self.channel)).await;
                 Wait::Not
             }
-            Err(error) => {
-                tracing::warn!(channel = %self.channel, error = watchbell_core::error_chain(&error), "delivery.claim failed; trying again");
-                Wait::For(RETRY)
-            }
+            Err(error) => self.not_claimed(&error),
         }
+    }
+
+    fn not_claimed(&self, error: &StoreError) -> Wait {
+        if matches!(error, StoreError::Lapsed) {
+            return Wait::ForLife;
+        }
+        tracing::warn!(channel = %self.channel, error = watchbell_core::error_chain(error), "delivery.claim failed; trying again");
+        Wait::For(RETRY)
     }
 
     async fn next_ready(&self) -> Wait {
@@ -147,9 +183,11 @@ enum Wait {
     ForProvider(Timestamp),
     /// Until a call ends.
     ForCall,
+    /// Until this process's life has been renewed.
+    ForLife,
 }
 
-async fn wait_for(lane: &Lane, wait: Wait, woken: &mut tokio::sync::watch::Receiver<u64>) {
+async fn wait_for(lane: &Lane, wait: Wait, woken: &mut watch::Receiver<u64>) {
     let clock = &lane.shared.clock;
     match wait {
         Wait::Not => {}
@@ -166,6 +204,7 @@ async fn wait_for(lane: &Lane, wait: Wait, woken: &mut tokio::sync::watch::Recei
             () = clock.sleep_until(at) => {}
             () = lane.routes.changed.notified() => {}
         },
+        Wait::ForLife => lane.shared.membership.renewed().await,
         Wait::ForCall => lane.routes.changed.notified().await,
     }
 }

@@ -54,6 +54,8 @@ impl Membership {
             channels,
             shares: Mutex::default(),
             joined: AtomicBool::default(),
+            urgent: Notify::default(),
+            renewed: Notify::default(),
         };
         loop {
             match membership.begin(store.as_ref(), clock.as_ref()).await {

@@ -14,6 +14,7 @@ mod batch;
 mod breaker;
 mod call;
 mod ending;
+mod handover;
 mod lane;
 mod limits;
 mod membership;

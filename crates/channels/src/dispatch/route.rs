@@ -19,6 +19,7 @@ pub(super) struct Route {
     pub provider: Arc<dyn Provider>,
     pub timeout: Duration,
     pub slots: Arc<Semaphore>,
+    most_slots: usize,
     channel: Channel,
     states: ProviderStates,
     state: Mutex<RouteState>,
@@ -75,6 +76,7 @@ impl Routes {
                 provider: route.provider,
                 timeout: route.limit.timeout,
                 slots: Arc::new(Semaphore::new(route.limit.in_flight)),
+                most_slots: route.limit.in_flight,
                 channel: channel.channel,
                 states: states.clone(),
                 state: Mutex::new(RouteState {
@@ -89,6 +91,11 @@ impl Routes {
 
     pub fn is_empty(&self) -> bool {
         self.routes.is_empty()
+    }
+
+    /// Whether so many calls, or as many as there ever can be, may begin at the first provider.
+    pub fn has_slots(&self, wanted: usize) -> bool {
+        self.routes.first().is_none_or(|route| route.slots.available_permits() >= wanted.min(route.most_slots))
     }
 
     /// Takes this process's part of the providers' limits from now on.

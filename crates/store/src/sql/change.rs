@@ -126,7 +126,7 @@ impl SqlStore {
         let unreachable = plan.unreachable.into_iter().filter_map(|(scope, user)| Some((event_of(&scope)?, scope, user)));
         let unreachable = unreachable.map(|(event_id, scope, user)| (scope, user, event_id)).collect();
         let writes = Writes { insert: plan.insert, update: plan.update, cancel: plan.cancel, unreachable, ..Writes::default() };
-        self.write(tx, &writes).await
+        Ok(self.write(tx, &writes).await?.0)
     }
 
     /// The user's deliveries of open alerts and coming shifts, whatever their state, and all others that are pending.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use watchbell_core::event::{Event, EventData};
 use watchbell_core::{EventId, UserId};
 
+use super::handover::Handover;
 use super::plan::Writes;
 use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all, at, name, to_json};
 use super::{SqlStore, Tx, sql};
@@ -22,6 +23,7 @@ const FAN_OUT_CHUNK: i64 = 500;
 #[async_trait]
 impl Intake for SqlStore {
     async fn accept(&self, events: Vec<Event>) -> Result<Vec<Accepted>, StoreError> {
+        self.local_workers.settle(events.len()).await;
         super::retrying(|| self.accept_all(&events)).await
     }
 
@@ -29,7 +31,7 @@ impl Intake for SqlStore {
         let mut tx = self.begin_tx().await?;
         let mut accepted = vec![unplanned(&event, true)];
         self.insert_events(&mut tx, std::slice::from_ref(&event)).await?;
-        self.accept_wave(&mut tx, std::slice::from_ref(&event), &[0], &mut accepted).await?;
+        self.accept_wave(&mut tx, std::slice::from_ref(&event), &[0], &mut accepted, None).await?;
         let planned: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE event_id = $1 AND user_id = $2 ORDER BY due_at, id",
@@ -65,7 +67,7 @@ impl Intake for SqlStore {
         let defaults = defaults.into_values().next().unwrap_or_default();
         let plan = self.planner.plan_members(&EventId(event_id.clone()), &data, at(base_at), &policies, &defaults, self.clock.now());
         let writes = Writes { insert: plan.insert, ..Writes::default() };
-        let due = self.write(&mut tx, &writes).await?;
+        let (due, _) = self.write(&mut tx, &writes).await?;
         match members.last() {
             Some(last) if i64::try_from(members.len()) == Ok(FAN_OUT_CHUNK) => {
                 sqlx::query(sql("UPDATE fanouts SET last_user_id = $2 WHERE event_id = $1"))
@@ -193,8 +195,13 @@ impl SqlStore {
         let mut accepted: Vec<Accepted> = events.iter().zip(&fresh).map(|(event, fresh)| unplanned(event, *fresh)).collect();
         let mut effects = Effects::default();
         let mut fans_out = false;
-        for wave in waves(events, &fresh) {
-            let (wave_effects, wave_fans_out) = self.accept_wave(&mut tx, events, &wave, &mut accepted).await?;
+        let mut handover = Handover::default();
+        let waves = waves(events, &fresh);
+        // A recipient's lock is the last that a transaction waits for: nothing but new rows may be written after it.
+        let is_only = waves.len() == 1;
+        for wave in waves {
+            let short_way = is_only.then_some(&mut handover);
+            let (wave_effects, wave_fans_out) = self.accept_wave(&mut tx, events, &wave, &mut accepted, short_way).await?;
             effects.add(wave_effects);
             fans_out |= wave_fans_out;
         }
@@ -211,6 +218,7 @@ impl SqlStore {
         self.insert_dead_letters(&mut tx, &dead).await?;
         self.mark_replayed(&mut tx, events, &accepted).await?;
         tx.commit().await?;
+        handover.complete();
         self.wakes.announce(effects);
         if fans_out {
             self.wakes.announce_fan_out();
@@ -260,6 +268,7 @@ impl SqlStore {
         events: &[Event],
         wave: &[usize],
         accepted: &mut [Accepted],
+        mut handover: Option<&mut Handover>,
     ) -> Result<(Effects, bool), StoreError> {
         let used: BTreeSet<String> = wave.iter().flat_map(|at| names(&events[*at])).cloned().collect();
         let resolved = self.resolve(tx, &used).await?;
@@ -287,7 +296,15 @@ impl SqlStore {
             fan_outs.extend(plan.fan_out.clone().map(|topic| (event.id(), topic)));
             gather(&mut writes, plan, &event.id(), facts.alert.is_some());
         }
-        let effects = self.write(tx, &writes).await?;
+        if let Some(handover) = handover.as_mut().filter(|_| writes.only_makes_new()) {
+            let annotated: HashSet<&EventId> = annotations.iter().map(|(id, ..)| id).collect();
+            let plain = wave.iter().map(|at| (events[*at].id(), &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
+            **handover = self.choose_for_handover(tx, &mut writes, &plain, &policies).await?;
+        }
+        let (effects, written) = self.write(tx, &writes).await?;
+        if let Some(handover) = handover {
+            handover.retain(&written);
+        }
         self.annotate(tx, annotations).await?;
         let fans_out = !fan_outs.is_empty();
         for (event_id, topic) in fan_outs {

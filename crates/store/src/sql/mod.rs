@@ -10,13 +10,14 @@ use watchbell_core::{Clock, UserId};
 
 use super::{BEGIN, DIALECT, Db};
 use crate::allot::RecipientLimits;
-use crate::{Options, Planner, Policy, Retries, Store, StoreError, Wakes};
+use crate::{LocalWorkers, Options, Planner, Policy, Retries, Store, StoreError, Wakes};
 
 mod access;
 mod change;
 mod dead_letters;
 mod directory;
 mod finish;
+mod handover;
 mod history;
 mod intake;
 mod jobs;
@@ -41,6 +42,7 @@ pub(crate) struct SqlStore {
     retries: Retries,
     limits: RecipientLimits,
     wakes: Arc<Wakes>,
+    local_workers: LocalWorkers,
     /// What users have said, as it was last read; used only at the user's version of now.
     policies: Cache<UserId, Arc<Policy>>,
     /// Whom names meant when they were last looked up; believed only when the users say so themselves.
@@ -72,6 +74,7 @@ impl SqlStore {
             retries,
             limits,
             wakes,
+            local_workers: LocalWorkers::default(),
             policies: Cache::new(REMEMBERED_USERS),
             names: Cache::new(REMEMBERED_USERS),
             turns: AtomicU64::new(0),
@@ -87,6 +90,10 @@ impl SqlStore {
 impl Store for SqlStore {
     fn wakes(&self) -> &Wakes {
         &self.wakes
+    }
+
+    fn local_workers(&self) -> &LocalWorkers {
+        &self.local_workers
     }
 }
 

@@ -1,7 +1,10 @@
 //! Writing what the planner answered.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Serialize;
 use watchbell_core::delivery::State;
+use watchbell_core::ids::Epoch;
 use watchbell_core::rule::Trigger;
 use watchbell_core::{DeliveryId, EventId, UserId};
 
@@ -24,6 +27,22 @@ pub(super) struct Writes {
     pub update: Vec<Planned>,
     pub cancel: Vec<(DeliveryId, String)>,
     pub unreachable: Vec<(Scope, UserId, EventId)>,
+    /// Which of `insert` begin at once.
+    pub begun: HashMap<DeliveryId, Begun>,
+}
+
+impl Writes {
+    /// Deliveries that exist already are left as they are.
+    pub fn only_makes_new(&self) -> bool {
+        self.close.is_empty() && self.cancel.is_empty() && self.update.is_empty()
+    }
+}
+
+/// Who calls for a delivery that begins in the transaction that plans it.
+#[derive(Clone, Debug)]
+pub(super) struct Begun {
+    pub epoch: Epoch,
+    pub provider: String,
 }
 
 #[derive(Serialize)]
@@ -50,6 +69,9 @@ struct DeliveryRow<'a> {
     state: &'static str,
     reason: Option<&'a str>,
     collect: Option<&'a str>,
+    lease: Option<i64>,
+    provider: Option<&'a str>,
+    attempts: i64,
 }
 
 /// HIGH alerts go before everything else.
@@ -57,7 +79,7 @@ pub(super) fn rank(trigger: Trigger) -> i64 {
     i64::from(trigger != Trigger::AlertHigh)
 }
 
-fn delivery_row(planned: &Planned) -> Result<DeliveryRow<'_>, StoreError> {
+fn delivery_row<'a>(planned: &'a Planned, begun: Option<&'a Begun>) -> Result<DeliveryRow<'a>, StoreError> {
     Ok(DeliveryRow {
         id: &planned.id,
         scope: planned.scope.key(),
@@ -81,9 +103,12 @@ fn delivery_row(planned: &Planned) -> Result<DeliveryRow<'_>, StoreError> {
         due_at: planned.due_at.as_millis(),
         ready_at: planned.ready_at.as_millis(),
         expires_at: planned.expires_at.map(watchbell_core::Timestamp::as_millis),
-        state: planned.state.as_str(),
+        state: begun.map_or(planned.state, |_| State::Sending).as_str(),
         reason: planned.reason.as_deref(),
         collect: planned.collect.as_deref(),
+        lease: begun.map(|begun| begun.epoch.0),
+        provider: begun.map(|begun| begun.provider.as_str()),
+        attempts: i64::from(begun.is_some()),
     })
 }
 
@@ -125,8 +150,8 @@ struct Reason<'a> {
 }
 
 impl SqlStore {
-    /// Writes everything; answers the channels on which something may be due sooner than before.
-    pub(super) async fn write(&self, tx: &mut Tx, writes: &Writes) -> Result<Effects, StoreError> {
+    /// Writes everything; answers the channels on which something may be due sooner than before, and the deliveries that are new.
+    pub(super) async fn write(&self, tx: &mut Tx, writes: &Writes) -> Result<(Effects, HashSet<String>), StoreError> {
         self.insert_alerts(tx, &writes.new_alerts).await?;
         self.update_alerts(tx, &writes.alerts).await?;
         let mut moved = self.close_scopes(tx, &writes.close).await?;
@@ -134,33 +159,39 @@ impl SqlStore {
         self.write_duties(tx, &writes.duties).await?;
         moved.extend(self.cancel(tx, &writes.cancel).await?);
         self.update_deliveries(tx, &writes.update).await?;
-        self.insert_deliveries(tx, &writes.insert).await?;
+        let written = self.insert_deliveries(tx, &writes.insert, &writes.begun).await?;
         self.note_unreachable(tx, &writes.unreachable).await?;
-        let due = writes.insert.iter().chain(&writes.update).map(|planned| planned.channel).collect();
-        Ok(Effects { due, moved })
+        let waiting = writes.insert.iter().filter(|planned| !writes.begun.contains_key(&planned.id));
+        let due = waiting.chain(&writes.update).map(|planned| planned.channel).collect();
+        Ok((Effects { due, moved }, written))
     }
 
-    /// Plans that exist already are left as they are.
-    pub(super) async fn insert_deliveries(&self, tx: &mut Tx, planned: &[Planned]) -> Result<(), StoreError> {
+    /// Plans that exist already are left as they are; answers the others.
+    pub(super) async fn insert_deliveries(
+        &self,
+        tx: &mut Tx,
+        planned: &[Planned],
+        begun: &HashMap<DeliveryId, Begun>,
+    ) -> Result<HashSet<String>, StoreError> {
         if planned.is_empty() {
-            return Ok(());
+            return Ok(HashSet::new());
         }
-        let rows = planned.iter().map(delivery_row).collect::<Result<Vec<_>, _>>()?;
-        sqlx::query(sql(
+        let rows = planned.iter().map(|planned| delivery_row(planned, begun.get(&planned.id))).collect::<Result<Vec<_>, _>>()?;
+        let written: Vec<String> = sqlx::query_scalar(sql(
             "INSERT INTO deliveries (id, scope, event_id, alert_id, duty_id, category, user_id, purpose, cause, channel, contact_id, device_id, \
-             address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, collect, attempts, created_at, updated_at) \
+             address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, collect, lease, begun_at, provider, attempts, created_at, updated_at) \
              SELECT id, scope, event_id, alert_id, duty_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             rank, due_at, ready_at, expires_at, state, reason, collect, 0, $2, $2 \
+             rank, due_at, ready_at, expires_at, state, reason, collect, lease, CASE WHEN lease IS NOT NULL THEN $2 END, provider, attempts, $2, $2 \
              FROM {rows $1: id text, scope text, event_id text, alert_id text, duty_id text, category text, user_id bigint, purpose text, cause text, channel text, \
              contact_id bigint, device_id bigint, address text, rules text, critical boolean, rank bigint, due_at bigint, \
-             ready_at bigint, expires_at bigint, state text, reason text, collect text} \
-             WHERE true ON CONFLICT (id) DO NOTHING",
+             ready_at bigint, expires_at bigint, state text, reason text, collect text, lease bigint, provider text, attempts bigint} \
+             WHERE true ON CONFLICT (id) DO NOTHING RETURNING id",
         ))
         .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
-        .execute(&mut **tx)
+        .fetch_all(&mut **tx)
         .await?;
-        Ok(())
+        Ok(written.into_iter().collect())
     }
 
     /// Moves pending deliveries. A claim on one is void: it is claimed again as it is now.
@@ -168,7 +199,7 @@ impl SqlStore {
         if planned.is_empty() {
             return Ok(());
         }
-        let rows = planned.iter().map(delivery_row).collect::<Result<Vec<_>, _>>()?;
+        let rows = planned.iter().map(|planned| delivery_row(planned, None)).collect::<Result<Vec<_>, _>>()?;
         sqlx::query(sql("UPDATE deliveries SET event_id = r.event_id, cause = r.cause, channel = r.channel, contact_id = r.contact_id, \
              device_id = r.device_id, address = r.address, rules = r.rules, critical = r.critical, rank = r.rank, due_at = r.due_at, \
              ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, collect = r.collect, lease = NULL, updated_at = $2 \

@@ -109,14 +109,8 @@ impl Queue for SqlStore {
     async fn claim(&self, epoch: Epoch, channel: Channel, most: i64) -> Result<Vec<Job>, StoreError> {
         let now = self.clock.now().as_millis();
         let mut tx = self.begin_tx().await?;
-        // Held against the burial of this epoch, so that no lease is left behind by a process that froze here.
-        let alive: Option<i64> = sqlx::query_scalar(sql("SELECT epoch FROM processes WHERE epoch = $1 AND alive_until >= $2 {share}"))
-            .bind(epoch.0)
-            .bind(now)
-            .fetch_optional(&mut *tx)
-            .await?;
-        if alive.is_none() {
-            return Ok(Vec::new());
+        if !self.is_alive(&mut tx, epoch).await? {
+            return Err(StoreError::Lapsed);
         }
         sqlx::query(sql(
             "UPDATE deliveries SET state = 'scheduled', collect = COALESCE(collect, 'quiet'), updated_at = $2 WHERE state = 'held' AND channel = $1 AND ready_at <= $2",
@@ -155,9 +149,9 @@ impl Queue for SqlStore {
     async fn begin(&self, epoch: Epoch, calls: &[Call]) -> Result<Vec<DeliveryId>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let begun: Vec<String> = sqlx::query_scalar(sql(
-            "UPDATE deliveries SET state = 'sending', begun_at = $3, attempts = attempts + 1, reason = NULL, provider = r.provider, \
-             updated_at = $3 FROM {rows $2: id text, provider text} \
-             WHERE deliveries.id = r.id AND lease = $1 AND state = 'scheduled' \
+            "UPDATE deliveries SET attempts = attempts + CASE WHEN state = 'sending' THEN 0 ELSE 1 END, state = 'sending', begun_at = $3, \
+             reason = NULL, provider = r.provider, updated_at = $3 FROM {rows $2: id text, provider text} \
+             WHERE deliveries.id = r.id AND lease = $1 AND (state = 'scheduled' OR state = 'sending' AND stop IS NULL) \
              AND EXISTS (SELECT 1 FROM processes WHERE epoch = $1 AND alive_until >= $3) RETURNING deliveries.id",
         ))
         .bind(epoch.0)

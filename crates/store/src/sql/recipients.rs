@@ -21,25 +21,7 @@ const LARGEST_DIGEST: i64 = 5_000;
 impl SqlStore {
     /// Splits claimed jobs into those that go now, singly or together, and those that are ready again later.
     pub(super) async fn allot_jobs(&self, tx: &mut Tx, epoch: i64, channel: Channel, jobs: Vec<Job>) -> Result<Vec<Job>, StoreError> {
-        let now = self.clock.now();
-        let keys: Vec<Option<String>> = jobs.iter().map(|job| recipient_key(channel, &job.target)).collect();
-        let distinct: BTreeSet<&str> = keys.iter().flatten().map(String::as_str).collect();
-        if distinct.is_empty() {
-            return Ok(jobs);
-        }
-        let mut recipients = self.lock_recipients(tx, &distinct).await?;
-        let candidates: Vec<Candidate<'_>> = jobs
-            .iter()
-            .zip(&keys)
-            .map(|(job, key)| Candidate {
-                recipient: key.as_deref(),
-                purpose: job.purpose,
-                rank: job.rank,
-                collect: job.collect.as_deref(),
-            })
-            .collect();
-        let verdicts = allot(&candidates, &mut recipients, channel, &self.limits, now);
-        self.write_recipients(tx, &recipients, now).await?;
+        let verdicts = self.verdicts(tx, channel, &jobs).await?;
         let mut go = Vec::new();
         let mut later = Vec::new();
         let mut together: BTreeMap<(Option<i64>, Option<i64>, String), Vec<Job>> = BTreeMap::new();
@@ -59,6 +41,46 @@ impl SqlStore {
             go.push(self.bundle(tx, epoch, channel, (contact, device), &group, jobs).await?);
         }
         Ok(go)
+    }
+
+    /// What the jobs' recipients say to each, in the order given; what goes now is taken from their rows.
+    pub(super) async fn verdicts(&self, tx: &mut Tx, channel: Channel, jobs: &[Job]) -> Result<Vec<Verdict>, StoreError> {
+        let now = self.clock.now();
+        let keys: Vec<Option<String>> = jobs.iter().map(|job| recipient_key(channel, &job.target)).collect();
+        let distinct: BTreeSet<&str> = keys.iter().flatten().map(String::as_str).collect();
+        let mut recipients = if distinct.is_empty() {
+            BTreeMap::new()
+        } else if self.limits.bind(channel) {
+            self.lock_recipients(tx, &distinct).await?
+        } else {
+            self.paused_recipients(tx, &distinct).await?
+        };
+        let candidates: Vec<Candidate<'_>> = jobs
+            .iter()
+            .zip(&keys)
+            .map(|(job, key)| Candidate {
+                recipient: key.as_deref(),
+                purpose: job.purpose,
+                rank: job.rank,
+                collect: job.collect.as_deref(),
+            })
+            .collect();
+        let verdicts = allot(&candidates, &mut recipients, channel, &self.limits, now);
+        if self.limits.bind(channel) && !recipients.is_empty() {
+            self.write_recipients(tx, &recipients, now).await?;
+        }
+        Ok(verdicts)
+    }
+
+    /// Where recipients take whatever comes, their rows say only which of them a provider asked to leave alone.
+    async fn paused_recipients(&self, tx: &mut Tx, keys: &BTreeSet<&str>) -> Result<BTreeMap<String, Recipient>, StoreError> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as(sql("SELECT id, busy_until FROM recipients WHERE id {in $1 text} AND busy_until > $2"))
+                .bind(to_json(keys)?)
+                .bind(self.clock.now().as_millis())
+                .fetch_all(&mut **tx)
+                .await?;
+        Ok(rows.into_iter().map(|(id, busy_until)| (id, Recipient { busy_until: at(busy_until), sent: Vec::new() })).collect())
     }
 
     /// The recipients' rows, made if absent, locked in one order.

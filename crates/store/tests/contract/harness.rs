@@ -12,13 +12,16 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, SqliteConnection};
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
-use watchbell_core::event::{Event, SubscriptionData};
+use watchbell_core::contact::{Contact, ContactKind};
+use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::event::{Event, EventData, SubscriptionData};
+use watchbell_core::rule::Trigger;
 use watchbell_core::user::User;
-use watchbell_core::{Channel, EventId, ManualClock, Timestamp, UserId};
+use watchbell_core::{Channel, DeliveryId, EventId, ManualClock, Timestamp, UserId};
 use watchbell_store::access::Actor;
 use watchbell_store::directory::NewUser;
-use watchbell_store::facts::UserFacts;
-use watchbell_store::{Facts, Options, Plan, Planner, Policy, Store, StoreError};
+use watchbell_store::facts::{Planned, UserFacts};
+use watchbell_store::{Facts, Options, Plan, Planner, Policy, Scope, Store, StoreError};
 
 /// Makes two tests, one for each database, of each `async fn(&Bed)`.
 macro_rules! on_both {
@@ -66,7 +69,7 @@ pub fn run(postgres: bool, test: impl AsyncFnOnce(&Bed)) {
     let url = database.as_ref().map(|database| database.url.clone());
     let result = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
-            let bed = Bed::new(url, Arc::new(PlansNothing)).await;
+            let bed = Bed::new(url, Arc::new(PlansNews)).await;
             tokio::time::timeout(LONGEST, test(&bed)).await.expect("the test hangs");
         });
     }));
@@ -105,7 +108,7 @@ impl Bed {
 
     /// Opens the same database once more, as another process would.
     pub async fn open_again(&self) -> Result<Arc<dyn Store>, StoreError> {
-        watchbell_store::open(&self.options, Arc::new(PlansNothing), Arc::new(self.clock.clone())).await
+        watchbell_store::open(&self.options, Arc::new(PlansNews), Arc::new(self.clock.clone())).await
     }
 
     /// Writes to the tables past the store.
@@ -170,13 +173,38 @@ pub fn named(username: &str) -> NewUser {
     NewUser { username: username.to_owned(), ..NewUser::default() }
 }
 
-/// The planner of tests that are not about planning.
+/// The planner of tests that are not about planning: news go at once, by email, to whom they name.
 #[derive(Debug)]
-pub struct PlansNothing;
+pub struct PlansNews;
 
-impl Planner for PlansNothing {
-    fn plan(&self, _: &Event, _: &Facts, _: Timestamp) -> Plan {
-        Plan::default()
+impl Planner for PlansNews {
+    fn plan(&self, event: &Event, facts: &Facts, now: Timestamp) -> Plan {
+        let EventData::Subscription(_) = event.data else { return Plan::default() };
+        let contacts = facts.policies.values().flat_map(|policy| &policy.contacts).filter(|contact| contact.kind == ContactKind::Email);
+        let news = |contact: &Contact| Planned {
+            id: DeliveryId::derive(now, &[event.id().as_str(), &contact.id.to_string()]),
+            scope: Scope::Event(event.id()),
+            event_id: event.id(),
+            alert_id: None,
+            category: None,
+            user_id: contact.user_id,
+            purpose: Purpose::Rule,
+            trigger: Trigger::Subscription,
+            channel: Channel::Email,
+            contact_id: Some(contact.id),
+            device_id: None,
+            address: "…".to_owned(),
+            rules: Vec::new(),
+            critical: false,
+            due_at: now,
+            ready_at: now,
+            expires_at: None,
+            state: State::Scheduled,
+            reason: None,
+            attempts: 0,
+            collect: None,
+        };
+        Plan { insert: contacts.map(news).collect(), ..Plan::default() }
     }
 
     fn plan_members(

@@ -13,6 +13,7 @@ mod chains;
 mod contacts;
 mod dead_letters;
 mod devices;
+mod handover;
 mod history;
 mod open;
 mod plans;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use watchbell_store::access::Actor;
 use watchbell_store::{Options, StoreError};
 
-use crate::harness::{Bed, PlansNothing};
+use crate::harness::{Bed, PlansNews};
 
 on_both![
     a_second_process_on_one_sqlite_file_is_refused,
@@ -45,7 +45,7 @@ async fn a_database_of_a_newer_version_is_refused(bed: &Bed) {
         bed.execute(&format!("VACUUM INTO '{file}.copy'")).await;
         options.url = format!("sqlite://{file}.copy");
     }
-    let sentence = sentence(watchbell_store::open(&options, Arc::new(PlansNothing), Arc::new(bed.clock.clone())).await);
+    let sentence = sentence(watchbell_store::open(&options, Arc::new(PlansNews), Arc::new(bed.clock.clone())).await);
     assert!(sentence.contains("too new") && sentence.contains("9999"), "{sentence}");
 }
 
@@ -53,7 +53,7 @@ async fn what_was_committed_is_there_after_opening_again(bed: &Bed) {
     let options = Options { url: bed.options.url.replace("watchbell.db", "deep/er/watchbell.db"), ..bed.options.clone() };
     let clock = Arc::new(bed.clock.clone());
     for hash in ["one", "two"] {
-        let store = watchbell_store::open(&options, Arc::new(PlansNothing), clock.clone()).await.unwrap();
+        let store = watchbell_store::open(&options, Arc::new(PlansNews), clock.clone()).await.unwrap();
         store.add_key(Actor::System, hash, hash, watchbell_core::access::Role::Admin, None).await.unwrap();
         assert_eq!(store.keys().await.unwrap().len(), if hash == "one" { 1 } else { 2 });
     }
@@ -73,7 +73,7 @@ async fn what_is_no_database_is_refused_in_a_sentence() {
     ];
     for (url, part) in table {
         let options = Options::new(url.clone());
-        let sentence = sentence(watchbell_store::open(&options, Arc::new(PlansNothing), clock.clone()).await);
+        let sentence = sentence(watchbell_store::open(&options, Arc::new(PlansNews), clock.clone()).await);
         assert!(sentence.contains(part) && !sentence.contains('\n'), "{url}: {sentence}");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The code itself travels in an event of Watchbell's own, as any message does; beside the contact only its hash is kept.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
@@ -70,7 +71,7 @@ pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, id: Contact
     .execute(&mut **tx)
     .await?;
     let channel = planned.channel;
-    store.insert_deliveries(tx, &[planned]).await?;
+    store.insert_deliveries(tx, &[planned], &HashMap::new()).await?;
     store.record(tx, by, "contact.verification", contacts::object(user, id)).await?;
     change.tx.commit().await?;
     store.wakes.announce(Effects::due([channel].into()));

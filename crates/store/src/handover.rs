@@ -1,0 +1,67 @@
+//! The short way: what is due when it is planned goes straight to a worker of the same process.
+//!
+//! The row is written as begun by that worker, in the transaction that plans it, and the worker is handed the job after the
+//! commit: the claim and the begin are saved. The worker keeps room for the calls beforehand, so that each follows its begin
+//! at once; what there is no room for waits in the database as everything else does.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use watchbell_core::Channel;
+use watchbell_core::ids::Epoch;
+
+use crate::queue::Job;
+
+/// A worker of this process, for one channel.
+#[async_trait]
+pub trait LocalWorker: Send + Sync + std::fmt::Debug {
+    /// Keeps room for up to `wanted` calls; None where deliveries wait already, which go first, or nothing may be sent now.
+    fn reserve(&self, wanted: usize) -> Option<Box<dyn Reservation>>;
+
+    /// Waits until there is room for `wanted` calls or for as many as there ever is, a few milliseconds at most, and not at all
+    /// where deliveries wait already.
+    async fn settle(&self, wanted: usize);
+}
+
+/// Room for calls. What is not used is given back with the end of this.
+pub trait Reservation: Send + std::fmt::Debug {
+    /// The life of the process that will make the calls.
+    fn epoch(&self) -> Epoch;
+
+    /// The provider that will be called.
+    fn provider(&self) -> &str;
+
+    fn calls(&self) -> usize;
+
+    /// Whether the provider takes such a job.
+    fn suits(&self, job: &Job) -> bool;
+
+    /// Makes the calls. The jobs have been committed as begun.
+    fn hand_over(self: Box<Self>, jobs: Vec<Job>);
+}
+
+/// The workers of this process.
+#[derive(Debug, Default)]
+pub struct LocalWorkers(RwLock<HashMap<Channel, Arc<dyn LocalWorker>>>);
+
+impl LocalWorkers {
+    /// From now on a worker is asked when something of its channel is planned.
+    pub fn enter(&self, channel: Channel, worker: Arc<dyn LocalWorker>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(channel, worker);
+    }
+
+    pub fn leave(&self, channel: Channel) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&channel);
+    }
+
+    pub(crate) fn of(&self, channel: Channel) -> Option<Arc<dyn LocalWorker>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&channel).cloned()
+    }
+
+    /// Lets workers that are busy with what they were handed catch up: a moment's wait saves the long way for what comes next.
+    pub(crate) async fn settle(&self, wanted: usize) {
+        let workers: Vec<_> = self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        futures::future::join_all(workers.iter().map(|worker| worker.settle(wanted))).await;
+    }
+}

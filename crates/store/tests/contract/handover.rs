@@ -1,0 +1,175 @@
+//! What is due when it is planned goes straight to a worker of the same process that has room for it.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use watchbell_core::contact::ContactKind;
+use watchbell_core::event::{Event, EventData, Occurrence, Original, SubscriptionData};
+use watchbell_core::ids::Epoch;
+use watchbell_core::{Channel, DeliveryId, UserId};
+use watchbell_store::handover::{LocalWorker, Reservation};
+use watchbell_store::queue::{Call, Finished, Job, Next};
+
+use crate::contacts::contact;
+use crate::harness::{BY, Bed};
+
+on_both![
+    what_there_is_room_for_is_handed_over_as_begun_and_the_rest_waits,
+    what_is_known_already_is_not_handed_over_again,
+    what_a_recipient_does_not_take_now_is_not_handed_over,
+    a_change_is_planned_from_at_once_though_policies_are_remembered,
+    nothing_is_handed_to_a_worker_whose_lease_has_run_out,
+    what_was_not_called_at_once_is_begun_anew_unless_it_was_cancelled,
+];
+
+/// A worker with so much room, which remembers what it was handed.
+#[derive(Clone, Debug)]
+struct Desk {
+    epoch: Epoch,
+    room: usize,
+    handed: Arc<Mutex<Vec<Job>>>,
+}
+
+#[derive(Debug)]
+struct Room(Desk, usize);
+
+#[async_trait]
+impl LocalWorker for Desk {
+    fn reserve(&self, wanted: usize) -> Option<Box<dyn Reservation>> {
+        Some(Box::new(Room(self.clone(), wanted.min(self.room))))
+    }
+
+    async fn settle(&self, _: usize) {}
+}
+
+impl Reservation for Room {
+    fn epoch(&self) -> Epoch {
+        self.0.epoch
+    }
+
+    fn provider(&self) -> &'static str {
+        "smtp"
+    }
+
+    fn calls(&self) -> usize {
+        self.1
+    }
+
+    fn suits(&self, _: &Job) -> bool {
+        true
+    }
+
+    fn hand_over(self: Box<Self>, jobs: Vec<Job>) {
+        self.0.handed.lock().unwrap().extend(jobs);
+    }
+}
+
+impl Desk {
+    async fn open(bed: &Bed, room: usize) -> Self {
+        let epoch = bed.store.enter("test", "worker", &[Channel::Email], bed.now().plus_s(6)).await.unwrap();
+        let desk = Self { epoch, room, handed: Arc::default() };
+        bed.store.local_workers().enter(Channel::Email, Arc::new(desk.clone()));
+        desk
+    }
+
+    fn handed(&self) -> Vec<DeliveryId> {
+        self.handed.lock().unwrap().iter().map(|job| job.id.clone()).collect()
+    }
+}
+
+async fn reachable(bed: &Bed, name: &str) -> UserId {
+    let user = bed.user(name).await.id;
+    bed.store.create_contact(BY, user, contact(ContactKind::Email, &format!("{name}@example.org"))).await.unwrap();
+    user
+}
+
+async fn publish(bed: &Bed, identity: &str, users: &[UserId]) {
+    let users = users.iter().map(ToString::to_string).collect();
+    let data = SubscriptionData { title: "t".to_owned(), message: "m".to_owned(), users, ..SubscriptionData::default() };
+    let event = Event {
+        identity: identity.to_owned(),
+        occurrence: Occurrence { source: "test".to_owned(), time: None, received_at: bed.now() },
+        data: EventData::Subscription(data),
+        problems: Vec::new(),
+        replay_of: None,
+        original: Original::default(),
+    };
+    bed.store.accept(vec![event]).await.unwrap();
+}
+
+async fn in_state(bed: &Bed, state: &str) -> i64 {
+    bed.number(&format!("SELECT count(*) FROM deliveries WHERE state = '{state}'")).await
+}
+
+async fn what_there_is_room_for_is_handed_over_as_begun_and_the_rest_waits(bed: &Bed) {
+    let users = [reachable(bed, "anna").await, reachable(bed, "ben").await, reachable(bed, "cleo").await];
+    let desk = Desk::open(bed, 2).await;
+    publish(bed, "news", &users).await;
+    assert_eq!((desk.handed().len(), in_state(bed, "sending").await, in_state(bed, "scheduled").await), (2, 2, 1));
+    // It is what a claim would have given.
+    let waiting = bed.store.claim(desk.epoch, Channel::Email, 10).await.unwrap();
+    let handed = desk.handed.lock().unwrap()[0].clone();
+    assert_eq!((&waiting[0].event, waiting[0].purpose, waiting[0].due_at), (&handed.event, handed.purpose, handed.due_at));
+    let ends = desk.handed().into_iter().map(|id| Finished { id, attempt: None, next: Next::Sent }).collect();
+    assert_eq!(bed.store.finish(desk.epoch, ends).await.unwrap().len(), 2);
+    assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE state = 'sent' AND attempts = 1").await, 2);
+}
+
+async fn what_is_known_already_is_not_handed_over_again(bed: &Bed) {
+    let users = [reachable(bed, "anna").await];
+    let desk = Desk::open(bed, 2).await;
+    publish(bed, "news", &users).await;
+    publish(bed, "news", &users).await;
+    assert_eq!(desk.handed().len(), 1);
+}
+
+async fn what_a_recipient_does_not_take_now_is_not_handed_over(bed: &Bed) {
+    let users = [reachable(bed, "anna").await];
+    let desk = Desk::open(bed, 10).await;
+    // Three go singly in a window; the fourth waits to be told together with what follows.
+    for n in 0..4 {
+        publish(bed, &format!("news {n}"), &users).await;
+    }
+    assert_eq!(desk.handed().len(), 3);
+    let waits = bed.number("SELECT count(*) FROM deliveries WHERE state = 'scheduled' AND collect = 'flood' AND ready_at > due_at").await;
+    assert_eq!(waits, 1);
+}
+
+async fn a_change_is_planned_from_at_once_though_policies_are_remembered(bed: &Bed) {
+    let user = reachable(bed, "anna").await;
+    let desk = Desk::open(bed, 10).await;
+    publish(bed, "before", &[user]).await;
+    bed.store.create_contact(BY, user, contact(ContactKind::Email, "second@example.org")).await.unwrap();
+    publish(bed, "after", &[user]).await;
+    assert_eq!(desk.handed().len(), 3);
+    bed.store.delete_user(BY, user).await.unwrap();
+    publish(bed, "too late", &[user]).await;
+    assert_eq!(desk.handed().len(), 3);
+}
+
+async fn nothing_is_handed_to_a_worker_whose_lease_has_run_out(bed: &Bed) {
+    let users = [reachable(bed, "anna").await];
+    let desk = Desk::open(bed, 10).await;
+    bed.clock.advance(std::time::Duration::from_secs(7));
+    publish(bed, "news", &users).await;
+    assert_eq!((desk.handed().len(), in_state(bed, "scheduled").await), (0, 1));
+}
+
+async fn what_was_not_called_at_once_is_begun_anew_unless_it_was_cancelled(bed: &Bed) {
+    let users = [reachable(bed, "anna").await, reachable(bed, "ben").await];
+    let desk = Desk::open(bed, 10).await;
+    publish(bed, "news", &users).await;
+    let handed = desk.handed();
+    let call = |id: &DeliveryId| Call { id: id.clone(), provider: "smtp".to_owned(), is_bundle: false };
+    let calls: Vec<Call> = handed.iter().map(call).collect();
+    bed.execute(&format!("UPDATE deliveries SET stop = 'nobody needs it any more' WHERE id = '{}'", handed[0])).await;
+    assert_eq!(bed.store.begin(desk.epoch, &calls).await.unwrap(), handed[1..]);
+    assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE attempts = 1").await, 2);
+    // What is given back is cancelled, not tried again.
+    let next = Next::Retry { at: bed.now(), reason: "it was not called in time".to_owned() };
+    bed.store.finish(desk.epoch, vec![Finished { id: handed[0].clone(), attempt: None, next }]).await.unwrap();
+    assert_eq!(in_state(bed, "cancelled").await, 1);
+    // A life that has ended begins nothing.
+    bed.store.leave(desk.epoch).await.unwrap();
+    assert!(bed.store.begin(desk.epoch, &calls).await.unwrap().is_empty());
+}
