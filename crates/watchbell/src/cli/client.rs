@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use reqwest::header::AUTHORIZATION;
+use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -38,6 +38,8 @@ pub enum Error {
     NoKey,
     #[error("the server refuses this API key ({0})")]
     Refused(String),
+    #[error("the server is asked too often; it wants {retry_s} s of quiet")]
+    TooOften { retry_s: u64 },
     #[error("the server answers {status}: {message}")]
     Status { status: StatusCode, message: String },
     #[error("the server's answer cannot be read; is {0} a Watchbell?")]
@@ -127,15 +129,20 @@ impl Client {
     }
 }
 
+/// What a server's limit is counted in, where it does not say how long it lasts.
+const A_MINUTE_S: u64 = 60;
+
 /// The server's own words, in whichever of the surfaces' error forms they come.
 async fn refusal(response: Response) -> Error {
     let status = response.status();
+    let retry_s = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(A_MINUTE_S);
     let text = response.text().await.unwrap_or_default();
     let body: Value = serde_json::from_str(&text).unwrap_or_default();
     let said = ["/message", "/detail", "/error/message", "/error"].iter().find_map(|place| body.pointer(place)?.as_str());
     let message = output::tame(said.unwrap_or_else(|| text.lines().next().unwrap_or_default()));
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Error::Refused(message),
+        StatusCode::TOO_MANY_REQUESTS => Error::TooOften { retry_s },
         _ => Error::Status { status, message },
     }
 }

@@ -4,18 +4,23 @@
 //! here as well.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use watchbell_core::Secret;
 use watchbell_core::user::parse_timezone;
+use watchbell_core::{Clock, Secret, SystemClock};
 
 use super::{Target, line};
 use crate::cli::Error;
-use crate::cli::client::{Client, Server, secret};
-use crate::cli::output::tame;
+use crate::cli::client::{self, Client, Server, secret};
+use crate::cli::output::{complain, tame};
+
+/// How long, and how often for one page, the source may ask to be left alone. Its limit is counted by the minute.
+const LONGEST_WAIT_S: u64 = 120;
+const MOST_WAITS: usize = 5;
 
 #[derive(Debug, Args)]
 pub struct Oncall {
@@ -78,16 +83,31 @@ impl Oncall {
 }
 
 /// Every page of a list. Pages are asked for by number: behind a proxy, links may lead nowhere.
-async fn all<T: DeserializeOwned>(source: &Client, path: &str) -> Result<Vec<T>, crate::cli::client::Error> {
+async fn all<T: DeserializeOwned>(source: &Client, path: &str) -> Result<Vec<T>, client::Error> {
     let mut found = Vec::new();
     for page in 1_u32.. {
-        let Page { results, next } = source.get(path, &[("page", page.to_string()), ("perpage", "100".to_owned())]).await?;
+        let query = [("page", page.to_string()), ("perpage", "100".to_owned())];
+        let Page { results, next } = patiently(&SystemClock, async || source.get(path, &query).await).await?;
         found.extend(results);
         if next.is_none() {
             break;
         }
     }
     Ok(found)
+}
+
+/// Asks again when the source has had enough for now: `OnCall` takes 300 requests a minute.
+async fn patiently<T>(clock: &dyn Clock, ask: impl AsyncFn() -> Result<T, client::Error>) -> Result<T, client::Error> {
+    for _ in 0..MOST_WAITS {
+        match ask().await {
+            Err(client::Error::TooOften { retry_s }) if retry_s <= LONGEST_WAIT_S => {
+                complain(&format!("the source takes no more requests for {retry_s} s: waiting"));
+                clock.sleep(Duration::from_secs(retry_s)).await;
+            }
+            answer => return answer,
+        }
+    }
+    ask().await
 }
 
 /// Users as an import takes them, and what cannot be taken over, a line each.
@@ -142,6 +162,29 @@ fn step(name: &str, rule: &Rule, problems: &mut Vec<String>) -> Option<Value> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed parse should fail the test")]
     use super::*;
+
+    #[tokio::test]
+    async fn a_source_that_has_had_enough_is_asked_again_later_and_not_for_ever() {
+        let clock = watchbell_core::ManualClock::new(watchbell_core::Timestamp::from_millis(0));
+        let asked = std::cell::Cell::new(0);
+        let ask = async |refusals: usize, retry_s: u64| {
+            asked.set(0);
+            let ask = async || {
+                asked.set(asked.get() + 1);
+                if asked.get() > refusals { Ok(asked.get()) } else { Err(client::Error::TooOften { retry_s }) }
+            };
+            let passing = async {
+                loop {
+                    clock.advance(Duration::from_secs(1));
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! { answer = patiently(&clock, ask) => answer.ok(), () = passing => None }
+        };
+        assert_eq!(ask(2, 59).await, Some(3));
+        assert_eq!(ask(MOST_WAITS + 1, 59).await, None);
+        assert_eq!((ask(1, LONGEST_WAIT_S + 1).await, asked.get()), (None, 1));
+    }
 
     #[test]
     fn users_take_their_rules_along_and_what_is_left_is_named() {
