@@ -41,6 +41,7 @@ pub enum Database {
 
 impl Database {
     pub async fn create(kind: Kind) -> Self {
+        static TEMPLATE: OnceCell<String> = OnceCell::const_new();
         match kind {
             Kind::Sqlite => Self::Sqlite { folder: tempfile::tempdir().unwrap() },
             Kind::Postgres => {
@@ -48,7 +49,6 @@ impl Database {
                     "WATCHBELL_TEST_POSTGRES_URL is not set: this test needs a PostgreSQL server on which it may make databases; \
                      `make test` starts one",
                 );
-                static TEMPLATE: OnceCell<String> = OnceCell::const_new();
                 let template = TEMPLATE.get_or_init(|| template(&url)).await;
                 Self::copy_of(template, &url).await
             }

@@ -41,8 +41,12 @@ pub async fn tally(planned: usize, in_flight: usize, outbox: &Outbox, database: 
         taken(outbox).len() >= planned && database.number(open).await == 0
     };
     if tokio::time::timeout(wait::PATIENCE / 2, wait::until("all deliveries to be sent", is_over)).await.is_err() {
-        let states =
-            database.texts("SELECT count(*) || ' ' || state || ': ' || COALESCE(reason, '') FROM deliveries GROUP BY state, reason").await;
+        let states = database
+            .texts(
+                "SELECT count(*) || ' ' || state || CASE WHEN lease IS NULL THEN '' ELSE ' leased' END || ': ' || COALESCE(reason, '') \
+             FROM deliveries GROUP BY state, lease IS NULL, reason",
+            )
+            .await;
         panic!("{} of {planned} deliveries were taken by a provider; in the database: {states:?}", taken(outbox).len());
     }
     let counts = taken(outbox);
