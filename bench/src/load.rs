@@ -56,7 +56,6 @@ pub struct Arguments {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Published {
     pub first_us: u64,
-    pub last_us: u64,
     pub cpu_us: u64,
 }
 
@@ -64,7 +63,7 @@ pub struct Published {
 pub async fn run(arguments: Arguments) -> Result<(), Error> {
     let client = async_nats::connect(&arguments.nats).await.doing("connecting to NATS")?;
     let context =
-        ContextBuilder::new().timeout(Duration::from_secs(60)).max_ack_inflight(IN_FLIGHT).backpressure_on_inflight(true).build(client);
+        ContextBuilder::new().timeout(Duration::from_mins(1)).max_ack_inflight(IN_FLIGHT).backpressure_on_inflight(true).build(client);
     let published = publish(&context, &arguments).await?;
     print(&serde_json::to_string(&published).doing("writing JSON")?)
 }
@@ -95,7 +94,7 @@ async fn publish(context: &jetstream::Context, arguments: &Arguments) -> Result<
     }
     drop(sent);
     acknowledged.await.doing("publishing")??;
-    Ok(Published { first_us, last_us: now_us(), cpu_us: cpu::of_process("self") })
+    Ok(Published { first_us, cpu_us: cpu::of_process("self") })
 }
 
 /// When the message of the `index`th alert is due, if the rules have a delay.

@@ -70,8 +70,13 @@ impl Flow {
     /// Deliveries a second, from the first publish to the last arrival.
     #[expect(clippy::cast_precision_loss, reason = "a count of deliveries is far below 2^53")]
     pub fn rate(&self) -> f64 {
+        self.arrivals.len() as f64 / self.took_s().max(1e-9)
+    }
+
+    /// Seconds from the first publish to the last arrival.
+    pub fn took_s(&self) -> f64 {
         let last_us = self.arrivals.iter().map(|arrival| arrival.at_us).max().unwrap_or_default();
-        self.arrivals.len() as f64 / seconds(self.published.first_us, last_us).max(1e-9)
+        seconds(self.published.first_us, last_us)
     }
 
     /// From an event's publishing to its arrival, sorted, in milliseconds.
@@ -144,7 +149,7 @@ impl World {
 
 /// What a load says when everything is in the stream.
 pub async fn published(loader: &mut Process) -> Result<Published, Error> {
-    let said = loader.line(Duration::from_secs(300)).await?;
+    let said = loader.line(Duration::from_mins(5)).await?;
     serde_json::from_str(&said).doing("reading what the load said")
 }
 

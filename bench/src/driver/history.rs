@@ -26,8 +26,7 @@ fn deliveries(count: u32, users: u32, prefix: &str, at: &str, state: &str) -> St
 pub async fn add_old(world: &World, count: u32, users: u32) -> Result<(), Error> {
     // Ids begin with their time; these sort below all that the benchmark makes.
     let prefix = "01BENCHQ1D";
-    let now = now_ms();
-    let at = format!("({now}::bigint - 60 * {DAY_MS} + n::bigint * 5)");
+    let at = format!("({}::bigint + n::bigint * 5)", now_ms() - 60 * DAY_MS);
     let events = format!(
         "INSERT INTO events (id, identity, kind, base_at, received_at, data) SELECT '{prefix}' || lpad(n::text, 16, '0'), md5('old' || n), \
          'alert', {at}, {at}, '{{\"alertId\":\"{prefix}' || n || '\",\"priority\":\"HIGH\",\"summary\":\"Disk almost full\",\"responders\":[' || \

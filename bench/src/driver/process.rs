@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::error::{Doing, Error};
 
 /// No process needs longer to start or to stop.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
 pub struct Process {

@@ -154,7 +154,7 @@ mod tests {
         for (value, reference) in [(3.0, 4.0), (1.0, 2.0), (2.0, 2.5)] {
             table.note("a part", "a figure", "ms", value).against(reference).goal(Goal::RatioAtLeast(0.75));
         }
-        assert_eq!(spread(&table.figures[0].values), [1.0, 2.0, 3.0]);
+        assert_eq!(spread(&table.figures[0].values).map(round), ["1.00", "2.00", "3.00"]);
         assert_eq!(table.figures[0].met(), Some(true));
         assert_eq!(round(spread(&[1.0, 2.0])[1]), "1.50");
     }

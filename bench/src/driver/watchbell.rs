@@ -19,7 +19,7 @@ pub const SUBJECT: &str = "watchbell.events.alert";
 const FCM_KEY: &str = include_str!("../../../crates/channels/src/providers/fcm/test_key.pem");
 
 /// `WATCHBELL_…` variables by name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings(BTreeMap<String, String>);
 
 impl Settings {
@@ -36,7 +36,7 @@ impl Settings {
             "client_email": "bench@bench.iam.gserviceaccount.com",
             "token_uri": token_url,
         });
-        let mut settings = Self(BTreeMap::new());
+        let mut settings = Self::default();
         for (name, value) in [
             ("ADMIN_KEY", ADMIN_KEY),
             ("DATABASE__URL", database_url),

@@ -46,7 +46,7 @@ pub struct Subject {
     pub address: &'static str,
     /// Where its API listens; empty where there is none.
     pub url: String,
-    pub settings: Option<Settings>,
+    pub settings: Settings,
 }
 
 impl Subject {
@@ -58,11 +58,12 @@ impl Subject {
         self.processes.iter().map(|process| cpu::peak_memory_mb(process.pid())).fold(0.0, f64::max)
     }
 
-    pub async fn stop(self) -> Result<(), Error> {
+    /// Ends it in order; what it was set to, to be started again.
+    pub async fn stop(self) -> Result<Settings, Error> {
         for process in self.processes {
             process.stop().await?;
         }
-        Ok(())
+        Ok(self.settings)
     }
 }
 
@@ -108,7 +109,7 @@ impl World {
         let arguments = arguments.into_iter().chain(["--postgres", &database, "--receiver", &port]);
         let mut process = Process::role(arguments, &self.log("limit"))?;
         process.line(Duration::from_secs(10)).await?;
-        Ok(Subject { processes: vec![process], address: ADDRESS, url: String::new(), settings: None })
+        Ok(Subject { processes: vec![process], address: ADDRESS, url: String::new(), settings: Settings::default() })
     }
 
     /// Watchbell's settings on a fresh copy of the seeded database.
@@ -145,11 +146,18 @@ impl World {
         let mut watchbell = self.start_watchbell(&settings, &[])?;
         watchbell.ready().await?;
         let (processes, url) = (vec![watchbell.process], watchbell.url);
-        Ok(Subject { processes, address: watchbell::SUBJECT, url, settings: Some(settings) })
+        Ok(Subject { processes, address: watchbell::SUBJECT, url, settings })
     }
 
     pub async fn database(&self) -> Result<sqlx::postgres::PgConnection, Error> {
         self.servers.connect(DATABASE).await
+    }
+
+    /// Gives all rules a delay.
+    pub async fn delay_rules(&self, delay_s: u32) -> Result<(), Error> {
+        let mut connection = self.database().await?;
+        let change = sqlx::query("UPDATE rules SET offset_s = $1").bind(i64::from(delay_s));
+        change.execute(&mut connection).await.map(drop).doing("changing rules")
     }
 
     pub async fn drop_database(&self) -> Result<(), Error> {

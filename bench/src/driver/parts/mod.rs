@@ -1,8 +1,12 @@
 //! The parts of issue 5, each in a file that says what it measures.
 
+mod api;
+mod crowd;
+mod growth;
 mod latency;
 mod providers;
 mod punctuality;
+mod rest;
 mod saturation;
 mod storm;
 
@@ -17,6 +21,11 @@ pub enum Part {
     Storm,
     SlowProvider,
     Smtp,
+    Growth,
+    Crowd,
+    Api,
+    Idle,
+    Start,
 }
 
 impl Part {
@@ -26,7 +35,7 @@ impl Part {
 
     /// What does not say more when it is repeated, for what it takes.
     pub fn only_once(self) -> bool {
-        false
+        matches!(self, Self::Growth | Self::Api)
     }
 
     pub async fn run(self, world: &mut World) -> Result<(), Error> {
@@ -37,6 +46,11 @@ impl Part {
             Self::Storm => storm::run(world).await,
             Self::SlowProvider => providers::run_slow(world).await,
             Self::Smtp => providers::run_smtp(world).await,
+            Self::Growth => growth::run(world).await,
+            Self::Crowd => crowd::run(world).await,
+            Self::Api => api::run(world).await,
+            Self::Idle => rest::run_idle(world).await,
+            Self::Start => rest::run_start(world).await,
         }
     }
 }

@@ -9,13 +9,13 @@ use crate::driver::parts::saturation::{IN_FLIGHT, USERS};
 use crate::driver::seed::Seed;
 use crate::driver::table::Goal;
 use crate::driver::watchbell::SUBJECT;
-use crate::driver::world::{Base, Subject, World};
+use crate::driver::world::{Base, World};
 use crate::error::Error;
 use crate::receiver::notes::Arrival;
 
 const PART: &str = "Storm, 6,000 alerts × 3 responders × 2 channels";
-/// After the first publish, when everything is under way.
-const KILL_AFTER: Duration = Duration::from_millis(700);
+/// Workers are killed when so many percent have been told: everything is under way.
+const KILL_AT: u32 = 25;
 /// Longer than what lost leases take.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -25,9 +25,7 @@ pub async fn run(world: &mut World) -> Result<(), Error> {
     let subject = world.watchbell(Base::Postgres, &seed, IN_FLIGHT).await?;
     let flow = world.flow(&subject, load).await?;
     subject.stop().await?;
-    let last_us = flow.arrivals.iter().map(|arrival| arrival.at_us).max().unwrap_or_default();
-    let took = seconds(flow.published.first_us, last_us);
-    world.table.note(PART, "one process: last provider call", "s", took).goal(Goal::AtMost(4.0));
+    world.table.note(PART, "one process: last provider call", "s", flow.took_s()).goal(Goal::AtMost(4.0));
     with_kills(world, &seed, load).await?;
     world.drop_database().await
 }
@@ -45,18 +43,15 @@ async fn with_kills(world: &mut World, seed: &Seed, load: Load) -> Result<(), Er
         processes.push(watchbell.process);
     }
     let mut loader = world.publish(SUBJECT, load)?;
-    let began_us = now_us();
-    while world.provider.count().await? == 0 && seconds(began_us, now_us()) < PATIENCE.as_secs_f64() {
-        pause(Duration::from_millis(5)).await;
-    }
-    pause(KILL_AFTER).await;
+    world.provider.expect(u64::from(load.deliveries() * KILL_AT / 100), PATIENCE).await?;
     for victim in processes.split_off(3) {
         victim.kill().await?;
     }
     let published = published(&mut loader).await?;
     let arrivals = all_of(world, usize::try_from(load.deliveries()).unwrap_or_default()).await?;
-    let subject = Subject { processes, address: SUBJECT, url: String::new(), settings: None };
-    subject.stop().await?;
+    for process in processes {
+        process.stop().await?;
+    }
 
     let name = "half of 4 workers killed";
     let told = told(&arrivals).len();
