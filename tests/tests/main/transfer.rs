@@ -117,7 +117,9 @@ async fn an_oncall_s_users_and_chains_move_in(bed: &mut Bed) {
         let list = "/api/v1/personal_notification_rules/?perpage=100";
         let answer = anybody.try_call(reqwest::Method::GET, list, &key, None).await.unwrap();
         let mut rules = answer.expect(200)["results"].as_array().unwrap().clone();
-        rules.iter_mut().for_each(|rule| drop(rule.as_object_mut().unwrap().remove("user_id")));
+        for rule in &mut rules {
+            rule.as_object_mut().unwrap().remove("user_id");
+        }
         rules.sort_by_key(|rule| rule["id"].to_string());
         rules
     };
