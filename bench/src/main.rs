@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::error::Error;
+use crate::error::{Doing, Error};
 
 #[derive(Debug, Parser)]
 #[command(about = "How fast Watchbell is, beside a bare pipeline on the same machine")]
@@ -61,10 +61,26 @@ fn run(role: Role) -> Result<(), Error> {
     let runtime = runtime.enable_all().build().map_err(|error| Error::new("cannot start", error))?;
     runtime.block_on(async {
         match role {
-            Role::Run(arguments) => driver::run(arguments).await,
+            // Told to stop, it ends by dropping what it has: its processes are killed, its folder is removed.
+            Role::Run(arguments) => tokio::select! {
+                result = driver::run(arguments) => result,
+                signal = told_to_stop() => Err(signal.map_or_else(|error| error, |()| Error::says("told to stop"))),
+            },
             Role::Receiver => receiver::run().await,
             Role::Load(arguments) => load::run(arguments).await,
             Role::Limit(arguments) => limit::run(arguments).await,
         }
     })
+}
+
+/// Ends with SIGTERM or SIGINT.
+async fn told_to_stop() -> Result<(), Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).doing("listening for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).doing("listening for signals")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }

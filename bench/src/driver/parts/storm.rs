@@ -10,7 +10,7 @@ use crate::driver::seed::Seed;
 use crate::driver::table::Goal;
 use crate::driver::watchbell::SUBJECT;
 use crate::driver::world::{Base, World};
-use crate::error::Error;
+use crate::error::{Doing, Error};
 use crate::receiver::notes::Arrival;
 
 const PART: &str = "Storm, 6,000 alerts × 3 responders × 2 channels";
@@ -44,9 +44,12 @@ async fn with_kills(world: &mut World, seed: &Seed, load: Load) -> Result<(), Er
     }
     let mut loader = world.publish(SUBJECT, load)?;
     world.provider.expect(u64::from(load.deliveries() * KILL_AT / 100), PATIENCE).await?;
-    for victim in processes.split_off(3) {
+    let victims = processes.split_off(3);
+    let pids: Vec<String> = victims.iter().map(|victim| format!("%:{}", victim.pid())).collect();
+    for victim in victims {
         victim.kill().await?;
     }
+    let held = held_by(world, &pids).await?;
     let published = published(&mut loader).await?;
     let arrivals = all_of(world, usize::try_from(load.deliveries()).unwrap_or_default()).await?;
     for process in processes {
@@ -54,6 +57,7 @@ async fn with_kills(world: &mut World, seed: &Seed, load: Load) -> Result<(), Er
     }
 
     let name = "half of 4 workers killed";
+    world.table.note(PART, format!("{name}: what they had claimed"), "deliveries", f64::from(held));
     let told = told(&arrivals).len();
     let lost = f64::from(load.deliveries()) - f64::from(u32::try_from(told).unwrap_or(u32::MAX));
     let twice = f64::from(u32::try_from(arrivals.len() - told).unwrap_or(u32::MAX));
@@ -63,6 +67,18 @@ async fn with_kills(world: &mut World, seed: &Seed, load: Load) -> Result<(), Er
     world.table.note(PART, format!("{name}: lost"), "", lost).goal(Goal::AtMost(0.0));
     world.table.note(PART, format!("{name}: sent twice (in flight when killed)"), "", twice);
     Ok(())
+}
+
+/// How many deliveries processes have that are known by these names.
+async fn held_by(world: &World, names: &[String]) -> Result<u32, Error> {
+    let mut connection = world.database().await?;
+    let count: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM deliveries WHERE lease IN (SELECT epoch FROM processes WHERE name LIKE ANY ($1))")
+            .bind(names)
+            .fetch_one(&mut connection)
+            .await
+            .doing("counting leases")?;
+    u32::try_from(count).doing("counting leases")
 }
 
 /// Each once: a call that a kill interrupted may come again.
