@@ -7,7 +7,8 @@ use watchbell_core::event::Event;
 /// Takes events over. What it has answered `Ok` to is committed, and will be acknowledged.
 #[async_trait]
 pub trait Sink: Send + Sync {
-    /// Accepts events in the order given, all or none. An event whose identity is known is no error.
+    /// Accepts events in the order given. An event whose identity is known is no error: after an error some may have been
+    /// accepted, and all come again.
     async fn accept(&self, events: Vec<Event>) -> Result<(), SinkError>;
 
     /// Keeps what cannot be used. A second time the same is possible after a crash.

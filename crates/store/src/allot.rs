@@ -53,7 +53,7 @@ pub struct RecipientLimits {
 impl RecipientLimits {
     /// Whether there is a limit on what a recipient takes by this channel.
     pub(crate) fn bind(&self, channel: Channel) -> bool {
-        self.bundling.first > 0 || self.rates.contains_key(&channel)
+        self.bundling.first > 0 || self.rates.get(&channel).is_some_and(|rate| rate.interval_ms() > 0)
     }
 }
 

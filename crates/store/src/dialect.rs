@@ -4,13 +4,14 @@
 //! | --- | --- | --- |
 //! | `{rows $1: id text, due_at bigint}` | `json_to_recordset($1::json) AS r(…)` | a `json_each` subquery named `r` |
 //! | `{in $1 bigint}` | `= ANY(ARRAY(SELECT …))` | `IN (SELECT …)` |
-//! | `{lock}`, `{share}`, `{skip}` | `FOR UPDATE`, `FOR SHARE`, `FOR UPDATE SKIP LOCKED` | nothing: its one writer locks all |
+//! | `{lock}`, `{share}`, `{skip}` | `FOR UPDATE`, `FOR KEY SHARE`, `FOR UPDATE SKIP LOCKED` | nothing: its one writer locks all |
 //! | `{stop}` | what cancels a delivery, for a reason in `r.reason` | the same |
 //! | `{first_of_digest}` | that the delivery `d` waits for no digest, or is the first of its digest | the same |
 //! | `{anyof}` … `{end}` | `= ANY(ARRAY(` … `))` | `IN (` … `)` |
 //!
 //! Batches travel as one JSON parameter: one statement, one round trip, whatever their size. `= ANY(ARRAY(…))` is
-//! there because `IN (SELECT … LIMIT $1)` under a generic plan scans the table.
+//! there because `IN (SELECT … LIMIT $1)` under a generic plan scans the table. `COALESCE(lease, 0) = $1` keeps both databases
+//! from going through the index of leases, and comparing all that a process holds with all that a batch names.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
@@ -61,7 +62,8 @@ impl Dialect {
         match hole {
             "lock" | "share" | "skip" if !postgres => {}
             "lock" => sql.push_str("FOR UPDATE"),
-            "share" => sql.push_str("FOR SHARE"),
+            // Changes of other columns than keys, such as a heartbeat, need not wait for it; deletions and `FOR UPDATE` do.
+            "share" => sql.push_str("FOR KEY SHARE"),
             "skip" => sql.push_str("FOR UPDATE SKIP LOCKED"),
             // Cancels what is pending; what has begun only takes note, for the case that it would be tried again.
             "stop" => sql.push_str(

@@ -13,15 +13,22 @@ use watchbell_core::ids::Epoch;
 
 use crate::queue::Job;
 
+/// Events accepted together while it is not known yet by which channels they are told.
+const FIRST_BATCH: usize = 128;
+/// Below this a transaction costs more than what its deliveries save by the short way.
+const SMALLEST_BATCH: usize = 64;
+/// Larger batches save nothing that can be measured.
+const LARGEST_BATCH: usize = 256;
+
 /// A worker of this process, for one channel.
 #[async_trait]
 pub trait LocalWorker: Send + Sync + std::fmt::Debug {
     /// Keeps room for up to `wanted` calls; None where deliveries wait already, which go first, or nothing may be sent now.
     fn reserve(&self, wanted: usize) -> Option<Box<dyn Reservation>>;
 
-    /// Waits until there is room for `wanted` calls or for as many as there ever is, a few milliseconds at most, and not at all
-    /// where deliveries wait already.
-    async fn settle(&self, wanted: usize);
+    /// Waits until there is room for `wanted` calls or for as many as there ever is, a few milliseconds at most; answers for how
+    /// many there is. None, at once, where nothing was handed over of late, or where deliveries wait already.
+    async fn settle(&self, wanted: usize) -> Option<usize>;
 }
 
 /// Room for calls. What is not used is given back with the end of this.
@@ -59,9 +66,11 @@ impl LocalWorkers {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&channel).cloned()
     }
 
-    /// Lets workers that are busy with what they were handed catch up: a moment's wait saves the long way for what comes next.
-    pub(crate) async fn settle(&self, wanted: usize) {
+    /// Lets workers that are busy with what they were handed catch up, and says how many of `wanted` events are best accepted
+    /// together then: so many that what they cause can go the short way.
+    pub async fn settle(&self, wanted: usize) -> usize {
         let workers: Vec<_> = self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        futures::future::join_all(workers.iter().map(|worker| worker.settle(wanted))).await;
+        let rooms = futures::future::join_all(workers.iter().map(|worker| worker.settle(wanted.min(LARGEST_BATCH)))).await;
+        rooms.into_iter().flatten().min().unwrap_or(FIRST_BATCH).clamp(SMALLEST_BATCH, LARGEST_BATCH)
     }
 }

@@ -11,7 +11,7 @@ use watchbell_core::device::Device;
 use watchbell_core::event::EventData;
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
-use watchbell_core::{Channel, Secret, Timestamp};
+use watchbell_core::{Channel, DeliveryId, Secret, Timestamp};
 use watchbell_store::Scope;
 use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, Job, Next, Target};
 
@@ -100,12 +100,21 @@ async fn begin(shared: &Shared, route: &Route, epoch: Epoch, job: &Job, held: He
 async fn give_back(shared: &Shared, epoch: Epoch, job: Arc<Job>, held: Held) {
     let ready_at = job.due_at.min(shared.clock.now());
     match held {
-        Held::Claimed => {
-            if let Err(error) = shared.store.release(epoch, vec![(job.id.clone(), ready_at)]).await {
-                tracing::warn!(delivery.id = %job.id, error = watchbell_core::error_chain(&error), "delivery.release failed; its lease ends by itself");
-            }
-        }
+        Held::Claimed => release(shared, epoch, vec![(job.id.clone(), ready_at)]).await,
         Held::Begun { .. } => end(shared, epoch, job, Next::Retry { at: ready_at, reason: "it was not called in time".to_owned() }).await,
+    }
+}
+
+/// Gives claimed deliveries back, however long the database is away: this process would hold them as long as it lives.
+pub(super) async fn release(shared: &Shared, epoch: Epoch, deliveries: Vec<(DeliveryId, Timestamp)>) {
+    let mut wait = Duration::from_millis(100);
+    while let Err(error) = shared.store.release(epoch, deliveries.clone()).await {
+        tracing::warn!(count = deliveries.len(), error = watchbell_core::error_chain(&error), "delivery.release failed");
+        if !error.is_passing() {
+            return;
+        }
+        shared.clock.sleep(wait).await;
+        wait = (wait * 2).min(Duration::from_secs(2));
     }
 }
 

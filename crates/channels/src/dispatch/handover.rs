@@ -1,7 +1,7 @@
 //! A lane as the store sees it: a worker next door, to whom deliveries are handed that are due when they are planned.
 
-use std::sync::{Arc, Weak};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,6 +18,9 @@ use super::route::{Room, Route};
 
 /// How long events wait for calls to end that the deliveries before them caused: about as long as the longer way takes.
 const SETTLE_WITHIN: Duration = Duration::from_millis(20);
+
+/// A lane that was handed nothing for so long says nothing about the events that come now.
+const OF_LATE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct LaneNextDoor(pub Weak<Lane>);
@@ -48,8 +51,12 @@ impl LocalWorker for LaneNextDoor {
         }))
     }
 
-    async fn settle(&self, wanted: usize) {
-        let Some(lane) = self.0.upgrade() else { return };
+    async fn settle(&self, wanted: usize) -> Option<usize> {
+        let lane = self.0.upgrade()?;
+        let is_idle = lane.shared.clock.now() - Timestamp::from_millis(lane.handed_at.load(Ordering::Relaxed)) > OF_LATE;
+        if is_idle || !lane.is_caught_up.load(Ordering::Acquire) {
+            return None;
+        }
         let settled = async {
             loop {
                 let freed = lane.freed.notified();
@@ -61,6 +68,7 @@ impl LocalWorker for LaneNextDoor {
         };
         // Real time: it is the machine that is to catch up. Whether it did shows at the next reservation.
         let _ = tokio::time::timeout(SETTLE_WITHIN, settled).await;
+        lane.is_caught_up.load(Ordering::Acquire).then(|| lane.routes.free_slots())
     }
 }
 
@@ -100,6 +108,7 @@ impl Reservation for Reserved {
     }
 
     fn hand_over(mut self: Box<Self>, jobs: Vec<Job>) {
+        self.lane.handed_at.store(self.lane.shared.clock.now().as_millis(), Ordering::Relaxed);
         let begun = Held::Begun { asked_at: self.at, at: self.lane.shared.clock.now() };
         for job in jobs {
             let Some(slot) = self.slots.split(1) else { break };

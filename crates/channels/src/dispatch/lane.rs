@@ -1,7 +1,7 @@
 //! One channel's loop: waits until something may be sent, claims just that, and lets it go.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -34,6 +34,8 @@ pub(super) struct Lane {
     pub freed: Notify,
     /// Nothing was ready at the last look, and nothing has become so since.
     pub is_caught_up: AtomicBool,
+    /// When something was last handed over, in milliseconds.
+    pub handed_at: AtomicI64,
     pub channel: Channel,
 }
 
@@ -47,6 +49,7 @@ impl Lane {
             put_back: Notify::new(),
             freed: Notify::new(),
             is_caught_up: AtomicBool::new(false),
+            handed_at: AtomicI64::new(0),
             channel,
         })
     }
@@ -124,10 +127,8 @@ impl Lane {
             let Ok(slot) = route.slots.clone().acquire_owned().await else { break };
             self.shared.calls.spawn(call::deliver(self.clone(), route.clone(), epoch, job, slot, Held::Claimed));
         }
-        if !later.is_empty()
-            && let Err(error) = self.shared.store.release(epoch, later).await
-        {
-            tracing::warn!(channel = %self.channel, error = watchbell_core::error_chain(&error), "delivery.release failed; the leases end by themselves");
+        if !later.is_empty() {
+            call::release(&self.shared, epoch, later).await;
         }
         self.fail_all(epoch, nowhere, &format!("no provider of the channel {} takes this kind of address", self.channel)).await;
         if claimed > 0 { Wait::Not } else { self.next_ready().await }

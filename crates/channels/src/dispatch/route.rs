@@ -98,6 +98,11 @@ impl Routes {
         self.routes.first().is_none_or(|route| route.slots.available_permits() >= wanted.min(route.most_slots))
     }
 
+    /// Calls that may begin at the first provider now.
+    pub fn free_slots(&self) -> usize {
+        self.routes.first().map_or(0, |route| route.slots.available_permits())
+    }
+
     /// Takes this process's part of the providers' limits from now on.
     pub fn share(&self, share: Share) {
         for route in &self.routes {

@@ -87,7 +87,7 @@ impl SqlStore {
         sqlx::query(sql("INSERT INTO attempts (delivery_id, number, at, provider, class, code, message_id, latency_ms) \
              SELECT r.id, d.attempts, r.at, r.provider, r.class, r.code, r.message_id, r.latency_ms \
              FROM {rows $2: id text, at bigint, provider text, class text, code text, message_id text, latency_ms bigint} \
-             JOIN deliveries d ON d.id = r.id WHERE d.lease = $1 ON CONFLICT DO NOTHING"))
+             JOIN deliveries d ON d.id = r.id WHERE COALESCE(d.lease, 0) = $1 ON CONFLICT DO NOTHING"))
         .bind(epoch.0)
         .bind(to_json(&rows)?)
         .execute(&mut **tx)
@@ -147,7 +147,7 @@ impl SqlStore {
              message_id = COALESCE(r.message_id, deliveries.message_id), sent_at = COALESCE(r.sent_at, deliveries.sent_at), \
              lease = NULL, begun_at = NULL, updated_at = $3 \
              FROM {rows $2: id text, state text, ready_at bigint, reason text, provider text, message_id text, sent_at bigint} \
-             WHERE deliveries.id = r.id AND deliveries.lease = $1 RETURNING deliveries.id, deliveries.purpose"))
+             WHERE deliveries.id = r.id AND COALESCE(deliveries.lease, 0) = $1 RETURNING deliveries.id, deliveries.purpose"))
         .bind(epoch.0)
         .bind(to_json(&rows)?)
         .bind(now)

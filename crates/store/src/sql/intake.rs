@@ -23,7 +23,6 @@ const FAN_OUT_CHUNK: i64 = 500;
 #[async_trait]
 impl Intake for SqlStore {
     async fn accept(&self, events: Vec<Event>) -> Result<Vec<Accepted>, StoreError> {
-        self.local_workers.settle(events.len()).await;
         super::retrying(|| self.accept_all(&events)).await
     }
 
@@ -219,6 +218,7 @@ impl SqlStore {
         self.mark_replayed(&mut tx, events, &accepted).await?;
         tx.commit().await?;
         handover.complete();
+        self.note_growth(events.len());
         self.wakes.announce(effects);
         if fans_out {
             self.wakes.announce_fan_out();

@@ -28,6 +28,7 @@ mod queue;
 mod receipts;
 mod recipients;
 mod rows;
+mod statistics;
 mod tidy;
 
 /// Users whose policies are kept in memory, about 1 KB each.
@@ -47,6 +48,7 @@ pub(crate) struct SqlStore {
     policies: Cache<UserId, Arc<Policy>>,
     /// Whom names meant when they were last looked up; believed only when the users say so themselves.
     names: Cache<String, UserId>,
+    growth: statistics::Growth,
     /// Counts claims, for what is given in turn.
     turns: AtomicU64,
     /// Held as long as the store is open.
@@ -77,6 +79,7 @@ impl SqlStore {
             local_workers: LocalWorkers::default(),
             policies: Cache::new(REMEMBERED_USERS),
             names: Cache::new(REMEMBERED_USERS),
+            growth: statistics::Growth::default(),
             turns: AtomicU64::new(0),
             _lock: lock,
         }

@@ -137,7 +137,7 @@ impl Queue for SqlStore {
         sqlx::query(sql(
             "UPDATE deliveries SET lease = NULL, ready_at = CASE WHEN deliveries.ready_at > r.ready_at THEN deliveries.ready_at \
              ELSE r.ready_at END FROM {rows $2: id text, ready_at bigint} \
-             WHERE deliveries.id = r.id AND deliveries.lease = $1 AND deliveries.state = 'scheduled'",
+             WHERE deliveries.id = r.id AND COALESCE(deliveries.lease, 0) = $1 AND deliveries.state = 'scheduled'",
         ))
         .bind(epoch.0)
         .bind(to_json(&rows)?)
@@ -151,7 +151,7 @@ impl Queue for SqlStore {
         let begun: Vec<String> = sqlx::query_scalar(sql(
             "UPDATE deliveries SET attempts = attempts + CASE WHEN state = 'sending' THEN 0 ELSE 1 END, state = 'sending', begun_at = $3, \
              reason = NULL, provider = r.provider, updated_at = $3 FROM {rows $2: id text, provider text} \
-             WHERE deliveries.id = r.id AND lease = $1 AND (state = 'scheduled' OR state = 'sending' AND stop IS NULL) \
+             WHERE deliveries.id = r.id AND COALESCE(lease, 0) = $1 AND (state = 'scheduled' OR state = 'sending' AND stop IS NULL) \
              AND EXISTS (SELECT 1 FROM processes WHERE epoch = $1 AND alive_until >= $3) RETURNING deliveries.id",
         ))
         .bind(epoch.0)

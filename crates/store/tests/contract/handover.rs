@@ -39,7 +39,9 @@ impl LocalWorker for Desk {
         Some(Box::new(Room(self.clone(), wanted.min(self.room))))
     }
 
-    async fn settle(&self, _: usize) {}
+    async fn settle(&self, _: usize) -> Option<usize> {
+        None
+    }
 }
 
 impl Reservation for Room {

@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+
 use watchbell_core::ManualClock;
 
 use super::*;
@@ -78,7 +80,7 @@ fn a_burst_of_one_call_is_one_worker_s_until_that_ends() {
     let clock = clock();
     let mut second = AccountLimiter::new(&limit(1.0, 1), Arc::new(clock.clone()));
     second.share(Share { of: 2, place: 1 });
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     assert_eq!(second.take(64), Err(NO_PART));
     second.share(Share { of: 1, place: 0 });
     clock.advance(Duration::from_secs(1));

@@ -98,6 +98,8 @@ pub(super) async fn delete(store: &SqlStore, by: Actor, user: UserId, id: Device
 }
 
 async fn replan_former_owner(store: &SqlStore, tx: &mut Tx, owner: UserId) -> Result<Effects, StoreError> {
+    // Plans that are under way hold against a lock, not against a new version.
+    sqlx::query(sql("SELECT id FROM users WHERE id = $1 {lock}")).bind(owner.0).execute(&mut **tx).await?;
     sqlx::query(sql("UPDATE users SET version = version + 1, updated_at = $2 WHERE id = $1"))
         .bind(owner.0)
         .bind(store.clock.now().as_millis())

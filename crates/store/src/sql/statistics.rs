@@ -1,0 +1,54 @@
+//! What PostgreSQL knows of its tables' sizes, kept up while they grow fast.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{DIALECT, SqlStore};
+use crate::dialect::Dialect;
+
+/// Events after which the tables are looked at for the first time.
+const FIRST: usize = 200;
+
+/// Plans of statements are made once a connection, by what is known of the tables then. A young database that meets a storm
+/// would keep plans for empty tables until autovacuum comes by, which may be minutes: so it is told each time that the number of
+/// events has doubled since this process began.
+#[derive(Debug, Default)]
+pub(super) struct Growth {
+    events: AtomicUsize,
+}
+
+impl Growth {
+    /// Whether the number has just passed [`FIRST`] times a power of two.
+    fn has_doubled(&self, events: usize) -> bool {
+        let before = self.events.fetch_add(events, Ordering::Relaxed);
+        let doublings = |events: usize| (events / FIRST).checked_ilog2();
+        doublings(before) != doublings(before + events)
+    }
+}
+
+impl SqlStore {
+    /// Called after events were committed.
+    pub(super) fn note_growth(&self, events: usize) {
+        if DIALECT == Dialect::Sqlite || !self.growth.has_doubled(events) {
+            return;
+        }
+        let pool = self.write.clone();
+        tokio::spawn(async move {
+            let tables = "ANALYZE events, alerts, responders, deliveries, attempts, recipients";
+            if let Err(error) = sqlx::query(tables).execute(&pool).await {
+                tracing::debug!(%error, "the tables' statistics could not be brought up to date; autovacuum will");
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_doubling_is_noticed_once() {
+        let growth = Growth::default();
+        let noticed: Vec<usize> = (1..=1000).filter(|_| growth.has_doubled(1)).collect();
+        assert_eq!(noticed, [200, 400, 800]);
+    }
+}
