@@ -1,6 +1,6 @@
 //! What workers do with deliveries: claim, begin, finish.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
 use watchbell_core::contact::ContactStatus;
@@ -158,6 +158,10 @@ pub trait Queue: Send + Sync {
     /// Renews a life, and frees what dead processes had leased: what they had not begun can be claimed again, what they had
     /// begun gets an `Unknown` attempt and is tried again. False when this life itself has ended.
     async fn renew(&self, epoch: Epoch, alive_until: Timestamp) -> Result<bool, StoreError>;
+
+    /// Frees what this process has leased without knowing it: the answer to a claim, or to a plan that handed deliveries over, was
+    /// lost with the connection. `held` is what it knows of; what was leased since `before` may be on its way.
+    async fn reclaim(&self, epoch: Epoch, held: &HashSet<DeliveryId>, before: Timestamp) -> Result<(), StoreError>;
 
     /// Ends a life in order: what it has leased and not begun goes back at once.
     async fn leave(&self, epoch: Epoch) -> Result<(), StoreError>;

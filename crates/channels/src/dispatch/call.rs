@@ -43,6 +43,7 @@ pub(super) enum Held {
 pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, job: Job, slot: OwnedSemaphorePermit, held: Held) {
     let job = Arc::new(job);
     let shared = &lane.shared;
+    let _known = Known::new(shared, &job.id);
     let finished = match prepare(&lane, &job) {
         Ok(message) => {
             let Some((asked_at, begun_at)) = begin(shared, &route, epoch, &job, held).await else {
@@ -75,6 +76,25 @@ pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, jo
     if is_put_back {
         // The lane may have looked for the next due time before this one was written.
         lane.put_back.notify_one();
+    }
+}
+
+/// The delivery counts as held until this ends, however that comes.
+struct Known<'a> {
+    shared: &'a Shared,
+    id: DeliveryId,
+}
+
+impl<'a> Known<'a> {
+    fn new(shared: &'a Shared, id: &DeliveryId) -> Self {
+        shared.held().insert(id.clone());
+        Self { shared, id: id.clone() }
+    }
+}
+
+impl Drop for Known<'_> {
+    fn drop(&mut self) {
+        self.shared.held().remove(&self.id);
     }
 }
 

@@ -15,6 +15,8 @@ use watchbell_store::{Store, StoreError};
 use super::Shared;
 use super::limits::Share;
 
+/// From the commit of a lease until the worker knows of it, at most.
+const UNDER_WAY_MS: i64 = 10_000;
 /// Between tries to reach the database at start.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -153,5 +155,10 @@ pub(super) async fn heartbeat(shared: Arc<Shared>, every: Duration, stop: Cancel
             Err(error) => tracing::warn!(error = watchbell_core::error_chain(&error), "worker.heartbeat failed; trying again"),
         }
         membership.renewed.notify_waiters();
+        let held = shared.held().clone();
+        let before = shared.clock.now().plus_ms(-UNDER_WAY_MS);
+        if let Err(error) = shared.store.reclaim(membership.epoch(), &held, before).await {
+            tracing::warn!(error = watchbell_core::error_chain(&error), "leases that nobody here knows of could not be looked for");
+        }
     }
 }

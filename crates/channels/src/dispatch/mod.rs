@@ -20,13 +20,14 @@ mod limits;
 mod membership;
 mod route;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use watchbell_core::{Channel, Clock};
+use watchbell_core::{Channel, Clock, DeliveryId};
 use watchbell_store::queue::{Finished, Job};
 use watchbell_store::{Retries, Store};
 
@@ -94,6 +95,14 @@ pub(crate) struct Shared {
     progress: broadcast::Sender<Progress>,
     stop: CancellationToken,
     calls: TaskTracker,
+    /// What this process has leased and is working on.
+    held: Mutex<HashSet<DeliveryId>>,
+}
+
+impl Shared {
+    fn held(&self) -> MutexGuard<'_, HashSet<DeliveryId>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The worker role.
@@ -156,6 +165,7 @@ impl Dispatcher {
             progress: self.progress,
             stop: stop.clone(),
             calls: self.calls,
+            held: Mutex::default(),
         });
         let heartbeat_stop = CancellationToken::new();
         let heartbeat = tokio::spawn(membership::heartbeat(shared.clone(), settings.heartbeat, heartbeat_stop.clone()));

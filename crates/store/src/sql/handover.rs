@@ -65,7 +65,7 @@ impl SqlStore {
                 break;
             }
             let jobs = self.allot_planned(tx, channel, jobs, writes).await?;
-            let begun = Begun { epoch: reservation.epoch(), provider: reservation.provider().to_owned() };
+            let begun = Begun { epoch: reservation.epoch(), provider: reservation.provider().to_owned(), at: now };
             writes.begun.extend(jobs.iter().map(|job| (job.id.clone(), begun.clone())));
             handover.0.push((reservation, jobs));
         }

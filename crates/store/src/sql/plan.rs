@@ -6,7 +6,7 @@ use serde::Serialize;
 use watchbell_core::delivery::State;
 use watchbell_core::ids::Epoch;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{DeliveryId, EventId, UserId};
+use watchbell_core::{DeliveryId, EventId, Timestamp, UserId};
 
 use super::rows::{name, to_json};
 use super::{SqlStore, Tx, sql};
@@ -43,6 +43,7 @@ impl Writes {
 pub(super) struct Begun {
     pub epoch: Epoch,
     pub provider: String,
+    pub at: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -70,6 +71,7 @@ struct DeliveryRow<'a> {
     reason: Option<&'a str>,
     collect: Option<&'a str>,
     lease: Option<i64>,
+    begun_at: Option<Timestamp>,
     provider: Option<&'a str>,
     attempts: i64,
 }
@@ -102,11 +104,12 @@ fn delivery_row<'a>(planned: &'a Planned, begun: Option<&'a Begun>) -> Result<De
         rank: rank(planned.trigger),
         due_at: planned.due_at.as_millis(),
         ready_at: planned.ready_at.as_millis(),
-        expires_at: planned.expires_at.map(watchbell_core::Timestamp::as_millis),
+        expires_at: planned.expires_at.map(Timestamp::as_millis),
         state: begun.map_or(planned.state, |_| State::Sending).as_str(),
         reason: planned.reason.as_deref(),
         collect: planned.collect.as_deref(),
         lease: begun.map(|begun| begun.epoch.0),
+        begun_at: begun.map(|begun| begun.at),
         provider: begun.map(|begun| begun.provider.as_str()),
         attempts: i64::from(begun.is_some()),
     })
@@ -181,10 +184,10 @@ impl SqlStore {
             "INSERT INTO deliveries (id, scope, event_id, alert_id, duty_id, category, user_id, purpose, cause, channel, contact_id, device_id, \
              address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, collect, lease, begun_at, provider, attempts, created_at, updated_at) \
              SELECT id, scope, event_id, alert_id, duty_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             rank, due_at, ready_at, expires_at, state, reason, collect, lease, CASE WHEN lease IS NOT NULL THEN $2 END, provider, attempts, $2, $2 \
+             rank, due_at, ready_at, expires_at, state, reason, collect, lease, begun_at, provider, attempts, $2, $2 \
              FROM {rows $1: id text, scope text, event_id text, alert_id text, duty_id text, category text, user_id bigint, purpose text, cause text, channel text, \
              contact_id bigint, device_id bigint, address text, rules text, critical boolean, rank bigint, due_at bigint, \
-             ready_at bigint, expires_at bigint, state text, reason text, collect text, lease bigint, provider text, attempts bigint} \
+             ready_at bigint, expires_at bigint, state text, reason text, collect text, lease bigint, begun_at bigint, provider text, attempts bigint} \
              WHERE true ON CONFLICT (id) DO NOTHING RETURNING id",
         ))
         .bind(to_json(&rows)?)

@@ -1,6 +1,6 @@
 //! Claim, begin, finish: a lease is the epoch in a delivery's `lease`, and every condition stands in the statement itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
@@ -74,6 +74,23 @@ impl Queue for SqlStore {
         tx.commit().await?;
         self.wakes.announce(Effects::due(due));
         Ok(alive.is_some())
+    }
+
+    async fn reclaim(&self, epoch: Epoch, held: &HashSet<DeliveryId>, before: Timestamp) -> Result<(), StoreError> {
+        let leased: Vec<String> = sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE lease = $1 AND updated_at < $2"))
+            .bind(epoch.0)
+            .bind(before.as_millis())
+            .fetch_all(&self.read)
+            .await?;
+        let lost: Vec<String> = leased.into_iter().filter(|id| !held.contains(&DeliveryId(id.clone()))).collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.begin_tx().await?;
+        let due = self.free(&mut tx, &[epoch.0], Some(&lost)).await?;
+        tx.commit().await?;
+        self.wakes.announce(Effects::due(due));
+        Ok(())
     }
 
     async fn leave(&self, epoch: Epoch) -> Result<(), StoreError> {
@@ -266,11 +283,11 @@ impl SqlStore {
         }
         let statement = match order {
             Order::Oldest => {
-                "UPDATE deliveries SET lease = $1 WHERE id {anyof} SELECT id FROM deliveries d WHERE state = 'scheduled' AND lease IS NULL \
+                "UPDATE deliveries SET lease = $1, updated_at = $4 WHERE id {anyof} SELECT id FROM deliveries d WHERE state = 'scheduled' AND lease IS NULL \
                  AND channel = $2 AND rank = $3 AND ready_at <= $4 AND {first_of_digest} ORDER BY ready_at LIMIT $5 {skip} {end} RETURNING id"
             }
             Order::Newest => {
-                "UPDATE deliveries SET lease = $1 WHERE id {anyof} SELECT id FROM deliveries d WHERE state = 'scheduled' AND lease IS NULL \
+                "UPDATE deliveries SET lease = $1, updated_at = $4 WHERE id {anyof} SELECT id FROM deliveries d WHERE state = 'scheduled' AND lease IS NULL \
                  AND channel = $2 AND rank = $3 AND ready_at <= $4 AND {first_of_digest} ORDER BY ready_at DESC LIMIT $5 {skip} {end} RETURNING id"
             }
         };
@@ -305,13 +322,23 @@ impl SqlStore {
         if dead.is_empty() {
             return Ok(BTreeSet::new());
         }
+        let due = self.free(tx, dead, None).await?;
+        sqlx::query(sql("DELETE FROM processes WHERE epoch {in $1 bigint}")).bind(to_json(dead)?).execute(&mut **tx).await?;
+        Ok(due)
+    }
+
+    /// Takes the leases of these lives away, all of them or those of some deliveries.
+    async fn free(&self, tx: &mut Tx, epochs: &[i64], only: Option<&[String]>) -> Result<BTreeSet<Channel>, StoreError> {
         let now = self.clock.now().as_millis();
-        let dead = to_json(dead)?;
+        let epochs = to_json(epochs)?;
+        let (all, only) = (only.is_none(), to_json(only.unwrap_or_default())?);
         sqlx::query(sql("INSERT INTO attempts (delivery_id, number, at, provider, class) \
              SELECT id, attempts, COALESCE(begun_at, $2), COALESCE(provider, ''), 'Unknown' FROM deliveries \
-             WHERE lease {in $1 bigint} AND state = 'sending' ON CONFLICT DO NOTHING"))
-        .bind(&dead)
+             WHERE lease {in $1 bigint} AND state = 'sending' AND ($3 OR id {in $4 text}) ON CONFLICT DO NOTHING"))
+        .bind(&epochs)
         .bind(now)
+        .bind(all)
+        .bind(&only)
         .execute(&mut **tx)
         .await?;
         let freed: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
@@ -319,15 +346,16 @@ impl SqlStore {
              reason = CASE WHEN state <> 'sending' THEN reason WHEN stop IS NOT NULL THEN stop \
              ELSE 'the process that was sending it ended; it may have gone out' END, \
              state = CASE WHEN state <> 'sending' THEN state WHEN stop IS NOT NULL THEN 'cancelled' ELSE 'scheduled' END \
-             WHERE lease {in $1 bigint} RETURNING id, channel"))
-        .bind(&dead)
+             WHERE lease {in $1 bigint} AND ($3 OR id {in $4 text}) RETURNING id, channel"))
+        .bind(&epochs)
         .bind(now)
+        .bind(all)
+        .bind(&only)
         .fetch_all(&mut **tx)
         .await?;
         let ids = freed.iter().map(|(id, _)| DeliveryId(id.clone())).collect();
         let bundles = self.bundles_among(tx, &ids).await?;
         self.share_outcome(tx, &bundles).await?;
-        sqlx::query(sql("DELETE FROM processes WHERE epoch {in $1 bigint}")).bind(&dead).execute(&mut **tx).await?;
         Ok(freed.iter().filter_map(|(_, channel)| Channel::from_db(channel)).collect())
     }
 }

@@ -20,6 +20,7 @@ on_both![
     a_change_is_planned_from_at_once_though_policies_are_remembered,
     nothing_is_handed_to_a_worker_whose_lease_has_run_out,
     what_was_not_called_at_once_is_begun_anew_unless_it_was_cancelled,
+    what_a_process_has_leased_without_knowing_is_free_again,
 ];
 
 /// A worker with so much room, which remembers what it was handed.
@@ -174,4 +175,22 @@ async fn what_was_not_called_at_once_is_begun_anew_unless_it_was_cancelled(bed: 
     // A life that has ended begins nothing.
     bed.store.leave(desk.epoch).await.unwrap();
     assert!(bed.store.begin(desk.epoch, &calls).await.unwrap().is_empty());
+}
+
+async fn what_a_process_has_leased_without_knowing_is_free_again(bed: &Bed) {
+    let users = [reachable(bed, "anna").await, reachable(bed, "ben").await, reachable(bed, "cleo").await];
+    let desk = Desk::open(bed, 2).await;
+    publish(bed, "news", &users).await;
+    let claimed = bed.store.claim(desk.epoch, Channel::Email, 10).await.unwrap();
+    assert_eq!((desk.handed().len(), claimed.len()), (2, 1));
+    let known = std::collections::HashSet::from([desk.handed()[0].clone()]);
+    bed.clock.advance(std::time::Duration::from_secs(5));
+    // What was leased just now may be on its way to the worker.
+    bed.store.reclaim(desk.epoch, &known, bed.now().plus_s(-10)).await.unwrap();
+    assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE lease IS NOT NULL").await, 3);
+    bed.store.reclaim(desk.epoch, &known, bed.now()).await.unwrap();
+    assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE lease IS NOT NULL").await, 1);
+    assert_eq!(in_state(bed, "scheduled").await, 2);
+    // The one that had begun may have gone out, and says so.
+    assert_eq!(bed.number("SELECT count(*) FROM attempts WHERE class = 'Unknown'").await, 1);
 }
