@@ -26,7 +26,7 @@ const RESPONDERS: usize = 3;
 /// Events, as many as the machine manages in [`FLOW`], within these bounds.
 const FEWEST: usize = 1_000;
 const MOST: usize = 5_000;
-const FLOW: Duration = Duration::from_secs(40);
+const FLOW: Duration = Duration::from_mins(1);
 /// The design's bound from a kill to normal flow.
 const BACK_WITHIN: Duration = Duration::from_secs(10);
 
