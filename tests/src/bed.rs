@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use watchbell_core::delivery::State;
 use watchbell_core::{Clock, ManualClock, Timestamp};
+use watchbell_store::Store;
 use watchbell_store::history::{Delivery, DeliveryFilter};
 
 use crate::broker::Nats;
@@ -103,6 +104,10 @@ impl Bed {
     /// An admin's client.
     pub fn api(&self) -> &Client {
         &self.server().api
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        self.server().store()
     }
 
     pub fn outbox(&self) -> &Outbox {

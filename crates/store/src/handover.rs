@@ -15,9 +15,9 @@ use crate::queue::Job;
 
 /// Events accepted together while it is not known yet by which channels they are told.
 const FIRST_BATCH: usize = 128;
-/// Below this a transaction costs more than what its deliveries save by the short way.
+/// Fewer would hardly share a transaction's fixed cost, about a dozen round trips.
 const SMALLEST_BATCH: usize = 64;
-/// Larger batches save nothing that can be measured.
+/// By then a round trip is a small part of a delivery's cost.
 const LARGEST_BATCH: usize = 256;
 
 /// A worker of this process, for one channel.

@@ -32,4 +32,5 @@ mod promises;
 mod receipts;
 mod scenarios;
 mod shares;
+mod short_way;
 mod transfer;

@@ -74,6 +74,30 @@ async fn run<W: Work>(work: W, mut queue: mpsc::Receiver<Request<W>>) {
     }
 }
 
+/// Writes something of `count` deliveries that must not be forgotten, however long the database is away; None where it refuses.
+pub(super) async fn until_written<T, F: Future<Output = Result<T, StoreError>>>(
+    clock: &dyn Clock,
+    what: &'static str,
+    count: usize,
+    write: impl Fn() -> F,
+) -> Option<T> {
+    let mut wait = Duration::from_millis(100);
+    loop {
+        match write().await {
+            Ok(written) => return Some(written),
+            Err(error) if error.is_passing() => {
+                tracing::warn!(what, count, error = watchbell_core::error_chain(&error), "not written; trying again");
+            }
+            Err(error) => {
+                tracing::error!(what, count, error = watchbell_core::error_chain(&error), "the database refused what had to be written");
+                return None;
+            }
+        }
+        clock.sleep(wait).await;
+        wait = (wait * 2).min(Duration::from_secs(2));
+    }
+}
+
 /// Marks deliveries as begun: what is not answered may not be called.
 pub(super) struct Begin {
     pub store: Arc<dyn Store>,
@@ -113,19 +137,8 @@ impl Work for Finish {
     type Item = Finished;
 
     async fn work(&self, epoch: Epoch, finished: Vec<Finished>) -> Vec<DeliveryId> {
-        let mut wait = Duration::from_millis(100);
-        loop {
-            match self.store.finish(epoch, finished.clone()).await {
-                Ok(held) => return held,
-                Err(error @ (StoreError::Corrupt(_) | StoreError::Database(_))) => {
-                    tracing::error!(error = watchbell_core::error_chain(&error), count = finished.len(), "delivery.finish was refused");
-                    return Vec::new();
-                }
-                Err(error) => tracing::warn!(error = watchbell_core::error_chain(&error), "delivery.finish failed; trying again"),
-            }
-            self.clock.sleep(wait).await;
-            wait = (wait * 2).min(Duration::from_secs(2));
-        }
+        let write = || self.store.finish(epoch, finished.clone());
+        until_written(self.clock.as_ref(), "delivery.finish", finished.len(), write).await.unwrap_or_default()
     }
 
     fn id(finished: &Finished) -> &DeliveryId {

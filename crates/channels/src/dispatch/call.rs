@@ -15,6 +15,7 @@ use watchbell_core::{Channel, DeliveryId, Secret, Timestamp};
 use watchbell_store::Scope;
 use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, Job, Next, Target};
 
+use super::batch::until_written;
 use super::ending::{self, Circumstances};
 use super::lane::Lane;
 use super::route::Route;
@@ -30,7 +31,7 @@ const SOON: Duration = Duration::from_millis(100);
 
 /// How far a delivery is when its call comes up.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Held {
+pub(super) enum Stage {
     Claimed,
     /// Begun in the transaction that planned it.
     Begun {
@@ -40,18 +41,18 @@ pub(super) enum Held {
 }
 
 /// Takes a claimed delivery to its end, or gives it back.
-pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, job: Job, slot: OwnedSemaphorePermit, held: Held) {
+pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, job: Job, slot: OwnedSemaphorePermit, stage: Stage) {
     let job = Arc::new(job);
     let shared = &lane.shared;
     let _known = Known::new(shared, &job.id);
     let finished = match prepare(&lane, &job) {
         Ok(message) => {
-            let Some((asked_at, begun_at)) = begin(shared, &route, epoch, &job, held).await else {
+            let Some((asked_at, begun_at)) = begin(shared, &route, epoch, &job, stage).await else {
                 // Cancelled, changed, or no longer ours. If it still is, it is free again at once.
                 route.give_back(1, true, shared.clock.now());
                 drop(slot);
                 lane.has_room();
-                give_back(shared, epoch, job, held).await;
+                give_back(shared, epoch, job, stage).await;
                 lane.put_back.notify_one();
                 return;
             };
@@ -105,10 +106,10 @@ pub(super) async fn end(shared: &Shared, epoch: Epoch, job: Arc<Job>, next: Next
 }
 
 /// Marks the delivery as begun, where it is not. When that was asked for, and when it was so; None where it must not be called.
-async fn begin(shared: &Shared, route: &Route, epoch: Epoch, job: &Job, held: Held) -> Option<(Timestamp, Timestamp)> {
+async fn begin(shared: &Shared, route: &Route, epoch: Epoch, job: &Job, stage: Stage) -> Option<(Timestamp, Timestamp)> {
     let now = shared.clock.now();
-    match held {
-        Held::Begun { asked_at, at } if now - at <= SOON => Some((asked_at, at)),
+    match stage {
+        Stage::Begun { asked_at, at } if now - at <= SOON => Some((asked_at, at)),
         _ => {
             let call = Call { id: job.id.clone(), provider: route.name.clone(), is_bundle: is_bundle(job) };
             let has_begun = !shared.stop.is_cancelled() && shared.begin.request(epoch, call).await;
@@ -117,25 +118,18 @@ async fn begin(shared: &Shared, route: &Route, epoch: Epoch, job: &Job, held: He
     }
 }
 
-async fn give_back(shared: &Shared, epoch: Epoch, job: Arc<Job>, held: Held) {
+async fn give_back(shared: &Shared, epoch: Epoch, job: Arc<Job>, stage: Stage) {
     let ready_at = job.due_at.min(shared.clock.now());
-    match held {
-        Held::Claimed => release(shared, epoch, vec![(job.id.clone(), ready_at)]).await,
-        Held::Begun { .. } => end(shared, epoch, job, Next::Retry { at: ready_at, reason: "it was not called in time".to_owned() }).await,
+    match stage {
+        Stage::Claimed => release(shared, epoch, vec![(job.id.clone(), ready_at)]).await,
+        Stage::Begun { .. } => end(shared, epoch, job, Next::Retry { at: ready_at, reason: "it was not called in time".to_owned() }).await,
     }
 }
 
 /// Gives claimed deliveries back, however long the database is away: this process would hold them as long as it lives.
 pub(super) async fn release(shared: &Shared, epoch: Epoch, deliveries: Vec<(DeliveryId, Timestamp)>) {
-    let mut wait = Duration::from_millis(100);
-    while let Err(error) = shared.store.release(epoch, deliveries.clone()).await {
-        tracing::warn!(count = deliveries.len(), error = watchbell_core::error_chain(&error), "delivery.release failed");
-        if !error.is_passing() {
-            return;
-        }
-        shared.clock.sleep(wait).await;
-        wait = (wait * 2).min(Duration::from_secs(2));
-    }
+    let write = || shared.store.release(epoch, deliveries.clone());
+    until_written(shared.clock.as_ref(), "delivery.release", deliveries.len(), write).await;
 }
 
 async fn finish(shared: &Shared, epoch: Epoch, job: Arc<Job>, finished: Finished) {

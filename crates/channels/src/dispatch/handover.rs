@@ -12,7 +12,7 @@ use watchbell_core::ids::Epoch;
 use watchbell_store::handover::{LocalWorker, Reservation};
 use watchbell_store::queue::Job;
 
-use super::call::{self, Held};
+use super::call::{self, Stage};
 use super::lane::Lane;
 use super::route::{Room, Route};
 
@@ -22,6 +22,7 @@ const SETTLE_WITHIN: Duration = Duration::from_millis(20);
 /// A lane that was handed nothing for so long says nothing about the events that come now.
 const OF_LATE: Duration = Duration::from_secs(1);
 
+/// The store knows a lane, and a lane its store: only one of them keeps the other alive.
 #[derive(Debug)]
 pub(super) struct LaneNextDoor(pub Weak<Lane>);
 
@@ -109,7 +110,7 @@ impl Reservation for Reserved {
 
     fn hand_over(mut self: Box<Self>, jobs: Vec<Job>) {
         self.lane.handed_at.store(self.lane.shared.clock.now().as_millis(), Ordering::Relaxed);
-        let begun = Held::Begun { asked_at: self.at, at: self.lane.shared.clock.now() };
+        let begun = Stage::Begun { asked_at: self.at, at: self.lane.shared.clock.now() };
         for job in jobs {
             let Some(slot) = self.slots.split(1) else { break };
             self.is_used = true;

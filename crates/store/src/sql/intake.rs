@@ -1,6 +1,6 @@
 //! Accepting events: what is known of them is locked, planned from, and written with them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -8,11 +8,12 @@ use watchbell_core::event::{Event, EventData};
 use watchbell_core::{EventId, UserId};
 
 use super::handover::Handover;
+use super::known::{names, subscription_category, waves};
 use super::plan::Writes;
-use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all, at, name, to_json};
+use super::rows::{PlannedRow, all, at, name, to_json};
 use super::{SqlStore, Tx, sql};
 use crate::access::Actor;
-use crate::facts::{Alert, Duty, Facts, Plan, Planned, Responder};
+use crate::facts::{Plan, Planned};
 use crate::intake::{Accepted, DeadLetter, DeadLetterFilter, EventRecord, Intake, Rejected};
 use crate::wake::Effects;
 use crate::{StoreError, facts::Scope};
@@ -125,68 +126,6 @@ impl Intake for SqlStore {
     }
 }
 
-/// What an event is about: events of one subject are planned one after the other.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Subject<'a> {
-    Alert(&'a str),
-    Duty(&'a str),
-}
-
-fn subject(event: &Event) -> Option<Subject<'_>> {
-    match &event.data {
-        EventData::Alert(data) => Some(Subject::Alert(&data.alert_id)),
-        EventData::Update(data) => Some(Subject::Alert(&data.alert_id)),
-        EventData::Duty(data) => Some(Subject::Duty(&data.duty_id)),
-        EventData::Subscription(_) | EventData::Verification(_) => None,
-    }
-}
-
-/// Indexes of fresh events, so that no two of one subject are in the same wave and their order is kept.
-fn waves(events: &[Event], fresh: &[bool]) -> Vec<Vec<usize>> {
-    let mut waves: Vec<Vec<usize>> = Vec::new();
-    let mut seen: HashMap<Subject<'_>, usize> = HashMap::new();
-    for (at, event) in events.iter().enumerate().filter(|(at, _)| fresh[*at]) {
-        let wave = subject(event).map_or(0, |subject| {
-            let count = seen.entry(subject).or_default();
-            *count += 1;
-            *count - 1
-        });
-        if waves.len() <= wave {
-            waves.resize_with(wave + 1, Vec::new);
-        }
-        waves[wave].push(at);
-    }
-    waves
-}
-
-/// Every user name that an event uses.
-fn names(event: &Event) -> Vec<&String> {
-    match &event.data {
-        EventData::Alert(data) => data.responders.iter().collect(),
-        EventData::Update(data) => data.responders.iter().chain(&data.notify).chain(&data.actor).collect(),
-        EventData::Duty(data) => vec![&data.user_id],
-        EventData::Subscription(data) => data.users.iter().collect(),
-        EventData::Verification(_) => Vec::new(),
-    }
-}
-
-/// The category whose default channels a subscription event goes to.
-fn subscription_category(event: &Event) -> Option<&str> {
-    match &event.data {
-        EventData::Subscription(data) => data.category.as_deref(),
-        _ => None,
-    }
-}
-
-/// What the events of one wave are planned from.
-#[derive(Default)]
-struct Known {
-    alerts: HashMap<String, Alert>,
-    responders: HashMap<String, Vec<Responder>>,
-    duties: HashMap<String, Duty>,
-    deliveries: HashMap<String, Vec<Planned>>,
-}
-
 impl SqlStore {
     async fn accept_all(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.begin_tx().await?;
@@ -274,8 +213,7 @@ impl SqlStore {
         let resolved = self.resolve(tx, &used).await?;
         let mut known = self.known(tx, events, wave, &resolved).await?;
         let mut users: BTreeSet<UserId> = resolved.values().copied().collect();
-        users.extend(known.responders.values().flatten().map(|responder| responder.user_id));
-        users.extend(known.duties.values().map(|duty| duty.user_id));
+        users.extend(known.users());
         let policies = self.policies(tx, &users).await?;
         self.meant(&resolved, &policies)?;
         let categories = wave.iter().filter_map(|at| subscription_category(&events[*at])).collect();
@@ -317,97 +255,6 @@ impl SqlStore {
         Ok((effects, fans_out))
     }
 
-    /// Locks what the wave's events are about and reads it. Duties that are new are made; alerts are when their plan is written:
-    /// if another transition was faster, this one is done again.
-    async fn known(&self, tx: &mut Tx, events: &[Event], wave: &[usize], resolved: &HashMap<String, UserId>) -> Result<Known, StoreError> {
-        let mut known = Known::default();
-        let mut alerts: BTreeMap<&str, &Event> = BTreeMap::new();
-        let mut duties: BTreeMap<&str, &Event> = BTreeMap::new();
-        for event in wave.iter().map(|at| &events[*at]) {
-            match subject(event) {
-                Some(Subject::Alert(id)) => drop(alerts.insert(id, event)),
-                Some(Subject::Duty(id)) => drop(duties.insert(id, event)),
-                None => {}
-            }
-        }
-        if !alerts.is_empty() {
-            self.lock_alerts(tx, &alerts, &mut known).await?;
-        }
-        for (id, event) in duties {
-            let EventData::Duty(data) = &event.data else { continue };
-            if let Some(user) = resolved.get(&data.user_id) {
-                self.lock_duty(tx, id, *user, event, &mut known).await?;
-            }
-        }
-        Ok(known)
-    }
-
-    async fn lock_alerts(&self, tx: &mut Tx, alerts: &BTreeMap<&str, &Event>, known: &mut Known) -> Result<(), StoreError> {
-        let ids: Vec<&str> = alerts.keys().copied().collect();
-        let ids = to_json(&ids)?;
-        let rows: Vec<AlertRow> = sqlx::query_as(sql(
-            "SELECT id, state, priority, summary, url, category, round, since_round, opened, closed, event_id FROM alerts \
-             WHERE id {in $1 text} ORDER BY id {lock}",
-        ))
-        .bind(&ids)
-        .fetch_all(&mut **tx)
-        .await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        for alert in all::<_, Alert>(rows)? {
-            known.alerts.insert(alert.id.clone(), alert);
-        }
-        let rows: Vec<ResponderRow> = sqlx::query_as(sql(
-            "SELECT r.alert_id, r.round, r.user_id, r.base_at, r.event_id, r.named, r.named_by, r.is_open FROM responders r \
-             JOIN alerts a ON a.id = r.alert_id AND r.round >= a.since_round WHERE a.id {in $1 text}",
-        ))
-        .bind(&ids)
-        .fetch_all(&mut **tx)
-        .await?;
-        for responder in all::<_, Responder>(rows)? {
-            known.responders.entry(responder.alert_id.clone()).or_default().push(responder);
-        }
-        Ok(())
-    }
-
-    async fn lock_duty(&self, tx: &mut Tx, id: &str, user: UserId, event: &Event, known: &mut Known) -> Result<(), StoreError> {
-        let new: Option<String> =
-            sqlx::query_scalar(sql("INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, told, event_id) \
-             VALUES ($1, $2, 0, 0, '', 'CANCELLED', $3, $4) ON CONFLICT (id) DO NOTHING RETURNING id"))
-            .bind(id.to_owned())
-            .bind(user.0)
-            .bind(to_json(&event.occurrence)?)
-            .bind(event.id().0)
-            .fetch_optional(&mut **tx)
-            .await?;
-        if new.is_some() {
-            return Ok(());
-        }
-        let row: DutyRow = sqlx::query_as(sql(
-            "SELECT id, user_id, starts_at, ends_at, schedule, status, told, event_id FROM duties WHERE id = $1 {lock}",
-        ))
-        .bind(id.to_owned())
-        .fetch_one(&mut **tx)
-        .await?;
-        let duty: Duty = row.try_into()?;
-        known.deliveries.insert(id.to_owned(), self.duty_deliveries(tx, id).await?);
-        known.duties.insert(id.to_owned(), duty);
-        Ok(())
-    }
-
-    /// All deliveries of a duty, for whatever start they were planned.
-    async fn duty_deliveries(&self, tx: &mut Tx, duty: &str) -> Result<Vec<Planned>, StoreError> {
-        let rows: Vec<PlannedRow> = sqlx::query_as(sql(
-            "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE duty_id = $1",
-        ))
-        .bind(duty.to_owned())
-        .fetch_all(&mut **tx)
-        .await?;
-        all(rows)
-    }
-
     async fn annotate(&self, tx: &mut Tx, annotations: Vec<(EventId, Option<String>, Option<String>)>) -> Result<(), StoreError> {
         for (id, data, decision) in annotations {
             sqlx::query(sql("UPDATE events SET data = COALESCE($2, data), decision = $3 WHERE id = $1"))
@@ -433,34 +280,6 @@ impl SqlStore {
             .execute(&mut **tx)
             .await?;
         Ok(())
-    }
-}
-
-impl Known {
-    fn facts(
-        &mut self,
-        event: &Event,
-        resolved: &HashMap<String, UserId>,
-        policies: &HashMap<UserId, std::sync::Arc<crate::Policy>>,
-    ) -> Facts {
-        let mut facts = Facts::default();
-        match subject(event) {
-            Some(Subject::Alert(id)) => {
-                facts.alert = self.alerts.remove(id);
-                facts.responders = self.responders.remove(id).unwrap_or_default();
-            }
-            Some(Subject::Duty(id)) => {
-                facts.duty = self.duties.remove(id);
-                facts.deliveries = self.deliveries.remove(id).unwrap_or_default();
-            }
-            None => {}
-        }
-        facts.names = names(event).into_iter().filter_map(|name| Some((name.clone(), *resolved.get(name)?))).collect();
-        let mut users: BTreeSet<UserId> = facts.names.values().copied().collect();
-        users.extend(facts.responders.iter().map(|responder| responder.user_id));
-        users.extend(facts.duty.iter().map(|duty| duty.user_id));
-        facts.policies = users.into_iter().filter_map(|id| Some((id, policies.get(&id)?.clone()))).collect();
-        facts
     }
 }
 

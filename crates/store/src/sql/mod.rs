@@ -21,6 +21,7 @@ mod handover;
 mod history;
 mod intake;
 mod jobs;
+mod known;
 mod plan;
 mod policy;
 mod preferences;

@@ -344,7 +344,7 @@ impl SqlStore {
         let freed: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
              ready_at = CASE WHEN state = 'sending' THEN $2 ELSE ready_at END, \
              reason = CASE WHEN state <> 'sending' THEN reason WHEN stop IS NOT NULL THEN stop \
-             ELSE 'the process that was sending it ended; it may have gone out' END, \
+             ELSE 'who was sending it is gone; it may have gone out' END, \
              state = CASE WHEN state <> 'sending' THEN state WHEN stop IS NOT NULL THEN 'cancelled' ELSE 'scheduled' END \
              WHERE lease {in $1 bigint} AND ($3 OR id {in $4 text}) RETURNING id, channel"))
         .bind(&epochs)
