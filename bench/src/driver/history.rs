@@ -42,7 +42,8 @@ pub async fn add_old(world: &World, count: u32, users: u32) -> Result<(), Error>
 /// So many that are due from tomorrow on.
 pub async fn add_pending(world: &World, count: u32, users: u32) -> Result<(), Error> {
     let at = format!("({}::bigint + n::bigint * 50)", now_ms() + DAY_MS);
-    write(world, [deliveries(count, users, "01BENCHPEN", &at, "scheduled")]).await
+    let waiting = "INSERT INTO waiting (id, user_id, channel, rank, ready_at) SELECT id, user_id, channel, rank, ready_at FROM deliveries";
+    write(world, [deliveries(count, users, "01BENCHPEN", &at, "scheduled"), waiting.to_owned()]).await
 }
 
 async fn write(world: &World, statements: impl IntoIterator<Item = String>) -> Result<(), Error> {

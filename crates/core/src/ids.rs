@@ -53,6 +53,12 @@ macro_rules! text_id {
                 f.write_str(&self.0)
             }
         }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
     )+};
 }
 

@@ -2,16 +2,16 @@
 //!
 //! | In the text | PostgreSQL | SQLite |
 //! | --- | --- | --- |
-//! | `{rows $1: id text, due_at bigint}` | `json_to_recordset($1::json) AS r(…)` | a `json_each` subquery named `r` |
-//! | `{in $1 bigint}` | `= ANY(ARRAY(SELECT …))` | `IN (SELECT …)` |
-//! | `{lock}`, `{share}`, `{skip}` | `FOR UPDATE`, `FOR KEY SHARE`, `FOR UPDATE SKIP LOCKED` | nothing: its one writer locks all |
+//! | `{rows $3: id text, due_at bigint}` | `unnest($3::text[], $4::bigint[]) AS r(…)` | a `json_each` subquery named `r` |
+//! | `{in $1 bigint}` | `= ANY($1::bigint[])` | `IN (SELECT …)` |
+//! | `{lock}`, `{share}`, `{skip}`, `{skip w}` | `FOR UPDATE`, `FOR KEY SHARE`, `FOR UPDATE SKIP LOCKED`, the same of one table | nothing: its one writer locks all |
 //! | `{stop}` | what cancels a delivery, for a reason in `r.reason` | the same |
-//! | `{first_of_digest}` | that the delivery `d` waits for no digest, or is the first of its digest | the same |
+//! | `{first_of_digest}` | that the entry `w` waits for no digest, or is the first of its digest | the same |
+//! | `{row}` | `ctid` | `rowid` |
 //! | `{anyof}` … `{end}` | `= ANY(ARRAY(` … `))` | `IN (` … `)` |
 //!
-//! Batches travel as one JSON parameter: one statement, one round trip, whatever their size. `= ANY(ARRAY(…))` is
-//! there because `IN (SELECT … LIMIT $1)` under a generic plan scans the table. `COALESCE(lease, 0) = $1` keeps both databases
-//! from going through the index of leases, and comparing all that a process holds with all that a batch names.
+//! Batches travel as parameters of one statement, whatever their size ([`crate::columns`]): rows as one parameter a column, so that
+//! they come last, or as one of JSON. `= ANY(ARRAY(…))` is there because `IN (SELECT … LIMIT $1)` under a generic plan scans the table.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
@@ -65,6 +65,8 @@ impl Dialect {
             // Changes of other columns than keys, such as a heartbeat, need not wait for it; deletions and `FOR UPDATE` do.
             "share" => sql.push_str("FOR KEY SHARE"),
             "skip" => sql.push_str("FOR UPDATE SKIP LOCKED"),
+            "skip w" => sql.push_str(if postgres { "FOR UPDATE OF w SKIP LOCKED" } else { "" }),
+            "skip d" => sql.push_str(if postgres { "FOR UPDATE OF d SKIP LOCKED" } else { "" }),
             // Cancels what is pending; what has begun only takes note, for the case that it would be tried again.
             "stop" => sql.push_str(
                 "stop = CASE WHEN deliveries.begun_at IS NOT NULL THEN r.reason ELSE stop END, \
@@ -74,17 +76,18 @@ impl Dialect {
             ),
             // A digest's first member stands for all: whoever locks it gathers the others, so that no two workers share them out.
             "first_of_digest" => sql.push_str(
-                "(d.collect IS NULL OR d.collect NOT IN ('hourly', 'daily') OR NOT EXISTS (SELECT 1 FROM deliveries o \
-                 WHERE o.channel = d.channel AND o.collect = d.collect AND o.user_id = d.user_id AND o.collect IS NOT NULL \
-                 AND o.state = 'scheduled' AND o.lease IS NULL AND COALESCE(o.contact_id, 0) = COALESCE(d.contact_id, 0) \
-                 AND o.ready_at <= $4 AND o.id < d.id))",
+                "(w.collect IS NULL OR w.collect NOT IN ('hourly', 'daily') OR NOT EXISTS (SELECT 1 FROM waiting o \
+                 WHERE o.user_id = w.user_id AND o.id < w.id AND o.channel = w.channel AND o.collect = w.collect AND o.rank = w.rank \
+                 AND o.ready_at <= $3))",
             ),
+            // Where a row lies: what is written at once needs no key.
+            "row" => sql.push_str(if postgres { "ctid" } else { "rowid" }),
             "anyof" => sql.push_str(if postgres { "= ANY(ARRAY(" } else { "IN (" }),
             "end" => sql.push_str(if postgres { "))" } else { ")" }),
             _ => {
                 if let Some((parameter, ty)) = hole.strip_prefix("in ").and_then(|in_| in_.split_once(' ')) {
                     if postgres {
-                        sql.extend([format!("= ANY(ARRAY(SELECT value::{ty} FROM json_array_elements_text({parameter}::json)))")]);
+                        sql.extend([format!("= ANY({parameter}::{ty}[])")]);
                     } else {
                         sql.extend([format!("IN (SELECT value FROM json_each({parameter}))")]);
                     }
@@ -98,11 +101,13 @@ impl Dialect {
     }
 
     fn rows(self, sql: &mut String, parameter: &str, columns: &str) {
+        let (names, types): (Vec<&str>, Vec<&str>) = columns.split(',').filter_map(|column| column.trim().split_once(' ')).unzip();
         if self == Self::Postgres {
-            sql.extend([format!("json_to_recordset({parameter}::json) AS r({columns})")]);
+            let first: usize = parameter.trim_start_matches('$').parse().unwrap_or(1);
+            let arrays: Vec<String> = types.iter().enumerate().map(|(at, ty)| format!("${}::{ty}[]", first + at)).collect();
+            sql.extend([format!("unnest({}) AS r({})", arrays.join(", "), names.join(", "))]);
         } else {
-            let names = columns.split(',').filter_map(|column| column.split_whitespace().next());
-            let fields: Vec<String> = names.map(|name| format!("value->>'{name}' AS {name}")).collect();
+            let fields: Vec<String> = names.iter().map(|name| format!("value->>'{name}' AS {name}")).collect();
             sql.extend([format!("(SELECT {} FROM json_each({parameter})) AS r", fields.join(", "))]);
         }
     }
@@ -114,16 +119,16 @@ mod tests {
 
     #[test]
     fn holes_are_filled_for_each_database() {
-        let text = "UPDATE t SET a = r.a FROM {rows $1: id text, a bigint} WHERE t.id = r.id AND b {in $2 bigint} {skip}";
+        let text = "UPDATE t SET a = r.a FROM {rows $2: id text, a bigint} WHERE t.id = r.id AND b {in $1 bigint} {skip}";
         assert_eq!(
             Dialect::Postgres.sql(text),
-            "UPDATE t SET a = r.a FROM json_to_recordset($1::json) AS r(id text, a bigint) WHERE t.id = r.id \
-             AND b = ANY(ARRAY(SELECT value::bigint FROM json_array_elements_text($2::json))) FOR UPDATE SKIP LOCKED"
+            "UPDATE t SET a = r.a FROM unnest($2::text[], $3::bigint[]) AS r(id, a) WHERE t.id = r.id \
+             AND b = ANY($1::bigint[]) FOR UPDATE SKIP LOCKED"
         );
         assert_eq!(
             Dialect::Sqlite.sql(text),
-            "UPDATE t SET a = r.a FROM (SELECT value->>'id' AS id, value->>'a' AS a FROM json_each($1)) AS r WHERE t.id = r.id \
-             AND b IN (SELECT value FROM json_each($2)) "
+            "UPDATE t SET a = r.a FROM (SELECT value->>'id' AS id, value->>'a' AS a FROM json_each($2)) AS r WHERE t.id = r.id \
+             AND b IN (SELECT value FROM json_each($1)) "
         );
     }
 }

@@ -97,6 +97,11 @@ impl StoreError {
         }
     }
 
+    /// Whether a row was written that is there already.
+    pub(crate) fn is_known_already(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+
     /// Whether the same call may succeed later.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Conflict)

@@ -5,6 +5,7 @@
 //! at once; what there is no room for waits in the database as everything else does.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -16,9 +17,9 @@ use crate::queue::Job;
 /// Events accepted together while it is not known yet by which channels they are told.
 const FIRST_BATCH: usize = 128;
 /// Fewer would hardly share a transaction's fixed cost, about a dozen round trips.
-const SMALLEST_BATCH: usize = 64;
+const SMALLEST_BATCH: usize = 32;
 /// By then a round trip is a small part of a delivery's cost.
-const LARGEST_BATCH: usize = 256;
+const LARGEST_BATCH: usize = 500;
 
 /// A worker of this process, for one channel.
 #[async_trait]
@@ -50,27 +51,39 @@ pub trait Reservation: Send + std::fmt::Debug {
 
 /// The workers of this process.
 #[derive(Debug, Default)]
-pub struct LocalWorkers(RwLock<HashMap<Channel, Arc<dyn LocalWorker>>>);
+pub struct LocalWorkers {
+    workers: RwLock<HashMap<Channel, Arc<dyn LocalWorker>>>,
+    /// Deliveries by its busiest channel that an event caused, in the last transaction that planned any.
+    each: AtomicUsize,
+}
 
 impl LocalWorkers {
     /// From now on a worker is asked when something of its channel is planned.
     pub fn enter(&self, channel: Channel, worker: Arc<dyn LocalWorker>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(channel, worker);
+        self.workers.write().unwrap_or_else(PoisonError::into_inner).insert(channel, worker);
     }
 
     pub fn leave(&self, channel: Channel) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&channel);
+        self.workers.write().unwrap_or_else(PoisonError::into_inner).remove(&channel);
     }
 
     pub(crate) fn of(&self, channel: Channel) -> Option<Arc<dyn LocalWorker>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&channel).cloned()
+        self.workers.read().unwrap_or_else(PoisonError::into_inner).get(&channel).cloned()
+    }
+
+    /// Notes what events caused by one channel.
+    pub(crate) fn caused(&self, events: usize, deliveries: usize) {
+        self.each.store(deliveries.div_ceil(events.max(1)), Ordering::Relaxed);
     }
 
     /// Lets workers that are busy with what they were handed catch up, and says how many of `wanted` events are best accepted
     /// together then: so many that what they cause can go the short way.
     pub async fn settle(&self, wanted: usize) -> usize {
-        let workers: Vec<_> = self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        let rooms = futures::future::join_all(workers.iter().map(|worker| worker.settle(wanted.min(LARGEST_BATCH)))).await;
-        rooms.into_iter().flatten().min().unwrap_or(FIRST_BATCH).clamp(SMALLEST_BATCH, LARGEST_BATCH)
+        let workers: Vec<_> = self.workers.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let each = self.each.load(Ordering::Relaxed).max(1);
+        let calls = wanted.min(LARGEST_BATCH) * each;
+        let rooms = futures::future::join_all(workers.iter().map(|worker| worker.settle(calls))).await;
+        let events = rooms.into_iter().flatten().min().map_or(FIRST_BATCH, |calls| calls / each);
+        events.clamp(SMALLEST_BATCH, LARGEST_BATCH)
     }
 }

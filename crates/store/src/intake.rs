@@ -67,7 +67,7 @@ pub trait Intake: Send + Sync {
     ///
     /// # Errors
     /// Any error: none of the events was accepted.
-    async fn accept(&self, events: Vec<Event>) -> Result<Vec<Accepted>, StoreError>;
+    async fn accept(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError>;
 
     /// What accepting an event would plan for one user, and what would be decided about it; nothing is kept. It is the accepting
     /// itself, taken back.

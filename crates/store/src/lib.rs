@@ -12,6 +12,7 @@
 
 pub mod access;
 pub mod allot;
+mod columns;
 pub mod dialect;
 pub mod directory;
 mod error;

@@ -8,11 +8,23 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use watchbell_core::{Channel, Clock};
 
+use crate::columns::{Column, Field, Row};
 use crate::{Options, Planner, Store, StoreError, Wakes};
 
 pub(crate) type Db = sqlx::Postgres;
 pub(crate) const DIALECT: crate::dialect::Dialect = crate::dialect::Dialect::Postgres;
 pub(crate) const BEGIN: &str = "BEGIN";
+
+/// How a batch is bound.
+pub(crate) type Argument = Column;
+
+pub(crate) fn columns<R: Row>(rows: &[R]) -> Result<Vec<Argument>, StoreError> {
+    Ok(Column::all(rows))
+}
+
+pub(crate) fn array<F: Field>(items: impl IntoIterator<Item = F>) -> Result<Argument, StoreError> {
+    Ok(Column::list(items))
+}
 
 #[path = "sql/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "one body of SQL, compiled once for each database")]

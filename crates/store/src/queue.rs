@@ -59,7 +59,7 @@ pub enum Target {
 }
 
 /// A call that is about to be made.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub id: DeliveryId,
     pub provider: String,
@@ -89,6 +89,8 @@ pub struct Finished {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
+    /// Counts from 1.
+    pub number: i64,
     pub at: Timestamp,
     pub provider: String,
     pub class: Class,

@@ -10,12 +10,24 @@ use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use watchbell_core::Clock;
 
+use crate::columns::{Field, Row};
 use crate::{Options, Planner, Store, StoreError};
 
 pub(crate) type Db = sqlx::Sqlite;
 pub(crate) const DIALECT: crate::dialect::Dialect = crate::dialect::Dialect::Sqlite;
 /// The writer takes its lock at once, so that a transaction never finds out at its end that it cannot write.
 pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// How a batch is bound.
+pub(crate) type Argument = String;
+
+pub(crate) fn columns<R: Row>(rows: &[R]) -> Result<Vec<Argument>, StoreError> {
+    Ok(vec![sql::rows::to_json(rows)?])
+}
+
+pub(crate) fn array<F: Field>(items: impl IntoIterator<Item = F>) -> Result<Argument, StoreError> {
+    sql::rows::to_json(&items.into_iter().collect::<Vec<_>>())
+}
 
 #[path = "sql/mod.rs"]
 pub(crate) mod sql;

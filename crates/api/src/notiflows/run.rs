@@ -94,7 +94,7 @@ async fn accept(
             data.fingerprint = Some(fingerprint.to_owned());
         }
     }
-    let accepted = api.store.accept(events).await?.into_iter().next();
+    let accepted = api.store.accept(&events).await?.into_iter().next();
     match accepted {
         Some(accepted) if !accepted.duplicate => Ok(accepted.id),
         // A request with the same key has overtaken this one.

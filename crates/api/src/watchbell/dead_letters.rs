@@ -93,7 +93,7 @@ async fn play(api: &Api, letter: DeadLetter) -> Result<Vec<Accepted>, Problem> {
         Problem { kind: Kind::Conflict, ..events::unusable(&why) }
     })?;
     event.replay_of = Some(letter.id);
-    Ok(api.store.accept(vec![event]).await?)
+    Ok(api.store.accept(&[event]).await?)
 }
 
 async fn found(api: &Api, params: &Params) -> Result<DeadLetter, Problem> {

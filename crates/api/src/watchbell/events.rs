@@ -19,7 +19,7 @@ pub(super) async fn publish(State(api): State<Api>, caller: Authenticated, paylo
     let content_type = headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
     // A publisher over HTTP sees what is wrong and can send it again, so nothing is kept of what cannot be used at all.
     let events = decode::from_http(content_type, &headers, &payload.bytes, api.clock.now()).map_err(|why| unusable(&why))?;
-    let accepted = api.store.accept(events).await?;
+    let accepted = api.store.accept(&events).await?;
     let events: Vec<Value> = accepted.iter().map(write).collect();
     Ok(surface::json(StatusCode::ACCEPTED, &json!({ "events": events })))
 }

@@ -54,6 +54,7 @@ async fn called(world: &World, alert: &str) -> String {
     let call = Call { id: id.clone(), provider: "twilio".to_owned(), is_bundle: false };
     assert_eq!(world.store.begin(epoch, &[call]).await.unwrap(), std::slice::from_ref(&id));
     let attempt = Attempt {
+        number: 1,
         at: now,
         provider: "twilio".to_owned(),
         class: Class::Accepted,

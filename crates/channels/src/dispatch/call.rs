@@ -288,6 +288,7 @@ async fn call_provider(lane: &Lane, route: &Route, job: &Job, mut message: Outgo
         }
     };
     let now = shared.clock.now();
+    route.took(now.ms_since(begun));
     route.learn(&report, now);
     follow_up(lane, job, &report, now).await;
     let next = ending::decide(
@@ -315,6 +316,7 @@ async fn call_provider(lane: &Lane, route: &Route, job: &Job, mut message: Outgo
         _ => None,
     };
     let attempt = Attempt {
+        number: job.attempts + 1,
         at: begun,
         provider: route.name.clone(),
         class: report.outcome.class(),

@@ -5,7 +5,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use watchbell_core::Timestamp;
 use watchbell_core::ids::Epoch;
@@ -14,7 +13,7 @@ use watchbell_store::queue::Job;
 
 use super::call::{self, Stage};
 use super::lane::Lane;
-use super::route::{Room, Route};
+use super::route::{Room, Route, Turn};
 
 /// How long events wait for calls to end that the deliveries before them caused: about as long as the longer way takes.
 const SETTLE_WITHIN: Duration = Duration::from_millis(20);
@@ -35,17 +34,12 @@ impl LocalWorker for LaneNextDoor {
         }
         let now = lane.shared.clock.now();
         lane.routes.share(lane.shared.membership.sharing(lane.channel)?);
-        let Room::Calls(route, calls) = lane.routes.room(now, u32::try_from(wanted).unwrap_or(u32::MAX)) else { return None };
-        let Ok(slots) = route.slots.clone().try_acquire_many_owned(calls) else {
-            // The lane's own loop was faster.
-            route.give_back(calls, true, now);
-            return None;
-        };
+        let Room::Calls(route, calls) = lane.routes.room_soon(now, u32::try_from(wanted).unwrap_or(u32::MAX)) else { return None };
         Some(Box::new(Reserved {
             epoch: lane.shared.membership.epoch(),
             lane: lane.clone(),
+            turns: route.line_up(calls as usize),
             route,
-            slots,
             at: now,
             is_used: false,
             _in_flight: lane.shared.calls.token(),
@@ -61,7 +55,9 @@ impl LocalWorker for LaneNextDoor {
         let settled = async {
             loop {
                 let freed = lane.freed.notified();
-                if !lane.is_caught_up.load(Ordering::Acquire) || lane.routes.has_slots(wanted) {
+                let (soon, most) = lane.routes.soon();
+                // Not until all calls have ended: the next ones are planned while the last ones are made.
+                if !lane.is_caught_up.load(Ordering::Acquire) || soon >= wanted.min(most.div_ceil(2)) {
                     return;
                 }
                 freed.await;
@@ -69,16 +65,16 @@ impl LocalWorker for LaneNextDoor {
         };
         // Real time: it is the machine that is to catch up. Whether it did shows at the next reservation.
         let _ = tokio::time::timeout(SETTLE_WITHIN, settled).await;
-        lane.is_caught_up.load(Ordering::Acquire).then(|| lane.routes.free_slots())
+        lane.is_caught_up.load(Ordering::Acquire).then(|| lane.routes.soon().0)
     }
 }
 
-/// Slots of a provider, and its leave to make so many calls.
+/// Places in the line for a provider's slots, and its leave to make so many calls.
 struct Reserved {
     lane: Arc<Lane>,
     route: Arc<Route>,
     epoch: Epoch,
-    slots: OwnedSemaphorePermit,
+    turns: Vec<Turn>,
     at: Timestamp,
     is_used: bool,
     /// The worker does not end before it is known what comes of this.
@@ -101,7 +97,7 @@ impl Reservation for Reserved {
     }
 
     fn calls(&self) -> usize {
-        self.slots.num_permits()
+        self.turns.len()
     }
 
     fn suits(&self, job: &Job) -> bool {
@@ -112,10 +108,16 @@ impl Reservation for Reserved {
         self.lane.handed_at.store(self.lane.shared.clock.now().as_millis(), Ordering::Relaxed);
         let begun = Stage::Begun { asked_at: self.at, at: self.lane.shared.clock.now() };
         for job in jobs {
-            let Some(slot) = self.slots.split(1) else { break };
+            let Some(turn) = self.turns.pop() else { break };
             self.is_used = true;
-            let call = call::deliver(self.lane.clone(), self.route.clone(), self.epoch, job, slot, begun);
-            self.lane.shared.calls.spawn(call);
+            let (lane, route, epoch) = (self.lane.clone(), self.route.clone(), self.epoch);
+            // In a box: the runtime copies a task's future more than once.
+            self.lane.shared.calls.spawn(Box::pin(async move {
+                // Never closed.
+                let Ok(slot) = route.slots.clone().acquire_owned().await else { return };
+                drop(turn);
+                call::deliver(lane, route, epoch, job, slot, begun).await;
+            }));
         }
     }
 }
@@ -124,7 +126,7 @@ impl Drop for Reserved {
     fn drop(&mut self) {
         let unused = u32::try_from(self.calls()).unwrap_or(u32::MAX);
         self.route.give_back(unused, !self.is_used, self.lane.shared.clock.now());
-        drop(self.slots.split(self.calls()));
+        self.turns.clear();
         self.lane.has_room();
     }
 }

@@ -114,7 +114,7 @@ impl Lane {
             match call::destination(&job).map_or(Place::There, |to| self.routes.place(&to, route, now)) {
                 Place::There => here.push(job),
                 Place::Other(route, slot) => {
-                    self.shared.calls.spawn(call::deliver(self.clone(), route, epoch, job, slot, Stage::Claimed));
+                    self.shared.calls.spawn(Box::pin(call::deliver(self.clone(), route, epoch, job, slot, Stage::Claimed)));
                 }
                 Place::NotBefore(at) => later.push((job.id, at)),
                 Place::Nowhere => nowhere.push(job),
@@ -125,7 +125,7 @@ impl Lane {
         for job in here {
             // As many were free before the claim; what was kept for a plan at the same moment comes free again.
             let Ok(slot) = route.slots.clone().acquire_owned().await else { break };
-            self.shared.calls.spawn(call::deliver(self.clone(), route.clone(), epoch, job, slot, Stage::Claimed));
+            self.shared.calls.spawn(Box::pin(call::deliver(self.clone(), route.clone(), epoch, job, slot, Stage::Claimed)));
         }
         if !later.is_empty() {
             call::release(&self.shared, epoch, later).await;

@@ -1,5 +1,6 @@
 //! The providers of a channel: which one takes the next calls, and what their answers say about it.
 
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,10 @@ pub(super) struct Route {
     pub timeout: Duration,
     pub slots: Arc<Semaphore>,
     most_slots: usize,
+    /// Calls that were begun as they were planned and wait for a slot: see [`Route::ahead`].
+    ahead: Arc<AtomicUsize>,
+    /// How long calls take of late, in microseconds; 0 before the first one.
+    latency_us: AtomicI64,
     channel: Channel,
     states: ProviderStates,
     state: Mutex<RouteState>,
@@ -60,6 +65,13 @@ pub(super) enum Place {
 /// When a provider whose slots are all taken is asked again for a message that only it takes.
 const BUSY: Duration = Duration::from_millis(100);
 
+/// What waits in memory for a slot gets one within about this time: well before it would have to be begun anew.
+const SOON_MS: i64 = 50;
+/// So much waits in memory for slots at most, however fast the provider is.
+const MOST_AHEAD: usize = 1_024;
+/// A faster answer than the clock can tell.
+const FASTEST_US: i64 = 500;
+
 /// A channel's providers, in order of preference.
 #[derive(Debug)]
 pub(super) struct Routes {
@@ -77,6 +89,8 @@ impl Routes {
                 timeout: route.limit.timeout,
                 slots: Arc::new(Semaphore::new(route.limit.in_flight)),
                 most_slots: route.limit.in_flight,
+                ahead: Arc::default(),
+                latency_us: AtomicI64::default(),
                 channel: channel.channel,
                 states: states.clone(),
                 state: Mutex::new(RouteState {
@@ -93,14 +107,9 @@ impl Routes {
         self.routes.is_empty()
     }
 
-    /// Whether so many calls, or as many as there ever can be, may begin at the first provider.
-    pub fn has_slots(&self, wanted: usize) -> bool {
-        self.routes.first().is_none_or(|route| route.slots.available_permits() >= wanted.min(route.most_slots))
-    }
-
-    /// Calls that may begin at the first provider now.
-    pub fn free_slots(&self) -> usize {
-        self.routes.first().map_or(0, |route| route.slots.available_permits())
+    /// Calls that the first provider takes soon, and how many it takes at most.
+    pub fn soon(&self) -> (usize, usize) {
+        self.routes.first().map_or((0, 0), |route| (route.soon(), route.most_slots + route.most_ahead()))
     }
 
     /// Takes this process's part of the providers' limits from now on.
@@ -137,6 +146,15 @@ impl Routes {
     /// The first provider that works and has room, with what it takes now, up to `most` calls. The room is taken: what is not
     /// used goes back by [`Route::give_back`].
     pub fn room(&self, now: Timestamp, most: u32) -> Room {
+        self.room_at(now, most, |route| route.slots.available_permits())
+    }
+
+    /// The same with the calls that get a slot soon.
+    pub fn room_soon(&self, now: Timestamp, most: u32) -> Room {
+        self.room_at(now, most, Route::soon)
+    }
+
+    fn room_at(&self, now: Timestamp, most: u32, slots: impl Fn(&Route) -> usize) -> Room {
         let mut earliest: Option<Timestamp> = None;
         let mut full = false;
         for route in &self.routes {
@@ -145,8 +163,7 @@ impl Routes {
                 earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
                 continue;
             }
-            let slots = route.slots.available_permits();
-            let allowed = state.breaker.allowance(now, slots.min(most as usize));
+            let allowed = state.breaker.allowance(now, slots(route).min(most as usize));
             if allowed == 0 {
                 full = true;
                 // A provider of lower preference is for when this one is down, not for when it is busy.
@@ -183,6 +200,16 @@ impl RouteState {
     }
 }
 
+/// A place in the line for a slot, left with the end of this.
+#[derive(Debug)]
+pub(super) struct Turn(Arc<AtomicUsize>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// What came of asking a provider for room for one message.
 enum Taken {
     Slot(OwnedSemaphorePermit),
@@ -208,6 +235,35 @@ impl Route {
             }
             Err(wait) => Taken::Busy(now + wait),
         }
+    }
+
+    /// Calls that get a slot at once or soon.
+    fn soon(&self) -> usize {
+        self.slots.available_permits() + self.most_ahead().saturating_sub(self.ahead.load(Ordering::Relaxed))
+    }
+
+    /// How many calls may wait for a slot, so that each gets one soon, going by how long calls took of late.
+    fn most_ahead(&self) -> usize {
+        let latency_us = self.latency_us.load(Ordering::Relaxed);
+        if latency_us == 0 {
+            return 0;
+        }
+        let calls = i64::try_from(self.most_slots).unwrap_or(i64::MAX).saturating_mul(SOON_MS * 1000) / latency_us;
+        usize::try_from(calls).unwrap_or(0).min(MOST_AHEAD)
+    }
+
+    /// Notes so many calls that are to wait for slots; each leaves with its [`Turn`].
+    pub fn line_up(&self, calls: usize) -> Vec<Turn> {
+        self.ahead.fetch_add(calls, Ordering::Relaxed);
+        (0..calls).map(|_| Turn(self.ahead.clone())).collect()
+    }
+
+    /// Notes how long a call took.
+    pub fn took(&self, ms: i64) {
+        let before = self.latency_us.load(Ordering::Relaxed);
+        let this = (ms * 1000).max(FASTEST_US);
+        // Several at once may overwrite one another: it is an estimate.
+        self.latency_us.store(if before == 0 { this } else { before + (this - before) / 16 }, Ordering::Relaxed);
     }
 
     /// Room that was taken and not used.

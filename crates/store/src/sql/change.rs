@@ -7,8 +7,8 @@ use watchbell_core::UserId;
 use watchbell_core::rule::Trigger;
 
 use super::plan::Writes;
-use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all, to_json};
-use super::{SqlStore, Tx, sql};
+use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all};
+use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::facts::{Alert, Planned, Responder, Scope, UserFacts};
@@ -46,7 +46,7 @@ impl SqlStore {
         let ids = self.open_alerts(tx, user).await?;
         if !ids.is_empty() {
             sqlx::query(sql("SELECT id FROM alerts WHERE id {in $1 text} ORDER BY id {lock}"))
-                .bind(to_json(&ids)?)
+                .bind(array(&ids)?)
                 .execute(&mut **tx)
                 .await?;
         }
@@ -95,7 +95,7 @@ impl SqlStore {
         let alerts: Vec<AlertRow> = sqlx::query_as(sql(
             "SELECT id, state, priority, summary, url, category, round, since_round, opened, closed, event_id FROM alerts WHERE id {in $1 text}",
         ))
-        .bind(to_json(&ids)?)
+        .bind(array(&ids)?)
         .fetch_all(&mut **tx)
         .await?;
         let mut alerts: HashMap<String, Alert> = all::<_, Alert>(alerts)?.into_iter().map(|alert| (alert.id.clone(), alert)).collect();
@@ -138,10 +138,10 @@ impl SqlStore {
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries \
              WHERE id {anyof} SELECT id FROM deliveries WHERE user_id = $1 AND scope {in $2 text} \
-             UNION SELECT id FROM deliveries WHERE user_id = $1 AND state IN ('scheduled', 'held') {end} ORDER BY id",
+             UNION SELECT id FROM waiting WHERE user_id = $1 {end} AND (state IN ('scheduled', 'held') OR scope {in $2 text}) ORDER BY id",
         ))
         .bind(user.0)
-        .bind(to_json(&scopes)?)
+        .bind(array(&scopes)?)
         .fetch_all(&mut **tx)
         .await?;
         all(rows)

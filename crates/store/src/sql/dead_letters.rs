@@ -2,24 +2,25 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
 use sqlx::QueryBuilder;
 use watchbell_core::event::Original;
 
 use super::rows::{all, at, json, to_json};
-use super::{Db, SqlStore, Tx, sql};
+use super::{BindAll, Db, SqlStore, Tx, columns, sql};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::columns::row;
 use crate::intake::{DeadLetter, DeadLetterFilter, Rejected};
 
-#[derive(Serialize)]
-struct NewRow {
-    subject: String,
-    reason: String,
-    detail: String,
-    headers: String,
-    payload: String,
-    received_at: i64,
+row! {
+    struct NewRow {
+        subject: String,
+        reason: String,
+        detail: String,
+        headers: String,
+        payload: String,
+        received_at: i64,
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -69,10 +70,10 @@ impl SqlStore {
         });
         let rows: Vec<NewRow> = rows.collect::<Result<_, StoreError>>()?;
         sqlx::query(sql("INSERT INTO dead_letters (subject, reason, detail, headers, payload, received_at, created_at) \
-             SELECT r.subject, r.reason, r.detail, r.headers, r.payload, r.received_at, $2 \
-             FROM {rows $1: subject text, reason text, detail text, headers text, payload text, received_at bigint}"))
-        .bind(to_json(&rows)?)
+             SELECT r.subject, r.reason, r.detail, r.headers, r.payload, r.received_at, $1 \
+             FROM {rows $2: subject text, reason text, detail text, headers text, payload text, received_at bigint}"))
         .bind(self.clock.now().as_millis())
+        .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;
         Ok(())

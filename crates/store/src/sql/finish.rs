@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, DeliveryId, EventId, UserId};
 
-use super::rows::{scope, to_json};
-use super::{SqlStore, Tx, sql};
+use super::rows::scope;
+use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::columns::row;
 use crate::facts::{PULLED_FORWARD, Scope};
 use crate::queue::{AddressFate, Finished, Next};
 use crate::wake::Effects;
@@ -35,8 +35,24 @@ impl SqlStore {
             }
         }
         let mut tx = self.begin_tx().await?;
-        self.write_attempts(&mut tx, epoch, finished).await?;
         let held = self.write_ends(&mut tx, epoch, finished).await?;
+        let ended = || finished.iter().filter(|end| held.contains_key(&end.id));
+        self.write_attempts(&mut tx, ended()).await?;
+        let (mut uncalled, mut again, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        for end in ended() {
+            if end.attempt.is_none() {
+                uncalled.push(&end.id);
+            }
+            match end.next {
+                Next::Retry { .. } => again.push(&end.id),
+                Next::Failed { .. } => failed.push(&end.id),
+                Next::Sent | Next::Expired => {}
+            }
+        }
+        // What was called has left the table of what waits when it began.
+        self.dequeue(&mut tx, &uncalled).await?;
+        self.enqueue(&mut tx, &again).await?;
+        self.note_failures(&mut tx, &failed).await?;
         let bundles: Vec<String> = held.iter().filter(|(_, is_bundle)| **is_bundle).map(|(id, _)| id.0.clone()).collect();
         self.share_outcome(&mut tx, &bundles).await?;
         let mut due = BTreeSet::new();
@@ -55,23 +71,25 @@ impl SqlStore {
         Ok(held.into_keys().collect())
     }
 
-    async fn write_attempts(&self, tx: &mut Tx, epoch: Epoch, finished: &[Finished]) -> Result<(), StoreError> {
-        #[derive(Serialize)]
-        struct Row<'a> {
-            id: &'a DeliveryId,
-            at: i64,
-            provider: &'a str,
-            class: &'static str,
-            code: Option<&'a str>,
-            message_id: Option<&'a str>,
-            latency_ms: i64,
+    async fn write_attempts(&self, tx: &mut Tx, ended: impl Iterator<Item = &Finished>) -> Result<(), StoreError> {
+        row! {
+            struct Row<'a> {
+                id: &'a DeliveryId,
+                number: i64,
+                at: i64,
+                provider: &'a str,
+                class: &'static str,
+                code: Option<&'a str>,
+                message_id: Option<&'a str>,
+                latency_ms: i64,
+            }
         }
-        let rows: Vec<Row<'_>> = finished
-            .iter()
+        let rows: Vec<Row<'_>> = ended
             .filter_map(|end| {
                 let attempt = end.attempt.as_ref()?;
                 Some(Row {
                     id: &end.id,
+                    number: attempt.number,
                     at: attempt.at.as_millis(),
                     provider: &attempt.provider,
                     class: attempt.class.as_str(),
@@ -85,11 +103,10 @@ impl SqlStore {
             return Ok(());
         }
         sqlx::query(sql("INSERT INTO attempts (delivery_id, number, at, provider, class, code, message_id, latency_ms) \
-             SELECT r.id, d.attempts, r.at, r.provider, r.class, r.code, r.message_id, r.latency_ms \
-             FROM {rows $2: id text, at bigint, provider text, class text, code text, message_id text, latency_ms bigint} \
-             JOIN deliveries d ON d.id = r.id WHERE COALESCE(d.lease, 0) = $1 ON CONFLICT DO NOTHING"))
-        .bind(epoch.0)
-        .bind(to_json(&rows)?)
+             SELECT id, number, at, provider, class, code, message_id, latency_ms \
+             FROM {rows $1: id text, number bigint, at bigint, provider text, class text, code text, message_id text, latency_ms bigint} \
+             WHERE true ON CONFLICT DO NOTHING"))
+        .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;
         Ok(())
@@ -98,15 +115,16 @@ impl SqlStore {
     /// Moves those that this process still holds. A receipt that came before the answer has moved a delivery further already;
     /// one that was cancelled during the call is not tried again. Answers them, and whether each tells of several.
     async fn write_ends(&self, tx: &mut Tx, epoch: Epoch, finished: &[Finished]) -> Result<BTreeMap<DeliveryId, bool>, StoreError> {
-        #[derive(Serialize)]
-        struct Row<'a> {
-            id: &'a DeliveryId,
-            state: &'static str,
-            ready_at: Option<i64>,
-            reason: Option<&'a str>,
-            provider: Option<&'a str>,
-            message_id: Option<&'a str>,
-            sent_at: Option<i64>,
+        row! {
+            struct Row<'a> {
+                id: &'a DeliveryId,
+                state: &'static str,
+                ready_at: Option<i64>,
+                reason: Option<&'a str>,
+                provider: Option<&'a str>,
+                message_id: Option<&'a str>,
+                sent_at: Option<i64>,
+            }
         }
         let now = self.clock.now().as_millis();
         let row = |end: &'_ Finished| {
@@ -145,15 +163,28 @@ impl SqlStore {
              WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN 'cancelled' ELSE r.state END, \
              ready_at = COALESCE(r.ready_at, deliveries.ready_at), provider = COALESCE(r.provider, deliveries.provider), \
              message_id = COALESCE(r.message_id, deliveries.message_id), sent_at = COALESCE(r.sent_at, deliveries.sent_at), \
-             lease = NULL, begun_at = NULL, updated_at = $3 \
-             FROM {rows $2: id text, state text, ready_at bigint, reason text, provider text, message_id text, sent_at bigint} \
-             WHERE deliveries.id = r.id AND COALESCE(deliveries.lease, 0) = $1 RETURNING deliveries.id, deliveries.purpose"))
+             lease = NULL, begun_at = NULL, updated_at = $2 \
+             FROM {rows $3: id text, state text, ready_at bigint, reason text, provider text, message_id text, sent_at bigint} \
+             WHERE deliveries.id = r.id AND deliveries.lease = $1 RETURNING deliveries.id, deliveries.purpose"))
         .bind(epoch.0)
-        .bind(to_json(&rows)?)
         .bind(now)
+        .bind_all(columns(&rows)?)
         .fetch_all(&mut **tx)
         .await?;
         Ok(held.into_iter().map(|(id, purpose)| (DeliveryId(id), matches!(purpose.as_str(), "bundle" | "digest"))).collect())
+    }
+
+    /// For listing them: what else is asked of deliveries by state is asked of those that wait.
+    pub(super) async fn note_failures(&self, tx: &mut Tx, failed: &[&DeliveryId]) -> Result<(), StoreError> {
+        if failed.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(sql("INSERT INTO failures (id) SELECT id FROM deliveries WHERE id {in $1 text} AND state = 'failed' \
+             ON CONFLICT DO NOTHING"))
+        .bind(array(failed)?)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
     }
 
     /// Which of the deliveries tell of several.
@@ -162,7 +193,7 @@ impl SqlStore {
             return Ok(Vec::new());
         }
         let bundles = sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE id {in $1 text} AND purpose IN ('bundle', 'digest')"));
-        Ok(bundles.bind(to_json(ids)?).fetch_all(&mut **tx).await?)
+        Ok(bundles.bind(array(ids)?).fetch_all(&mut **tx).await?)
     }
 
     /// What follows when a delivery did not reach its user; a bundle's end is each of its members'. `pulls` is why the user's
@@ -220,12 +251,12 @@ impl SqlStore {
     /// The user's earliest later step of the same round is due now, unless another step of the failed one's time still may
     /// reach them; an inbox wakes nobody. What quiet hours hold stays held.
     async fn pull_forward(&self, tx: &mut Tx, lost: &Lost, reason: &str) -> Result<Option<Channel>, StoreError> {
-        let channel: Option<String> = sqlx::query_scalar(sql(
+        let moved: Option<(String, String)> = sqlx::query_as(sql(
             "UPDATE deliveries SET due_at = $4, ready_at = $4, reason = $5, lease = NULL, updated_at = $4 WHERE id {anyof} \
              SELECT id FROM deliveries WHERE scope = $1 AND user_id = $2 AND state = 'scheduled' AND attempts = 0 \
              AND due_at > $3 AND due_at > $4 AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.scope = $1 AND o.user_id = $2 \
              AND o.due_at = $3 AND o.id <> $6 AND o.channel <> 'in_app' AND o.state IN ('scheduled', 'sending', 'sent', 'delivered', 'bundled')) \
-             ORDER BY due_at, id LIMIT 1 {end} RETURNING channel",
+             ORDER BY due_at, id LIMIT 1 {end} RETURNING id, channel",
         ))
         .bind(lost.scope.clone())
         .bind(lost.user_id)
@@ -235,7 +266,9 @@ impl SqlStore {
         .bind(lost.id.clone())
         .fetch_optional(&mut **tx)
         .await?;
-        Ok(channel.and_then(|channel| Channel::from_db(&channel)))
+        let Some((id, channel)) = moved else { return Ok(None) };
+        self.requeue(tx, &[id]).await?;
+        Ok(Channel::from_db(&channel))
     }
 
     async fn note_if_unreachable(&self, tx: &mut Tx, lost: &Lost, scope: Scope) -> Result<(), StoreError> {

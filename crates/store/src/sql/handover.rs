@@ -7,7 +7,7 @@ use watchbell_core::contact::ContactStatus;
 use watchbell_core::delivery::State;
 use watchbell_core::event::EventData;
 use watchbell_core::ids::Epoch;
-use watchbell_core::{Channel, EventId, Secret, UserId};
+use watchbell_core::{Channel, DeliveryId, EventId, Secret, UserId};
 
 use super::plan::{Begun, Writes, rank};
 use super::{SqlStore, Tx, sql};
@@ -27,6 +27,11 @@ impl Handover {
         for (_, jobs) in &mut self.0 {
             jobs.retain(|job| written.contains(job.id.as_str()));
         }
+    }
+
+    /// What is handed to whom.
+    pub(super) fn flights(&self) -> Vec<(Epoch, Vec<DeliveryId>)> {
+        self.0.iter().map(|(reservation, jobs)| (reservation.epoch(), jobs.iter().map(|job| job.id.clone()).collect())).collect()
     }
 
     /// Called after the commit.
@@ -53,6 +58,9 @@ impl SqlStore {
             if let (true, Some(event), Some(policy)) = (is_due, events.get(&planned.event_id), policies.get(&planned.user_id)) {
                 by_channel.entry(planned.channel).or_default().extend(job(planned, event, policy));
             }
+        }
+        if let Some(most) = by_channel.values().map(Vec::len).max() {
+            self.local_workers.caused(events.len(), most);
         }
         let mut handover = Handover::default();
         for (channel, mut jobs) in by_channel {

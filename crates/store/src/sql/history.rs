@@ -1,10 +1,11 @@
 //! Reading what was planned and what became of it.
 //!
 //! Listing goes newest first by id and stops at its limit, so that it costs the same with a thousand rows as with ten
-//! million: an index holds each user's, alert's and event's deliveries in that order, and the failed ones.
+//! million: an index holds each user's, alert's and event's deliveries in that order, and a table the failed ones.
 
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
+use watchbell_core::delivery::State;
 use watchbell_core::{Channel, ContactId, DeliveryId, EventId, RuleId, Timestamp, UserId};
 
 use super::rows::{all, at, json, name, scope};
@@ -159,6 +160,8 @@ impl History for SqlStore {
             return known.map(|_| false).ok_or(StoreError::NotFound("delivery"));
         };
         let channel: Channel = name(&channel)?;
+        sqlx::query(sql("DELETE FROM failures WHERE id = $1")).bind(id.as_str()).execute(&mut *tx).await?;
+        self.enqueue(&mut tx, &[id]).await?;
         self.record(&mut tx, by, "delivery.replay", format!("deliveries/{id}")).await?;
         tx.commit().await?;
         self.wakes.announce(Effects::due([channel].into()));
@@ -190,8 +193,10 @@ fn push_filter(query: &mut QueryBuilder<Db>, filter: &DeliveryFilter) {
         query.push(" AND d.channel = ").push_bind(channel.as_str());
     }
     if let Some(state) = filter.state {
-        // A literal, one of our own names: a partial index is used for a state that the statement itself names.
-        query.push(format_args!(" AND d.state = '{state}'"));
+        query.push(" AND d.state = ").push_bind(state.as_str());
+        if state == State::Failed {
+            query.push(" AND d.id IN (SELECT id FROM failures)");
+        }
     }
     if let Some(from) = filter.from {
         query.push(" AND d.due_at >= ").push_bind(from.as_millis());

@@ -3,16 +3,16 @@
 use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
-use serde::Serialize;
 use watchbell_core::event::{Event, EventData};
 use watchbell_core::{EventId, UserId};
 
 use super::handover::Handover;
 use super::known::{names, subscription_category, waves};
-use super::plan::Writes;
+use super::plan::{IfKnown, Writes};
 use super::rows::{PlannedRow, all, at, name, to_json};
-use super::{SqlStore, Tx, sql};
+use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::access::Actor;
+use crate::columns::row;
 use crate::facts::{Plan, Planned};
 use crate::intake::{Accepted, DeadLetter, DeadLetterFilter, EventRecord, Intake, Rejected};
 use crate::wake::Effects;
@@ -23,15 +23,20 @@ const FAN_OUT_CHUNK: i64 = 500;
 
 #[async_trait]
 impl Intake for SqlStore {
-    async fn accept(&self, events: Vec<Event>) -> Result<Vec<Accepted>, StoreError> {
-        super::retrying(|| self.accept_all(&events)).await
+    async fn accept(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
+        // Nearly always all of it is new, and the database need not be asked row by row whether it is.
+        match super::retrying(|| self.accept_all(events, IfKnown::GiveUp)).await {
+            Err(error) if error.is_known_already() => super::retrying(|| self.accept_all(events, IfKnown::LeaveAlone)).await,
+            done => done,
+        }
     }
 
     async fn explain(&self, event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
         let mut tx = self.begin_tx().await?;
         let mut accepted = vec![unplanned(&event, true)];
-        self.insert_events(&mut tx, std::slice::from_ref(&event)).await?;
-        self.accept_wave(&mut tx, std::slice::from_ref(&event), &[0], &mut accepted, None).await?;
+        let if_known = IfKnown::LeaveAlone;
+        self.insert_events(&mut tx, std::slice::from_ref(&event), if_known).await?;
+        self.accept_wave(&mut tx, std::slice::from_ref(&event), &[0], &mut accepted, if_known, None).await?;
         let planned: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE event_id = $1 AND user_id = $2 ORDER BY due_at, id",
@@ -127,9 +132,9 @@ impl Intake for SqlStore {
 }
 
 impl SqlStore {
-    async fn accept_all(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
+    async fn accept_all(&self, events: &[Event], if_known: IfKnown) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.begin_tx().await?;
-        let fresh = self.insert_events(&mut tx, events).await?;
+        let fresh = self.insert_events(&mut tx, events, if_known).await?;
         let mut accepted: Vec<Accepted> = events.iter().zip(&fresh).map(|(event, fresh)| unplanned(event, *fresh)).collect();
         let mut effects = Effects::default();
         let mut fans_out = false;
@@ -139,7 +144,7 @@ impl SqlStore {
         let is_only = waves.len() == 1;
         for wave in waves {
             let short_way = is_only.then_some(&mut handover);
-            let (wave_effects, wave_fans_out) = self.accept_wave(&mut tx, events, &wave, &mut accepted, short_way).await?;
+            let (wave_effects, wave_fans_out) = self.accept_wave(&mut tx, events, &wave, &mut accepted, if_known, short_way).await?;
             effects.add(wave_effects);
             fans_out |= wave_fans_out;
         }
@@ -166,15 +171,16 @@ impl SqlStore {
     }
 
     /// Writes the events that are new; tells which ones are to be planned.
-    async fn insert_events(&self, tx: &mut Tx, events: &[Event]) -> Result<Vec<bool>, StoreError> {
-        #[derive(Serialize)]
-        struct Row<'a> {
-            id: EventId,
-            identity: &'a str,
-            kind: &'static str,
-            base_at: i64,
-            received_at: i64,
-            data: String,
+    async fn insert_events(&self, tx: &mut Tx, events: &[Event], if_known: IfKnown) -> Result<Vec<bool>, StoreError> {
+        row! {
+            struct Row<'a> {
+                id: EventId,
+                identity: &'a str,
+                kind: &'static str,
+                base_at: i64,
+                received_at: i64,
+                data: String,
+            }
         }
         let mut rows = events
             .iter()
@@ -191,12 +197,20 @@ impl SqlStore {
             .collect::<Result<Vec<_>, StoreError>>()?;
         // One order for everybody who inserts, so that two of them never wait for each other.
         rows.sort_by(|a, b| a.identity.cmp(b.identity));
-        let new: Vec<String> = sqlx::query_scalar(sql("INSERT INTO events (id, identity, kind, base_at, received_at, data) \
-             SELECT id, identity, kind, base_at, received_at, data FROM {rows $1: id text, identity text, kind text, \
-             base_at bigint, received_at bigint, data text} WHERE true ON CONFLICT DO NOTHING RETURNING identity"))
-        .bind(to_json(&rows)?)
-        .fetch_all(&mut **tx)
-        .await?;
+        macro_rules! insert {
+            () => {
+                "INSERT INTO events (id, identity, kind, base_at, received_at, data) SELECT id, identity, kind, base_at, received_at, data \
+                 FROM {rows $1: id text, identity text, kind text, base_at bigint, received_at bigint, data text} WHERE true "
+            };
+        }
+        if if_known == IfKnown::GiveUp {
+            sqlx::query(sql(insert!())).bind_all(columns(&rows)?).execute(&mut **tx).await?;
+            return Ok(vec![true; events.len()]);
+        }
+        let new: Vec<String> = sqlx::query_scalar(sql(concat!(insert!(), "ON CONFLICT DO NOTHING RETURNING identity")))
+            .bind_all(columns(&rows)?)
+            .fetch_all(&mut **tx)
+            .await?;
         let mut new: HashSet<String> = new.into_iter().collect();
         Ok(events.iter().map(|event| new.remove(&event.identity) || event.replay_of.is_some()).collect())
     }
@@ -207,6 +221,7 @@ impl SqlStore {
         events: &[Event],
         wave: &[usize],
         accepted: &mut [Accepted],
+        if_known: IfKnown,
         mut handover: Option<&mut Handover>,
     ) -> Result<(Effects, bool), StoreError> {
         let used: BTreeSet<String> = wave.iter().flat_map(|at| names(&events[*at])).cloned().collect();
@@ -219,7 +234,7 @@ impl SqlStore {
         let categories = wave.iter().filter_map(|at| subscription_category(&events[*at])).collect();
         let defaults = self.default_channels(tx, &categories).await?;
 
-        let mut writes = Writes::default();
+        let mut writes = Writes { if_known, ..Writes::default() };
         let mut annotations = Vec::new();
         let mut fan_outs = Vec::new();
         for at in wave {
@@ -242,6 +257,9 @@ impl SqlStore {
         let (effects, written) = self.write(tx, &writes).await?;
         if let Some(handover) = handover {
             handover.retain(&written);
+            for (epoch, deliveries) in handover.flights() {
+                self.note_flight(tx, epoch, &deliveries).await?;
+            }
         }
         self.annotate(tx, annotations).await?;
         let fans_out = !fan_outs.is_empty();
@@ -275,7 +293,7 @@ impl SqlStore {
             return Ok(());
         }
         sqlx::query(sql("UPDATE dead_letters SET replayed_at = $2 WHERE id {in $1 bigint}"))
-            .bind(to_json(&replayed)?)
+            .bind(array(&replayed)?)
             .bind(self.clock.now().as_millis())
             .execute(&mut **tx)
             .await?;

@@ -6,7 +6,7 @@ use watchbell_core::UserId;
 use watchbell_core::event::{Event, EventData};
 
 use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all, to_json};
-use super::{SqlStore, Tx, sql};
+use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::facts::{Alert, Duty, Facts, Planned, Responder};
 
@@ -106,7 +106,7 @@ impl SqlStore {
 
     async fn lock_alerts(&self, tx: &mut Tx, alerts: &BTreeMap<&str, &Event>, known: &mut Known) -> Result<(), StoreError> {
         let ids: Vec<&str> = alerts.keys().copied().collect();
-        let ids = to_json(&ids)?;
+        let ids = array(&ids)?;
         let rows: Vec<AlertRow> = sqlx::query_as(sql(
             "SELECT id, state, priority, summary, url, category, round, since_round, opened, closed, event_id FROM alerts \
              WHERE id {in $1 text} ORDER BY id {lock}",

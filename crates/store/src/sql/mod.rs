@@ -8,7 +8,7 @@ use quick_cache::sync::Cache;
 use sqlx::{Pool, Transaction};
 use watchbell_core::{Clock, UserId};
 
-use super::{BEGIN, DIALECT, Db};
+use super::{Argument, BEGIN, DIALECT, Db, array, columns};
 use crate::allot::RecipientLimits;
 use crate::{LocalWorkers, Options, Planner, Policy, Retries, Store, StoreError, Wakes};
 
@@ -28,9 +28,10 @@ mod preferences;
 mod queue;
 mod receipts;
 mod recipients;
-mod rows;
+pub(super) mod rows;
 mod statistics;
 mod tidy;
+mod waiting;
 
 /// Users whose policies are kept in memory, about 1 KB each.
 const REMEMBERED_USERS: usize = 20_000;
@@ -105,6 +106,27 @@ impl Store for SqlStore {
 fn sql(text: &'static str) -> &'static str {
     DIALECT.sql(text)
 }
+
+/// Binds the columns of a `{rows …}` hole.
+trait BindAll: Sized {
+    fn bind_all(self, columns: Vec<Argument>) -> Self;
+}
+
+macro_rules! bind_all {
+    ($($query:ty: <$($life:lifetime),* $(; $row:ident)?>),+) => {$(
+        impl<$($life,)* $($row)?> BindAll for $query {
+            fn bind_all(self, columns: Vec<Argument>) -> Self {
+                columns.into_iter().fold(self, Self::bind)
+            }
+        }
+    )+};
+}
+
+bind_all!(
+    sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>: <'q>,
+    sqlx::query::QueryAs<'q, Db, O, <Db as sqlx::Database>::Arguments>: <'q; O>,
+    sqlx::query::QueryScalar<'q, Db, O, <Db as sqlx::Database>::Arguments>: <'q; O>
+);
 
 /// Runs a transition again when the database ended it to resolve a deadlock or a conflict with another one.
 async fn retrying<T, F: Future<Output = Result<T, StoreError>>>(transition: impl Fn() -> F) -> Result<T, StoreError> {

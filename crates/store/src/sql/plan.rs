@@ -2,15 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
 use watchbell_core::delivery::State;
 use watchbell_core::ids::Epoch;
 use watchbell_core::rule::Trigger;
 use watchbell_core::{DeliveryId, EventId, Timestamp, UserId};
 
 use super::rows::{name, to_json};
-use super::{SqlStore, Tx, sql};
+use super::{BindAll, SqlStore, Tx, columns, sql};
 use crate::StoreError;
+use crate::columns::row;
 use crate::facts::{Alert, Duty, Planned, Responder, Scope};
 use crate::wake::{Effects, Moved};
 
@@ -29,6 +29,18 @@ pub(super) struct Writes {
     pub unreachable: Vec<(Scope, UserId, EventId)>,
     /// Which of `insert` begin at once.
     pub begun: HashMap<DeliveryId, Begun>,
+    /// Of deliveries.
+    pub if_known: IfKnown,
+}
+
+/// What becomes of a transaction that writes what is known already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum IfKnown {
+    /// It fails, so that it can be done again as the other one: for where all is new nearly always, as asking costs more than a tenth.
+    GiveUp,
+    /// What is known stays as it is.
+    #[default]
+    LeaveAlone,
 }
 
 impl Writes {
@@ -46,34 +58,44 @@ pub(super) struct Begun {
     pub at: Timestamp,
 }
 
-#[derive(Serialize)]
-struct DeliveryRow<'a> {
-    id: &'a DeliveryId,
-    scope: String,
-    event_id: &'a EventId,
-    alert_id: Option<&'a str>,
-    duty_id: Option<&'a str>,
-    category: Option<&'a str>,
-    user_id: UserId,
-    purpose: &'static str,
-    cause: &'static str,
-    channel: &'static str,
-    contact_id: Option<i64>,
-    device_id: Option<i64>,
-    address: &'a str,
-    rules: String,
-    critical: bool,
-    rank: i64,
-    due_at: i64,
-    ready_at: i64,
-    expires_at: Option<i64>,
-    state: &'static str,
-    reason: Option<&'a str>,
-    collect: Option<&'a str>,
-    lease: Option<i64>,
-    begun_at: Option<Timestamp>,
-    provider: Option<&'a str>,
-    attempts: i64,
+row! {
+    struct DeliveryRow<'a> {
+        id: &'a DeliveryId,
+        scope: String,
+        event_id: &'a EventId,
+        alert_id: Option<&'a str>,
+        duty_id: Option<&'a str>,
+        category: Option<&'a str>,
+        user_id: UserId,
+        purpose: &'static str,
+        cause: &'static str,
+        channel: &'static str,
+        contact_id: Option<i64>,
+        device_id: Option<i64>,
+        address: &'a str,
+        rules: String,
+        critical: bool,
+        rank: i64,
+        due_at: i64,
+        ready_at: i64,
+        expires_at: Option<i64>,
+        state: &'static str,
+        reason: Option<&'a str>,
+        collect: Option<&'a str>,
+        lease: Option<i64>,
+        begun_at: Option<Timestamp>,
+        provider: Option<&'a str>,
+        attempts: i64,
+    }
+}
+
+/// [`DeliveryRow`] in a `{rows …}` hole.
+macro_rules! delivery_columns {
+    () => {
+        "id text, scope text, event_id text, alert_id text, duty_id text, category text, user_id bigint, purpose text, cause text, channel text, \
+         contact_id bigint, device_id bigint, address text, rules text, critical boolean, rank bigint, due_at bigint, \
+         ready_at bigint, expires_at bigint, state text, reason text, collect text, lease bigint, begun_at bigint, provider text, attempts bigint"
+    };
 }
 
 /// HIGH alerts go before everything else.
@@ -115,19 +137,20 @@ fn delivery_row<'a>(planned: &'a Planned, begun: Option<&'a Begun>) -> Result<De
     })
 }
 
-#[derive(Serialize)]
-struct AlertRow<'a> {
-    id: &'a str,
-    state: &'static str,
-    priority: &'static str,
-    summary: &'a str,
-    url: Option<&'a str>,
-    category: Option<&'a str>,
-    round: i64,
-    since_round: i64,
-    opened: Option<String>,
-    closed: Option<String>,
-    event_id: &'a EventId,
+row! {
+    struct AlertRow<'a> {
+        id: &'a str,
+        state: &'static str,
+        priority: &'static str,
+        summary: &'a str,
+        url: Option<&'a str>,
+        category: Option<&'a str>,
+        round: i64,
+        since_round: i64,
+        opened: Option<String>,
+        closed: Option<String>,
+        event_id: &'a EventId,
+    }
 }
 
 fn alert_row(alert: &Alert) -> Result<AlertRow<'_>, StoreError> {
@@ -146,10 +169,11 @@ fn alert_row(alert: &Alert) -> Result<AlertRow<'_>, StoreError> {
     })
 }
 
-#[derive(Serialize)]
-struct Reason<'a> {
-    id: &'a str,
-    reason: &'a str,
+row! {
+    struct Reason<'a> {
+        id: &'a str,
+        reason: &'a str,
+    }
 }
 
 impl SqlStore {
@@ -162,7 +186,7 @@ impl SqlStore {
         self.write_duties(tx, &writes.duties).await?;
         moved.extend(self.cancel(tx, &writes.cancel).await?);
         self.update_deliveries(tx, &writes.update).await?;
-        let written = self.insert_deliveries(tx, &writes.insert, &writes.begun).await?;
+        let written = self.insert_deliveries(tx, &writes.insert, &writes.begun, writes.if_known).await?;
         self.note_unreachable(tx, &writes.unreachable).await?;
         let waiting = writes.insert.iter().filter(|planned| !writes.begun.contains_key(&planned.id));
         let due = waiting.chain(&writes.update).map(|planned| planned.channel).collect();
@@ -175,26 +199,41 @@ impl SqlStore {
         tx: &mut Tx,
         planned: &[Planned],
         begun: &HashMap<DeliveryId, Begun>,
+        if_known: IfKnown,
     ) -> Result<HashSet<String>, StoreError> {
         if planned.is_empty() {
             return Ok(HashSet::new());
         }
         let rows = planned.iter().map(|planned| delivery_row(planned, begun.get(&planned.id))).collect::<Result<Vec<_>, _>>()?;
-        let written: Vec<String> = sqlx::query_scalar(sql(
+        macro_rules! insert {
+            () => {
+                concat!(
             "INSERT INTO deliveries (id, scope, event_id, alert_id, duty_id, category, user_id, purpose, cause, channel, contact_id, device_id, \
              address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, collect, lease, begun_at, provider, attempts, created_at, updated_at) \
              SELECT id, scope, event_id, alert_id, duty_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             rank, due_at, ready_at, expires_at, state, reason, collect, lease, begun_at, provider, attempts, $2, $2 \
-             FROM {rows $1: id text, scope text, event_id text, alert_id text, duty_id text, category text, user_id bigint, purpose text, cause text, channel text, \
-             contact_id bigint, device_id bigint, address text, rules text, critical boolean, rank bigint, due_at bigint, \
-             ready_at bigint, expires_at bigint, state text, reason text, collect text, lease bigint, begun_at bigint, provider text, attempts bigint} \
-             WHERE true ON CONFLICT (id) DO NOTHING RETURNING id",
-        ))
-        .bind(to_json(&rows)?)
-        .bind(self.clock.now().as_millis())
-        .fetch_all(&mut **tx)
-        .await?;
-        Ok(written.into_iter().collect())
+             rank, due_at, ready_at, expires_at, state, reason, collect, lease, begun_at, provider, attempts, $1, $1 \
+             FROM {rows $2: ", delivery_columns!(), "} \
+             WHERE true "
+                )
+            };
+        }
+        let now = self.clock.now().as_millis();
+        let written: HashSet<String> = if if_known == IfKnown::GiveUp {
+            sqlx::query(sql(insert!())).bind(now).bind_all(columns(&rows)?).execute(&mut **tx).await?;
+            planned.iter().map(|planned| planned.id.0.clone()).collect()
+        } else {
+            let insert = sql(concat!(insert!(), "ON CONFLICT (id) DO NOTHING RETURNING id"));
+            let written: Vec<String> = sqlx::query_scalar(insert).bind(now).bind_all(columns(&rows)?).fetch_all(&mut **tx).await?;
+            written.into_iter().collect()
+        };
+        let is_waiting = |planned: &&Planned| {
+            matches!(planned.state, State::Scheduled | State::Held)
+                && !begun.contains_key(&planned.id)
+                && written.contains(planned.id.as_str())
+        };
+        let waiting: Vec<&DeliveryId> = planned.iter().filter(is_waiting).map(|planned| &planned.id).collect();
+        self.enqueue(tx, &waiting).await?;
+        Ok(written)
     }
 
     /// Moves pending deliveries. A claim on one is void: it is claimed again as it is now.
@@ -203,17 +242,18 @@ impl SqlStore {
             return Ok(());
         }
         let rows = planned.iter().map(|planned| delivery_row(planned, None)).collect::<Result<Vec<_>, _>>()?;
-        sqlx::query(sql("UPDATE deliveries SET event_id = r.event_id, cause = r.cause, channel = r.channel, contact_id = r.contact_id, \
+        let moved: Vec<String> = sqlx::query_scalar(sql(concat!(
+            "UPDATE deliveries SET event_id = r.event_id, cause = r.cause, channel = r.channel, contact_id = r.contact_id, \
              device_id = r.device_id, address = r.address, rules = r.rules, critical = r.critical, rank = r.rank, due_at = r.due_at, \
-             ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, collect = r.collect, lease = NULL, updated_at = $2 \
-             FROM {rows $1: id text, event_id text, cause text, channel text, contact_id bigint, device_id bigint, address text, \
-             rules text, critical boolean, rank bigint, due_at bigint, ready_at bigint, expires_at bigint, state text, reason text, collect text} \
-             WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held')"))
-        .bind(to_json(&rows)?)
+             ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, collect = r.collect, lease = NULL, updated_at = $1 \
+             FROM {rows $2: ", delivery_columns!(), "} \
+             WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held') RETURNING deliveries.id",
+        )))
         .bind(self.clock.now().as_millis())
-        .execute(&mut **tx)
+        .bind_all(columns(&rows)?)
+        .fetch_all(&mut **tx)
         .await?;
-        Ok(())
+        self.requeue(tx, &moved).await
     }
 
     /// What has begun cannot be called back, but is not tried again.
@@ -222,33 +262,34 @@ impl SqlStore {
             return Ok(Vec::new());
         }
         let rows: Vec<Reason<'_>> = cancel.iter().map(|(id, reason)| Reason { id: id.as_str(), reason }).collect();
-        let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $2 \
-             FROM {rows $1: id text, reason text} WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held', 'sending', 'bundled') \
+        let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $1 \
+             FROM {rows $2: id text, reason text} WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held', 'sending', 'bundled') \
              RETURNING deliveries.id, deliveries.state, deliveries.reason"))
-        .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
+        .bind_all(columns(&rows)?)
         .fetch_all(&mut **tx)
         .await?;
-        cancelled(stopped)
+        self.cancelled(tx, stopped).await
     }
 
     /// Cancels all that is pending in these scopes, and closes the alerts' rounds.
     async fn close_scopes(&self, tx: &mut Tx, close: &[(Scope, String)]) -> Result<Vec<Moved>, StoreError> {
-        #[derive(Serialize)]
-        struct Round<'a> {
-            alert_id: &'a str,
-            round: i64,
+        row! {
+            struct Round<'a> {
+                alert_id: &'a str,
+                round: i64,
+            }
         }
         if close.is_empty() {
             return Ok(Vec::new());
         }
         let keys: Vec<String> = close.iter().map(|(scope, _)| scope.key()).collect();
         let rows: Vec<Reason<'_>> = keys.iter().zip(close).map(|(key, (_, reason))| Reason { id: key, reason }).collect();
-        let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $2 \
-             FROM {rows $1: id text, reason text} WHERE deliveries.scope = r.id AND deliveries.state IN ('scheduled', 'held', 'sending', 'bundled') \
+        let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $1 \
+             FROM {rows $2: id text, reason text} WHERE deliveries.scope = r.id AND deliveries.state IN ('scheduled', 'held', 'sending', 'bundled') \
              RETURNING deliveries.id, deliveries.state, deliveries.reason"))
-        .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
+        .bind_all(columns(&rows)?)
         .fetch_all(&mut **tx)
         .await?;
         let rounds: Vec<Round<'_>> = close
@@ -260,10 +301,19 @@ impl SqlStore {
             .collect();
         sqlx::query(sql("UPDATE responders SET is_open = false FROM {rows $1: alert_id text, round bigint} \
              WHERE responders.alert_id = r.alert_id AND responders.round = r.round AND is_open"))
-        .bind(to_json(&rounds)?)
+        .bind_all(columns(&rounds)?)
         .execute(&mut **tx)
         .await?;
-        cancelled(stopped)
+        self.cancelled(tx, stopped).await
+    }
+
+    /// Those that are cancelled now; what had begun goes on.
+    async fn cancelled(&self, tx: &mut Tx, stopped: Vec<(String, String, Option<String>)>) -> Result<Vec<Moved>, StoreError> {
+        let moved = stopped.into_iter().map(|(id, state, reason)| Ok(Moved { id: DeliveryId(id), state: name(&state)?, reason }));
+        let mut moved: Vec<Moved> = moved.collect::<Result<_, StoreError>>()?;
+        moved.retain(|moved| moved.state == State::Cancelled);
+        self.dequeue(tx, &moved.iter().map(|moved| &moved.id).collect::<Vec<_>>()).await?;
+        Ok(moved)
     }
 
     /// # Errors
@@ -276,12 +326,12 @@ impl SqlStore {
         rows.sort_by(|a, b| a.id.cmp(b.id));
         let made = sqlx::query(sql(
             "INSERT INTO alerts (id, state, priority, summary, url, category, round, since_round, opened, closed, event_id, updated_at) \
-             SELECT id, state, priority, summary, url, category, round, since_round, opened, closed, event_id, $2 \
-             FROM {rows $1: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \
+             SELECT id, state, priority, summary, url, category, round, since_round, opened, closed, event_id, $1 \
+             FROM {rows $2: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \
              opened text, closed text, event_id text} WHERE true ON CONFLICT (id) DO NOTHING",
         ))
-        .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
+        .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?
         .rows_affected();
@@ -294,26 +344,27 @@ impl SqlStore {
         }
         let rows = alerts.iter().map(alert_row).collect::<Result<Vec<_>, _>>()?;
         sqlx::query(sql("UPDATE alerts SET state = r.state, priority = r.priority, summary = r.summary, url = r.url, category = r.category, round = r.round, \
-             since_round = r.since_round, opened = r.opened, closed = r.closed, event_id = r.event_id, updated_at = $2 \
-             FROM {rows $1: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \
+             since_round = r.since_round, opened = r.opened, closed = r.closed, event_id = r.event_id, updated_at = $1 \
+             FROM {rows $2: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \
              opened text, closed text, event_id text} WHERE alerts.id = r.id"))
-        .bind(to_json(&rows)?)
         .bind(self.clock.now().as_millis())
+        .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;
         Ok(())
     }
 
     async fn write_responders(&self, tx: &mut Tx, responders: &[Responder]) -> Result<(), StoreError> {
-        #[derive(Serialize)]
-        struct Row<'a> {
-            alert_id: &'a str,
-            round: i64,
-            user_id: UserId,
-            base_at: i64,
-            event_id: &'a EventId,
-            named: String,
-            named_by: &'a EventId,
+        row! {
+            struct Row<'a> {
+                alert_id: &'a str,
+                round: i64,
+                user_id: UserId,
+                base_at: i64,
+                event_id: &'a EventId,
+                named: String,
+                named_by: &'a EventId,
+            }
         }
         if responders.is_empty() {
             return Ok(());
@@ -336,7 +387,7 @@ impl SqlStore {
              SELECT alert_id, round, user_id, base_at, event_id, named, named_by, true FROM {rows $1: alert_id text, round bigint, \
              user_id bigint, base_at bigint, event_id text, named text, named_by text} \
              WHERE true ON CONFLICT (alert_id, round, user_id) DO UPDATE SET named = excluded.named, named_by = excluded.named_by"))
-        .bind(to_json(&rows)?)
+        .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;
         Ok(())
@@ -363,30 +414,24 @@ impl SqlStore {
     }
 
     pub(super) async fn note_unreachable(&self, tx: &mut Tx, unreachable: &[(Scope, UserId, EventId)]) -> Result<(), StoreError> {
-        #[derive(Serialize)]
-        struct Row<'a> {
-            scope: String,
-            user_id: UserId,
-            event_id: &'a EventId,
+        row! {
+            struct Row<'a> {
+                scope: String,
+                user_id: UserId,
+                event_id: &'a EventId,
+            }
         }
         if unreachable.is_empty() {
             return Ok(());
         }
         let rows: Vec<Row<'_>> =
             unreachable.iter().map(|(scope, user_id, event_id)| Row { scope: scope.key(), user_id: *user_id, event_id }).collect();
-        sqlx::query(sql("INSERT INTO unreachable (scope, user_id, event_id, at) SELECT scope, user_id, event_id, $2 \
-             FROM {rows $1: scope text, user_id bigint, event_id text} WHERE true ON CONFLICT (scope, user_id) DO NOTHING"))
-        .bind(to_json(&rows)?)
+        sqlx::query(sql("INSERT INTO unreachable (scope, user_id, event_id, at) SELECT scope, user_id, event_id, $1 \
+             FROM {rows $2: scope text, user_id bigint, event_id text} WHERE true ON CONFLICT (scope, user_id) DO NOTHING"))
         .bind(self.clock.now().as_millis())
+        .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;
         Ok(())
     }
-}
-
-/// Those that are cancelled now; what had begun goes on.
-fn cancelled(stopped: Vec<(String, String, Option<String>)>) -> Result<Vec<Moved>, StoreError> {
-    let moved = stopped.into_iter().map(|(id, state, reason)| Ok(Moved { id: DeliveryId(id), state: name(&state)?, reason }));
-    let moved: Vec<Moved> = moved.collect::<Result<_, StoreError>>()?;
-    Ok(moved.into_iter().filter(|moved| moved.state == State::Cancelled).collect())
 }

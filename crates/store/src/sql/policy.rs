@@ -8,8 +8,8 @@ use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
 
 use super::preferences::{PreferenceRow, SwitchRow};
-use super::rows::{ContactRow, DeviceRow, RuleRow, UserRow, all, to_json};
-use super::{SqlStore, Tx, sql};
+use super::rows::{ContactRow, DeviceRow, RuleRow, UserRow, all};
+use super::{Argument, SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::facts::Policy;
 
@@ -31,7 +31,7 @@ impl SqlStore {
         let mut found = HashMap::with_capacity(names.len());
         if !ids.is_empty() {
             let rows: Vec<i64> =
-                sqlx::query_scalar(sql("SELECT id FROM users WHERE id {in $1 bigint}")).bind(to_json(&ids)?).fetch_all(&mut **tx).await?;
+                sqlx::query_scalar(sql("SELECT id FROM users WHERE id {in $1 bigint}")).bind(array(&ids)?).fetch_all(&mut **tx).await?;
             found.extend(rows.into_iter().map(|id| (id.to_string(), UserId(id))));
         }
         let rest: Vec<&String> = names.iter().filter(|name| !found.contains_key(*name)).collect();
@@ -39,7 +39,7 @@ impl SqlStore {
             let rows: Vec<(i64, String, Option<String>)> = sqlx::query_as(sql(
                 "SELECT id, public_id, external_id FROM users WHERE public_id {in $1 text} OR external_id {in $1 text}",
             ))
-            .bind(to_json(&rest)?)
+            .bind(array(&rest)?)
             .fetch_all(&mut **tx)
             .await?;
             for (id, public_id, external_id) in rows {
@@ -83,7 +83,7 @@ impl SqlStore {
             return Ok(HashMap::new());
         }
         let versions: Vec<(i64, i64)> = sqlx::query_as(sql("SELECT id, version FROM users WHERE id {in $1 bigint} ORDER BY id {share}"))
-            .bind(to_json(users)?)
+            .bind(array(users)?)
             .fetch_all(&mut **tx)
             .await?;
         let mut policies = HashMap::with_capacity(versions.len());
@@ -107,7 +107,7 @@ impl SqlStore {
         if users.is_empty() {
             return Ok(HashMap::new());
         }
-        let ids = to_json(users)?;
+        let ids = array(users)?;
         let rows: Vec<UserRow> = sqlx::query_as(sql(
             "SELECT id, public_id, external_id, username, first_name, last_name, timezone, locale, quiet_hours, custom_fields, \
              version, created_at, updated_at FROM users WHERE id {in $1 bigint}",
@@ -155,7 +155,7 @@ impl SqlStore {
     }
 
     /// What the users have switched off and asked for; most have said nothing.
-    async fn add_gates(&self, tx: &mut Tx, ids: &str, policies: &mut HashMap<UserId, Policy>) -> Result<(), StoreError> {
+    async fn add_gates(&self, tx: &mut Tx, ids: &Argument, policies: &mut HashMap<UserId, Policy>) -> Result<(), StoreError> {
         let preferences: Vec<PreferenceRow> =
             sqlx::query_as(sql("SELECT id, user_id, category, in_app, email, push, digest, created_at, updated_at FROM preferences \
              WHERE user_id {in $1 bigint} ORDER BY user_id, category"))

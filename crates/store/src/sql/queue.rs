@@ -4,15 +4,16 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use serde::Serialize;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, ContactId, DeliveryId, Timestamp};
 
 use super::jobs::JobRow;
 use super::rows::{all, at, json, to_json};
-use super::{DIALECT, SqlStore, Tx, sql};
+use super::waiting::Order;
+use super::{BindAll, DIALECT, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::columns::row;
 use crate::dialect::Dialect;
 use crate::queue::{Call, Finished, Job, Process, Queue, Receipt, Target};
 use crate::wake::Effects;
@@ -22,12 +23,6 @@ const LOW_SHARE: i64 = 10;
 
 /// One claim in so many is for what became ready last.
 const NEWEST_SHARE: i64 = 5;
-
-#[derive(Clone, Copy)]
-enum Order {
-    Oldest,
-    Newest,
-}
 
 /// One in `parts` of `slots`; what does not divide is given in turn.
 fn share(slots: i64, parts: i64, turn: u64) -> i64 {
@@ -77,17 +72,12 @@ impl Queue for SqlStore {
     }
 
     async fn reclaim(&self, epoch: Epoch, held: &HashSet<DeliveryId>, before: Timestamp) -> Result<(), StoreError> {
-        let leased: Vec<String> = sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE lease = $1 AND updated_at < $2"))
-            .bind(epoch.0)
-            .bind(before.as_millis())
-            .fetch_all(&self.read)
-            .await?;
-        let lost: Vec<String> = leased.into_iter().filter(|id| !held.contains(&DeliveryId(id.clone()))).collect();
+        let lost = self.landed(epoch, held, before).await?;
         if lost.is_empty() {
             return Ok(());
         }
         let mut tx = self.begin_tx().await?;
-        let due = self.free(&mut tx, &[epoch.0], Some(&lost)).await?;
+        let due = self.free(&mut tx, &[epoch.0], &lost).await?;
         tx.commit().await?;
         self.wakes.announce(Effects::due(due));
         Ok(())
@@ -124,19 +114,13 @@ impl Queue for SqlStore {
     }
 
     async fn claim(&self, epoch: Epoch, channel: Channel, most: i64) -> Result<Vec<Job>, StoreError> {
-        let now = self.clock.now().as_millis();
         let mut tx = self.begin_tx().await?;
         if !self.is_alive(&mut tx, epoch).await? {
             return Err(StoreError::Lapsed);
         }
-        sqlx::query(sql(
-            "UPDATE deliveries SET state = 'scheduled', collect = COALESCE(collect, 'quiet'), updated_at = $2 WHERE state = 'held' AND channel = $1 AND ready_at <= $2",
-        ))
-        .bind(channel.as_str())
-        .bind(now)
-        .execute(&mut *tx)
-        .await?;
+        self.release_held(&mut tx, channel).await?;
         let claimed = self.lease(&mut tx, epoch, channel, most).await?;
+        self.note_flight(&mut tx, epoch, &claimed).await?;
         let jobs = self.jobs(&mut tx, &claimed).await?;
         let jobs = self.allot_jobs(&mut tx, epoch.0, channel, jobs).await?;
         tx.commit().await?;
@@ -144,41 +128,51 @@ impl Queue for SqlStore {
     }
 
     async fn release(&self, epoch: Epoch, deliveries: Vec<(DeliveryId, Timestamp)>) -> Result<(), StoreError> {
-        #[derive(Serialize)]
-        struct Row {
-            id: DeliveryId,
-            ready_at: i64,
+        row! {
+            struct Row {
+                id: DeliveryId,
+                ready_at: i64,
+            }
         }
         let rows: Vec<Row> = deliveries.into_iter().map(|(id, ready_at)| Row { id, ready_at: ready_at.as_millis() }).collect();
         let mut tx = self.begin_tx().await?;
-        sqlx::query(sql(
+        let released: Vec<String> = sqlx::query_scalar(sql(
             "UPDATE deliveries SET lease = NULL, ready_at = CASE WHEN deliveries.ready_at > r.ready_at THEN deliveries.ready_at \
              ELSE r.ready_at END FROM {rows $2: id text, ready_at bigint} \
-             WHERE deliveries.id = r.id AND COALESCE(deliveries.lease, 0) = $1 AND deliveries.state = 'scheduled'",
+             WHERE deliveries.id = r.id AND deliveries.lease = $1 AND deliveries.state = 'scheduled' RETURNING deliveries.id",
         ))
         .bind(epoch.0)
-        .bind(to_json(&rows)?)
-        .execute(&mut *tx)
+        .bind_all(columns(&rows)?)
+        .fetch_all(&mut *tx)
         .await?;
+        self.requeue(&mut tx, &released).await?;
         Ok(tx.commit().await?)
     }
 
     async fn begin(&self, epoch: Epoch, calls: &[Call]) -> Result<Vec<DeliveryId>, StoreError> {
+        row! {
+            struct Row<'a> {
+                id: &'a DeliveryId,
+                provider: &'a str,
+            }
+        }
+        let rows: Vec<Row<'_>> = calls.iter().map(|call| Row { id: &call.id, provider: &call.provider }).collect();
         let mut tx = self.begin_tx().await?;
         let begun: Vec<String> = sqlx::query_scalar(sql(
-            "UPDATE deliveries SET attempts = attempts + CASE WHEN state = 'sending' THEN 0 ELSE 1 END, state = 'sending', begun_at = $3, \
-             reason = NULL, provider = r.provider, updated_at = $3 FROM {rows $2: id text, provider text} \
-             WHERE deliveries.id = r.id AND COALESCE(lease, 0) = $1 AND (state = 'scheduled' OR state = 'sending' AND stop IS NULL) \
-             AND EXISTS (SELECT 1 FROM processes WHERE epoch = $1 AND alive_until >= $3) RETURNING deliveries.id",
+            "UPDATE deliveries SET attempts = attempts + CASE WHEN state = 'sending' THEN 0 ELSE 1 END, state = 'sending', begun_at = $2, \
+             reason = NULL, provider = r.provider, updated_at = $2 FROM {rows $3: id text, provider text} \
+             WHERE deliveries.id = r.id AND lease = $1 AND (state = 'scheduled' OR state = 'sending' AND stop IS NULL) \
+             AND EXISTS (SELECT 1 FROM processes WHERE epoch = $1 AND alive_until >= $2) RETURNING deliveries.id",
         ))
         .bind(epoch.0)
-        .bind(to_json(calls)?)
         .bind(self.clock.now().as_millis())
+        .bind_all(columns(&rows)?)
         .fetch_all(&mut *tx)
         .await?;
         let bundles: Vec<String> =
             calls.iter().filter(|call| call.is_bundle && begun.contains(&call.id.0)).map(|call| call.id.0.clone()).collect();
         let empty = self.fix_members(&mut tx, &bundles).await?;
+        self.dequeue(&mut tx, &begun).await?;
         tx.commit().await?;
         Ok(begun.into_iter().filter(|id| !empty.contains(id)).map(DeliveryId).collect())
     }
@@ -196,14 +190,10 @@ impl Queue for SqlStore {
     }
 
     async fn next_ready(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError> {
-        let next: Option<i64> = sqlx::query_scalar(sql(
-            "SELECT min(ready_at) FROM (\
-             SELECT (SELECT ready_at FROM deliveries WHERE state = 'scheduled' AND lease IS NULL AND channel = $1 AND rank = 0 \
-             ORDER BY ready_at LIMIT 1) AS ready_at \
-             UNION ALL SELECT (SELECT ready_at FROM deliveries WHERE state = 'scheduled' AND lease IS NULL AND channel = $1 AND rank = 1 \
-             ORDER BY ready_at LIMIT 1) \
-             UNION ALL SELECT (SELECT ready_at FROM deliveries WHERE state = 'held' AND channel = $1 ORDER BY ready_at LIMIT 1)) AS firsts",
-        ))
+        let next: Option<i64> = sqlx::query_scalar(sql("SELECT min(ready_at) FROM (\
+             SELECT (SELECT ready_at FROM waiting WHERE channel = $1 AND rank = 0 ORDER BY ready_at LIMIT 1) AS ready_at \
+             UNION ALL SELECT (SELECT ready_at FROM waiting WHERE channel = $1 AND rank = 1 ORDER BY ready_at LIMIT 1) \
+             UNION ALL SELECT (SELECT ready_at FROM waiting WHERE channel = $1 AND rank = 2 ORDER BY ready_at LIMIT 1)) AS firsts"))
         .bind(channel.as_str())
         .fetch_one(&self.read)
         .await?;
@@ -211,16 +201,18 @@ impl Queue for SqlStore {
     }
 
     async fn ready_channels(&self) -> Result<BTreeSet<Channel>, StoreError> {
-        let all: Vec<_> = Channel::ALL.iter().map(|channel| serde_json::json!({ "channel": channel })).collect();
-        let ready: Vec<String> = sqlx::query_scalar(sql(
-            "SELECT r.channel FROM {rows $1: channel text} WHERE EXISTS (SELECT 1 FROM deliveries d WHERE d.state = 'scheduled' \
-             AND d.lease IS NULL AND d.channel = r.channel AND d.rank = 0 AND d.ready_at <= $2) \
-             OR EXISTS (SELECT 1 FROM deliveries d WHERE d.state = 'scheduled' AND d.lease IS NULL AND d.channel = r.channel \
-             AND d.rank = 1 AND d.ready_at <= $2) \
-             OR EXISTS (SELECT 1 FROM deliveries d WHERE d.state = 'held' AND d.channel = r.channel AND d.ready_at <= $2)",
-        ))
-        .bind(to_json(&all)?)
+        row! {
+            struct Row {
+                channel: &'static str,
+            }
+        }
+        let all: Vec<Row> = Channel::ALL.iter().map(|channel| Row { channel: channel.as_str() }).collect();
+        let ready: Vec<String> = sqlx::query_scalar(sql("SELECT r.channel FROM {rows $2: channel text} WHERE \
+             EXISTS (SELECT 1 FROM waiting w WHERE w.channel = r.channel AND w.rank = 0 AND w.ready_at <= $1) \
+             OR EXISTS (SELECT 1 FROM waiting w WHERE w.channel = r.channel AND w.rank = 1 AND w.ready_at <= $1) \
+             OR EXISTS (SELECT 1 FROM waiting w WHERE w.channel = r.channel AND w.rank = 2 AND w.ready_at <= $1)"))
         .bind(self.clock.now().as_millis())
+        .bind_all(columns(&all)?)
         .fetch_all(&self.read)
         .await?;
         Ok(ready.iter().filter_map(|channel| Channel::from_db(channel)).collect())
@@ -269,43 +261,11 @@ impl SqlStore {
         Ok(claimed)
     }
 
-    async fn lease_ready(
-        &self,
-        tx: &mut Tx,
-        epoch: Epoch,
-        channel: Channel,
-        rank: i64,
-        most: i64,
-        order: Order,
-    ) -> Result<Vec<String>, StoreError> {
-        if most <= 0 {
-            return Ok(Vec::new());
-        }
-        let statement = match order {
-            Order::Oldest => {
-                "UPDATE deliveries SET lease = $1, updated_at = $4 WHERE id {anyof} SELECT id FROM deliveries d WHERE state = 'scheduled' AND lease IS NULL \
-                 AND channel = $2 AND rank = $3 AND ready_at <= $4 AND {first_of_digest} ORDER BY ready_at LIMIT $5 {skip} {end} RETURNING id"
-            }
-            Order::Newest => {
-                "UPDATE deliveries SET lease = $1, updated_at = $4 WHERE id {anyof} SELECT id FROM deliveries d WHERE state = 'scheduled' AND lease IS NULL \
-                 AND channel = $2 AND rank = $3 AND ready_at <= $4 AND {first_of_digest} ORDER BY ready_at DESC LIMIT $5 {skip} {end} RETURNING id"
-            }
-        };
-        Ok(sqlx::query_scalar(sql(statement))
-            .bind(epoch.0)
-            .bind(channel.as_str())
-            .bind(rank)
-            .bind(self.clock.now().as_millis())
-            .bind(most)
-            .fetch_all(&mut **tx)
-            .await?)
-    }
-
     pub(super) async fn jobs(&self, tx: &mut Tx, ids: &[String]) -> Result<Vec<Job>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<JobRow> = sqlx::query_as(sql(JobRow::SELECT)).bind(to_json(ids)?).fetch_all(&mut **tx).await?;
+        let rows: Vec<JobRow> = sqlx::query_as(sql(JobRow::SELECT)).bind(array(ids)?).fetch_all(&mut **tx).await?;
         all(rows)
     }
 
@@ -322,23 +282,27 @@ impl SqlStore {
         if dead.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let due = self.free(tx, dead, None).await?;
-        sqlx::query(sql("DELETE FROM processes WHERE epoch {in $1 bigint}")).bind(to_json(dead)?).execute(&mut **tx).await?;
+        let leased = self.flights_of(tx, dead).await?;
+        let due = self.free(tx, dead, &leased).await?;
+        for text in ["DELETE FROM flights WHERE epoch {in $1 bigint}", "DELETE FROM processes WHERE epoch {in $1 bigint}"] {
+            sqlx::query(sql(text)).bind(array(dead)?).execute(&mut **tx).await?;
+        }
         Ok(due)
     }
 
-    /// Takes the leases of these lives away, all of them or those of some deliveries.
-    async fn free(&self, tx: &mut Tx, epochs: &[i64], only: Option<&[String]>) -> Result<BTreeSet<Channel>, StoreError> {
+    /// Takes the leases that these lives still have on deliveries away.
+    async fn free(&self, tx: &mut Tx, epochs: &[i64], deliveries: &[String]) -> Result<BTreeSet<Channel>, StoreError> {
+        if deliveries.is_empty() {
+            return Ok(BTreeSet::new());
+        }
         let now = self.clock.now().as_millis();
-        let epochs = to_json(epochs)?;
-        let (all, only) = (only.is_none(), to_json(only.unwrap_or_default())?);
+        let (epochs, deliveries) = (array(epochs)?, array(deliveries)?);
         sqlx::query(sql("INSERT INTO attempts (delivery_id, number, at, provider, class) \
              SELECT id, attempts, COALESCE(begun_at, $2), COALESCE(provider, ''), 'Unknown' FROM deliveries \
-             WHERE lease {in $1 bigint} AND state = 'sending' AND ($3 OR id {in $4 text}) ON CONFLICT DO NOTHING"))
+             WHERE id {in $3 text} AND lease {in $1 bigint} AND state = 'sending' ON CONFLICT DO NOTHING"))
         .bind(&epochs)
         .bind(now)
-        .bind(all)
-        .bind(&only)
+        .bind(&deliveries)
         .execute(&mut **tx)
         .await?;
         let freed: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
@@ -346,13 +310,13 @@ impl SqlStore {
              reason = CASE WHEN state <> 'sending' THEN reason WHEN stop IS NOT NULL THEN stop \
              ELSE 'who was sending it is gone; it may have gone out' END, \
              state = CASE WHEN state <> 'sending' THEN state WHEN stop IS NOT NULL THEN 'cancelled' ELSE 'scheduled' END \
-             WHERE lease {in $1 bigint} AND ($3 OR id {in $4 text}) RETURNING id, channel"))
+             WHERE id {in $3 text} AND lease {in $1 bigint} RETURNING id, channel"))
         .bind(&epochs)
         .bind(now)
-        .bind(all)
-        .bind(&only)
+        .bind(&deliveries)
         .fetch_all(&mut **tx)
         .await?;
+        self.requeue(tx, &freed.iter().map(|(id, _)| id).collect::<Vec<_>>()).await?;
         let ids = freed.iter().map(|(id, _)| DeliveryId(id.clone())).collect();
         let bundles = self.bundles_among(tx, &ids).await?;
         self.share_outcome(tx, &bundles).await?;

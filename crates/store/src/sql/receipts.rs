@@ -86,6 +86,9 @@ impl SqlStore {
         .bind(now.as_millis())
         .fetch_one(&mut **tx)
         .await?;
+        if next == "scheduled" {
+            self.enqueue(tx, &[&receipt.delivery]).await?;
+        }
         effects.moved.push(Moved { id: receipt.delivery.clone(), state: name(next)?, reason: reason.clone() });
         let bundles = self.bundles_among(tx, &BTreeSet::from([receipt.delivery.clone()])).await?;
         self.share_outcome(tx, &bundles).await?;

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
 use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, DeliveryId, Timestamp};
 
 use super::rows::{at, json, to_json};
-use super::{SqlStore, Tx, sql};
+use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
 use crate::allot::{Candidate, FLOOD, Recipient, Verdict, allot};
+use crate::columns::row;
 use crate::facts::{DAILY, HOURLY};
 use crate::queue::{Job, Target};
 
@@ -76,7 +77,7 @@ impl SqlStore {
     async fn paused_recipients(&self, tx: &mut Tx, keys: &BTreeSet<&str>) -> Result<BTreeMap<String, Recipient>, StoreError> {
         let rows: Vec<(String, i64)> =
             sqlx::query_as(sql("SELECT id, busy_until FROM recipients WHERE id {in $1 text} AND busy_until > $2"))
-                .bind(to_json(keys)?)
+                .bind(array(keys)?)
                 .bind(self.clock.now().as_millis())
                 .fetch_all(&mut **tx)
                 .await?;
@@ -85,31 +86,33 @@ impl SqlStore {
 
     /// The recipients' rows, made if absent, locked in one order.
     async fn lock_recipients(&self, tx: &mut Tx, keys: &BTreeSet<&str>) -> Result<BTreeMap<String, Recipient>, StoreError> {
-        #[derive(Serialize)]
-        struct Row<'a> {
-            id: &'a str,
+        row! {
+            struct Row<'a> {
+                id: &'a str,
+            }
         }
         let rows: Vec<Row<'_>> = keys.iter().map(|id| Row { id }).collect();
         sqlx::query(sql("INSERT INTO recipients (id, busy_until, sent, quiet_at) SELECT id, 0, '[]', 0 FROM {rows $1: id text} \
              WHERE true ORDER BY id ON CONFLICT (id) DO NOTHING"))
-        .bind(to_json(&rows)?)
+        .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;
         let rows: Vec<(String, i64, String)> =
             sqlx::query_as(sql("SELECT id, busy_until, sent FROM recipients WHERE id {in $1 text} ORDER BY id {lock}"))
-                .bind(to_json(keys)?)
+                .bind(array(keys)?)
                 .fetch_all(&mut **tx)
                 .await?;
         rows.into_iter().map(|(id, busy_until, sent)| Ok((id, Recipient { busy_until: at(busy_until), sent: json(&sent)? }))).collect()
     }
 
     async fn write_recipients(&self, tx: &mut Tx, recipients: &BTreeMap<String, Recipient>, now: Timestamp) -> Result<(), StoreError> {
-        #[derive(Serialize)]
-        struct Row<'a> {
-            id: &'a str,
-            busy_until: Timestamp,
-            sent: String,
-            quiet_at: Timestamp,
+        row! {
+            struct Row<'a> {
+                id: &'a str,
+                busy_until: Timestamp,
+                sent: String,
+                quiet_at: Timestamp,
+            }
         }
         let window_s = i64::from(self.limits.bundling.window_s);
         let rows = recipients
@@ -125,18 +128,19 @@ impl SqlStore {
             .collect::<Result<Vec<_>, StoreError>>()?;
         sqlx::query(sql("UPDATE recipients SET busy_until = r.busy_until, sent = r.sent, quiet_at = r.quiet_at \
              FROM {rows $1: id text, busy_until bigint, sent text, quiet_at bigint} WHERE recipients.id = r.id"))
-        .bind(to_json(&rows)?)
+        .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;
         Ok(())
     }
 
     async fn put_off(&self, tx: &mut Tx, epoch: i64, later: &[(DeliveryId, Timestamp, Option<String>)]) -> Result<(), StoreError> {
-        #[derive(Serialize)]
-        struct Row<'a> {
-            id: &'a DeliveryId,
-            ready_at: Timestamp,
-            collect: Option<&'a str>,
+        row! {
+            struct Row<'a> {
+                id: &'a DeliveryId,
+                ready_at: Timestamp,
+                collect: Option<&'a str>,
+            }
         }
         if later.is_empty() {
             return Ok(());
@@ -144,12 +148,12 @@ impl SqlStore {
         let rows: Vec<Row<'_>> =
             later.iter().map(|(id, ready_at, collect)| Row { id, ready_at: *ready_at, collect: collect.as_deref() }).collect();
         sqlx::query(sql("UPDATE deliveries SET lease = NULL, ready_at = r.ready_at, collect = r.collect \
-             FROM {rows $2: id text, ready_at bigint, collect text} WHERE deliveries.id = r.id AND COALESCE(lease, 0) = $1"))
+             FROM {rows $2: id text, ready_at bigint, collect text} WHERE deliveries.id = r.id AND lease = $1"))
         .bind(epoch)
-        .bind(to_json(&rows)?)
+        .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;
-        Ok(())
+        self.requeue(tx, &later.iter().map(|(id, ..)| id).collect::<Vec<_>>()).await
     }
 
     /// Makes one delivery of all that wait for the same at one address; of a single one, itself, unless it waits for a digest.
@@ -167,9 +171,10 @@ impl SqlStore {
         let mut members: BTreeSet<String> = jobs.into_iter().map(|job| job.id.0).collect();
         members.insert(first.id.0.clone());
         let more: Vec<String> = sqlx::query_scalar(sql(
-            "SELECT id FROM deliveries WHERE state = 'scheduled' AND channel = $1 AND collect = $2 AND user_id = $3 AND lease IS NULL \
-             AND COALESCE(contact_id, 0) = $4 AND COALESCE(device_id, 0) = $5 AND (collect = 'flood' OR ready_at <= $6) \
-             ORDER BY ready_at, id LIMIT $7 {skip}",
+            "SELECT d.id FROM waiting w JOIN deliveries d ON d.id = w.id WHERE w.user_id = $3 AND w.channel = $1 AND w.collect = $2 \
+             AND d.state = 'scheduled' AND d.lease IS NULL AND d.channel = w.channel AND d.collect = w.collect \
+             AND COALESCE(d.contact_id, 0) = $4 AND COALESCE(d.device_id, 0) = $5 AND (d.collect = 'flood' OR d.ready_at <= $6) \
+             ORDER BY d.ready_at, d.id LIMIT $7 {skip d}",
         ))
         .bind(channel.as_str())
         .bind(group.to_owned())
@@ -187,7 +192,8 @@ impl SqlStore {
         let now = self.clock.now();
         let id = DeliveryId::derive(now, &["bundle", first.id.as_str()]);
         let purpose = if is_digest { Purpose::Digest } else { Purpose::Bundle };
-        let members = to_json(&members)?;
+        let member_ids: Vec<String> = members.into_iter().collect();
+        let members = array(&member_ids)?;
         sqlx::query(sql(
             "INSERT INTO deliveries (id, scope, event_id, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              rank, due_at, ready_at, expires_at, state, lease, attempts, created_at, updated_at) \
@@ -214,6 +220,9 @@ impl SqlStore {
         .bind(&members)
         .execute(&mut **tx)
         .await?;
+        self.dequeue(tx, &member_ids).await?;
+        self.enqueue(tx, &[&id]).await?;
+        self.note_flight(tx, Epoch(epoch), &[&id]).await?;
         let mut jobs = self.jobs(tx, std::slice::from_ref(&id.0)).await?;
         jobs.pop().ok_or_else(|| StoreError::Corrupt("a bundle without an event".to_owned()))
     }
@@ -224,7 +233,7 @@ impl SqlStore {
             return Ok(BTreeSet::new());
         }
         let now = self.clock.now().as_millis();
-        let list = to_json(bundles)?;
+        let list = array(bundles)?;
         let full: Vec<String> = sqlx::query_scalar(sql(
             "UPDATE deliveries SET begun_at = $2 WHERE bundle_id {in $1 text} AND state = 'bundled' RETURNING bundle_id",
         ))
@@ -239,7 +248,7 @@ impl SqlStore {
                 "UPDATE deliveries SET state = 'cancelled', reason = 'nothing of it was needed any more', lease = NULL, begun_at = NULL, \
                  attempts = attempts - 1, updated_at = $2 WHERE id {in $1 text}",
             ))
-            .bind(to_json(&empty)?)
+            .bind(array(&empty)?)
             .bind(now)
             .execute(&mut **tx)
             .await?;
@@ -252,17 +261,19 @@ impl SqlStore {
         if bundles.is_empty() {
             return Ok(());
         }
-        sqlx::query(sql("UPDATE deliveries SET begun_at = NULL, updated_at = $2, \
+        let told: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET begun_at = NULL, updated_at = $2, \
              reason = CASE WHEN stop IS NOT NULL AND b.state = 'scheduled' THEN stop ELSE deliveries.reason END, \
              state = CASE WHEN b.state = 'scheduled' THEN CASE WHEN stop IS NOT NULL THEN 'cancelled' ELSE 'bundled' END ELSE b.state END, \
              provider = b.provider, sent_at = b.sent_at \
              FROM (SELECT id AS bundle, state, provider, sent_at FROM deliveries WHERE id {in $1 text}) AS b \
-             WHERE deliveries.bundle_id = b.bundle AND deliveries.state IN ('bundled', 'sent', 'undelivered')"))
-        .bind(to_json(bundles)?)
+             WHERE deliveries.bundle_id = b.bundle AND deliveries.state IN ('bundled', 'sent', 'undelivered') \
+             RETURNING deliveries.id, deliveries.state"))
+        .bind(array(bundles)?)
         .bind(self.clock.now().as_millis())
-        .execute(&mut **tx)
+        .fetch_all(&mut **tx)
         .await?;
-        Ok(())
+        let failed: Vec<DeliveryId> = told.into_iter().filter(|(_, state)| state == "failed").map(|(id, _)| DeliveryId(id)).collect();
+        self.note_failures(tx, &failed.iter().collect::<Vec<_>>()).await
     }
 
     /// What a bundle tells, in the order in which it was due.

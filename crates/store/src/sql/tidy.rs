@@ -3,8 +3,7 @@
 use watchbell_core::Timestamp;
 use watchbell_core::ids::id_floor;
 
-use super::rows::to_json;
-use super::{SqlStore, sql};
+use super::{SqlStore, array, sql};
 use crate::StoreError;
 
 /// Milliseconds after which the event that carried a verification code is deleted; the code itself is worthless after 15 minutes.
@@ -22,7 +21,9 @@ impl SqlStore {
             .fetch_all(&mut *tx)
             .await?;
         if !deliveries.is_empty() {
-            sqlx::query(sql("DELETE FROM attempts WHERE delivery_id {in $1 text}")).bind(to_json(&deliveries)?).execute(&mut *tx).await?;
+            for text in ["DELETE FROM attempts WHERE delivery_id {in $1 text}", "DELETE FROM failures WHERE id {in $1 text}"] {
+                sqlx::query(sql(text)).bind(array(&deliveries)?).execute(&mut *tx).await?;
+            }
         }
         // Their ids are their deliveries', and so in order of time.
         let notifications = sqlx::query(sql(
@@ -48,14 +49,16 @@ impl SqlStore {
             .bind(id_floor(now.plus_ms(-CODE_KEPT_MS)))
             .execute(&mut *tx)
             .await?;
-        let alerts =
-            sqlx::query(sql("DELETE FROM alerts WHERE id {anyof} SELECT id FROM alerts WHERE state <> 'open' AND updated_at < $1 \
-             ORDER BY updated_at LIMIT $2 {end}"))
+        let alerts: Vec<String> =
+            sqlx::query_scalar(sql("DELETE FROM alerts WHERE id {anyof} SELECT id FROM alerts WHERE state <> 'open' AND updated_at < $1 \
+             ORDER BY updated_at LIMIT $2 {end} RETURNING id"))
             .bind(events_before.as_millis())
             .bind(most)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
+            .fetch_all(&mut *tx)
+            .await?;
+        if !alerts.is_empty() {
+            sqlx::query(sql("DELETE FROM responders WHERE alert_id {in $1 text}")).bind(array(&alerts)?).execute(&mut *tx).await?;
+        }
         let duties = sqlx::query(sql(
             "DELETE FROM duties WHERE id {anyof} SELECT id FROM duties WHERE ends_at < $1 ORDER BY ends_at LIMIT $2 {end}",
         ))
@@ -69,6 +72,7 @@ impl SqlStore {
         sqlx::query(sql("DELETE FROM telegram_links WHERE expires_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         tx.commit().await?;
         let most = u64::try_from(most).unwrap_or(u64::MAX);
-        Ok(deliveries.len() as u64 >= most || notifications >= most || events >= most || alerts >= most || duties >= most)
+        let (deliveries, alerts) = (deliveries.len() as u64, alerts.len() as u64);
+        Ok([deliveries, notifications, events, alerts, duties].into_iter().any(|deleted| deleted >= most))
     }
 }

@@ -97,7 +97,7 @@ async fn publish(bed: &Bed, identity: &str, users: &[UserId]) {
         replay_of: None,
         original: Original::default(),
     };
-    bed.store.accept(vec![event]).await.unwrap();
+    bed.store.accept(&[event]).await.unwrap();
 }
 
 async fn in_state(bed: &Bed, state: &str) -> i64 {

@@ -242,6 +242,7 @@ async fn a_digest_is_one_mail_for_one_worker(bed: &Bed) {
         ))
         .await;
     }
+    bed.queue_anew().await;
     let mut epochs = Vec::new();
     for name in ["one", "two"] {
         let second = bed.store.enter(name, "worker", &[Channel::Email], bed.now().plus_s(60)).await;

@@ -155,6 +155,7 @@ async fn the_end_of_an_attempt_is_written_once(bed: &Bed) {
 async fn a_storm_of_high_alerts_leaves_a_part_for_the_rest(bed: &Bed) {
     ready(bed, 40).await;
     bed.execute("UPDATE deliveries SET rank = 1 WHERE id IN ('01D7', '01D8')").await;
+    bed.queue_anew().await;
     let epoch = enter(bed).await;
     let first: Vec<String> = claim(bed, epoch, 20).await.into_iter().map(|id| id.0).collect();
     assert_eq!(first.len(), 20);

@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use futures::StreamExt;
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use watchbell_channels::dispatch::Progress;
-use watchbell_core::Channel;
+use watchbell_core::delivery::Purpose;
+use watchbell_core::outcome::Class;
+use watchbell_core::rule::Trigger;
+use watchbell_core::{Channel, DeliveryId, UserId};
 use watchbell_ingest::Connection;
 use watchbell_store::queue::Next;
 use watchbell_store::wake::Moved;
@@ -109,20 +113,44 @@ fn publish(broker: &Connection, Progress { job, finished }: &Progress) {
         Scope::Event(_) => (None, None),
     };
     let attempt = finished.attempt.as_ref();
-    let outcome = json!({
-        "deliveryId": job.id,
-        "alertId": alert_id,
-        "dutyId": duty_id,
-        "userId": job.user_id,
-        "channel": job.channel,
-        "purpose": job.purpose,
-        "trigger": job.trigger,
-        "state": state,
-        "reason": reason,
-        "provider": attempt.map(|attempt| &attempt.provider),
-        "class": attempt.map(|attempt| attempt.class),
-        "dueAt": job.due_at.to_string(),
-        "at": attempt.map(|attempt| attempt.at.to_string()),
-    });
-    broker.publish(format!("watchbell.out.{state}"), outcome.to_string().into_bytes());
+    let outcome = Outcome {
+        delivery_id: &job.id,
+        alert_id,
+        duty_id,
+        user_id: job.user_id,
+        channel: job.channel,
+        purpose: job.purpose,
+        trigger: job.trigger,
+        state,
+        reason,
+        provider: attempt.map(|attempt| attempt.provider.as_str()),
+        class: attempt.map(|attempt| attempt.class),
+        due_at: job.due_at.to_string(),
+        at: attempt.map(|attempt| attempt.at.to_string()),
+    };
+    match serde_json::to_vec(&outcome) {
+        Ok(outcome) => {
+            broker.publish(format!("watchbell.out.{state}"), outcome);
+        }
+        Err(error) => tracing::error!(%error, delivery.id = %job.id, "an outcome could not be written as JSON"),
+    }
+}
+
+/// What is published when a delivery got further by a call.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome<'a> {
+    delivery_id: &'a DeliveryId,
+    alert_id: Option<&'a String>,
+    duty_id: Option<&'a String>,
+    user_id: UserId,
+    channel: Channel,
+    purpose: Purpose,
+    trigger: Trigger,
+    state: &'static str,
+    reason: Option<&'a String>,
+    provider: Option<&'a str>,
+    class: Option<Class>,
+    due_at: String,
+    at: Option<String>,
 }

@@ -23,15 +23,14 @@ impl StoreSink {
 #[async_trait]
 impl Sink for StoreSink {
     async fn accept(&self, events: Vec<Event>) -> Result<(), SinkError> {
-        let mut rest = events;
+        let mut rest = events.as_slice();
         while !rest.is_empty() {
             let together = self.store.local_workers().settle(rest.len()).await.min(rest.len());
-            let later = rest.split_off(together);
-            let originals: Vec<_> = rest.iter().map(|event| event.original.clone()).collect();
-            let accepted = self.store.accept(rest).await.map_err(sink_error)?;
-            for (original, accepted) in originals.iter().zip(&accepted) {
+            let (now, later) = rest.split_at(together);
+            let accepted = self.store.accept(now).await.map_err(sink_error)?;
+            for (event, accepted) in now.iter().zip(&accepted) {
                 if !accepted.duplicate && !accepted.problems.is_empty() {
-                    self.broker.publish_dead_letter(original, "partly_used", &accepted.problems.join("; "));
+                    self.broker.publish_dead_letter(&event.original, "partly_used", &accepted.problems.join("; "));
                 }
             }
             rest = later;

@@ -163,7 +163,7 @@ impl<'a> Stage<'a> {
         }
         let server = self.server()?;
         server.with(async {
-            let accepted = server.store.accept(events).await.map_err(failed("accepting"))?;
+            let accepted = server.store.accept(&events).await.map_err(failed("accepting"))?;
             while server.store.fan_out().await.map_err(failed("planning members"))? {}
             Ok(accepted)
         })

@@ -48,7 +48,7 @@ pub(super) async fn gather(State(api): State<Api>, uri: Uri, params: Params, pay
         Some(delivery) => match acceptance(&delivery, api.clock.now()) {
             None => "There is nothing to accept. Goodbye.",
             Some(event) => {
-                api.store.accept(vec![event]).await?;
+                api.store.accept(&[event]).await?;
                 "You have accepted the alert. Goodbye."
             }
         },

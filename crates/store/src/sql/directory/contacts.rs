@@ -5,7 +5,8 @@
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::{ContactId, UserId};
 
-use super::rows::{ContactRow, all, to_json};
+use super::super::array;
+use super::rows::{ContactRow, all};
 use super::{Connection, SqlStore, Tx, sql, users, verification};
 use crate::StoreError;
 use crate::access::Actor;
@@ -66,7 +67,7 @@ pub(super) async fn of_users(store: &SqlStore, users: &[UserId]) -> Result<Vec<C
     let ids: Vec<i64> = users.iter().map(|user| user.0).collect();
     let rows: Vec<ContactRow> =
         sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM contacts WHERE user_id {in $1 bigint} ORDER BY user_id, id")))
-            .bind(to_json(&ids)?)
+            .bind(array(&ids)?)
             .fetch_all(&store.read)
             .await?;
     all(rows)

@@ -3,7 +3,8 @@
 use watchbell_core::rule::{Rule, Surface, Trigger};
 use watchbell_core::{Channel, RuleId, UserId};
 
-use super::rows::{RuleRow, all, to_json};
+use super::super::array;
+use super::rows::{RuleRow, all};
 use super::{SqlStore, Tx, contacts, sql, users};
 use crate::StoreError;
 use crate::access::Actor;
@@ -51,7 +52,7 @@ pub(super) async fn list(store: &SqlStore, user: UserId, surface: Surface, trigg
     )))
     .bind(user.0)
     .bind(surface.as_str())
-    .bind(to_json(triggers)?)
+    .bind(array(triggers.iter().map(|trigger| trigger.as_str()))?)
     .fetch_all(&store.read)
     .await?;
     if rows.is_empty() {
@@ -75,7 +76,7 @@ pub(super) async fn get(
     .bind(id.0)
     .bind(user.0)
     .bind(surface.as_str())
-    .bind(to_json(triggers)?)
+    .bind(array(triggers.iter().map(|trigger| trigger.as_str()))?)
     .fetch_optional(&store.read)
     .await?;
     row.map(TryInto::try_into).transpose()
@@ -99,7 +100,7 @@ pub(super) async fn replace(
     .bind(id.0)
     .bind(user.0)
     .bind(new.surface.as_str())
-    .bind(to_json(triggers)?)
+    .bind(array(triggers.iter().map(|trigger| trigger.as_str()))?)
     .bind(new.trigger.as_str())
     .bind(new.channel.map(Channel::as_str))
     .bind(new.contact_id.map(|id| id.0))
@@ -127,7 +128,7 @@ pub(super) async fn delete(
         .bind(id.0)
         .bind(user.0)
         .bind(surface.as_str())
-        .bind(to_json(triggers)?)
+        .bind(array(triggers.iter().map(|trigger| trigger.as_str()))?)
         .execute(&mut *change.tx)
         .await?
         .rows_affected();

@@ -1,16 +1,17 @@
 //! Who is told of a topic's events.
 
-use serde::Serialize;
 use watchbell_core::UserId;
 
-use super::rows::to_json;
+use super::super::{BindAll, columns};
 use super::{SqlStore, no_such_user, sql};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::columns::row;
 
-#[derive(Serialize)]
-struct Member {
-    id: UserId,
+row! {
+    struct Member {
+        id: UserId,
+    }
 }
 
 pub(super) async fn add(store: &SqlStore, by: Actor, topic: &str, users: &[UserId]) -> Result<(), StoreError> {
@@ -20,7 +21,7 @@ pub(super) async fn add(store: &SqlStore, by: Actor, topic: &str, users: &[UserI
     sqlx::query(sql("INSERT INTO topics (topic, user_id) SELECT $1, r.id FROM {rows $2: id bigint} WHERE true ORDER BY r.id \
          ON CONFLICT DO NOTHING"))
     .bind(topic)
-    .bind(to_json(&members)?)
+    .bind_all(columns(&members)?)
     .execute(&mut *tx)
     .await
     .map_err(no_such_user)?;

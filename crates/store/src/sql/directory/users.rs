@@ -131,14 +131,19 @@ pub(super) async fn replace(store: &SqlStore, by: Actor, id: UserId, new: NewUse
 /// There is nobody left to plan for, so this ends without the change's plan.
 pub(super) async fn delete(store: &SqlStore, by: Actor, id: UserId) -> Result<(), StoreError> {
     let mut change = store.begin_change(id).await?;
-    sqlx::query(sql("UPDATE deliveries SET state = 'cancelled', reason = 'user deleted', lease = NULL, updated_at = $2 WHERE id \
-         {anyof} SELECT id FROM deliveries WHERE user_id = $1 AND state IN ('scheduled', 'held') ORDER BY id {lock} {end}"))
+    let stopped: Vec<String> = sqlx::query_scalar(sql(
+        "UPDATE deliveries SET state = 'cancelled', reason = 'user deleted', lease = NULL, updated_at = $2 WHERE id \
+         {anyof} SELECT id FROM waiting WHERE user_id = $1 {end} AND state IN ('scheduled', 'held') RETURNING id",
+    ))
     .bind(id.0)
     .bind(store.clock.now().as_millis())
-    .execute(&mut *change.tx)
+    .fetch_all(&mut *change.tx)
     .await?;
+    store.dequeue(&mut change.tx, &stopped).await?;
     // Rules hold on to their contacts, so they go first; all else goes with the user.
-    for text in ["DELETE FROM rules WHERE user_id = $1", "DELETE FROM users WHERE id = $1"] {
+    for text in
+        ["DELETE FROM responders WHERE user_id = $1 AND is_open", "DELETE FROM rules WHERE user_id = $1", "DELETE FROM users WHERE id = $1"]
+    {
         sqlx::query(sql(text)).bind(id.0).execute(&mut *change.tx).await?;
     }
     store.record(&mut change.tx, by, "user.delete", format!("users/{id}")).await?;

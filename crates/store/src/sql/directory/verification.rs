@@ -13,6 +13,7 @@ use watchbell_core::ids::public_id;
 use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Secret, Timestamp, UserId, mask};
 
+use super::super::plan::IfKnown;
 use super::rows::to_json;
 use super::{SqlStore, Tx, contacts, sql};
 use crate::access::Actor;
@@ -71,7 +72,7 @@ pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, id: Contact
     .execute(&mut **tx)
     .await?;
     let channel = planned.channel;
-    store.insert_deliveries(tx, &[planned], &HashMap::new()).await?;
+    store.insert_deliveries(tx, &[planned], &HashMap::new(), IfKnown::LeaveAlone).await?;
     store.record(tx, by, "contact.verification", contacts::object(user, id)).await?;
     change.tx.commit().await?;
     store.wakes.announce(Effects::due([channel].into()));
@@ -115,14 +116,15 @@ pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &
             .fetch_optional(&mut **tx)
             .await?;
     let Some(event) = event else { return Ok(()) };
-    sqlx::query(sql("UPDATE deliveries SET state = 'cancelled', reason = $2, lease = NULL, updated_at = $3 \
-         WHERE scope = $1 AND state IN ('scheduled', 'held')"))
-    .bind(Scope::Event(EventId(event)).key())
-    .bind(reason)
-    .bind(store.clock.now().as_millis())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    let stopped: Vec<String> =
+        sqlx::query_scalar(sql("UPDATE deliveries SET state = 'cancelled', reason = $2, lease = NULL, updated_at = $3 \
+         WHERE scope = $1 AND state IN ('scheduled', 'held') RETURNING id"))
+        .bind(Scope::Event(EventId(event)).key())
+        .bind(reason)
+        .bind(store.clock.now().as_millis())
+        .fetch_all(&mut **tx)
+        .await?;
+    store.dequeue(tx, &stopped).await
 }
 
 /// The contact, if a code can change anything about it.

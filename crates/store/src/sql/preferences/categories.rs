@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use serde::Serialize;
 use watchbell_core::Channel;
 use watchbell_core::ids::{is_uuid, uuid};
 
+use super::super::{BindAll, array, columns};
 use super::rows::{all, at, json, to_json};
 use super::{SqlStore, Tx, sql};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::columns::row;
 use crate::preferences::{Category, NewCategory};
 
 #[derive(Debug, sqlx::FromRow)]
@@ -36,19 +37,20 @@ impl TryFrom<CategoryRow> for Category {
 }
 
 pub(super) async fn ensure(store: &SqlStore, handles: &[String]) -> Result<(), StoreError> {
-    #[derive(Serialize)]
-    struct Row<'a> {
-        handle: &'a str,
-        id: String,
+    row! {
+        struct Row<'a> {
+            handle: &'a str,
+            id: String,
+        }
     }
     let handles: BTreeSet<&str> = handles.iter().map(String::as_str).collect();
     let rows: Vec<Row<'_>> = handles.into_iter().map(|handle| Row { handle, id: uuid() }).collect();
     let mut tx = store.begin_tx().await?;
     sqlx::query(sql("INSERT INTO categories (handle, id, name, default_channels, created_at) \
-         SELECT r.handle, r.id, r.handle, '[]', $2 FROM {rows $1: handle text, id text} WHERE true ORDER BY r.handle \
+         SELECT r.handle, r.id, r.handle, '[]', $1 FROM {rows $2: handle text, id text} WHERE true ORDER BY r.handle \
          ON CONFLICT (handle) DO NOTHING"))
-    .bind(to_json(&rows)?)
     .bind(store.clock.now().as_millis())
+    .bind_all(columns(&rows)?)
     .execute(&mut *tx)
     .await?;
     Ok(tx.commit().await?)
@@ -116,7 +118,7 @@ impl SqlStore {
         }
         let rows: Vec<(String, String)> =
             sqlx::query_as(sql("SELECT handle, default_channels FROM categories WHERE handle {in $1 text} AND default_channels <> '[]'"))
-                .bind(to_json(handles)?)
+                .bind(array(handles)?)
                 .fetch_all(&mut **tx)
                 .await?;
         rows.into_iter().map(|(handle, channels)| Ok((handle, json(&channels)?))).collect()

@@ -1,12 +1,13 @@
 //! Notiflows' switches, each a row: a category or all, a channel type or the category's own.
 
-use serde::Serialize;
 use watchbell_core::UserId;
 
-use super::rows::{name, to_json};
+use super::super::{BindAll, columns};
+use super::rows::name;
 use super::{Change, Db, SqlStore, sql};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::columns::row;
 use crate::preferences::Switches;
 
 type Connection = <Db as sqlx::Database>::Connection;
@@ -34,11 +35,12 @@ impl SwitchRow {
     }
 }
 
-#[derive(Serialize)]
-struct Row<'a> {
-    category: &'a str,
-    channel_type: &'static str,
-    enabled: bool,
+row! {
+    struct Row<'a> {
+        category: &'a str,
+        channel_type: &'static str,
+        enabled: bool,
+    }
 }
 
 fn rows_of(switches: &Switches) -> Vec<Row<'_>> {
@@ -64,7 +66,7 @@ pub(super) async fn merge(store: &SqlStore, by: Actor, user: UserId, changes: &S
          SELECT $1, category, channel_type, r.enabled FROM {rows $2: category text, channel_type text, enabled boolean} WHERE true \
          ON CONFLICT (user_id, category, channel_type) DO UPDATE SET enabled = excluded.enabled"))
     .bind(user.0)
-    .bind(to_json(&rows_of(changes))?)
+    .bind_all(columns(&rows_of(changes))?)
     .execute(&mut *tx)
     .await?;
     let switches = list(&mut tx, user).await?;
