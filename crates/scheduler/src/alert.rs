@@ -1,69 +1,51 @@
-//! What an alert event changes.
+//! What an event of an alert changes: what the history with it comes to, compared with what it came to without.
 
-use watchbell_core::delivery::Purpose;
-use watchbell_core::event::{AlertData, Event, EventData, Priority};
-use watchbell_core::{Channel, EventId, UserId};
-use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Policy, Responder, Scope};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::event::{AlertData, Event, Priority};
+use watchbell_core::{Channel, Timestamp, UserId};
+use watchbell_store::facts::history::{self, Happened, Named, What};
+use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Policy, Responder};
+
+use crate::course::{self, Course};
+use crate::diff::{Elapsed, bring_in_line};
 use crate::settings::{FallbackEmail, SchedulerSettings};
 use crate::{
     gates,
     steps::{self, Common},
 };
 
+const OTHERWISE: &str = "an earlier event of the alert says otherwise";
+
 /// Plans an alert event: its responders' rules of that priority, unless somebody has responded.
-pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &SchedulerSettings) -> Plan {
+pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &SchedulerSettings, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     let priority = data.priority.unwrap_or(Priority::High);
-    let event_id = event.id();
     let named = users(&data.responders, facts, &mut plan);
-    let Some(known) = &facts.alert else {
-        let alert = opened(event, data, priority, &event_id, 1, 1);
-        add_responders(&mut plan, event, &alert, &named, facts, settings);
-        plan.alert = Some(alert);
-        return plan;
-    };
-    if let Some(closed) = &known.closed
-        && !event.occurrence.is_after(closed)
-    {
-        // Also when it was opened again since: that was for others.
-        let how = if known.state == AlertState::Open { "closed" } else { known.state.as_str() };
+    let what = What::Alert { priority, category: data.category.clone() };
+    let change = Change::by(event, &data.alert_id, what, &named, facts);
+    if let Some(how) = change.closed_later() {
         plan.decision = Some(format!("nothing planned: the alert was {how} at or after the time of this event"));
-        plan.alert = known.summary.is_empty().then(|| describe(known.clone(), data, priority, event_id));
-        return plan;
+    } else if change.state_before == Some(AlertState::Accepted) {
+        plan.decision = Some("nothing planned: somebody has accepted the alert".to_owned());
+    } else if change.state_before == Some(AlertState::Resolved) {
+        plan.decision = Some(format!("opens round {} of an alert that had been resolved", change.alert.round));
     }
-    match known.state {
-        AlertState::Accepted => {
-            plan.decision = Some("nothing planned: somebody has accepted the alert".to_owned());
-            plan.alert = known.summary.is_empty().then(|| describe(known.clone(), data, priority, event_id));
-            // Should a RESOLVED from before this event still come, they are whom a new round is for.
-            for user in named {
-                plan.responders.push(responder(event, known, user, facts).0);
-            }
-        }
-        AlertState::Resolved => {
-            let alert = opened(event, data, priority, &event_id, known.round + 1, known.round + 1);
-            let alert = Alert { closed: known.closed.clone(), ..alert };
-            plan.decision = Some(format!("opens round {} of an alert that had been resolved", alert.round));
-            add_responders(&mut plan, event, &alert, &named, facts, settings);
-            let called_in = named_after(event, known, facts).filter(|r| !named.contains(&r.user_id)).collect();
-            begin_anew(&mut plan, known, &alert, called_in, facts, settings);
-            plan.alert = Some(alert);
-        }
-        AlertState::Open => {
-            // Messages about the alert are rendered from its first full event; an escalation may have come before that.
-            let alert = if known.summary.is_empty() { describe(known.clone(), data, priority, event_id) } else { known.clone() };
-            add_responders(&mut plan, event, &alert, &named, facts, settings);
-            plan.alert = Some(alert);
-        }
+    let mut alert = change.write(&mut plan, facts, settings, now);
+    // Messages about the alert are rendered from its first full event; updates of it may have come before that.
+    if alert.event_id == event.id() || alert.summary.is_empty() {
+        alert.summary.clone_from(&data.summary);
+        alert.url.clone_from(&data.url);
     }
+    plan.alert = Some(alert);
     plan
 }
 
 /// The users that an event names, each once; unknown names are noted.
 pub fn users(names: &[String], facts: &Facts, plan: &mut Plan) -> Vec<UserId> {
     let mut users = Vec::with_capacity(names.len());
-    let mut seen = std::collections::HashSet::with_capacity(names.len());
+    let mut seen = HashSet::with_capacity(names.len());
     for name in names {
         match facts.names.get(name) {
             Some(id) if seen.insert(*id) => users.push(*id),
@@ -74,90 +56,123 @@ pub fn users(names: &[String], facts: &Facts, plan: &mut Plan) -> Vec<UserId> {
     users
 }
 
-fn opened(event: &Event, data: &AlertData, priority: Priority, event_id: &EventId, round: i64, since_round: i64) -> Alert {
+/// An alert of which nothing has come yet.
+fn unheard_of(alert_id: &str, event: &Event) -> Alert {
     Alert {
-        id: data.alert_id.clone(),
+        id: alert_id.to_owned(),
         state: AlertState::Open,
-        priority,
-        summary: data.summary.clone(),
-        url: data.url.clone(),
-        category: data.category.clone(),
-        round,
-        since_round,
-        opened: Some(event.occurrence.clone()),
-        closed: None,
-        event_id: event_id.clone(),
+        // Until the alert's own event says otherwise: a page too many is better than one too few.
+        priority: Priority::High,
+        summary: String::new(),
+        url: None,
+        category: None,
+        round: 0,
+        since_round: 1,
+        event_id: event.id(),
+        history: Vec::new(),
     }
 }
 
-/// Fills in what an alert is about, when only updates of it were known.
-fn describe(alert: Alert, data: &AlertData, priority: Priority, event_id: EventId) -> Alert {
-    Alert { priority, summary: data.summary.clone(), url: data.url.clone(), category: data.category.clone(), event_id, ..alert }
+/// What an event makes of an alert.
+#[derive(Debug)]
+pub struct Change {
+    /// The alert as it is with the event.
+    pub alert: Alert,
+    before: BTreeMap<UserId, Responder>,
+    after: BTreeMap<UserId, Responder>,
+    /// Whether all who are paged are told of something else than before.
+    is_about_other: bool,
+    /// The alert's state when the event happened.
+    pub state_before: Option<AlertState>,
+    /// How the alert was closed last.
+    closed_as: Option<AlertState>,
+    was_closed_later: bool,
 }
 
-/// Plans the users who are no responders of the alert's current round yet, and notes for the others that they were named again.
-pub fn add_responders(plan: &mut Plan, event: &Event, alert: &Alert, users: &[UserId], facts: &Facts, settings: &SchedulerSettings) {
-    for user in users {
-        match responder(event, alert, *user, facts) {
-            (responder, true) => insert_responder(plan, alert, responder, facts, settings),
-            (known, false) => plan.responders.push(known),
+impl Change {
+    pub fn by(event: &Event, alert_id: &str, what: What, users: &[UserId], facts: &Facts) -> Self {
+        let known = facts.alert.clone().unwrap_or_else(|| unheard_of(alert_id, event));
+        let named = users.iter().map(|user_id| Named { user_id: *user_id, round: None }).collect();
+        let mut alert = known.clone();
+        history::record(
+            &mut alert.history,
+            Happened { what, base_at: event.occurrence.base_at(), at: event.occurrence.clone(), event_id: event.id(), named },
+        );
+        let course = Course::of(&alert.history);
+        let place = |id| alert.history.iter().position(|happened| happened.event_id == id).unwrap_or_default();
+        let at = place(event.id());
+        let state_before = Course::of(&alert.history[..at]).state;
+        let before = course::responders(&known);
+        let started = Course::of(&known.history).paged.into_iter();
+        let started = started.map(|(user, at)| (user, place(known.history[at].event_id.clone()))).collect();
+        course::give_rounds(&mut alert, &course, &before, &started);
+        alert.state = course.state.unwrap_or(AlertState::Open);
+        if let Some(Happened { what: What::Alert { priority, category }, event_id, .. }) = course.about.map(|at| alert.history[at].clone())
+        {
+            (alert.priority, alert.category, alert.event_id) = (priority, category, event_id);
         }
+        let is_about_other = (known.priority, &known.category, &known.event_id) != (alert.priority, &alert.category, &alert.event_id);
+        let (closed_as, was_closed_later) = (course.closed_as(&alert.history), course.closed.is_some_and(|closed| closed > at));
+        let after = course::responders(&alert);
+        course::forget(&mut alert);
+        Self { alert, before, after, is_about_other, state_before, closed_as, was_closed_later }
     }
-}
 
-/// A responder of the alert's current round as this event names them, and whether nothing had named them in it before.
-pub fn responder(event: &Event, alert: &Alert, user: UserId, facts: &Facts) -> (Responder, bool) {
-    let event_id = event.id();
-    if let Some(known) = facts.responders.iter().find(|r| r.user_id == user && r.round == alert.round) {
-        let named_again = Responder { named: event.occurrence.clone(), named_by: event_id, ..known.clone() };
-        return (if event.occurrence.is_after(&known.named) { named_again } else { known.clone() }, false);
+    /// How the alert was closed after the event, if it was.
+    pub fn closed_later(&self) -> Option<&'static str> {
+        self.closed_as.filter(|_| self.was_closed_later).map(AlertState::as_str)
     }
-    let responder = Responder {
-        alert_id: alert.id.clone(),
-        round: alert.round,
-        user_id: user,
-        base_at: event.occurrence.base_at(),
-        // An escalation's responders are told of the alert, not of the escalation.
-        event_id: if matches!(event.data, EventData::Alert(_)) { event_id.clone() } else { alert.event_id.clone() },
-        named: event.occurrence.clone(),
-        named_by: event_id,
-        is_open: true,
-    };
-    (responder, true)
-}
 
-/// The responders of the current round whom something named after this event.
-pub fn named_after<'a>(event: &'a Event, known: &'a Alert, facts: &'a Facts) -> impl Iterator<Item = &'a Responder> {
-    facts.responders.iter().filter(|r| r.round == known.round && r.named.is_after(&event.occurrence))
-}
-
-/// Whether an escalation called this responder in, and nothing has named them since.
-pub fn is_called_in(responder: &Responder, alert: &Alert) -> bool {
-    // What they are told is the alert's own event, which is not what named them.
-    responder.event_id == alert.event_id && responder.named_by != alert.event_id && responder.base_at == responder.named.base_at()
-}
-
-/// Plans responders of the round before in the one that begins, from when they were named.
-pub fn begin_anew(plan: &mut Plan, before: &Alert, alert: &Alert, named: Vec<&Responder>, facts: &Facts, settings: &SchedulerSettings) {
-    for old in named {
-        let event_id = if is_called_in(old, before) { &alert.event_id } else { &old.named_by };
-        let responder = Responder { round: alert.round, base_at: old.named.base_at(), event_id: event_id.clone(), ..old.clone() };
-        insert_responder(plan, alert, responder, facts, settings);
+    /// Whether somebody is not paged any more.
+    pub fn stops_somebody(&self) -> bool {
+        self.before.iter().any(|(user, responder)| self.after.get(user).is_none_or(|after| after.round != responder.round))
     }
-}
 
-fn insert_responder(plan: &mut Plan, alert: &Alert, responder: Responder, facts: &Facts, settings: &SchedulerSettings) {
-    if let Some(policy) = facts.policies.get(&responder.user_id) {
-        match for_responder(alert, &responder, policy, settings) {
-            Ok(planned) => plan.insert.extend(planned),
-            Err(Unreachable) => plan.unreachable.push((scope(alert), responder.user_id)),
+    /// Writes into the plan who is not paged any more, who is from now on, and for whom it is at another time.
+    pub fn write(self, plan: &mut Plan, facts: &Facts, settings: &SchedulerSettings, now: Timestamp) -> Alert {
+        let reason = match self.closed_as {
+            Some(AlertState::Accepted) => "the alert was accepted",
+            _ => "the alert was resolved",
+        };
+        let rounds: BTreeSet<i64> = self.after.values().map(|responder| responder.round).collect();
+        let mut closed = BTreeSet::new();
+        for (user, old) in self.before.iter().filter(|(user, old)| self.after.get(user).is_none_or(|new| new.round != old.round)) {
+            if !rounds.contains(&old.round) {
+                if closed.insert(old.round) {
+                    plan.close.push((old.scope(), reason.to_owned()));
+                }
+                continue;
+            }
+            // Others of the round are paged further.
+            let of_old = |delivery: &&Planned| delivery.user_id == *user && delivery.scope == old.scope();
+            plan.cancel.extend(facts.deliveries.iter().filter(of_old).map(|delivery| (delivery.id.clone(), reason.to_owned())));
+            plan.responders.push(Responder { is_open: false, ..old.clone() });
         }
+        for (user, responder) in self.after {
+            if !self.is_about_other && self.before.get(&user) == Some(&responder) {
+                continue;
+            }
+            if let Some(policy) = facts.policies.get(&user) {
+                let of_round = |delivery: &&Planned| delivery.user_id == user && delivery.scope == responder.scope();
+                let existing: Vec<Planned> = facts.deliveries.iter().filter(of_round).cloned().collect();
+                let wanted = for_responder(&self.alert, &responder, policy, settings);
+                if wanted.is_err() {
+                    plan.unreachable.push((responder.scope(), user));
+                }
+                // Whom a rule has told, needs no fallback for it.
+                let is_told = existing.iter().any(|d| d.purpose == Purpose::Rule && !d.state.is_pending() && d.state != State::Cancelled);
+                let wanted: Vec<Planned> =
+                    wanted.unwrap_or_default().into_iter().filter(|planned| !is_told || planned.purpose == Purpose::Rule).collect();
+                if !wanted.iter().any(|planned| planned.purpose == Purpose::Fallback) {
+                    let fallback = existing.iter().filter(|delivery| delivery.purpose == Purpose::Fallback && delivery.state.is_pending());
+                    plan.cancel.extend(fallback.map(|delivery| (delivery.id.clone(), OTHERWISE.to_owned())));
+                }
+                bring_in_line(plan, &existing, wanted, Elapsed::Send, now, OTHERWISE);
+            }
+            plan.responders.push(responder);
+        }
+        self.alert
     }
-    plan.responders.push(responder);
-}
-
-pub fn scope(alert: &Alert) -> Scope {
-    Scope::Alert { id: alert.id.clone(), round: alert.round }
 }
 
 /// The user has neither a rule for this nor an address for the fallback email.
@@ -171,7 +186,7 @@ pub fn for_responder(
     policy: &Policy,
     settings: &SchedulerSettings,
 ) -> Result<Vec<Planned>, Unreachable> {
-    let scope = scope(alert);
+    let scope = responder.scope();
     let common = common(alert, &scope, responder, policy);
     let steps = gates::steps(policy, common.trigger, common.category, &[]);
     // An inbox wakes nobody: whoever has nothing else gets the fallback email beside it.
@@ -188,7 +203,7 @@ pub fn for_responder(
     if deliveries.is_empty() { Err(Unreachable) } else { Ok(deliveries) }
 }
 
-fn common<'a>(alert: &'a Alert, scope: &'a Scope, responder: &'a Responder, policy: &'a Policy) -> Common<'a> {
+fn common<'a>(alert: &'a Alert, scope: &'a watchbell_store::facts::Scope, responder: &'a Responder, policy: &'a Policy) -> Common<'a> {
     Common {
         scope,
         event_id: &responder.event_id,
@@ -210,7 +225,7 @@ pub fn fallback(alert: &Alert, responder: &Responder, policy: &Policy, settings:
         FallbackEmail::Off => false,
     };
     let address = steps::fallback_address(policy).filter(|_| wanted)?;
-    let (scope, due) = (scope(alert), responder.base_at);
+    let (scope, due) = (responder.scope(), responder.base_at);
     let common = common(alert, &scope, responder, policy);
     let mut planned = common.planned(Purpose::Fallback, "", Channel::Email, address, due, Some(due.plus_s(settings.alert_expiry_s)));
     planned.reason.get_or_insert_with(|| format!("no rule for {} alerts: the fallback email", alert.priority));

@@ -27,8 +27,8 @@ impl RulePlanner {
 impl Planner for RulePlanner {
     fn plan(&self, event: &Event, facts: &Facts, now: Timestamp) -> Plan {
         match &event.data {
-            EventData::Alert(data) => alert::plan(event, data, facts, &self.settings),
-            EventData::Update(data) => update::plan(event, data, facts, &self.settings),
+            EventData::Alert(data) => alert::plan(event, data, facts, &self.settings, now),
+            EventData::Update(data) => update::plan(event, data, facts, &self.settings, now),
             EventData::Duty(data) => duty::plan(event, data, facts, &self.settings, now),
             EventData::Subscription(data) => subscription::plan(event, data, facts, &self.settings, now),
             // Verification codes are planned where they are made.

@@ -22,7 +22,7 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
         by_scope.entry(&delivery.scope).or_default().push(delivery.clone());
     }
     for (alert, responder) in &facts.responders {
-        let existing = by_scope.remove(&alert::scope(alert)).unwrap_or_default();
+        let existing = by_scope.remove(&responder.scope()).unwrap_or_default();
         let wanted = alert::for_responder(alert, responder, &facts.policy, settings).unwrap_or_default();
         let planned = plan.insert.len();
         bring_in_line(&mut plan, &existing, wanted, Elapsed::Skip, now, GONE);
@@ -33,7 +33,7 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
                     fresh_id(&mut fallback, &existing);
                     plan.insert.push(fallback);
                 }
-                None => plan.unreachable.push((alert::scope(alert), responder.user_id)),
+                None => plan.unreachable.push((responder.scope(), responder.user_id)),
             }
         }
     }

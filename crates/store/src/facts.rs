@@ -1,5 +1,7 @@
 //! What the planner is told, and what it answers.
 
+pub mod history;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -38,15 +40,14 @@ pub trait Planner: Send + Sync + std::fmt::Debug {
 pub struct Facts {
     /// The alert that the event is about, if it is known.
     pub alert: Option<Alert>,
-    /// Its responders since it was last resolved, of every round.
-    pub responders: Vec<Responder>,
     /// The duty that the event is about, if it is known.
     pub duty: Option<Duty>,
-    /// For a duty: its deliveries, whatever their state.
+    /// For a duty: its deliveries, whatever their state. For an alert that is not settled before the event: those of
+    /// the rounds that its history knows.
     pub deliveries: Vec<Planned>,
     /// The users that the event names, by the name it uses; a name that is missing here is unknown.
     pub names: HashMap<String, UserId>,
-    /// The policies of those users and of the responders.
+    /// The policies of those users and of everybody in the alert's history.
     pub policies: HashMap<UserId, Arc<Policy>>,
     /// Where events of the event's category go without any rule.
     pub default_channels: Vec<Channel>,
@@ -123,19 +124,27 @@ pub struct Alert {
     pub summary: String,
     pub url: Option<String>,
     pub category: Option<String>,
-    /// Counts how often the alert was opened; 0 before its first event.
+    /// The last round in which somebody was told; 0 before the first.
     pub round: i64,
-    /// The first round since the alert was last resolved.
+    /// The first round that somebody new may join: who was in those before it may have been forgotten.
     pub since_round: i64,
-    /// What opened the current round.
-    pub opened: Option<Occurrence>,
-    /// What last accepted or resolved it.
-    pub closed: Option<Occurrence>,
     /// The event that the messages are rendered from.
     pub event_id: EventId,
+    /// What happened, in that order, as far as it still matters.
+    pub history: Vec<history::Happened>,
 }
 
-/// A user who is told of an alert.
+impl Alert {
+    /// Whether an event that happened then can change what has been planned only for whole rounds: all that is known happened
+    /// before, and it is known what the alert is about.
+    pub fn is_settled_before(&self, occurrence: &Occurrence) -> bool {
+        let is_described = self.history.iter().any(|happened| matches!(happened.what, history::What::Alert { .. }));
+        let is_later = |known: &Occurrence| occurrence.is_after(known) && occurrence.received_at > known.received_at;
+        is_described && self.history.iter().all(|happened| is_later(&happened.at))
+    }
+}
+
+/// A user who is told of an alert, in one round of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Responder {
     pub alert_id: String,
@@ -145,11 +154,15 @@ pub struct Responder {
     pub base_at: Timestamp,
     /// The event whose plan the responder's deliveries are.
     pub event_id: EventId,
-    /// The event that last named this responder: a RESOLVED before it does not cancel what it asked for.
-    pub named: Occurrence,
-    pub named_by: EventId,
-    /// Nobody has accepted or resolved the alert in this round.
+    /// Nobody has accepted or resolved the alert since.
     pub is_open: bool,
+}
+
+impl Responder {
+    /// What the responder's deliveries belong to.
+    pub fn scope(&self) -> Scope {
+        Scope::Alert { id: self.alert_id.clone(), round: self.round }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

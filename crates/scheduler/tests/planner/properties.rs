@@ -1,7 +1,10 @@
 //! What holds after every step, whatever comes in whatever order.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
-use watchbell_core::event::{DutyData, DutyStatus, EventData, UpdateStatus};
+use watchbell_core::delivery::State;
+use watchbell_core::event::{AlertData, DutyData, DutyStatus, Event, EventData, Priority, UpdateStatus};
 use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, UserId};
 use watchbell_store::facts::{AlertState, Policy};
@@ -92,6 +95,43 @@ fn edit_rule(policy: &mut Policy, number: i64, trigger: usize, channel: Option<u
     }
 }
 
+/// What the clocks of an alert's two sources say.
+#[derive(Clone, Copy, Debug)]
+enum Clocks {
+    /// There is but one source, whose events come in any order.
+    One,
+    /// One source tells times, in the order in which the broker takes its events, the other does not.
+    Agree,
+    /// Anything, in circles too.
+    Contradict,
+}
+
+/// Events of one alert, mostly alert events.
+fn happening(clocks: Clocks, with_escalations: bool, most: usize) -> impl Strategy<Value = Vec<Event>> {
+    let what = prop_oneof![
+        3 => (users(), any::<bool>()).prop_map(|(users, is_low)| {
+            let EventData::Alert(alert) = data(&What::Alert(users)) else { unreachable!("an alert") };
+            EventData::Alert(AlertData { priority: Some(if is_low { Priority::Low } else { Priority::High }), ..alert })
+        }),
+        1 => (0..if with_escalations { 3_usize } else { 2 }, users()).prop_map(|(status, users)| data(&What::Update(status, users))),
+    ];
+    let parts = (0..2_i64, any::<bool>(), 0..1_000_i64, 0..1_000_i64, what);
+    proptest::collection::vec(parts, 1..most).prop_map(move |events| {
+        let event = |(at, (source, tells, happened_s, received_s, data)): (usize, (i64, bool, i64, i64, EventData))| {
+            let mut event = event(&at.to_string(), 0, received_s, data);
+            let (source, time_s) = match clocks {
+                Clocks::One => (0, Some(happened_s)),
+                Clocks::Agree => (source, (source == 0).then_some(received_s - 30)),
+                Clocks::Contradict => (source, tells.then_some(happened_s)),
+            };
+            event.occurrence.source = source.to_string();
+            event.occurrence.time = time_s.map(s);
+            event
+        };
+        events.into_iter().enumerate().map(event).collect()
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
@@ -155,5 +195,53 @@ proptest! {
         }
         prop_assert_eq!(world.alerts["A"].state, AlertState::Resolved);
         prop_assert!((1..4).all(|user| world.pending(user).is_empty()));
+    }
+
+    /// Whatever comes first: what is left to be told in the end is the same.
+    #[test]
+    fn the_end_is_the_same_in_any_order(
+        events in prop_oneof![happening(Clocks::One, true, 10), happening(Clocks::Agree, true, 10)]
+            .prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle())),
+    ) {
+        let end = |events: &[Event]| {
+            let mut world = World::new([1, 2, 3].map(|id| Policy { rules: vec![rule(id, Trigger::AlertHigh, Channel::Sms, 5_000)], ..user(id) }));
+            for event in events {
+                world.accept(event, s(2_000));
+                world.broken().map_err(TestCaseError::fail)?;
+            }
+            let open = Some(&world.alerts["A"]).filter(|alert| alert.state == AlertState::Open);
+            Ok::<_, TestCaseError>((open.map(|alert| alert.priority), [1, 2, 3].map(|user| world.pending(user))))
+        };
+        prop_assert_eq!(end(&events.0)?, end(&events.1)?);
+    }
+
+    /// However late events arrive, and whatever has been sent meanwhile: for one event no rule tells its user twice.
+    #[test]
+    fn nothing_is_sent_twice_for_one_event(events in happening(Clocks::Contradict, false, 10)) {
+        let mut world = World::new([1, 2, 3].map(|id| Policy { rules: vec![rule(id, Trigger::AlertHigh, Channel::Sms, 0)], ..user(id) }));
+        for event in &events {
+            world.accept(event, s(2_000));
+            world.broken().map_err(TestCaseError::fail)?;
+            world.send(s(2_000), |_| true);
+        }
+        let sent = world.deliveries.values().filter(|delivery| delivery.state == State::Sent);
+        let sent: Vec<_> = sent.map(|delivery| (&delivery.event_id, delivery.user_id, &delivery.rules)).collect();
+        let different: BTreeSet<_> = sent.iter().collect();
+        prop_assert_eq!(different.len(), sent.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    /// An alert that is raised again and again is not remembered without end.
+    #[test]
+    fn what_is_kept_of_an_alert_has_an_end(events in happening(Clocks::Contradict, true, 300)) {
+        let mut world = World::new([user(1), user(2), user(3)]);
+        for event in &events {
+            world.accept(event, s(2_000));
+            world.broken().map_err(TestCaseError::fail)?;
+            prop_assert!(world.alerts["A"].history.len() <= 60, "{}", world.alerts["A"].history.len());
+        }
     }
 }

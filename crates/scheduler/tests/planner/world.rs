@@ -149,11 +149,9 @@ impl World {
             .iter()
             .filter(open)
             .filter_map(|responder| Some((self.alerts.get(&responder.alert_id)?.clone(), responder.clone())))
-            .filter(|(alert, responder)| alert.round == responder.round && alert.state == AlertState::Open)
             .collect();
         let duties: Vec<Duty> = self.duties.values().filter(|duty| duty.user_id == user && duty.ends_at >= now).cloned().collect();
-        let mut scopes: BTreeSet<Scope> =
-            responders.iter().map(|(alert, _)| Scope::Alert { id: alert.id.clone(), round: alert.round }).collect();
+        let mut scopes: BTreeSet<Scope> = responders.iter().map(|(_, responder)| responder.scope()).collect();
         scopes.extend(duties.iter().map(|duty| Scope::Duty { id: duty.id.clone(), starts_at: duty.starts_at }));
         let mine = self.deliveries.values().filter(|delivery| delivery.user_id == user);
         let deliveries = mine.filter(|delivery| delivery.state.is_pending() || scopes.contains(&delivery.scope)).cloned().collect();
@@ -196,8 +194,10 @@ impl World {
         match &event.data {
             EventData::Alert(AlertData { alert_id, .. }) | EventData::Update(UpdateData { alert_id, .. }) => {
                 facts.alert = self.alerts.get(alert_id).cloned();
-                let since = facts.alert.as_ref().map_or(0, |alert| alert.since_round);
-                facts.responders = self.responders.iter().filter(|r| r.alert_id == *alert_id && r.round >= since).cloned().collect();
+                if facts.alert.as_ref().is_some_and(|alert| !alert.is_settled_before(&event.occurrence)) {
+                    let of_alert = |delivery: &&Planned| matches!(&delivery.scope, Scope::Alert { id, .. } if id == alert_id);
+                    facts.deliveries = self.deliveries.values().filter(of_alert).cloned().collect();
+                }
             }
             EventData::Duty(DutyData { duty_id, .. }) => {
                 facts.duty = self.duties.get(duty_id).cloned();
@@ -221,8 +221,8 @@ impl World {
         for new in &plan.responders {
             let same = |r: &&mut Responder| (&r.alert_id, r.round, r.user_id) == (&new.alert_id, new.round, new.user_id);
             match self.responders.iter_mut().find(same) {
-                Some(known) => *known = Responder { named: new.named.clone(), named_by: new.named_by.clone(), ..known.clone() },
-                None => self.responders.push(Responder { is_open: true, ..new.clone() }),
+                Some(known) => known.clone_from(new),
+                None => self.responders.push(new.clone()),
             }
         }
         if let Some(duty) = &plan.duty {
@@ -269,10 +269,8 @@ impl World {
                 }
             }
         }
-        let is_paged =
-            |r: &&Responder| r.is_open && self.alerts.get(&r.alert_id).is_some_and(|a| a.state == AlertState::Open && a.round == r.round);
-        for responder in self.responders.iter().filter(is_paged) {
-            let scope = Scope::Alert { id: responder.alert_id.clone(), round: responder.round };
+        for responder in self.responders.iter().filter(|responder| responder.is_open) {
+            let scope = responder.scope();
             let hope = self.deliveries.values().any(|d| d.scope == scope && d.user_id == responder.user_id && d.state != State::Cancelled);
             if !hope && !self.unreachable.contains(&(scope, responder.user_id)) {
                 return Err(format!("user {} is silently unreachable", responder.user_id));

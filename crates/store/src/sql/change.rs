@@ -83,17 +83,15 @@ impl SqlStore {
             return Ok(Effects::default());
         };
         let responders: Vec<ResponderRow> = sqlx::query_as(sql(
-            "SELECT r.alert_id, r.round, r.user_id, r.base_at, r.event_id, r.named, r.named_by, r.is_open FROM responders r \
-             JOIN alerts a ON a.id = r.alert_id AND a.round = r.round WHERE r.user_id = $1 AND r.is_open AND a.state = 'open' \
-             ORDER BY r.alert_id",
+            "SELECT alert_id, round, user_id, base_at, event_id, is_open FROM responders WHERE user_id = $1 AND is_open ORDER BY alert_id",
         ))
         .bind(user.0)
         .fetch_all(&mut **tx)
         .await?;
-        let responders: Vec<Responder> = all(responders)?;
+        let responders: Vec<Responder> = responders.into_iter().map(Responder::from).collect();
         let ids: Vec<&str> = responders.iter().map(|responder| responder.alert_id.as_str()).collect();
         let alerts: Vec<AlertRow> = sqlx::query_as(sql(
-            "SELECT id, state, priority, summary, url, category, round, since_round, opened, closed, event_id FROM alerts WHERE id {in $1 text}",
+            "SELECT id, state, priority, summary, url, category, round, since_round, event_id, history FROM alerts WHERE id {in $1 text}",
         ))
         .bind(array(&ids)?)
         .fetch_all(&mut **tx)
@@ -131,7 +129,7 @@ impl SqlStore {
 
     /// The user's deliveries of open alerts and coming shifts, whatever their state, and all others that are pending.
     async fn deliveries_of(&self, tx: &mut Tx, user: UserId, facts: &UserFacts) -> Result<Vec<Planned>, StoreError> {
-        let alerts = facts.responders.iter().map(|(alert, _)| Scope::Alert { id: alert.id.clone(), round: alert.round }.key());
+        let alerts = facts.responders.iter().map(|(_, responder)| responder.scope().key());
         let duties = facts.duties.iter().map(|duty| Scope::Duty { id: duty.id.clone(), starts_at: duty.starts_at }.key());
         let scopes: Vec<String> = alerts.chain(duties).collect();
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(

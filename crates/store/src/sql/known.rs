@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use watchbell_core::UserId;
 use watchbell_core::event::{Event, EventData};
 
-use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all, to_json};
+use super::rows::{AlertRow, DutyRow, PlannedRow, all, to_json};
 use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
-use crate::facts::{Alert, Duty, Facts, Planned, Responder};
+use crate::facts::{Alert, Duty, Facts, Planned, Scope};
 
 /// What an event is about: events of one subject are planned one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -67,9 +67,10 @@ pub(super) fn subscription_category(event: &Event) -> Option<&str> {
 #[derive(Default)]
 pub(super) struct Known {
     alerts: HashMap<String, Alert>,
-    responders: HashMap<String, Vec<Responder>>,
     duties: HashMap<String, Duty>,
-    deliveries: HashMap<String, Vec<Planned>>,
+    /// By what they are about.
+    alert_deliveries: HashMap<String, Vec<Planned>>,
+    duty_deliveries: HashMap<String, Vec<Planned>>,
 }
 
 impl SqlStore {
@@ -106,29 +107,35 @@ impl SqlStore {
 
     async fn lock_alerts(&self, tx: &mut Tx, alerts: &BTreeMap<&str, &Event>, known: &mut Known) -> Result<(), StoreError> {
         let ids: Vec<&str> = alerts.keys().copied().collect();
-        let ids = array(&ids)?;
-        let rows: Vec<AlertRow> = sqlx::query_as(sql(
-            "SELECT id, state, priority, summary, url, category, round, since_round, opened, closed, event_id FROM alerts \
-             WHERE id {in $1 text} ORDER BY id {lock}",
-        ))
-        .bind(&ids)
-        .fetch_all(&mut **tx)
-        .await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
+        let rows: Vec<AlertRow> =
+            sqlx::query_as(sql("SELECT id, state, priority, summary, url, category, round, since_round, event_id, history FROM alerts \
+             WHERE id {in $1 text} ORDER BY id {lock}"))
+            .bind(array(&ids)?)
+            .fetch_all(&mut **tx)
+            .await?;
+        let mut scopes: Vec<String> = Vec::new();
         for alert in all::<_, Alert>(rows)? {
+            // Anything else may stop some of a round, and move others.
+            if alerts.get(alert.id.as_str()).is_some_and(|event| !alert.is_settled_before(&event.occurrence)) {
+                let rounds: BTreeSet<i64> = alert.history.iter().flat_map(|h| &h.named).filter_map(|named| named.round).collect();
+                scopes.extend(rounds.into_iter().map(|round| Scope::Alert { id: alert.id.clone(), round }.key()));
+            }
             known.alerts.insert(alert.id.clone(), alert);
         }
-        let rows: Vec<ResponderRow> = sqlx::query_as(sql(
-            "SELECT r.alert_id, r.round, r.user_id, r.base_at, r.event_id, r.named, r.named_by, r.is_open FROM responders r \
-             JOIN alerts a ON a.id = r.alert_id AND r.round >= a.since_round WHERE a.id {in $1 text}",
+        if scopes.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<PlannedRow> = sqlx::query_as(sql(
+            "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
+             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE scope {in $1 text}",
         ))
-        .bind(&ids)
+        .bind(array(&scopes)?)
         .fetch_all(&mut **tx)
         .await?;
-        for responder in all::<_, Responder>(rows)? {
-            known.responders.entry(responder.alert_id.clone()).or_default().push(responder);
+        for planned in all::<_, Planned>(rows)? {
+            if let Scope::Alert { id, .. } = &planned.scope {
+                known.alert_deliveries.entry(id.clone()).or_default().push(planned);
+            }
         }
         Ok(())
     }
@@ -153,7 +160,7 @@ impl SqlStore {
         .fetch_one(&mut **tx)
         .await?;
         let duty: Duty = row.try_into()?;
-        known.deliveries.insert(id.to_owned(), self.duty_deliveries(tx, id).await?);
+        known.duty_deliveries.insert(id.to_owned(), self.duty_deliveries(tx, id).await?);
         known.duties.insert(id.to_owned(), duty);
         Ok(())
     }
@@ -174,8 +181,9 @@ impl SqlStore {
 impl Known {
     /// Whoever is told of what is known, whether or not an event names them.
     pub(super) fn users(&self) -> impl Iterator<Item = UserId> {
-        let responders = self.responders.values().flatten().map(|responder| responder.user_id);
-        responders.chain(self.duties.values().map(|duty| duty.user_id))
+        let history = self.alerts.values().flat_map(|alert| &alert.history);
+        let named = history.flat_map(|happened| &happened.named).map(|named| named.user_id);
+        named.chain(self.duties.values().map(|duty| duty.user_id))
     }
 
     pub(super) fn facts(
@@ -188,17 +196,18 @@ impl Known {
         match subject(event) {
             Some(Subject::Alert(id)) => {
                 facts.alert = self.alerts.remove(id);
-                facts.responders = self.responders.remove(id).unwrap_or_default();
+                facts.deliveries = self.alert_deliveries.remove(id).unwrap_or_default();
             }
             Some(Subject::Duty(id)) => {
                 facts.duty = self.duties.remove(id);
-                facts.deliveries = self.deliveries.remove(id).unwrap_or_default();
+                facts.deliveries = self.duty_deliveries.remove(id).unwrap_or_default();
             }
             None => {}
         }
         facts.names = names(event).into_iter().filter_map(|name| Some((name.clone(), *resolved.get(name)?))).collect();
         let mut users: BTreeSet<UserId> = facts.names.values().copied().collect();
-        users.extend(facts.responders.iter().map(|responder| responder.user_id));
+        let history = facts.alert.iter().flat_map(|alert| &alert.history);
+        users.extend(history.flat_map(|happened| &happened.named).map(|named| named.user_id));
         users.extend(facts.duty.iter().map(|duty| duty.user_id));
         facts.policies = users.into_iter().filter_map(|id| Some((id, policies.get(&id)?.clone()))).collect();
         facts

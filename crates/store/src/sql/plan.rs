@@ -147,9 +147,8 @@ row! {
         category: Option<&'a str>,
         round: i64,
         since_round: i64,
-        opened: Option<String>,
-        closed: Option<String>,
         event_id: &'a EventId,
+        history: String,
     }
 }
 
@@ -163,9 +162,8 @@ fn alert_row(alert: &Alert) -> Result<AlertRow<'_>, StoreError> {
         category: alert.category.as_deref(),
         round: alert.round,
         since_round: alert.since_round,
-        opened: alert.opened.as_ref().map(to_json).transpose()?,
-        closed: alert.closed.as_ref().map(to_json).transpose()?,
         event_id: &alert.event_id,
+        history: to_json(&alert.history)?,
     })
 }
 
@@ -325,10 +323,10 @@ impl SqlStore {
         let mut rows = alerts.iter().map(alert_row).collect::<Result<Vec<_>, _>>()?;
         rows.sort_by(|a, b| a.id.cmp(b.id));
         let made = sqlx::query(sql(
-            "INSERT INTO alerts (id, state, priority, summary, url, category, round, since_round, opened, closed, event_id, updated_at) \
-             SELECT id, state, priority, summary, url, category, round, since_round, opened, closed, event_id, $1 \
+            "INSERT INTO alerts (id, state, priority, summary, url, category, round, since_round, event_id, history, updated_at) \
+             SELECT id, state, priority, summary, url, category, round, since_round, event_id, history, $1 \
              FROM {rows $2: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \
-             opened text, closed text, event_id text} WHERE true ON CONFLICT (id) DO NOTHING",
+             event_id text, history text} WHERE true ON CONFLICT (id) DO NOTHING",
         ))
         .bind(self.clock.now().as_millis())
         .bind_all(columns(&rows)?)
@@ -344,9 +342,9 @@ impl SqlStore {
         }
         let rows = alerts.iter().map(alert_row).collect::<Result<Vec<_>, _>>()?;
         sqlx::query(sql("UPDATE alerts SET state = r.state, priority = r.priority, summary = r.summary, url = r.url, category = r.category, round = r.round, \
-             since_round = r.since_round, opened = r.opened, closed = r.closed, event_id = r.event_id, updated_at = $1 \
+             since_round = r.since_round, event_id = r.event_id, history = r.history, updated_at = $1 \
              FROM {rows $2: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \
-             opened text, closed text, event_id text} WHERE alerts.id = r.id"))
+             event_id text, history text} WHERE alerts.id = r.id"))
         .bind(self.clock.now().as_millis())
         .bind_all(columns(&rows)?)
         .execute(&mut **tx)
@@ -362,31 +360,27 @@ impl SqlStore {
                 user_id: UserId,
                 base_at: i64,
                 event_id: &'a EventId,
-                named: String,
-                named_by: &'a EventId,
+                is_open: bool,
             }
         }
         if responders.is_empty() {
             return Ok(());
         }
-        let rows = responders
+        let rows: Vec<Row<'_>> = responders
             .iter()
-            .map(|r| {
-                Ok(Row {
-                    alert_id: &r.alert_id,
-                    round: r.round,
-                    user_id: r.user_id,
-                    base_at: r.base_at.as_millis(),
-                    event_id: &r.event_id,
-                    named: to_json(&r.named)?,
-                    named_by: &r.named_by,
-                })
+            .map(|r| Row {
+                alert_id: &r.alert_id,
+                round: r.round,
+                user_id: r.user_id,
+                base_at: r.base_at.as_millis(),
+                event_id: &r.event_id,
+                is_open: r.is_open,
             })
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        sqlx::query(sql("INSERT INTO responders (alert_id, round, user_id, base_at, event_id, named, named_by, is_open) \
-             SELECT alert_id, round, user_id, base_at, event_id, named, named_by, true FROM {rows $1: alert_id text, round bigint, \
-             user_id bigint, base_at bigint, event_id text, named text, named_by text} \
-             WHERE true ON CONFLICT (alert_id, round, user_id) DO UPDATE SET named = excluded.named, named_by = excluded.named_by"))
+            .collect();
+        sqlx::query(sql("INSERT INTO responders (alert_id, round, user_id, base_at, event_id, is_open) \
+             SELECT alert_id, round, user_id, base_at, event_id, is_open FROM {rows $1: alert_id text, round bigint, \
+             user_id bigint, base_at bigint, event_id text, is_open boolean} WHERE true \
+             ON CONFLICT (alert_id, round, user_id) DO UPDATE SET base_at = excluded.base_at, event_id = excluded.event_id, is_open = excluded.is_open"))
         .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;

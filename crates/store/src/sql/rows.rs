@@ -6,7 +6,6 @@ use serde::Serialize;
 use watchbell_core::contact::Contact;
 use watchbell_core::delivery::State;
 use watchbell_core::device::Device;
-use watchbell_core::event::Occurrence;
 use watchbell_core::rule::{Rule, Trigger};
 use watchbell_core::user::User;
 use watchbell_core::{ContactId, DeliveryId, DeviceId, EventId, RuleId, Timestamp, UserId};
@@ -167,9 +166,8 @@ pub(super) struct AlertRow {
     category: Option<String>,
     round: i64,
     since_round: i64,
-    opened: Option<String>,
-    closed: Option<String>,
     event_id: String,
+    history: String,
 }
 
 impl TryFrom<AlertRow> for Alert {
@@ -185,9 +183,8 @@ impl TryFrom<AlertRow> for Alert {
             category: row.category,
             round: row.round,
             since_round: row.since_round,
-            opened: row.opened.as_deref().map(json).transpose()?,
-            closed: row.closed.as_deref().map(json).transpose()?,
             event_id: EventId(row.event_id),
+            history: json(&row.history)?,
         })
     }
 }
@@ -199,26 +196,19 @@ pub(super) struct ResponderRow {
     user_id: i64,
     base_at: i64,
     event_id: String,
-    named: String,
-    named_by: String,
     is_open: bool,
 }
 
-impl TryFrom<ResponderRow> for Responder {
-    type Error = StoreError;
-
-    fn try_from(row: ResponderRow) -> Result<Self, StoreError> {
-        let named: Occurrence = json(&row.named)?;
-        Ok(Self {
+impl From<ResponderRow> for Responder {
+    fn from(row: ResponderRow) -> Self {
+        Self {
             alert_id: row.alert_id,
             round: row.round,
             user_id: UserId(row.user_id),
             base_at: at(row.base_at),
             event_id: EventId(row.event_id),
-            named,
-            named_by: EventId(row.named_by),
             is_open: row.is_open,
-        })
+        }
     }
 }
 

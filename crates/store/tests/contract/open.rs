@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use watchbell_core::UserId;
+use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original};
 use watchbell_store::access::Actor;
 use watchbell_store::{Options, StoreError};
 
-use crate::harness::{Bed, PlansNews};
+use crate::harness::{Bed, PlansNews, START};
 
 on_both![
     a_second_process_on_one_sqlite_file_is_refused,
     a_database_of_a_newer_version_is_refused,
     what_was_committed_is_there_after_opening_again,
+    alerts_of_an_older_version_keep_what_happened,
 ];
 
 fn sentence(result: Result<impl Sized, StoreError>) -> String {
@@ -56,6 +59,74 @@ async fn what_was_committed_is_there_after_opening_again(bed: &Bed) {
         let store = watchbell_store::open(&options, Arc::new(PlansNews), clock.clone()).await.unwrap();
         store.add_key(Actor::System, hash, hash, watchbell_core::access::Role::Admin, None).await.unwrap();
         assert_eq!(store.keys().await.unwrap().len(), if hash == "one" { 1 } else { 2 });
+    }
+}
+
+/// State, round, first round since it was resolved, when it was closed.
+type Was = (&'static str, i64, i64, Option<i64>);
+/// Users, and the rounds in which they are told.
+type Responders<'a> = &'a [(UserId, i64)];
+type Kinds = &'static [&'static str];
+
+/// Tables as they were before alerts had a history are brought up to date, and what is in them can be planned from.
+async fn alerts_of_an_older_version_keep_what_happened(bed: &Bed) {
+    let (anna, ben) = (bed.user("anna").await.id, bed.user("ben").await.id);
+    let at = |s: i64| format!(r#"{{"source":"monitoring","time":{},"received_at":{}}}"#, START + s, START + s);
+    for statement in [
+        "ALTER TABLE alerts DROP COLUMN history",
+        "ALTER TABLE alerts ADD COLUMN opened TEXT",
+        "ALTER TABLE alerts ADD COLUMN closed TEXT",
+        "ALTER TABLE responders ADD COLUMN named TEXT",
+        "ALTER TABLE responders ADD COLUMN named_by TEXT",
+    ] {
+        bed.execute(statement).await;
+    }
+    let table: [(Was, Responders<'_>, i64, Kinds); 6] = [
+        (("open", 1, 1, None), &[(anna, 1), (ben, 1)], 1, &["alert"]),
+        (("accepted", 1, 1, Some(20)), &[(anna, 1)], 2, &["alert", "accepted"]),
+        (("open", 2, 1, Some(20)), &[(anna, 1), (ben, 2)], 3, &["alert", "accepted", "escalated"]),
+        (("open", 2, 2, Some(5)), &[(anna, 1), (ben, 2)], 2, &["resolved", "alert"]),
+        (("resolved", 1, 1, Some(20)), &[(anna, 1)], 1, &["resolved"]),
+        (("open", 0, 0, None), &[], 0, &[]),
+    ];
+    for (n, ((state, round, since_round, closed), responders, ..)) in table.iter().enumerate() {
+        let closed = closed.map_or_else(|| "NULL".to_owned(), |closed| format!("'{}'", at(closed)));
+        bed.execute(&format!(
+            "INSERT INTO alerts (id, state, priority, summary, round, since_round, opened, closed, event_id, updated_at) \
+             VALUES ('A-{n}', '{state}', 'HIGH', 's', {round}, {since_round}, NULL, {closed}, 'E', 0)"
+        ))
+        .await;
+        for (user, round) in *responders {
+            let named = at(round * 10);
+            bed.execute(&format!(
+                "INSERT INTO responders (alert_id, round, user_id, base_at, event_id, named, named_by, is_open) \
+                 VALUES ('A-{n}', {round}, {user}, {START}, 'E', '{named}', 'E-{round}', TRUE)"
+            ))
+            .await;
+        }
+    }
+    let migration = if bed.is_sqlite() {
+        include_str!("../../../../migrations/sqlite/0003_history.sql")
+    } else {
+        include_str!("../../../../migrations/postgres/0003_history.sql")
+    };
+    bed.execute(migration).await;
+    for (n, (.., events, kinds)) in table.iter().enumerate() {
+        let length = if bed.is_sqlite() { "json_array_length(history)" } else { "json_array_length(history::json)::bigint" };
+        assert_eq!(bed.number(&format!("SELECT {length} FROM alerts WHERE id = 'A-{n}'")).await, *events, "A-{n}");
+        for kind in ["alert", "accepted", "escalated", "resolved"] {
+            let found = bed.number(&format!("SELECT COUNT(*) FROM alerts WHERE id = 'A-{n}' AND history LIKE '%\"{kind}\"%'")).await;
+            assert_eq!(found == 1, kinds.contains(&kind), "A-{n}: {kind}");
+        }
+        let event = Event {
+            identity: format!("new-{n}"),
+            occurrence: Occurrence { source: "monitoring".to_owned(), time: None, received_at: bed.now() },
+            data: EventData::Alert(AlertData { alert_id: format!("A-{n}"), summary: "s".to_owned(), ..AlertData::default() }),
+            problems: Vec::new(),
+            replay_of: None,
+            original: Original::default(),
+        };
+        bed.store.accept(&[event]).await.unwrap();
     }
 }
 

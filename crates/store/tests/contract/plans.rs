@@ -81,8 +81,8 @@ async fn fill(bed: &Bed) {
              SELECT 'A-' || n, 'resolved', 'HIGH', 's', 1, 1, '01E' || n, {now} FROM {series} AS s"
         ),
         format!(
-            "INSERT INTO responders (alert_id, round, user_id, base_at, event_id, named, named_by, is_open) \
-             SELECT 'A-' || n, 1, 1, {now}, '01E' || n, '{{\"source\":\"s\",\"time\":null,\"received_at\":0}}', '01E' || n, FALSE FROM {series} AS s"
+            "INSERT INTO responders (alert_id, round, user_id, base_at, event_id, is_open) \
+             SELECT 'A-' || n, 1, 1, {now}, '01E' || n, FALSE FROM {series} AS s"
         ),
     ] {
         bed.execute(&insert).await;
