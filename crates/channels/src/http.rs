@@ -188,8 +188,8 @@ pub fn join(base: &Url, segments: &[&str]) -> Url {
 
 /// `{base}/callbacks/{segments}?delivery={id}`: where the service shall report to.
 pub fn callback(base: &str, segments: &[&str], delivery: &str) -> Option<Url> {
-    let base = Url::parse(base).ok().filter(Url::has_host)?;
-    let mut url = join(&join(&base, &["callbacks"]), segments);
+    let mut url = Url::parse(base).ok().filter(Url::has_host)?;
+    url.path_segments_mut().ok()?.pop_if_empty().push("callbacks").extend(segments);
     url.query_pairs_mut().append_pair("delivery", delivery);
     Some(url)
 }

@@ -75,10 +75,11 @@ impl Dialect {
                  state = CASE WHEN deliveries.begun_at IS NOT NULL THEN deliveries.state ELSE 'cancelled' END",
             ),
             // A digest's first member stands for all: whoever locks it gathers the others, so that no two workers share them out.
+            // (As expressions, so that the others are looked for among the user's, not among all that is ready.)
             "first_of_digest" => sql.push_str(
                 "(w.collect IS NULL OR w.collect NOT IN ('hourly', 'daily') OR NOT EXISTS (SELECT 1 FROM waiting o \
-                 WHERE o.user_id = w.user_id AND o.id < w.id AND o.channel = w.channel AND o.collect = w.collect AND o.rank = w.rank \
-                 AND o.ready_at <= $3))",
+                 WHERE o.user_id = w.user_id AND o.id < w.id AND o.collect = w.collect AND o.channel || '' = w.channel \
+                 AND o.rank + 0 = w.rank AND o.ready_at + 0 <= $3))",
             ),
             // Where a row lies: what is written at once needs no key.
             "row" => sql.push_str(if postgres { "ctid" } else { "rowid" }),

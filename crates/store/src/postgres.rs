@@ -18,10 +18,12 @@ pub(crate) const BEGIN: &str = "BEGIN";
 /// How a batch is bound.
 pub(crate) type Argument = Column;
 
+#[expect(clippy::unnecessary_wraps, reason = "as SQLite has it, where it is written as JSON")]
 pub(crate) fn columns<R: Row>(rows: &[R]) -> Result<Vec<Argument>, StoreError> {
     Ok(Column::all(rows))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as SQLite has it, where it is written as JSON")]
 pub(crate) fn array<F: Field>(items: impl IntoIterator<Item = F>) -> Result<Argument, StoreError> {
     Ok(Column::list(items))
 }

@@ -196,7 +196,7 @@ pub trait Queue: Send + Sync {
     async fn pause_recipient(&self, channel: Channel, target: &Target, until: Timestamp) -> Result<(), StoreError>;
 
     /// Writes how begun deliveries ended, with all that follows for others. Answers those that this process still held.
-    async fn finish(&self, epoch: Epoch, finished: Vec<Finished>) -> Result<Vec<DeliveryId>, StoreError>;
+    async fn finish(&self, epoch: Epoch, finished: &[Finished]) -> Result<Vec<DeliveryId>, StoreError>;
 
     /// When the next delivery of a channel becomes ready, now or later.
     async fn next_ready(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError>;

@@ -1,14 +1,20 @@
 //! Many small requests to the database as few large ones: a batch is whatever is ready when the last one has been written.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Clock, DeliveryId};
-use watchbell_store::queue::{Call, Finished};
+use watchbell_store::queue::{Call, Finished, Job, Next};
 use watchbell_store::{Store, StoreError};
+
+use super::Progress;
+use super::call::Known;
+use super::lane::Lane;
 
 /// Requests in one statement at most.
 const LARGEST: usize = 500;
@@ -18,17 +24,13 @@ const LARGEST: usize = 500;
 pub(super) trait Work: Send + Sync + 'static {
     type Item: Send;
 
-    /// Does all items, which are of one epoch; answers the deliveries for which it was done.
-    async fn work(&self, epoch: Epoch, items: Vec<Self::Item>) -> Vec<DeliveryId>;
-
-    fn id(item: &Self::Item) -> &DeliveryId;
+    /// Does all items, which are of one epoch.
+    async fn work(&self, epoch: Epoch, items: Vec<Self::Item>);
 }
-
-type Request<W> = (Epoch, <W as Work>::Item, oneshot::Sender<bool>);
 
 /// Collects requests while the batch before them is being written.
 pub(super) struct Batcher<W: Work> {
-    requests: mpsc::Sender<Request<W>>,
+    requests: mpsc::Sender<(Epoch, W::Item)>,
 }
 
 impl<W: Work> std::fmt::Debug for Batcher<W> {
@@ -44,32 +46,22 @@ impl<W: Work> Batcher<W> {
         Self { requests }
     }
 
-    /// Whether it was done.
-    pub async fn request(&self, epoch: Epoch, item: W::Item) -> bool {
-        let (answer, done) = oneshot::channel();
-        self.requests.send((epoch, item, answer)).await.is_ok() && done.await.unwrap_or(false)
+    /// Waits for room in the queue, not for the work.
+    pub async fn submit(&self, epoch: Epoch, item: W::Item) {
+        // The queue ends with the process.
+        let _ = self.requests.send((epoch, item)).await;
     }
 }
 
-async fn run<W: Work>(work: W, mut queue: mpsc::Receiver<Request<W>>) {
+async fn run<W: Work>(work: W, mut queue: mpsc::Receiver<(Epoch, W::Item)>) {
     let mut batch = Vec::with_capacity(LARGEST);
     while queue.recv_many(&mut batch, LARGEST).await > 0 {
         // Nearly always one; two when this process has just begun a new life.
-        while let Some((epoch, ..)) = batch.first() {
+        while let Some((epoch, _)) = batch.first() {
             let epoch = *epoch;
             let (mine, others): (Vec<_>, Vec<_>) = batch.drain(..).partition(|request| request.0 == epoch);
-            batch = others;
-            let mut items = Vec::with_capacity(mine.len());
-            let mut answers = Vec::with_capacity(mine.len());
-            for (_, item, answer) in mine {
-                answers.push((W::id(&item).clone(), answer));
-                items.push(item);
-            }
-            let done: std::collections::HashSet<DeliveryId> = work.work(epoch, items).await.into_iter().collect();
-            for (id, answer) in answers {
-                // Nobody waits any more for an answer when the process is ending.
-                let _ = answer.send(done.contains(&id));
-            }
+            batch.extend(others);
+            work.work(epoch, mine.into_iter().map(|(_, item)| item).collect()).await;
         }
     }
 }
@@ -98,50 +90,70 @@ pub(super) async fn until_written<T, F: Future<Output = Result<T, StoreError>>>(
     }
 }
 
-/// Marks deliveries as begun: what is not answered may not be called.
+/// Marks deliveries as begun, and says of each whether it may be called.
 pub(super) struct Begin {
     pub store: Arc<dyn Store>,
 }
 
 #[async_trait]
 impl Work for Begin {
-    type Item = Call;
+    type Item = (Call, oneshot::Sender<bool>);
 
-    async fn work(&self, epoch: Epoch, calls: Vec<Call>) -> Vec<DeliveryId> {
-        match self.store.begin(epoch, &calls).await {
-            Ok(begun) => begun,
-            Err(error) => {
-                tracing::warn!(
-                    error = watchbell_core::error_chain(&error),
-                    count = calls.len(),
-                    "delivery.begin failed; nothing was called"
-                );
-                Vec::new()
-            }
+    async fn work(&self, epoch: Epoch, items: Vec<Self::Item>) {
+        let (calls, answers): (Vec<Call>, Vec<_>) = items.into_iter().unzip();
+        let begun = self.store.begin(epoch, &calls).await.unwrap_or_else(|error| {
+            let error = watchbell_core::error_chain(&error);
+            tracing::warn!(error, count = calls.len(), "delivery.begin failed; nothing was called");
+            Vec::new()
+        });
+        let begun: HashSet<DeliveryId> = begun.into_iter().collect();
+        for (call, answer) in calls.iter().zip(answers) {
+            // Nobody waits any more for an answer when the process is ending.
+            let _ = answer.send(begun.contains(&call.id));
         }
     }
+}
 
-    fn id(call: &Call) -> &DeliveryId {
-        &call.id
-    }
+/// How a delivery ended, with what is to happen when that is written.
+pub(super) struct Ending {
+    pub lane: Arc<Lane>,
+    pub job: Arc<Job>,
+    pub finished: Finished,
+    /// Until then the delivery counts as held …
+    pub known: Known,
+    /// … and as under way.
+    pub under_way: TaskTrackerToken,
 }
 
 /// Writes how deliveries ended, however long the database is away: what a provider answered must not be forgotten.
 pub(super) struct Finish {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    pub progress: broadcast::Sender<Progress>,
 }
 
 #[async_trait]
 impl Work for Finish {
-    type Item = Finished;
+    type Item = Ending;
 
-    async fn work(&self, epoch: Epoch, finished: Vec<Finished>) -> Vec<DeliveryId> {
-        let write = || self.store.finish(epoch, finished.clone());
-        until_written(self.clock.as_ref(), "delivery.finish", finished.len(), write).await.unwrap_or_default()
-    }
-
-    fn id(finished: &Finished) -> &DeliveryId {
-        &finished.id
+    async fn work(&self, epoch: Epoch, endings: Vec<Ending>) {
+        let finished: Vec<Finished> = endings.iter().map(|ending| ending.finished.clone()).collect();
+        let write = || self.store.finish(epoch, &finished);
+        let held = until_written(self.clock.as_ref(), "delivery.finish", finished.len(), write).await.unwrap_or_default();
+        let held: HashSet<DeliveryId> = held.into_iter().collect();
+        for Ending { lane, job, finished, known, under_way } in endings {
+            tracing::debug!(delivery.id = %job.id, channel = %job.channel, held = held.contains(&job.id), "delivery.finish");
+            let is_put_back = matches!(finished.next, Next::Retry { .. });
+            drop(known);
+            if held.contains(&job.id) {
+                // Nobody has to listen.
+                let _ = self.progress.send(Progress { job, finished });
+            }
+            if is_put_back {
+                // The lane may have looked for the next due time before this one was written.
+                lane.put_back.notify_one();
+            }
+            drop(under_way);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use watchbell_core::contact::ContactStatus;
 use watchbell_core::delivery::Purpose;
 use watchbell_core::device::Device;
@@ -15,11 +15,11 @@ use watchbell_core::{Channel, DeliveryId, Secret, Timestamp};
 use watchbell_store::Scope;
 use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, Job, Next, Target};
 
-use super::batch::until_written;
+use super::Shared;
+use super::batch::{Ending, until_written};
 use super::ending::{self, Circumstances};
 use super::lane::Lane;
 use super::route::Route;
-use super::{Progress, Shared};
 use crate::provider::{Address, Content, Outgoing};
 use crate::render::{Item, MessageKind, Reader, RenderContext};
 
@@ -44,7 +44,7 @@ pub(super) enum Stage {
 pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, job: Job, slot: OwnedSemaphorePermit, stage: Stage) {
     let job = Arc::new(job);
     let shared = &lane.shared;
-    let _known = Known::new(shared, &job.id);
+    let known = Known::new(shared, &job.id);
     let finished = match prepare(&lane, &job) {
         Ok(message) => {
             let Some((asked_at, begun_at)) = begin(shared, &route, epoch, &job, stage).await else {
@@ -52,9 +52,7 @@ pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, jo
                 route.give_back(1, true, shared.clock.now());
                 drop(slot);
                 lane.has_room();
-                give_back(shared, epoch, job, stage).await;
-                lane.put_back.notify_one();
-                return;
+                return give_back(&lane, epoch, job, known, stage).await;
             };
             let message = complete(shared, &job, message).await.and_then(|message| not_too_late(shared, asked_at, begun_at, message));
             match message {
@@ -72,37 +70,33 @@ pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, jo
     };
     drop(slot);
     lane.has_room();
-    let is_put_back = matches!(finished.next, Next::Retry { .. });
-    finish(shared, epoch, job, finished).await;
-    if is_put_back {
-        // The lane may have looked for the next due time before this one was written.
-        lane.put_back.notify_one();
-    }
+    finish(&lane, epoch, job, known, finished).await;
 }
 
 /// The delivery counts as held until this ends, however that comes.
-struct Known<'a> {
-    shared: &'a Shared,
+pub(super) struct Known {
+    shared: Arc<Shared>,
     id: DeliveryId,
 }
 
-impl<'a> Known<'a> {
-    fn new(shared: &'a Shared, id: &DeliveryId) -> Self {
+impl Known {
+    fn new(shared: &Arc<Shared>, id: &DeliveryId) -> Self {
         shared.held().insert(id.clone());
-        Self { shared, id: id.clone() }
+        Self { shared: shared.clone(), id: id.clone() }
     }
 }
 
-impl Drop for Known<'_> {
+impl Drop for Known {
     fn drop(&mut self) {
         self.shared.held().remove(&self.id);
     }
 }
 
 /// Ends a delivery for which there is nobody to call.
-pub(super) async fn end(shared: &Shared, epoch: Epoch, job: Arc<Job>, next: Next) {
+pub(super) async fn end(lane: &Arc<Lane>, epoch: Epoch, job: Arc<Job>, next: Next) {
     let finished = Finished { id: job.id.clone(), attempt: None, next };
-    finish(shared, epoch, job, finished).await;
+    let known = Known::new(&lane.shared, &job.id);
+    finish(lane, epoch, job, known, finished).await;
 }
 
 /// Marks the delivery as begun, where it is not. When that was asked for, and when it was so; None where it must not be called.
@@ -112,17 +106,27 @@ async fn begin(shared: &Shared, route: &Route, epoch: Epoch, job: &Job, stage: S
         Stage::Begun { asked_at, at } if now - at <= SOON => Some((asked_at, at)),
         _ => {
             let call = Call { id: job.id.clone(), provider: route.name.clone(), is_bundle: is_bundle(job) };
-            let has_begun = !shared.stop.is_cancelled() && shared.begin.request(epoch, call).await;
-            has_begun.then(|| (now, shared.clock.now()))
+            if shared.stop.is_cancelled() {
+                return None;
+            }
+            let (answer, has_begun) = oneshot::channel();
+            shared.begin.submit(epoch, (call, answer)).await;
+            has_begun.await.unwrap_or(false).then(|| (now, shared.clock.now()))
         }
     }
 }
 
-async fn give_back(shared: &Shared, epoch: Epoch, job: Arc<Job>, stage: Stage) {
-    let ready_at = job.due_at.min(shared.clock.now());
+async fn give_back(lane: &Arc<Lane>, epoch: Epoch, job: Arc<Job>, known: Known, stage: Stage) {
+    let ready_at = job.due_at.min(lane.shared.clock.now());
     match stage {
-        Stage::Claimed => release(shared, epoch, vec![(job.id.clone(), ready_at)]).await,
-        Stage::Begun { .. } => end(shared, epoch, job, Next::Retry { at: ready_at, reason: "it was not called in time".to_owned() }).await,
+        Stage::Claimed => {
+            release(&lane.shared, epoch, vec![(job.id.clone(), ready_at)]).await;
+            lane.put_back.notify_one();
+        }
+        Stage::Begun { .. } => {
+            let next = Next::Retry { at: ready_at, reason: "it was not called in time".to_owned() };
+            finish(lane, epoch, job.clone(), known, Finished { id: job.id.clone(), attempt: None, next }).await;
+        }
     }
 }
 
@@ -132,14 +136,10 @@ pub(super) async fn release(shared: &Shared, epoch: Epoch, deliveries: Vec<(Deli
     until_written(shared.clock.as_ref(), "delivery.release", deliveries.len(), write).await;
 }
 
-async fn finish(shared: &Shared, epoch: Epoch, job: Arc<Job>, finished: Finished) {
-    let span = tracing::debug_span!("delivery.finish", delivery.id = %job.id, channel = %job.channel);
-    let held = shared.finish.request(epoch, finished.clone()).await;
-    span.in_scope(|| tracing::debug!(held, "delivery.finish"));
-    if held {
-        // Nobody has to listen.
-        let _ = shared.progress.send(Progress { job, finished });
-    }
+/// Hands over how a delivery ended, to be written with others.
+async fn finish(lane: &Arc<Lane>, epoch: Epoch, job: Arc<Job>, known: Known, finished: Finished) {
+    let under_way = lane.shared.calls.token();
+    lane.shared.finish.submit(epoch, Ending { lane: lane.clone(), job, finished, known, under_way }).await;
 }
 
 /// Checks what can be checked without the database, and renders; or says how the delivery ends without a call.

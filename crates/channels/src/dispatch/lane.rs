@@ -74,7 +74,8 @@ impl Lane {
             // Seen before the claim: what becomes due after it wakes the wait that follows.
             woken.borrow_and_update();
             let wait = self.turn().await;
-            self.is_caught_up.store(matches!(wait, Wait::ForDue(_)), Ordering::Release);
+            self.is_caught_up
+                .store(matches!(wait, Wait::ForDue(at) if at.is_none_or(|at| at > self.shared.clock.now())), Ordering::Release);
             tokio::select! {
                 () = self.shared.stop.cancelled() => return,
                 () = wait_for(self, wait, woken) => {}
@@ -131,18 +132,19 @@ impl Lane {
             call::release(&self.shared, epoch, later).await;
         }
         self.fail_all(epoch, nowhere, &format!("no provider of the channel {} takes this kind of address", self.channel)).await;
-        if claimed > 0 { Wait::Not } else { self.next_ready().await }
+        // More may be ready, unless there was less than was asked for.
+        if u32::try_from(claimed) == Ok(calls) { Wait::Not } else { self.next_ready().await }
     }
 
     /// Ends deliveries for which there is nobody to call.
-    async fn fail_all(&self, epoch: Epoch, jobs: Vec<Job>, reason: &str) {
+    async fn fail_all(self: &Arc<Self>, epoch: Epoch, jobs: Vec<Job>, reason: &str) {
         let next = Next::Failed { reason: reason.to_owned(), address: AddressFate::Keep };
-        let ends = jobs.into_iter().map(|job| call::end(&self.shared, epoch, Arc::new(job), next.clone()));
+        let ends = jobs.into_iter().map(|job| call::end(self, epoch, Arc::new(job), next.clone()));
         futures::future::join_all(ends).await;
     }
 
     /// No provider is configured: what is due fails with that reason, so that the user's next step takes over.
-    async fn refuse(&self) -> Wait {
+    async fn refuse(self: &Arc<Self>) -> Wait {
         let epoch = self.shared.membership.epoch();
         match self.shared.store.claim(epoch, self.channel, i64::from(LARGEST_CLAIM)).await {
             Ok(jobs) if jobs.is_empty() => self.next_ready().await,

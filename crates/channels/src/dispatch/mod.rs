@@ -92,7 +92,6 @@ pub(crate) struct Shared {
     membership: membership::Membership,
     begin: batch::Batcher<batch::Begin>,
     finish: batch::Batcher<batch::Finish>,
-    progress: broadcast::Sender<Progress>,
     stop: CancellationToken,
     calls: TaskTracker,
     /// What this process has leased and is working on.
@@ -155,14 +154,13 @@ impl Dispatcher {
         };
         let shared = Arc::new(Shared {
             begin: batch::Batcher::start(batch::Begin { store: self.store.clone() }),
-            finish: batch::Batcher::start(batch::Finish { store: self.store.clone(), clock: self.clock.clone() }),
+            finish: batch::Batcher::start(batch::Finish { store: self.store.clone(), clock: self.clock.clone(), progress: self.progress }),
             store: self.store,
             clock: self.clock,
             renderer: self.renderer,
             retries: settings.retries,
             callback_base: settings.callback_base,
             membership,
-            progress: self.progress,
             stop: stop.clone(),
             calls: self.calls,
             held: Mutex::default(),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, DeliveryId, EventId, UserId};
 
+use super::plan::IfKnown;
 use super::rows::scope;
 use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
@@ -26,7 +27,7 @@ pub(super) struct Lost {
 }
 
 impl SqlStore {
-    pub(super) async fn finish_all(&self, epoch: Epoch, finished: &[Finished]) -> Result<Vec<DeliveryId>, StoreError> {
+    pub(super) async fn finish_all(&self, epoch: Epoch, finished: &[Finished], if_known: IfKnown) -> Result<Vec<DeliveryId>, StoreError> {
         // First, so that no step that is pulled forward goes to an address that is known to be bad. A crash in between leaves
         // the call as `Unknown`, and the next try finds the address locked.
         for end in finished {
@@ -37,7 +38,7 @@ impl SqlStore {
         let mut tx = self.begin_tx().await?;
         let held = self.write_ends(&mut tx, epoch, finished).await?;
         let ended = || finished.iter().filter(|end| held.contains_key(&end.id));
-        self.write_attempts(&mut tx, ended()).await?;
+        self.write_attempts(&mut tx, ended(), if_known).await?;
         let (mut uncalled, mut again, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         for end in ended() {
             if end.attempt.is_none() {
@@ -71,7 +72,7 @@ impl SqlStore {
         Ok(held.into_keys().collect())
     }
 
-    async fn write_attempts(&self, tx: &mut Tx, ended: impl Iterator<Item = &Finished>) -> Result<(), StoreError> {
+    async fn write_attempts(&self, tx: &mut Tx, ended: impl Iterator<Item = &Finished>, if_known: IfKnown) -> Result<(), StoreError> {
         row! {
             struct Row<'a> {
                 id: &'a DeliveryId,
@@ -102,10 +103,17 @@ impl SqlStore {
         if rows.is_empty() {
             return Ok(());
         }
-        sqlx::query(sql("INSERT INTO attempts (delivery_id, number, at, provider, class, code, message_id, latency_ms) \
-             SELECT id, number, at, provider, class, code, message_id, latency_ms \
-             FROM {rows $1: id text, number bigint, at bigint, provider text, class text, code text, message_id text, latency_ms bigint} \
-             WHERE true ON CONFLICT DO NOTHING"))
+        macro_rules! insert {
+            () => {
+                "INSERT INTO attempts (delivery_id, number, at, provider, class, code, message_id, latency_ms) \
+                 SELECT id, number, at, provider, class, code, message_id, latency_ms FROM {rows $1: id text, number bigint, at bigint, \
+                 provider text, class text, code text, message_id text, latency_ms bigint} WHERE true "
+            };
+        }
+        sqlx::query(match if_known {
+            IfKnown::GiveUp => sql(insert!()),
+            IfKnown::LeaveAlone => sql(concat!(insert!(), "ON CONFLICT DO NOTHING")),
+        })
         .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;

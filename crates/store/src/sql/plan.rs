@@ -29,7 +29,6 @@ pub(super) struct Writes {
     pub unreachable: Vec<(Scope, UserId, EventId)>,
     /// Which of `insert` begin at once.
     pub begun: HashMap<DeliveryId, Begun>,
-    /// Of deliveries.
     pub if_known: IfKnown,
 }
 
@@ -38,7 +37,7 @@ pub(super) struct Writes {
 pub(super) enum IfKnown {
     /// It fails, so that it can be done again as the other one: for where all is new nearly always, as asking costs more than a tenth.
     GiveUp,
-    /// What is known stays as it is.
+    /// What is known stays as it is, or becomes what is written.
     #[default]
     LeaveAlone,
 }
@@ -177,10 +176,10 @@ row! {
 impl SqlStore {
     /// Writes everything; answers the channels on which something may be due sooner than before, and the deliveries that are new.
     pub(super) async fn write(&self, tx: &mut Tx, writes: &Writes) -> Result<(Effects, HashSet<String>), StoreError> {
-        self.insert_alerts(tx, &writes.new_alerts).await?;
+        self.insert_alerts(tx, &writes.new_alerts, writes.if_known).await?;
         self.update_alerts(tx, &writes.alerts).await?;
         let mut moved = self.close_scopes(tx, &writes.close).await?;
-        self.write_responders(tx, &writes.responders).await?;
+        self.write_responders(tx, &writes.responders, writes.if_known).await?;
         self.write_duties(tx, &writes.duties).await?;
         moved.extend(self.cancel(tx, &writes.cancel).await?);
         self.update_deliveries(tx, &writes.update).await?;
@@ -316,18 +315,24 @@ impl SqlStore {
 
     /// # Errors
     /// `Conflict`: another transition has just made one of them.
-    async fn insert_alerts(&self, tx: &mut Tx, alerts: &[Alert]) -> Result<(), StoreError> {
+    async fn insert_alerts(&self, tx: &mut Tx, alerts: &[Alert], if_known: IfKnown) -> Result<(), StoreError> {
         if alerts.is_empty() {
             return Ok(());
         }
         let mut rows = alerts.iter().map(alert_row).collect::<Result<Vec<_>, _>>()?;
         rows.sort_by(|a, b| a.id.cmp(b.id));
-        let made = sqlx::query(sql(
-            "INSERT INTO alerts (id, state, priority, summary, url, category, round, since_round, event_id, history, updated_at) \
-             SELECT id, state, priority, summary, url, category, round, since_round, event_id, history, $1 \
-             FROM {rows $2: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \
-             event_id text, history text} WHERE true ON CONFLICT (id) DO NOTHING",
-        ))
+        macro_rules! insert {
+            () => {
+                "INSERT INTO alerts (id, state, priority, summary, url, category, round, since_round, event_id, history, updated_at) \
+                 SELECT id, state, priority, summary, url, category, round, since_round, event_id, history, $1 \
+                 FROM {rows $2: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \
+                 event_id text, history text} WHERE true "
+            };
+        }
+        let made = sqlx::query(match if_known {
+            IfKnown::GiveUp => sql(insert!()),
+            IfKnown::LeaveAlone => sql(concat!(insert!(), "ON CONFLICT (id) DO NOTHING")),
+        })
         .bind(self.clock.now().as_millis())
         .bind_all(columns(&rows)?)
         .execute(&mut **tx)
@@ -352,7 +357,7 @@ impl SqlStore {
         Ok(())
     }
 
-    async fn write_responders(&self, tx: &mut Tx, responders: &[Responder]) -> Result<(), StoreError> {
+    async fn write_responders(&self, tx: &mut Tx, responders: &[Responder], if_known: IfKnown) -> Result<(), StoreError> {
         row! {
             struct Row<'a> {
                 alert_id: &'a str,
@@ -377,10 +382,21 @@ impl SqlStore {
                 is_open: r.is_open,
             })
             .collect();
-        sqlx::query(sql("INSERT INTO responders (alert_id, round, user_id, base_at, event_id, is_open) \
-             SELECT alert_id, round, user_id, base_at, event_id, is_open FROM {rows $1: alert_id text, round bigint, \
-             user_id bigint, base_at bigint, event_id text, is_open boolean} WHERE true \
-             ON CONFLICT (alert_id, round, user_id) DO UPDATE SET base_at = excluded.base_at, event_id = excluded.event_id, is_open = excluded.is_open"))
+        macro_rules! insert {
+            () => {
+                "INSERT INTO responders (alert_id, round, user_id, base_at, event_id, is_open) \
+                 SELECT alert_id, round, user_id, base_at, event_id, is_open FROM {rows $1: alert_id text, round bigint, \
+                 user_id bigint, base_at bigint, event_id text, is_open boolean} WHERE true "
+            };
+        }
+        sqlx::query(match if_known {
+            IfKnown::GiveUp => sql(insert!()),
+            IfKnown::LeaveAlone => sql(concat!(
+                insert!(),
+                "ON CONFLICT (alert_id, round, user_id) DO UPDATE SET base_at = excluded.base_at, event_id = excluded.event_id, \
+                 is_open = excluded.is_open"
+            )),
+        })
         .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;

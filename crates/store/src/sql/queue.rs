@@ -8,6 +8,7 @@ use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, ContactId, DeliveryId, Timestamp};
 
 use super::jobs::JobRow;
+use super::plan::IfKnown;
 use super::rows::{all, at, json, to_json};
 use super::waiting::Order;
 use super::{BindAll, DIALECT, SqlStore, Tx, array, columns, sql};
@@ -185,8 +186,11 @@ impl Queue for SqlStore {
         self.pause(channel, target, until).await
     }
 
-    async fn finish(&self, epoch: Epoch, finished: Vec<Finished>) -> Result<Vec<DeliveryId>, StoreError> {
-        super::retrying(|| self.finish_all(epoch, &finished)).await
+    async fn finish(&self, epoch: Epoch, finished: &[Finished]) -> Result<Vec<DeliveryId>, StoreError> {
+        match super::retrying(|| self.finish_all(epoch, finished, IfKnown::GiveUp)).await {
+            Err(error) if error.is_known_already() => super::retrying(|| self.finish_all(epoch, finished, IfKnown::LeaveAlone)).await,
+            done => done,
+        }
     }
 
     async fn next_ready(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError> {

@@ -138,7 +138,7 @@ impl Bed {
                 rows.into_iter().map(|row| row.3).collect()
             }
             Raw::Postgres(raw) => {
-                let parameters = (1..20).take_while(|n| sql.contains(&format!("${n}"))).map(|_| "NULL").collect::<Vec<_>>().join(", ");
+                let parameters = (1..60).take_while(|n| sql.contains(&format!("${n}"))).map(|_| "NULL").collect::<Vec<_>>().join(", ");
                 let call = if parameters.is_empty() { "seen".to_owned() } else { format!("seen({parameters})") };
                 raw.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
                 let prepared = raw.execute(AssertSqlSafe(format!("PREPARE seen AS {sql}"))).await;

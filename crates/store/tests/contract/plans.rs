@@ -108,7 +108,7 @@ async fn use_everything(bed: &Bed) {
             _ => Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep },
         },
     });
-    store.finish(epoch, ends.collect()).await.unwrap();
+    store.finish(epoch, &ends.collect::<Vec<_>>()).await.unwrap();
     store.release(epoch, vec![(DeliveryId("01A1".to_owned()), bed.now())]).await.unwrap();
     store.next_ready(Channel::Email).await.unwrap();
     store.ready_channels().await.unwrap();

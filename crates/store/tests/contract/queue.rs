@@ -114,7 +114,7 @@ async fn a_process_that_stood_still_begins_nothing_that_another_took(bed: &Bed) 
     assert_eq!(bed.number("SELECT count(*) FROM attempts WHERE class = 'Unknown'").await, 1);
     // Its late answer does not touch what is another's now.
     let late = Finished { id: ids[0].clone(), attempt: None, next: Next::Sent };
-    assert!(bed.store.finish(frozen, vec![late]).await.unwrap().is_empty());
+    assert!(bed.store.finish(frozen, &[late]).await.unwrap().is_empty());
 }
 
 async fn a_process_that_ends_in_order_gives_back_what_it_had_not_begun(bed: &Bed) {
@@ -135,7 +135,7 @@ async fn a_receipt_that_overtakes_the_answer_is_kept(bed: &Bed) {
     let receipt = |outcome| Receipt { delivery: ids[0].clone(), outcome, code: None };
     assert_eq!(bed.store.receipts(vec![receipt(ReceiptOutcome::Delivered)]).await.unwrap(), [true]);
     let end = Finished { id: ids[0].clone(), attempt: None, next: Next::Sent };
-    assert_eq!(bed.store.finish(epoch, vec![end]).await.unwrap(), ids);
+    assert_eq!(bed.store.finish(epoch, &[end]).await.unwrap(), ids);
     // Receipts come in any order; what arrived has arrived.
     bed.store.receipts(vec![receipt(ReceiptOutcome::Undelivered)]).await.unwrap();
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE state = 'delivered'").await, 1);
@@ -147,8 +147,8 @@ async fn the_end_of_an_attempt_is_written_once(bed: &Bed) {
     let ids = claim(bed, epoch, 1).await;
     begin(bed, epoch, &ids).await;
     let end = || Finished { id: ids[0].clone(), attempt: None, next: Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep } };
-    assert_eq!(bed.store.finish(epoch, vec![end()]).await.unwrap().len(), 1);
-    assert!(bed.store.finish(epoch, vec![end()]).await.unwrap().is_empty());
+    assert_eq!(bed.store.finish(epoch, &[end()]).await.unwrap().len(), 1);
+    assert!(bed.store.finish(epoch, &[end()]).await.unwrap().is_empty());
     assert_eq!(bed.number("SELECT count(*) FROM unreachable").await, 1);
 }
 
