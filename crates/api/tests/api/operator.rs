@@ -189,7 +189,7 @@ async fn channels_say_who_serves_them() {
     let channels = items(&world, "channels").await;
     assert_eq!(
         channels[0],
-        json!({ "channel": "sms", "available": true, "providers": [{ "name": "twilio", "kind": "twilio", "up": true }] })
+        json!({ "channel": "sms", "available": true, "providers": [{ "name": "twilio", "kind": "twilio", "up": true, "states": [] }] })
     );
     assert_eq!(channels[1], json!({ "channel": "email", "available": false, "providers": [] }));
 }

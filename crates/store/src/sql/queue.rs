@@ -14,7 +14,7 @@ use super::{DIALECT, SqlStore, Tx, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::dialect::Dialect;
-use crate::queue::{Call, Finished, Job, Process, Queue, Receipt, Target};
+use crate::queue::{Call, Finished, Job, Outage, Process, Queue, Receipt, Target};
 use crate::wake::Effects;
 
 /// One claim in so many slots is kept for others than HIGH alerts, so that a storm of those does not starve the rest.
@@ -76,6 +76,15 @@ impl Queue for SqlStore {
         Ok(alive.is_some())
     }
 
+    async fn show_outages(&self, epoch: Epoch, outages: &[Outage]) -> Result<(), StoreError> {
+        sqlx::query(sql("UPDATE processes SET outages = $2 WHERE epoch = $1"))
+            .bind(epoch.0)
+            .bind(to_json(outages)?)
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
     async fn reclaim(&self, epoch: Epoch, held: &HashSet<DeliveryId>, before: Timestamp) -> Result<(), StoreError> {
         let leased: Vec<String> = sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE lease = $1 AND updated_at < $2"))
             .bind(epoch.0)
@@ -102,16 +111,18 @@ impl Queue for SqlStore {
     }
 
     async fn processes(&self) -> Result<Vec<Process>, StoreError> {
-        let rows: Vec<(i64, String, String, String, i64, i64)> = sqlx::query_as(sql(
-            "SELECT epoch, name, roles, channels, started_at, alive_until FROM processes WHERE alive_until >= $1 ORDER BY epoch",
+        let rows: Vec<(i64, String, String, String, i64, i64, String)> = sqlx::query_as(sql(
+            "SELECT epoch, name, roles, channels, started_at, alive_until, outages FROM processes WHERE alive_until >= $1 ORDER BY epoch",
         ))
         .bind(self.clock.now().as_millis())
         .fetch_all(&self.read)
         .await?;
-        let process = |(epoch, name, roles, channels, started_at, alive_until): (i64, String, String, String, i64, i64)| {
-            let channels = json(&channels)?;
-            Ok(Process { epoch: Epoch(epoch), name, roles, channels, started_at: at(started_at), alive_until: at(alive_until) })
-        };
+        let process =
+            |(epoch, name, roles, channels, started_at, alive_until, outages): (i64, String, String, String, i64, i64, String)| {
+                let (channels, outages) = (json(&channels)?, json(&outages)?);
+                let (started_at, alive_until) = (at(started_at), at(alive_until));
+                Ok(Process { epoch: Epoch(epoch), name, roles, channels, started_at, alive_until, outages })
+            };
         rows.into_iter().map(process).collect()
     }
 

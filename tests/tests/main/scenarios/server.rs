@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use watchbell_channels::dispatch::{ChannelRoute, DispatchSettings, Dispatcher, ProviderRoute, ProviderStates};
+use watchbell_channels::dispatch::{ChannelRoute, DispatchSettings, Dispatcher, ProviderRoute};
 use watchbell_channels::provider::AccountLimit;
 use watchbell_channels::render::Renderer;
 use watchbell_core::retry::RetryPolicy;
@@ -104,7 +104,6 @@ impl Server {
             retries: retries(),
             callback_base: None,
             recheck: None,
-            states: ProviderStates::default(),
             channels: channels(settings, world, clock),
         };
         let lanes = dispatch.channels.len();
