@@ -195,6 +195,30 @@ async fn channels_say_who_serves_them() {
 }
 
 #[tokio::test]
+async fn explain_says_why_nothing_was_planned_of_an_alert() {
+    let world = world().await;
+    let why = async |id: &str, user: &str| {
+        let explained = world.get(READER, &format!("/watchbell/v1/explain?user={user}&alert={id}")).await.expect(200);
+        explained["decision"].as_str().unwrap_or_default().to_owned()
+    };
+    let update = |id: &str, status: &str| json!({ "alertId": id, "status": status });
+    world.publish("update", "1", update("A-1", "ACCEPTED")).await;
+    world.publish("alert", "2", alert("A-1", &json!(["ext-anna"]))).await;
+    world.publish("update", "3", update("A-2", "RESOLVED")).await;
+    world.publish("alert", "4", alert("A-3", &json!(["ext-anna"]))).await;
+    let anna = world.anna.to_string();
+    let nothing = "nothing was planned for this user";
+    assert_eq!(why("A-1", &anna).await, format!("{nothing}: the alert was accepted at 2026-11-20T08:00:00.000Z"));
+    assert_eq!(
+        why("A-2", &anna).await,
+        format!("{nothing}: the alert was resolved at 2026-11-20T08:00:00.000Z, and no event of it names them")
+    );
+    assert_eq!(why("A-3", &anna).await, "", "there are steps");
+    assert_eq!(why("A-4", &anna).await, format!("{nothing}: no event of this alert is known"));
+    assert_eq!(why("A-3", "ext-ben").await, format!("{nothing}: no event of this alert names them"));
+}
+
+#[tokio::test]
 async fn health_needs_no_key_and_readiness_tells_what_is_missing() {
     let world = world().await;
     world.get("", "/-/healthy").await.expect(200);
