@@ -91,6 +91,9 @@ pub trait Intake: Send + Sync {
 
     async fn alert(&self, id: &str) -> Result<Option<Alert>, StoreError>;
 
+    /// How many users events did not reach: once a user and event, as far as it is kept.
+    async fn unreachable_count(&self) -> Result<i64, StoreError>;
+
     /// The event with that identity, as it was accepted.
     async fn event_by_identity(&self, identity: &str) -> Result<Option<(EventId, EventData)>, StoreError>;
 }

@@ -37,6 +37,7 @@ pub(super) async fn audit(State(api): State<Api>, caller: Authenticated, params:
 pub(super) async fn unreachable(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_reads_all()?;
     let found = api.store.unreachable(page::limit(&params)?).await?;
+    let total = api.store.unreachable_count().await?;
     let items: Vec<Value> = found
         .iter()
         .map(|(scope, user, event, at)| {
@@ -49,7 +50,7 @@ pub(super) async fn unreachable(State(api): State<Api>, caller: Authenticated, p
             body
         })
         .collect();
-    Ok(surface::json(StatusCode::OK, &json!({ "items": items })))
+    Ok(surface::json(StatusCode::OK, &json!({ "items": items, "total": total })))
 }
 
 /// Every channel, and who serves it, as the workers that are alive find it; one without a provider sends nothing.

@@ -4,6 +4,8 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
 use watchbell_core::Secret;
+use watchbell_store::access::Actor;
+use watchbell_store::directory::NewUser;
 
 use crate::harness::{ADMIN, PUBLISHER, READER, World, world};
 
@@ -216,6 +218,19 @@ async fn explain_says_why_nothing_was_planned_of_an_alert() {
     assert_eq!(why("A-3", &anna).await, "", "there are steps");
     assert_eq!(why("A-4", &anna).await, format!("{nothing}: no event of this alert is known"));
     assert_eq!(why("A-3", "ext-ben").await, format!("{nothing}: no event of this alert names them"));
+}
+
+#[tokio::test]
+async fn who_could_not_be_reached_is_counted() {
+    let world = world().await;
+    // Neither a rule nor an address for the fallback email.
+    let bare = NewUser { username: "bare".to_owned(), external_id: Some("ext-bare".to_owned()), ..NewUser::default() };
+    world.store.create_user(Actor::System, bare).await.unwrap();
+    for (n, user) in ["ext-bare", "ext-bare", "ext-anna"].iter().enumerate() {
+        world.publish("alert", &n.to_string(), alert(&format!("A-{n}"), &json!([user]))).await;
+    }
+    let found = world.get(READER, "/watchbell/v1/unreachable?limit=1").await.expect(200);
+    assert_eq!((found["items"].as_array().unwrap().len(), &found["total"]), (1, &json!(2)), "{found}");
 }
 
 #[tokio::test]

@@ -125,6 +125,10 @@ impl Intake for SqlStore {
         row.map(Alert::try_from).transpose()
     }
 
+    async fn unreachable_count(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar(sql("SELECT COUNT(*) FROM unreachable")).fetch_one(&self.read).await?)
+    }
+
     async fn event_by_identity(&self, identity: &str) -> Result<Option<(EventId, EventData)>, StoreError> {
         let row: Option<(String, String, String)> = sqlx::query_as(sql("SELECT id, kind, data FROM events WHERE identity = $1"))
             .bind(identity.to_owned())

@@ -63,7 +63,7 @@ pub(super) fn describe(part: &mut Part) {
     part.add(Operation::get("/unreachable", "List users whom nothing reached").of(OPERATOR).with(limited).answers(
         200,
         "The last ones",
-        all(&unreachable),
+        object([("items!", array(&unreachable)), ("total!", described(int64(), "Of all that are kept, once a user and event"))]),
     ));
     let state = object([
         (
