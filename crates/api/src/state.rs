@@ -37,8 +37,6 @@ pub struct ProviderStatus {
     /// The name of its table in the configuration.
     pub name: String,
     pub kind: String,
-    /// False while its breaker is open.
-    pub is_up: bool,
 }
 
 /// Which peers' `X-Forwarded-For` is believed.

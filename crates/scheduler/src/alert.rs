@@ -31,6 +31,8 @@ pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &Scheduler
         plan.decision = Some("nothing planned: somebody has accepted the alert".to_owned());
     } else if change.state_before == Some(AlertState::Resolved) {
         plan.decision = Some(format!("opens round {} of an alert that had been resolved", change.alert.round));
+    } else if !named.is_empty() && named.iter().all(|user| change.is_paged_already(*user)) {
+        plan.decision = Some("nothing new is planned: everybody whom it names is told of the alert already".to_owned());
     }
     let mut alert = change.write(&mut plan, facts, settings, now);
     // Messages about the alert are rendered from its first full event; updates of it may have come before that.
@@ -121,6 +123,11 @@ impl Change {
     /// How the alert was closed after the event, if it was.
     pub fn closed_later(&self) -> Option<&'static str> {
         self.closed_as.filter(|_| self.was_closed_later).map(AlertState::as_str)
+    }
+
+    /// Whether the user is paged as before.
+    fn is_paged_already(&self, user: UserId) -> bool {
+        self.before.contains_key(&user) && self.before.get(&user) == self.after.get(&user)
     }
 
     /// Whether somebody is not paged any more.

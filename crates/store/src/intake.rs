@@ -5,7 +5,7 @@ use watchbell_core::event::{Event, EventData, EventKind, Original};
 use watchbell_core::{EventId, Timestamp, UserId};
 
 use crate::StoreError;
-use crate::facts::Planned;
+use crate::facts::{Alert, Planned};
 
 /// What became of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,11 @@ pub trait Intake: Send + Sync {
     async fn purge_dead_letters(&self, by: crate::access::Actor, filter: &DeadLetterFilter) -> Result<u64, StoreError>;
 
     async fn event(&self, id: &EventId) -> Result<Option<EventRecord>, StoreError>;
+
+    async fn alert(&self, id: &str) -> Result<Option<Alert>, StoreError>;
+
+    /// How many users events did not reach: once a user and event, as far as it is kept.
+    async fn unreachable_count(&self) -> Result<i64, StoreError>;
 
     /// The event with that identity, as it was accepted.
     async fn event_by_identity(&self, identity: &str) -> Result<Option<(EventId, EventData)>, StoreError>;

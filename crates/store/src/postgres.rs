@@ -1,5 +1,7 @@
 //! PostgreSQL: any number of processes.
 
+mod reach;
+
 use std::str::FromStr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -51,7 +53,7 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
         .map_err(|_| StoreError::Unusable("database.url must be such as postgres://user:password@host:5432/watchbell".to_owned()))?
         .application_name("watchbell")
         .statement_cache_capacity(256);
-    let at = format!("{}:{}", connect.get_host(), connect.get_port());
+    reach::reach(&connect, clock.as_ref()).await?;
     let pool = PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(Duration::from_secs(10))
@@ -68,7 +70,7 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
         })
         .connect_with(connect)
         .await
-        .map_err(|error| StoreError::Unusable(format!("cannot open the PostgreSQL database at {at}: {error}")))?;
+        .map_err(|error| StoreError::Unusable(format!("cannot open the PostgreSQL database: {error}")))?;
     MIGRATIONS.run(&pool).await.map_err(|error| crate::open::migration_error(&error))?;
     let wakes = Arc::default();
     tokio::spawn(listen(pool.clone(), Arc::downgrade(&wakes)));

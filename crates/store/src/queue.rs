@@ -140,6 +140,16 @@ pub enum ReceiptOutcome {
     NotAnswered,
 }
 
+/// A provider that a process does not call now.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Outage {
+    pub channel: Channel,
+    /// The name of its table in the configuration.
+    pub provider: String,
+    /// None while one call finds out whether it works again.
+    pub until: Option<Timestamp>,
+}
+
 /// A process's hold on leases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
@@ -150,6 +160,8 @@ pub struct Process {
     pub channels: Vec<Channel>,
     pub started_at: Timestamp,
     pub alive_until: Timestamp,
+    /// The providers that it does not call.
+    pub outages: Vec<Outage>,
 }
 
 #[async_trait]
@@ -160,6 +172,9 @@ pub trait Queue: Send + Sync {
     /// Renews a life, and frees what dead processes had leased: what they had not begun can be claimed again, what they had
     /// begun gets an `Unknown` attempt and is tried again. False when this life itself has ended.
     async fn renew(&self, epoch: Epoch, alive_until: Timestamp) -> Result<bool, StoreError>;
+
+    /// Shows the others which providers this process does not call now.
+    async fn show_outages(&self, epoch: Epoch, outages: &[Outage]) -> Result<(), StoreError>;
 
     /// Frees what this process has leased without knowing it: the answer to a claim, or to a plan that handed deliveries over, was
     /// lost with the connection. `held` is what it knows of; what was leased since `before` may be on its way.

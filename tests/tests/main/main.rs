@@ -26,6 +26,7 @@ mod database_away;
 mod duties;
 mod failures;
 mod intake;
+mod outages;
 mod pages;
 mod processes;
 mod promises;

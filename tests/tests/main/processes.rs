@@ -157,7 +157,7 @@ fn what_cannot_start_says_why_in_one_line() {
         refused("HTTP__LISTENN", "x", "WATCHBELL_HTTP__LISTENN").await;
         refused("LEASE__LEASE_S", "none", "lease.lease_s").await;
         let nobody = "postgres://nobody:secret@127.0.0.1:1/watchbell";
-        refused("DATABASE__URL", nobody, "cannot open the PostgreSQL database at 127.0.0.1:1").await;
+        refused("DATABASE__URL", nobody, "cannot open the PostgreSQL database at 127.0.0.1:1: connection refused").await;
         refused("DATABASE__URL", "sqlite:///proc/nowhere/watchbell.db", "/proc/nowhere").await;
         refused("NATS__URL", "http://127.0.0.1", "nats.url").await;
     });

@@ -13,7 +13,8 @@ use watchbell_core::event::{
 };
 use watchbell_core::user::User;
 use watchbell_core::{EventId, Timestamp};
-use watchbell_store::facts::Planned;
+use watchbell_store::facts::history::What;
+use watchbell_store::facts::{AlertState, Planned};
 use watchbell_store::history::{Delivery, DeliveryFilter};
 
 use super::{events, page};
@@ -65,13 +66,33 @@ async fn past(api: &Api, user: &User, event: Option<EventId>, alert: Option<Stri
         Some(id) => Some(api.store.event(id).await?.ok_or_else(|| Problem::not_found("event"))?),
         None => None,
     };
-    let filter = DeliveryFilter { user: Some(user.id), event, alert, limit: MOST_STEPS, ..DeliveryFilter::default() };
+    let filter = DeliveryFilter { user: Some(user.id), event, alert: alert.clone(), limit: MOST_STEPS, ..DeliveryFilter::default() };
     let mut deliveries = api.store.deliveries(&filter).await?;
     deliveries.sort_by(|a, b| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
-    let decision = record.and_then(|record| record.decision);
-    let decision = decision.or_else(|| deliveries.is_empty().then(|| "nothing was planned for this user".to_owned()));
+    let decision = match record.and_then(|record| record.decision) {
+        None if deliveries.is_empty() => Some(why_nothing(api, user, alert.as_deref()).await?),
+        decision => decision,
+    };
     let steps: Vec<Value> = deliveries.iter().map(was).collect();
     Ok(surface::json(StatusCode::OK, &json!({ "userId": user.id, "hypothetical": false, "decision": decision, "steps": steps })))
+}
+
+/// Why nothing of an alert was planned for a user.
+async fn why_nothing(api: &Api, user: &User, alert: Option<&str>) -> Result<String, Problem> {
+    let nothing = "nothing was planned for this user";
+    let Some(id) = alert else { return Ok(nothing.to_owned()) };
+    let Some(alert) = api.store.alert(id).await? else { return Ok(format!("{nothing}: no event of this alert is known")) };
+    let mut named = alert.history.iter().flat_map(|happened| &happened.named);
+    let is_named = named.any(|named| named.user_id == user.id);
+    let closed = alert.history.iter().rfind(|happened| matches!(happened.what, What::Accepted | What::Resolved));
+    Ok(match (closed, alert.state) {
+        (Some(closed), AlertState::Accepted | AlertState::Resolved) => {
+            let whom = if is_named { "" } else { ", and no event of it names them" };
+            format!("{nothing}: the alert was {} at {}{whom}", alert.state.as_str(), closed.base_at)
+        }
+        _ if is_named => format!("{nothing}: no rule of theirs asks for it, and there is no fallback email for them"),
+        _ => format!("{nothing}: no event of this alert names them"),
+    })
 }
 
 async fn would_be(api: &Api, user: &User, event: Event) -> Result<Response, Problem> {

@@ -38,7 +38,7 @@ impl Health for Process {
     }
 
     fn channels(&self) -> Vec<ChannelStatus> {
-        let twilio = ProviderStatus { name: "twilio".to_owned(), kind: "twilio".to_owned(), is_up: true };
+        let twilio = ProviderStatus { name: "twilio".to_owned(), kind: "twilio".to_owned() };
         vec![
             ChannelStatus { channel: Channel::Sms, providers: vec![twilio] },
             ChannelStatus { channel: Channel::Email, providers: Vec::new() },

@@ -4,6 +4,8 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
 use watchbell_core::Secret;
+use watchbell_store::access::Actor;
+use watchbell_store::directory::NewUser;
 
 use crate::harness::{ADMIN, PUBLISHER, READER, World, world};
 
@@ -189,9 +191,46 @@ async fn channels_say_who_serves_them() {
     let channels = items(&world, "channels").await;
     assert_eq!(
         channels[0],
-        json!({ "channel": "sms", "available": true, "providers": [{ "name": "twilio", "kind": "twilio", "up": true }] })
+        json!({ "channel": "sms", "available": true, "providers": [{ "name": "twilio", "kind": "twilio", "up": true, "states": [] }] })
     );
     assert_eq!(channels[1], json!({ "channel": "email", "available": false, "providers": [] }));
+}
+
+#[tokio::test]
+async fn explain_says_why_nothing_was_planned_of_an_alert() {
+    let world = world().await;
+    let why = async |id: &str, user: &str| {
+        let explained = world.get(READER, &format!("/watchbell/v1/explain?user={user}&alert={id}")).await.expect(200);
+        explained["decision"].as_str().unwrap_or_default().to_owned()
+    };
+    let update = |id: &str, status: &str| json!({ "alertId": id, "status": status });
+    world.publish("update", "1", update("A-1", "ACCEPTED")).await;
+    world.publish("alert", "2", alert("A-1", &json!(["ext-anna"]))).await;
+    world.publish("update", "3", update("A-2", "RESOLVED")).await;
+    world.publish("alert", "4", alert("A-3", &json!(["ext-anna"]))).await;
+    let anna = world.anna.to_string();
+    let nothing = "nothing was planned for this user";
+    assert_eq!(why("A-1", &anna).await, format!("{nothing}: the alert was accepted at 2026-11-20T08:00:00.000Z"));
+    assert_eq!(
+        why("A-2", &anna).await,
+        format!("{nothing}: the alert was resolved at 2026-11-20T08:00:00.000Z, and no event of it names them")
+    );
+    assert_eq!(why("A-3", &anna).await, "", "there are steps");
+    assert_eq!(why("A-4", &anna).await, format!("{nothing}: no event of this alert is known"));
+    assert_eq!(why("A-3", "ext-ben").await, format!("{nothing}: no event of this alert names them"));
+}
+
+#[tokio::test]
+async fn who_could_not_be_reached_is_counted() {
+    let world = world().await;
+    // Neither a rule nor an address for the fallback email.
+    let bare = NewUser { username: "bare".to_owned(), external_id: Some("ext-bare".to_owned()), ..NewUser::default() };
+    world.store.create_user(Actor::System, bare).await.unwrap();
+    for (n, user) in ["ext-bare", "ext-bare", "ext-anna"].iter().enumerate() {
+        world.publish("alert", &n.to_string(), alert(&format!("A-{n}"), &json!([user]))).await;
+    }
+    let found = world.get(READER, "/watchbell/v1/unreachable?limit=1").await.expect(200);
+    assert_eq!((found["items"].as_array().unwrap().len(), &found["total"]), (1, &json!(2)), "{found}");
 }
 
 #[tokio::test]

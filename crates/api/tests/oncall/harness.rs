@@ -35,7 +35,7 @@ impl Health for Process {
     }
 
     fn channels(&self) -> Vec<ChannelStatus> {
-        let provider = ProviderStatus { name: "p".to_owned(), kind: "sandbox".to_owned(), is_up: true };
+        let provider = ProviderStatus { name: "p".to_owned(), kind: "sandbox".to_owned() };
         let status = |channel: &Channel| ChannelStatus {
             channel: *channel,
             providers: if *channel == Channel::Slack { Vec::new() } else { vec![provider.clone()] },

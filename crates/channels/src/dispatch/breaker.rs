@@ -1,10 +1,12 @@
 //! Whether a provider is to be called at all: closed, open, or half open with one probe under way.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use watchbell_core::{Channel, Timestamp};
+use watchbell_store::queue::Outage;
 
 /// Failures in a row that open a breaker, where none of them says by itself that the provider is down.
 const FAILURES: u32 = 10;
@@ -12,9 +14,9 @@ const FAILURES: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
-/// For operators: whether calls go through.
+/// Whether calls go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BreakerState {
+pub(super) enum BreakerState {
     Closed,
     /// Nothing is called before this time.
     Open {
@@ -24,19 +26,43 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-/// How every provider of this process stands, for whoever shows it.
+/// The providers of this process that are not called now; the heartbeat shows them to whoever asks any process.
 #[derive(Clone, Debug, Default)]
-pub struct ProviderStates(Arc<RwLock<BTreeMap<(Channel, String), BreakerState>>>);
+pub(super) struct ProviderStates(Arc<States>);
+
+#[derive(Debug, Default)]
+struct States {
+    /// Of those that are not closed.
+    known: Mutex<BTreeMap<(Channel, String), BreakerState>>,
+    changed: Notify,
+}
 
 impl ProviderStates {
-    /// A provider that was not called yet is closed.
-    pub fn get(&self, channel: Channel, provider: &str) -> BreakerState {
-        let states = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        states.get(&(channel, provider.to_owned())).copied().unwrap_or(BreakerState::Closed)
+    pub fn set(&self, channel: Channel, provider: &str, state: BreakerState) {
+        let mut states = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (channel, provider.to_owned());
+        let before = match state {
+            BreakerState::Closed => states.remove(&key),
+            _ => states.insert(key, state),
+        };
+        if before.unwrap_or(BreakerState::Closed) != state {
+            self.0.changed.notify_one();
+        }
     }
 
-    pub(super) fn set(&self, channel: Channel, provider: &str, state: BreakerState) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert((channel, provider.to_owned()), state);
+    pub fn outages(&self) -> Vec<Outage> {
+        let states = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let outage = |((channel, provider), state): (&(Channel, String), &BreakerState)| Outage {
+            channel: *channel,
+            provider: provider.clone(),
+            until: if let BreakerState::Open { until } = state { Some(*until) } else { None },
+        };
+        states.iter().map(outage).collect()
+    }
+
+    /// Returns when something has changed.
+    pub async fn changed(&self) {
+        self.0.changed.notified().await;
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Clock};
-use watchbell_store::queue::Process;
+use watchbell_store::queue::{Outage, Process};
 use watchbell_store::{Store, StoreError};
 
 use super::Shared;
@@ -35,6 +35,8 @@ pub(super) struct Membership {
     /// A renewal is wanted before its time.
     urgent: Notify,
     renewed: Notify,
+    /// What others know of the providers that this process does not call.
+    shown: Mutex<Vec<Outage>>,
 }
 
 impl Membership {
@@ -58,6 +60,7 @@ impl Membership {
             joined: AtomicBool::default(),
             urgent: Notify::default(),
             renewed: Notify::default(),
+            shown: Mutex::default(),
         };
         loop {
             match membership.begin(store.as_ref(), clock.as_ref()).await {
@@ -78,6 +81,7 @@ impl Membership {
         let alone = processes.iter().all(|process| process.epoch == epoch || process.channels.is_empty());
         self.joined.store(alone, Ordering::Release);
         self.epoch.store(epoch.0, Ordering::Release);
+        self.shown().clear();
         self.count(&processes);
         Ok(())
     }
@@ -102,6 +106,23 @@ impl Membership {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Channel, Share>> {
         self.shares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Vec<Outage>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the others which providers this process does not call now, if they do not know it.
+    async fn show(&self, store: &dyn Store, outages: Vec<Outage>) {
+        if *self.shown() == outages {
+            return;
+        }
+        match store.show_outages(self.epoch(), &outages).await {
+            Ok(()) => *self.shown() = outages,
+            Err(error) => {
+                tracing::warn!(error = watchbell_core::error_chain(&error), "the state of providers could not be shown; trying again");
+            }
+        }
     }
 
     /// Whether this life may have ended within a time in which it was not looked at. A heartbeat is half a lease old at most.
@@ -136,6 +157,7 @@ pub(super) async fn heartbeat(shared: Arc<Shared>, every: Duration, stop: Cancel
         tokio::select! {
             () = stop.cancelled() => return,
             () = membership.urgent.notified() => {}
+            () = shared.states.changed() => {}
             () = shared.clock.sleep(every) => {}
         }
         match shared.store.renew(membership.epoch(), shared.clock.now() + membership.lease).await {
@@ -155,6 +177,7 @@ pub(super) async fn heartbeat(shared: Arc<Shared>, every: Duration, stop: Cancel
             Err(error) => tracing::warn!(error = watchbell_core::error_chain(&error), "worker.heartbeat failed; trying again"),
         }
         membership.renewed.notify_waiters();
+        membership.show(shared.store.as_ref(), shared.states.outages()).await;
         let held = shared.held().clone();
         let before = shared.clock.now().plus_ms(-UNDER_WAY_MS);
         if let Err(error) = shared.store.reclaim(membership.epoch(), &held, before).await {

@@ -31,11 +31,11 @@ use watchbell_core::{Channel, Clock, DeliveryId};
 use watchbell_store::queue::{Finished, Job};
 use watchbell_store::{Retries, Store};
 
+use breaker::BreakerState;
+
 use crate::provider::{AccountLimit, Provider};
 use crate::render::Renderer;
 use crate::settings::OnUnknown;
-
-pub use breaker::{BreakerState, ProviderStates};
 
 /// How a worker is set up.
 #[derive(Debug)]
@@ -54,8 +54,6 @@ pub struct DispatchSettings {
     /// Look for due deliveries at least so often, in case a wake-up from another process was missed; None where there is none.
     pub recheck: Option<Duration>,
     pub channels: Vec<ChannelRoute>,
-    /// Where the worker shows which providers work.
-    pub states: ProviderStates,
 }
 
 /// A channel that this worker serves, with its providers in order of preference.
@@ -90,6 +88,7 @@ pub(crate) struct Shared {
     retries: Retries,
     callback_base: Option<String>,
     membership: membership::Membership,
+    states: breaker::ProviderStates,
     begin: batch::Batcher<batch::Begin>,
     finish: batch::Batcher<batch::Finish>,
     stop: CancellationToken,
@@ -161,6 +160,7 @@ impl Dispatcher {
             retries: settings.retries,
             callback_base: settings.callback_base,
             membership,
+            states: breaker::ProviderStates::default(),
             stop: stop.clone(),
             calls: self.calls,
             held: Mutex::default(),
@@ -171,7 +171,7 @@ impl Dispatcher {
         let lanes = TaskTracker::new();
         tracing::info!(channels = watchbell_core::channel::join(&served), "worker.started");
         for route in settings.channels {
-            lanes.spawn(lane::Lane::new(shared.clone(), &settings.states, route).run());
+            lanes.spawn(lane::Lane::new(shared.clone(), &shared.states, route).run());
         }
         lanes.close();
         lanes.wait().await;

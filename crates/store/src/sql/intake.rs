@@ -9,11 +9,11 @@ use watchbell_core::{EventId, UserId};
 use super::handover::Handover;
 use super::known::{names, subscription_category, waves};
 use super::plan::{IfKnown, Writes};
-use super::rows::{PlannedRow, all, at, name, to_json};
+use super::rows::{AlertRow, PlannedRow, all, at, name, to_json};
 use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::access::Actor;
 use crate::columns::row;
-use crate::facts::{Plan, Planned};
+use crate::facts::{Alert, Plan, Planned};
 use crate::intake::{Accepted, DeadLetter, DeadLetterFilter, EventRecord, Intake, Rejected};
 use crate::wake::Effects;
 use crate::{StoreError, facts::Scope};
@@ -118,6 +118,20 @@ impl Intake for SqlStore {
             Ok(EventRecord { id: id.clone(), kind: name(&kind)?, base_at: at(base_at), received_at: at(received_at), decision })
         })
         .transpose()
+    }
+
+    async fn alert(&self, id: &str) -> Result<Option<Alert>, StoreError> {
+        let row: Option<AlertRow> = sqlx::query_as(sql(
+            "SELECT id, state, priority, summary, url, category, round, since_round, event_id, history FROM alerts WHERE id = $1",
+        ))
+        .bind(id.to_owned())
+        .fetch_optional(&self.read)
+        .await?;
+        row.map(Alert::try_from).transpose()
+    }
+
+    async fn unreachable_count(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar(sql("SELECT COUNT(*) FROM unreachable")).fetch_one(&self.read).await?)
     }
 
     async fn event_by_identity(&self, identity: &str) -> Result<Option<(EventId, EventData)>, StoreError> {

@@ -16,7 +16,7 @@ use crate::StoreError;
 use crate::access::Actor;
 use crate::columns::row;
 use crate::dialect::Dialect;
-use crate::queue::{Call, Finished, Job, Process, Queue, Receipt, Target};
+use crate::queue::{Call, Finished, Job, Outage, Process, Queue, Receipt, Target};
 use crate::wake::Effects;
 
 /// One claim in so many slots is kept for others than HIGH alerts, so that a storm of those does not starve the rest.
@@ -72,6 +72,15 @@ impl Queue for SqlStore {
         Ok(alive.is_some())
     }
 
+    async fn show_outages(&self, epoch: Epoch, outages: &[Outage]) -> Result<(), StoreError> {
+        sqlx::query(sql("UPDATE processes SET outages = $2 WHERE epoch = $1"))
+            .bind(epoch.0)
+            .bind(to_json(outages)?)
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
     async fn reclaim(&self, epoch: Epoch, held: &HashSet<DeliveryId>, before: Timestamp) -> Result<(), StoreError> {
         let lost = self.landed(epoch, held, before).await?;
         if lost.is_empty() {
@@ -93,16 +102,18 @@ impl Queue for SqlStore {
     }
 
     async fn processes(&self) -> Result<Vec<Process>, StoreError> {
-        let rows: Vec<(i64, String, String, String, i64, i64)> = sqlx::query_as(sql(
-            "SELECT epoch, name, roles, channels, started_at, alive_until FROM processes WHERE alive_until >= $1 ORDER BY epoch",
+        let rows: Vec<(i64, String, String, String, i64, i64, String)> = sqlx::query_as(sql(
+            "SELECT epoch, name, roles, channels, started_at, alive_until, outages FROM processes WHERE alive_until >= $1 ORDER BY epoch",
         ))
         .bind(self.clock.now().as_millis())
         .fetch_all(&self.read)
         .await?;
-        let process = |(epoch, name, roles, channels, started_at, alive_until): (i64, String, String, String, i64, i64)| {
-            let channels = json(&channels)?;
-            Ok(Process { epoch: Epoch(epoch), name, roles, channels, started_at: at(started_at), alive_until: at(alive_until) })
-        };
+        let process =
+            |(epoch, name, roles, channels, started_at, alive_until, outages): (i64, String, String, String, i64, i64, String)| {
+                let (channels, outages) = (json(&channels)?, json(&outages)?);
+                let (started_at, alive_until) = (at(started_at), at(alive_until));
+                Ok(Process { epoch: Epoch(epoch), name, roles, channels, started_at, alive_until, outages })
+            };
         rows.into_iter().map(process).collect()
     }
 

@@ -18,6 +18,7 @@ mod history;
 mod open;
 mod plans;
 mod preferences;
+mod processes;
 mod queue;
 mod rules;
 mod telegram;

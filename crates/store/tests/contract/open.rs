@@ -1,6 +1,10 @@
 //! Opening databases, and refusing those that cannot be used, with a sentence.
 
+use std::str::FromStr;
 use std::sync::Arc;
+
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 
 use watchbell_core::UserId;
 use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original};
@@ -14,6 +18,7 @@ on_both![
     a_database_of_a_newer_version_is_refused,
     what_was_committed_is_there_after_opening_again,
     alerts_of_an_older_version_keep_what_happened,
+    a_postgresql_that_does_not_let_in_says_why,
 ];
 
 fn sentence(result: Result<impl Sized, StoreError>) -> String {
@@ -130,6 +135,27 @@ async fn alerts_of_an_older_version_keep_what_happened(bed: &Bed) {
     }
 }
 
+async fn a_postgresql_that_does_not_let_in_says_why(bed: &Bed) {
+    if bed.is_sqlite() {
+        return;
+    }
+    let server = PgConnectOptions::from_str(&bed.options.url).unwrap();
+    let at = format!("cannot open the PostgreSQL database at {}:{}: ", server.get_host(), server.get_port());
+    let stranger = format!("stranger_{}", std::process::id());
+    // Whether a password is asked for is the server's own business; a user who is unknown or may not log in is refused by any.
+    bed.execute(&format!("CREATE ROLE {stranger} NOLOGIN PASSWORD 'hunter2'")).await;
+    let table = [
+        (server.clone().database("no_such_database"), format!("{at}there is no database \"no_such_database\"; CREATE DATABASE makes it")),
+        (server.clone().username(&stranger).password("hunter2"), format!("{at}it does not let the user \"{stranger}\" in: ")),
+    ];
+    for (options, expected) in table {
+        let options = Options::new(options.to_url_lossy());
+        let found = sentence(watchbell_store::open(&options, Arc::new(PlansNews), Arc::new(bed.clock.clone())).await);
+        assert!(found.starts_with(&expected) && !found.contains("hunter2") && !found.contains('\n'), "{found}");
+    }
+    bed.execute(&format!("DROP ROLE {stranger}")).await;
+}
+
 #[tokio::test]
 async fn what_is_no_database_is_refused_in_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
@@ -138,7 +164,11 @@ async fn what_is_no_database_is_refused_in_a_sentence() {
     let clock = Arc::new(watchbell_core::SystemClock);
     let table = [
         ("mysql://localhost/x".to_owned(), "must begin with sqlite:// or postgres://"),
-        ("postgres://127.0.0.1:1/watchbell".to_owned(), "cannot open the PostgreSQL database at 127.0.0.1:1"),
+        (
+            "postgres://127.0.0.1:1/watchbell".to_owned(),
+            "cannot open the PostgreSQL database at 127.0.0.1:1: connection refused; is PostgreSQL running there?",
+        ),
+        ("postgres://no-such-host.invalid/watchbell".to_owned(), "cannot open the PostgreSQL database at no-such-host.invalid:5432: "),
         (format!("sqlite://{}", text.display()), "cannot open the database"),
         (format!("sqlite://{}/below/x.db", text.display()), "cannot make the folder"),
     ];

@@ -1,8 +1,6 @@
-//! What `/-/ready` and the channels' page say about this process. Whether a provider works is known to the workers that call it:
-//! a process without that role shows every provider as working.
+//! What `/-/ready` and the channels' page say about this process and its configuration.
 
 use watchbell_api::{ChannelStatus, Health, ProviderStatus};
-use watchbell_channels::dispatch::{BreakerState, ProviderStates};
 use watchbell_ingest::Connection;
 
 use crate::config::Config;
@@ -11,14 +9,13 @@ use crate::config::Config;
 pub struct ProcessHealth {
     broker: Option<Connection>,
     channels: Vec<ChannelStatus>,
-    states: ProviderStates,
 }
 
 impl ProcessHealth {
-    pub fn new(config: &Config, broker: Option<Connection>, states: ProviderStates) -> Self {
+    pub fn new(config: &Config, broker: Option<Connection>) -> Self {
         let provider = |name: &String| {
             let settings = config.providers.get(name)?;
-            Some(ProviderStatus { name: name.clone(), kind: settings.kind.name.to_owned(), is_up: true })
+            Some(ProviderStatus { name: name.clone(), kind: settings.kind.name.to_owned() })
         };
         let channels = config
             .channels
@@ -28,7 +25,7 @@ impl ProcessHealth {
                 providers: settings.providers.iter().filter_map(provider).collect(),
             })
             .collect();
-        Self { broker, channels, states }
+        Self { broker, channels }
     }
 }
 
@@ -38,12 +35,6 @@ impl Health for ProcessHealth {
     }
 
     fn channels(&self) -> Vec<ChannelStatus> {
-        let mut channels = self.channels.clone();
-        for status in &mut channels {
-            for provider in &mut status.providers {
-                provider.is_up = self.states.get(status.channel, &provider.name) == BreakerState::Closed;
-            }
-        }
-        channels
+        self.channels.clone()
     }
 }

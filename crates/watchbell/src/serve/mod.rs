@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchbell_api::{Api, ApiSettings, TelegramSettings, TrustedProxies};
-use watchbell_channels::dispatch::{DispatchSettings, Dispatcher, ProviderStates};
+use watchbell_channels::dispatch::{DispatchSettings, Dispatcher};
 use watchbell_channels::render::{RenderError, Renderer};
 use watchbell_channels::settings::SettingError;
 use watchbell_core::{Channel, Clock, Secret, SystemClock};
@@ -139,7 +139,6 @@ impl Server {
 
         let broker = if config.nats.url.trim().is_empty() { None } else { Some(Connection::open(&config.nats).await?) };
         let parts = TaskTracker::new();
-        let states = ProviderStates::default();
         parts.spawn(broker::share_wakes(store.clone(), broker.clone(), stop.clone()));
         if let Some(broker) = &broker {
             parts.spawn(broker::publish_moves(store.wakes().moved(), broker.clone(), stop.clone()));
@@ -171,7 +170,6 @@ impl Server {
                 callback_base: config.http.public_url().map(str::to_owned),
                 recheck: (!config.database.is_sqlite()).then_some(RECHECK),
                 channels: routes.into_iter().filter(|route| channels.is_empty() || channels.contains(&route.channel)).collect(),
-                states: states.clone(),
             };
             let dispatcher = Dispatcher::new(store.clone(), clock.clone(), renderer, settings);
             if let Some(broker) = &broker {
@@ -179,7 +177,7 @@ impl Server {
             }
             parts.spawn(dispatcher.run(stop.clone()));
         }
-        let health = Arc::new(health::ProcessHealth::new(&config, broker.clone(), states));
+        let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
         let api_settings = api_settings(&config);
         if has(Role::Api) {
             telegram::start(&config, &store, &clock, &parts, &stop)?;

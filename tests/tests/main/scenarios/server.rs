@@ -11,18 +11,21 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use watchbell_channels::dispatch::{ChannelRoute, DispatchSettings, Dispatcher, ProviderRoute, ProviderStates};
+use watchbell_channels::dispatch::{ChannelRoute, DispatchSettings, Dispatcher, ProviderRoute};
 use watchbell_channels::provider::AccountLimit;
 use watchbell_channels::render::Renderer;
+use watchbell_core::event::Original;
 use watchbell_core::retry::RetryPolicy;
-use watchbell_core::{Channel, Timestamp};
+use watchbell_core::{Channel, Timestamp, decode};
 use watchbell_scheduler::{RulePlanner, SchedulerSettings};
 use watchbell_store::allot::{Bundling, RecipientLimits};
+use watchbell_store::intake::Accepted;
 use watchbell_store::{Options, Retries, Store, open};
 
 use super::clock::WatchedClock;
 use super::file::Settings;
 use super::provider::{Recorder, SharedWorld};
+use super::stage::failed;
 use super::words::{BadPhrase, Read, span_ms};
 
 /// No transition takes longer, unless something hangs.
@@ -79,8 +82,21 @@ fn channels(settings: &Settings, world: &SharedWorld, clock: &WatchedClock) -> V
     Channel::ALL.iter().map(route).collect()
 }
 
+/// Decodes and accepts in one transaction, as the consumer does; members of topics after that.
+pub async fn accept(store: &dyn Store, originals: Vec<Original>) -> Read<Vec<Accepted>> {
+    let decode = |original| decode::from_nats(original).map_err(|why| BadPhrase(format!("an event cannot be read: {}", why.detail)));
+    let events = originals.into_iter().map(decode).collect::<Read<Vec<_>>>()?;
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let accepted = store.accept(&events).await.map_err(failed("accepting"))?;
+    while store.fan_out().await.map_err(failed("planning members"))? {}
+    Ok(accepted)
+}
+
 impl Server {
-    pub fn start(url: &str, settings: &Settings, world: &SharedWorld, clock: &WatchedClock) -> Read<Self> {
+    /// Accepts what has been waiting for it before its worker begins: which of the two is faster is not for a scenario to decide.
+    pub fn start(url: &str, settings: &Settings, world: &SharedWorld, clock: &WatchedClock, waiting: Vec<Original>) -> Read<Self> {
         let failed = |what: &str, error: &dyn std::fmt::Display| BadPhrase(format!("{what}: {error}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| failed("the runtime", &e))?;
         let default = SchedulerSettings::default();
@@ -95,6 +111,7 @@ impl Server {
         let options = Options { retries: retries(), limits, ..Options::new(url) };
         let store =
             runtime.block_on(open(&options, Arc::new(planner), Arc::new(clock.clone()))).map_err(|e| failed("opening the database", &e))?;
+        runtime.block_on(accept(store.as_ref(), waiting))?;
         let dispatch = DispatchSettings {
             process_name: "scenario".to_owned(),
             roles: "worker".to_owned(),
@@ -104,7 +121,6 @@ impl Server {
             retries: retries(),
             callback_base: None,
             recheck: None,
-            states: ProviderStates::default(),
             channels: channels(settings, world, clock),
         };
         let lanes = dispatch.channels.len();

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use watchbell_core::decode;
 use watchbell_core::event::Original;
 use watchbell_core::{Clock, ContactId, DeviceId, RuleId, Timestamp, UserId};
 use watchbell_store::StoreError;
@@ -13,7 +12,7 @@ use watchbell_store::queue::{Receipt, ReceiptOutcome};
 use super::clock::WatchedClock;
 use super::file::{Entry, Scenario, User};
 use super::provider::{SharedWorld, lock};
-use super::server::Server;
+use super::server::{Server, accept};
 use super::words::{self, BadPhrase, Read, Whom, bad};
 
 pub(super) const BY: Actor = Actor::System;
@@ -51,7 +50,7 @@ impl<'a> Stage<'a> {
         let start = words::time(&scenario.start, Timestamp::default())?;
         let clock = WatchedClock::new(start);
         let world = SharedWorld::default();
-        let server = Some(Server::start(&url, &scenario.settings, &world, &clock)?);
+        let server = Some(Server::start(&url, &scenario.settings, &world, &clock, Vec::new())?);
         let mut stage = Self { scenario, url, start, clock, world, server, users: BTreeMap::new(), queued: Vec::new(), events: 0 };
         stage.categories(&scenario.categories)?;
         for (name, user) in &scenario.users {
@@ -115,9 +114,9 @@ impl<'a> Stage<'a> {
                 Ok(())
             }
             ("start", None) => {
-                self.server = Some(Server::start(&self.url, &self.scenario.settings, &self.world, &self.clock)?);
                 let queued = std::mem::take(&mut self.queued);
-                self.accept(queued).map(drop)
+                self.server = Some(Server::start(&self.url, &self.scenario.settings, &self.world, &self.clock, queued)?);
+                Ok(())
             }
             _ => bad(word, "must be `stop` or `kill` for a server that runs, `start` for one that does not"),
         }
@@ -151,22 +150,8 @@ impl<'a> Stage<'a> {
             self.queued.extend(originals);
             return Ok(Vec::new());
         }
-        self.accept(originals)
-    }
-
-    /// Decodes and accepts in one transaction, as the consumer does; members of topics after that.
-    fn accept(&self, originals: Vec<Original>) -> Read<Vec<Accepted>> {
-        let decode = |original| decode::from_nats(original).map_err(|why| BadPhrase(format!("an event cannot be read: {}", why.detail)));
-        let events = originals.into_iter().map(decode).collect::<Read<Vec<_>>>()?;
-        if events.is_empty() {
-            return Ok(Vec::new());
-        }
         let server = self.server()?;
-        server.with(async {
-            let accepted = server.store.accept(&events).await.map_err(failed("accepting"))?;
-            while server.store.fan_out().await.map_err(failed("planning members"))? {}
-            Ok(accepted)
-        })
+        server.with(accept(server.store.as_ref(), originals))
     }
 
     /// The message as a publisher would send it: binary CloudEvents. `id`, `source`, `occurred` and `queued` are about the

@@ -63,9 +63,25 @@ pub(super) fn describe(part: &mut Part) {
     part.add(Operation::get("/unreachable", "List users whom nothing reached").of(OPERATOR).with(limited).answers(
         200,
         "The last ones",
-        all(&unreachable),
+        object([("items!", array(&unreachable)), ("total!", described(int64(), "Of all that are kept, once a user and event"))]),
     ));
-    let provider = object([("name!", string()), ("kind!", string()), ("up!", boolean())]);
+    let state = object([
+        (
+            "state!",
+            described(
+                names(["up", "open", "half_open"]),
+                "`open`: not called; `half_open`: the next call finds out whether it works again",
+            ),
+        ),
+        ("workers!", described(int64(), "How many processes that send by the channel find it so")),
+        ("until", described(time(), "Of `open`: the latest end")),
+    ]);
+    let provider = object([
+        ("name!", string()),
+        ("kind!", string()),
+        ("up!", described(boolean(), "No worker finds otherwise")),
+        ("states!", array(&state)),
+    ]);
     let channel = object([
         ("channel!", names(Channel::ALL.iter().map(|channel| channel.as_str()))),
         ("available!", boolean()),
