@@ -34,11 +34,6 @@ pub(crate) fn array<F: Field>(items: impl IntoIterator<Item = F>) -> Result<Argu
 #[expect(clippy::duplicate_mod, reason = "one body of SQL, compiled once for each database")]
 pub(crate) mod sql;
 
-/// Every statement goes through an index (a test looks at their plans), at any size of the tables. Plans are made once a
-/// connection, maybe when the tables were still empty: what looks cheap then, such as reading all of one, must not be chosen.
-const PLAN_FOR_LARGE_TABLES: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; \
-     SET plan_cache_mode = force_generic_plan";
-
 /// A process that freezes in the middle of a transaction would hold its locks until it wakes, and nobody could take over what
 /// it had claimed. No transaction here waits for its own process that long. (SET, not a start-up option: poolers refuse those.)
 const END_FROZEN_TRANSACTIONS: &str = "SET idle_in_transaction_session_timeout = '3s'";
@@ -65,7 +60,7 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
         .after_connect(|connection, _| {
             Box::pin(async move {
                 sqlx::Executor::execute(&mut *connection, END_FROZEN_TRANSACTIONS).await?;
-                sqlx::Executor::execute(connection, PLAN_FOR_LARGE_TABLES).await.map(|_| ())
+                sqlx::Executor::execute(connection, crate::dialect::PLAN_FOR_LARGE_TABLES).await.map(|_| ())
             })
         })
         .connect_with(connect)

@@ -173,7 +173,7 @@ impl SqlStore {
              message_id = COALESCE(r.message_id, deliveries.message_id), sent_at = COALESCE(r.sent_at, deliveries.sent_at), \
              lease = NULL, begun_at = NULL, updated_at = $2 \
              FROM {rows $3: id text, state text, ready_at bigint, reason text, provider text, message_id text, sent_at bigint} \
-             WHERE deliveries.id = r.id AND deliveries.lease = $1 RETURNING deliveries.id, deliveries.purpose"))
+             WHERE deliveries.id = r.id AND {if deliveries.lease = $1} RETURNING deliveries.id, deliveries.purpose"))
         .bind(epoch.0)
         .bind(now)
         .bind_all(columns(&rows)?)

@@ -244,7 +244,7 @@ impl SqlStore {
              device_id = r.device_id, address = r.address, rules = r.rules, critical = r.critical, rank = r.rank, due_at = r.due_at, \
              ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, collect = r.collect, lease = NULL, updated_at = $1 \
              FROM {rows $2: ", delivery_columns!(), "} \
-             WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held') RETURNING deliveries.id",
+             WHERE deliveries.id = r.id AND {if deliveries.state IN ('scheduled', 'held')} RETURNING deliveries.id",
         )))
         .bind(self.clock.now().as_millis())
         .bind_all(columns(&rows)?)
@@ -260,7 +260,7 @@ impl SqlStore {
         }
         let rows: Vec<Reason<'_>> = cancel.iter().map(|(id, reason)| Reason { id: id.as_str(), reason }).collect();
         let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $1 \
-             FROM {rows $2: id text, reason text} WHERE deliveries.id = r.id AND deliveries.state IN ('scheduled', 'held', 'sending', 'bundled') \
+             FROM {rows $2: id text, reason text} WHERE deliveries.id = r.id AND {if deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')} \
              RETURNING deliveries.id, deliveries.state, deliveries.reason"))
         .bind(self.clock.now().as_millis())
         .bind_all(columns(&rows)?)
@@ -283,7 +283,7 @@ impl SqlStore {
         let keys: Vec<String> = close.iter().map(|(scope, _)| scope.key()).collect();
         let rows: Vec<Reason<'_>> = keys.iter().zip(close).map(|(key, (_, reason))| Reason { id: key, reason }).collect();
         let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $1 \
-             FROM {rows $2: id text, reason text} WHERE deliveries.scope = r.id AND deliveries.state IN ('scheduled', 'held', 'sending', 'bundled') \
+             FROM {rows $2: id text, reason text} WHERE deliveries.scope = r.id AND {if deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')} \
              RETURNING deliveries.id, deliveries.state, deliveries.reason"))
         .bind(self.clock.now().as_millis())
         .bind_all(columns(&rows)?)
@@ -297,7 +297,7 @@ impl SqlStore {
             })
             .collect();
         sqlx::query(sql("UPDATE responders SET is_open = false FROM {rows $1: alert_id text, round bigint} \
-             WHERE responders.alert_id = r.alert_id AND responders.round = r.round AND is_open"))
+             WHERE responders.alert_id = r.alert_id AND responders.round = r.round AND {if is_open}"))
         .bind_all(columns(&rounds)?)
         .execute(&mut **tx)
         .await?;

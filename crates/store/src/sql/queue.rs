@@ -151,7 +151,7 @@ impl Queue for SqlStore {
         let released: Vec<String> = sqlx::query_scalar(sql(
             "UPDATE deliveries SET lease = NULL, ready_at = CASE WHEN deliveries.ready_at > r.ready_at THEN deliveries.ready_at \
              ELSE r.ready_at END FROM {rows $2: id text, ready_at bigint} \
-             WHERE deliveries.id = r.id AND deliveries.lease = $1 AND deliveries.state = 'scheduled' RETURNING deliveries.id",
+             WHERE deliveries.id = r.id AND {if deliveries.lease = $1 AND deliveries.state = 'scheduled'} RETURNING deliveries.id",
         ))
         .bind(epoch.0)
         .bind_all(columns(&rows)?)
@@ -173,7 +173,7 @@ impl Queue for SqlStore {
         let begun: Vec<String> = sqlx::query_scalar(sql(
             "UPDATE deliveries SET attempts = attempts + CASE WHEN state = 'sending' THEN 0 ELSE 1 END, state = 'sending', begun_at = $2, \
              reason = NULL, provider = r.provider, updated_at = $2 FROM {rows $3: id text, provider text} \
-             WHERE deliveries.id = r.id AND lease = $1 AND (state = 'scheduled' OR state = 'sending' AND stop IS NULL) \
+             WHERE deliveries.id = r.id AND {if lease = $1 AND (state = 'scheduled' OR state = 'sending' AND stop IS NULL)} \
              AND EXISTS (SELECT 1 FROM processes WHERE epoch = $1 AND alive_until >= $2) RETURNING deliveries.id",
         ))
         .bind(epoch.0)

@@ -148,7 +148,7 @@ impl SqlStore {
         let rows: Vec<Row<'_>> =
             later.iter().map(|(id, ready_at, collect)| Row { id, ready_at: *ready_at, collect: collect.as_deref() }).collect();
         sqlx::query(sql("UPDATE deliveries SET lease = NULL, ready_at = r.ready_at, collect = r.collect \
-             FROM {rows $2: id text, ready_at bigint, collect text} WHERE deliveries.id = r.id AND lease = $1"))
+             FROM {rows $2: id text, ready_at bigint, collect text} WHERE deliveries.id = r.id AND {if lease = $1}"))
         .bind(epoch)
         .bind_all(columns(&rows)?)
         .execute(&mut **tx)

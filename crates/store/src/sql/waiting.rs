@@ -36,11 +36,10 @@ impl SqlStore {
         if ids.is_empty() {
             return Ok(());
         }
-        sqlx::query(sql("DELETE FROM waiting WHERE {row} {anyof} SELECT w.{row} FROM deliveries d JOIN waiting w \
-             ON w.user_id = d.user_id AND w.id = d.id WHERE d.id {in $1 text} {skip w} {end}"))
-        .bind(array(ids)?)
-        .execute(&mut **tx)
-        .await?;
+        sqlx::query(sql("DELETE FROM waiting WHERE {row} {anyof} {entries} WHERE d.id {in $1 text} {end}"))
+            .bind(array(ids)?)
+            .execute(&mut **tx)
+            .await?;
         Ok(())
     }
 

@@ -140,7 +140,7 @@ impl Bed {
             Raw::Postgres(raw) => {
                 let parameters = (1..60).take_while(|n| sql.contains(&format!("${n}"))).map(|_| "NULL").collect::<Vec<_>>().join(", ");
                 let call = if parameters.is_empty() { "seen".to_owned() } else { format!("seen({parameters})") };
-                raw.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+                raw.execute(watchbell_store::dialect::PLAN_FOR_LARGE_TABLES).await.unwrap();
                 let prepared = raw.execute(AssertSqlSafe(format!("PREPARE seen AS {sql}"))).await;
                 prepared.unwrap_or_else(|error| panic!("{error}: {sql}"));
                 let lines = sqlx::query_scalar(AssertSqlSafe(format!("EXPLAIN EXECUTE {call}"))).fetch_all(&mut *raw).await.unwrap();

@@ -17,8 +17,27 @@ const GROWING: [&str; 7] = ["deliveries", "waiting", "failures", "attempts", "ev
 /// Statements that read a growing table as a whole on purpose, each with the reason.
 const ALLOWED: [(&str, &str); 0] = [];
 
+/// A plan is kept as long as its connection, and the tables may have held next to nothing when it was made: what is cheap for
+/// sixty rows, such as comparing all of them with all of a batch, would not end with a million.
+async fn no_plan_of_a_young_database_compares_all_with_all(bed: &Bed) {
+    fill(bed, 60).await;
+    use_everything(bed).await;
+    if bed.is_sqlite() {
+        // Chooses by what there is an index for.
+        return;
+    }
+    let takes_batches = |sql: &&str| sql.contains("unnest($") || sql.contains("= ANY($");
+    let mut seen = 0;
+    for sql in Dialect::Postgres.used().into_iter().filter(takes_batches) {
+        seen += 1;
+        let plan = bed.explain(sql).await;
+        assert!(!plan.contains("Join Filter"), "{sql}\n{plan}");
+    }
+    assert!(seen > 20, "only {seen} statements were looked at");
+}
+
 async fn no_statement_reads_a_growing_table_as_a_whole(bed: &Bed) {
-    fill(bed).await;
+    fill(bed, ROWS).await;
     use_everything(bed).await;
     let dialect = if bed.is_sqlite() { Dialect::Sqlite } else { Dialect::Postgres };
     let mut slow = Vec::new();
@@ -54,15 +73,30 @@ fn scans(plan: &str, sql: &str, table: &str, sqlite: bool) -> bool {
     })
 }
 
-async fn fill(bed: &Bed) {
+async fn fill(bed: &Bed, rows: i64) {
     bed.user("anna").await;
     let series = if bed.is_sqlite() {
-        format!("(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {ROWS}) SELECT n FROM s)")
+        format!("(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {rows}) SELECT n FROM s)")
     } else {
-        format!("(SELECT n FROM generate_series(1, {ROWS}) AS s(n))")
+        format!("(SELECT n FROM generate_series(1, {rows}) AS s(n))")
     };
     let now = bed.now().as_millis();
     for insert in [
+        format!(
+            "INSERT INTO users (id, public_id, username, first_name, last_name, timezone, locale, custom_fields, version, created_at, updated_at) \
+             SELECT n + 1, 'U' || n, 'u' || n, 'F', 'L', 'UTC', 'en', '{{}}', 1, {now}, {now} FROM {series} AS s WHERE n < 1000"
+        ),
+        format!(
+            "INSERT INTO contacts (user_id, kind, target, is_primary, status) SELECT n, 'email', 'u' || n || '@example.org', TRUE, 'OK' \
+             FROM {series} AS s WHERE n < 1000"
+        ),
+        format!(
+            "INSERT INTO devices (user_id, kind, token, created_at) SELECT n, 'fcm', 't' || n, {now} FROM {series} AS s WHERE n < 1000"
+        ),
+        format!(
+            "INSERT INTO rules (user_id, surface, cause, offset_s, critical) SELECT n, 'ilert', 'alert_low', 0, FALSE FROM {series} AS s \
+             WHERE n < 1000"
+        ),
         format!(
             "INSERT INTO deliveries (id, scope, event_id, alert_id, duty_id, user_id, purpose, cause, channel, address, rules, critical, rank, \
              due_at, ready_at, state, attempts, created_at, updated_at) SELECT '01A' || n, 'alert:1:A-' || n, '01E' || n, 'A-' || n, \
@@ -145,4 +179,4 @@ async fn use_everything(bed: &Bed) {
     store.create_rule(crate::harness::BY, user, rule).await.unwrap();
 }
 
-on_both![no_statement_reads_a_growing_table_as_a_whole];
+on_both![no_plan_of_a_young_database_compares_all_with_all, no_statement_reads_a_growing_table_as_a_whole];
