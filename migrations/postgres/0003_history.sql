@@ -10,7 +10,7 @@ UPDATE alerts SET history = (
                 -- Rounds after the first were opened by escalations of an alert that somebody had accepted.
                 'what', CASE WHEN alerts.state = 'open' AND r.round > alerts.since_round THEN 'escalated' ELSE 'alert' END,
                 'priority', alerts.priority, 'category', alerts.category, 'at', r.named::json, 'base_at', MIN(r.base_at), 'event_id', r.named_by,
-                'named', json_agg(json_build_array(r.user_id, r.round))) AS event
+                'named', json_agg(json_build_array(r.user_id, r.round) ORDER BY r.user_id)) AS event
             FROM responders r WHERE r.alert_id = alerts.id AND r.round >= alerts.since_round AND alerts.state <> 'resolved'
             GROUP BY r.named_by, r.named, r.round
             UNION ALL
@@ -19,7 +19,7 @@ UPDATE alerts SET history = (
                     THEN 'accepted' ELSE 'resolved' END,
                 'at', alerts.closed::json, 'base_at', (alerts.closed::json->>'received_at')::bigint, 'event_id', 'closed',
                 'named', CASE alerts.state WHEN 'resolved' THEN (
-                    SELECT COALESCE(json_agg(json_build_array(r.user_id, NULL)), '[]') FROM responders r
+                    SELECT COALESCE(json_agg(json_build_array(r.user_id, NULL) ORDER BY r.user_id), '[]') FROM responders r
                     WHERE r.alert_id = alerts.id AND r.round >= alerts.since_round) ELSE json_build_array() END)
             WHERE alerts.closed IS NOT NULL
         ) AS events

@@ -11,7 +11,7 @@ UPDATE alerts SET history = (
                 -- Rounds after the first were opened by escalations of an alert that somebody had accepted.
                 'what', CASE WHEN alerts.state = 'open' AND r.round > alerts.since_round THEN 'escalated' ELSE 'alert' END,
                 'priority', alerts.priority, 'category', alerts.category, 'at', json(r.named), 'base_at', MIN(r.base_at), 'event_id', r.named_by,
-                'named', json_group_array(json_array(r.user_id, r.round))) AS event
+                'named', json_group_array(json_array(r.user_id, r.round) ORDER BY r.user_id)) AS event
             FROM responders r WHERE r.alert_id = alerts.id AND r.round >= alerts.since_round AND alerts.state <> 'resolved'
             GROUP BY r.named_by, r.named, r.round
             UNION ALL
@@ -20,7 +20,7 @@ UPDATE alerts SET history = (
                     THEN 'accepted' ELSE 'resolved' END,
                 'at', json(alerts.closed), 'base_at', json_extract(alerts.closed, '$.received_at'), 'event_id', 'closed',
                 'named', CASE alerts.state WHEN 'resolved' THEN (
-                    SELECT json_group_array(json_array(r.user_id, NULL)) FROM responders r
+                    SELECT json_group_array(json_array(r.user_id, NULL) ORDER BY r.user_id) FROM responders r
                     WHERE r.alert_id = alerts.id AND r.round >= alerts.since_round) ELSE json_array() END)
             WHERE alerts.closed IS NOT NULL
         ) ORDER BY received_at

@@ -174,6 +174,24 @@ impl Ended {
     }
 }
 
+/// Runs a command against a server, as an admin.
+pub async fn watchbell(api: &Client, arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::new(program());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WATCHBELL_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("WATCHBELL_URL", api.base()).env("WATCHBELL_KEY", ADMIN_KEY).args(arguments).output().await.unwrap()
+}
+
+/// What it said; it has to succeed.
+#[track_caller]
+pub fn said(output: &std::process::Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
 /// The program under test.
 pub fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("WATCHBELL_TEST_BIN") {

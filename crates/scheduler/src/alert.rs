@@ -141,9 +141,17 @@ impl Change {
             Some(AlertState::Accepted) => "the alert was accepted",
             _ => "the alert was resolved",
         };
+        let mut deliveries: BTreeMap<UserId, Vec<&Planned>> = BTreeMap::new();
+        for delivery in &facts.deliveries {
+            deliveries.entry(delivery.user_id).or_default().push(delivery);
+        }
+        let of_round = |responder: &Responder| -> Vec<Planned> {
+            let own = deliveries.get(&responder.user_id).into_iter().flatten();
+            own.filter(|delivery| delivery.scope == responder.scope()).map(|delivery| (*delivery).clone()).collect()
+        };
         let rounds: BTreeSet<i64> = self.after.values().map(|responder| responder.round).collect();
         let mut closed = BTreeSet::new();
-        for (user, old) in self.before.iter().filter(|(user, old)| self.after.get(user).is_none_or(|new| new.round != old.round)) {
+        for (_, old) in self.before.iter().filter(|(user, old)| self.after.get(user).is_none_or(|new| new.round != old.round)) {
             if !rounds.contains(&old.round) {
                 if closed.insert(old.round) {
                     plan.close.push((old.scope(), reason.to_owned()));
@@ -151,8 +159,7 @@ impl Change {
                 continue;
             }
             // Others of the round are paged further.
-            let of_old = |delivery: &&Planned| delivery.user_id == *user && delivery.scope == old.scope();
-            plan.cancel.extend(facts.deliveries.iter().filter(of_old).map(|delivery| (delivery.id.clone(), reason.to_owned())));
+            plan.cancel.extend(of_round(old).into_iter().map(|delivery| (delivery.id, reason.to_owned())));
             plan.responders.push(Responder { is_open: false, ..old.clone() });
         }
         for (user, responder) in self.after {
@@ -160,8 +167,7 @@ impl Change {
                 continue;
             }
             if let Some(policy) = facts.policies.get(&user) {
-                let of_round = |delivery: &&Planned| delivery.user_id == user && delivery.scope == responder.scope();
-                let existing: Vec<Planned> = facts.deliveries.iter().filter(of_round).cloned().collect();
+                let existing = of_round(&responder);
                 let wanted = for_responder(&self.alert, &responder, policy, settings);
                 if wanted.is_err() {
                     plan.unreachable.push((responder.scope(), user));

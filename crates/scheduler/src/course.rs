@@ -121,9 +121,7 @@ pub fn give_rounds(alert: &mut Alert, course: &Course, before: &BTreeMap<UserId,
         let round = begins_earlier.map(|responder| responder.round).or_else(|| current.filter(is_free)).unwrap_or(alert.round + 1);
         alert.round = alert.round.max(round);
         current = current.max(Some(round));
-        if let Some(named) = alert.history[*at].named.iter_mut().find(|named| named.user_id == *user) {
-            named.round = Some(round);
-        }
+        alert.history[*at].tell_in(*user, round);
     }
 }
 
@@ -160,8 +158,7 @@ fn note_forgotten(alert: &mut Alert, forgotten: &[Happened]) {
 /// Whether the alert is the same without this event, and all whom it names are named later again.
 fn is_spare(history: &[Happened], at: usize) -> bool {
     let happened = &history[at];
-    let is_named_later =
-        |named: &Named| history[at + 1..].iter().any(|later| later.named.iter().any(|again| again.user_id == named.user_id));
+    let is_named_later = |named: &Named| history[at + 1..].iter().any(|later| later.names(named.user_id));
     if matches!(happened.what, What::Accepted | What::Resolved) || !happened.named.iter().all(is_named_later) {
         return false;
     }

@@ -147,6 +147,12 @@ async fn answer(stream: &mut TcpStream, shared: &Shared, request: &Request, act:
         Then::Usual => usual(shared, request).await,
         Then::Answer(status, headers, body) => (status, headers, body),
         Then::Close => return false,
+        Then::HalfClose => {
+            let _ = stream.write_all(b"HTTP/1.1 201 Created\r\ncontent-length: 64\r\n\r\n{\"sid").await;
+            let _ = stream.shutdown().await;
+            let _ = stream.read(&mut [0; 1]).await;
+            return false;
+        }
         Then::Silence => {
             // Until the caller has had enough of it.
             let _ = stream.read(&mut [0; 1]).await;
@@ -210,7 +216,7 @@ fn message(request: &Request, act: &Act) -> Option<Sent> {
     let authorized = is_authorized(request);
     let accepted = authorized
         && match &act.then {
-            Then::Usual | Then::Silence => true,
+            Then::Usual | Then::Silence | Then::HalfClose => true,
             Then::Answer(status, ..) => (200..300).contains(status),
             Then::Close => false,
         };

@@ -22,6 +22,8 @@ pub enum Then {
     Silence,
     /// The connection is closed without a word.
     Close,
+    /// The beginning of an answer; after it only the other side could still say something. Over SMTP as `Close`.
+    HalfClose,
 }
 
 impl Act {
@@ -44,6 +46,10 @@ impl Act {
 
     pub fn close() -> Self {
         Self { after: Duration::ZERO, then: Then::Close }
+    }
+
+    pub fn half_close() -> Self {
+        Self { after: Duration::ZERO, then: Then::HalfClose }
     }
 }
 

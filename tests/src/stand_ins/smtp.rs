@@ -132,7 +132,7 @@ impl Session {
             && match &act.then {
                 Then::Usual | Then::Silence => true,
                 Then::Answer(status, ..) => *status < 300,
-                Then::Close => false,
+                Then::Close | Then::HalfClose => false,
             };
         for to in recipients {
             self.shared.outbox.add(Sent {
@@ -162,7 +162,7 @@ impl Session {
         let reply = match act.then {
             Then::Usual => usual.to_owned(),
             Then::Answer(code, _, text) => format!("{code} {text}"),
-            Then::Close => return None,
+            Then::Close | Then::HalfClose => return None,
             Then::Silence => {
                 let _ = self.stream.read(&mut [0; 1]).await;
                 return None;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use watchbell_tests::bed::Bed;
 use watchbell_tests::client::Client;
 use watchbell_tests::on_both;
-use watchbell_tests::process::program;
+use watchbell_tests::process::{said, watchbell};
 use watchbell_tests::server::Running;
 use watchbell_tests::settings::{ADMIN_KEY, Settings};
 use watchbell_tests::team::Person;
@@ -37,24 +37,6 @@ impl Elsewhere {
     fn file(&self) -> String {
         self.folder.path().join("users.json").display().to_string()
     }
-}
-
-/// Runs a command against a server, as an admin.
-async fn watchbell(api: &Client, arguments: &[&str]) -> Output {
-    let mut command = tokio::process::Command::new(program());
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("WATCHBELL_") {
-            command.env_remove(name);
-        }
-    }
-    command.env("WATCHBELL_URL", api.base()).env("WATCHBELL_KEY", ADMIN_KEY).args(arguments).output().await.unwrap()
-}
-
-/// What it said; it has to succeed.
-#[track_caller]
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 /// The one line that says why it failed.

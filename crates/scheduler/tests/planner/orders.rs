@@ -1,9 +1,13 @@
 //! Every order in which an alert's events can arrive, against the order in which they happened.
 
-use watchbell_core::Channel;
+use std::sync::Arc;
+
 use watchbell_core::event::{EventData, UpdateStatus};
 use watchbell_core::rule::Trigger;
-use watchbell_store::facts::{AlertState, Policy};
+use watchbell_core::{Channel, UserId};
+use watchbell_scheduler::RulePlanner;
+use watchbell_store::Planner;
+use watchbell_store::facts::{AlertState, Facts, Policy};
 
 use crate::world::{World, alert, event, rule, s, update, user};
 
@@ -101,5 +105,28 @@ fn who_is_paged_in_the_end() {
         let (_, pending) = end(&history);
         let found: Vec<i64> = pending.into_iter().filter(|(_, steps)| !steps.is_empty()).map(|(user, _)| user).collect();
         assert_eq!(&found, paged, "{kinds:?}");
+    }
+}
+
+/// Whoever pages everybody must not be waited for by everybody: a lookup that went through all of them for each would take
+/// minutes here.
+#[test]
+fn an_alert_for_very_many_is_planned_in_no_time() {
+    const MANY: i64 = 20_000;
+    let names: Vec<String> = (1..=MANY).map(|id| format!("u{id}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let planner = RulePlanner::default();
+    let mut facts = Facts {
+        names: names.iter().zip(1..).map(|(name, id)| ((*name).to_owned(), UserId(id))).collect(),
+        policies: (1..=MANY).map(|id| (UserId(id), Arc::new(user(id)))).collect(),
+        ..Facts::default()
+    };
+    // Twice the same people, and between the two a RESOLVED that comes last.
+    for (at, planned, data) in [(30, MANY, alert(&names)), (10, MANY, alert(&names)), (20, MANY, update(UpdateStatus::Resolved, &[]))] {
+        let plan = planner.plan(&event(&format!("{at}"), at, 100, data), &facts, s(100));
+        let count = plan.insert.len() + plan.update.len();
+        assert_eq!(count, usize::try_from(planned).unwrap(), "the event of {at}");
+        facts.deliveries = if plan.update.is_empty() { plan.insert } else { plan.update };
+        facts.alert = plan.alert;
     }
 }

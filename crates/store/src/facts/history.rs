@@ -16,7 +16,8 @@ pub struct Happened {
     /// From here delays count.
     pub base_at: Timestamp,
     pub event_id: EventId,
-    /// Whom an alert event or an escalation names; of a RESOLVED whoever had been told of the alert until then.
+    /// Whom an alert event or an escalation names; of a RESOLVED whoever had been told of the alert until then. In order of the
+    /// users, who may be very many.
     pub named: Vec<Named>,
 }
 
@@ -68,8 +69,23 @@ impl From<Named> for (UserId, Option<i64>) {
 }
 
 impl Happened {
+    pub fn names(&self, user: UserId) -> bool {
+        self.place_of(user).is_ok()
+    }
+
     pub fn round_of(&self, user: UserId) -> Option<i64> {
-        self.named.iter().find(|named| named.user_id == user).and_then(|named| named.round)
+        self.place_of(user).ok().and_then(|at| self.named[at].round)
+    }
+
+    /// Notes the round in which a user whom it names was told.
+    pub fn tell_in(&mut self, user: UserId, round: i64) {
+        if let Ok(at) = self.place_of(user) {
+            self.named[at].round = Some(round);
+        }
+    }
+
+    fn place_of(&self, user: UserId) -> Result<usize, usize> {
+        self.named.binary_search_by_key(&user, |named| named.user_id)
     }
 }
 
@@ -78,12 +94,13 @@ impl Happened {
 /// whom it names now.
 ///
 /// The order depends on nothing but the events, unless clocks contradict each other in a circle, where none is right.
-pub fn record(history: &mut Vec<Happened>, happened: Happened) {
+pub fn record(history: &mut Vec<Happened>, mut happened: Happened) {
+    happened.named.sort_by_key(|named| named.user_id);
     match history.iter_mut().find(|known| known.event_id == happened.event_id) {
         Some(known) => {
-            let is_new = |new: &Named| known.named.iter().all(|named| named.user_id != new.user_id);
-            let new: Vec<Named> = happened.named.into_iter().filter(is_new).collect();
-            known.named.extend(new);
+            happened.named.retain(|named| !known.names(named.user_id));
+            known.named.append(&mut happened.named);
+            known.named.sort_by_key(|named| named.user_id);
         }
         None => history.push(happened),
     }

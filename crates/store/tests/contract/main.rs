@@ -22,6 +22,7 @@ mod processes;
 mod queue;
 mod rules;
 mod telegram;
+mod tidy;
 mod topics;
 mod users;
 mod verification;
