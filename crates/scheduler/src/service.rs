@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use watchbell_core::Clock;
 use watchbell_store::{Store, StoreError};
 
-/// How often a process looks for topic events that another one left unfinished.
+/// How often a process without a worker, which looks every second, looks for topic events that another one left unfinished.
 const FAN_OUT_CHECK: Duration = Duration::from_secs(5);
 /// How often what was kept long enough is deleted.
 const TIDY_EVERY: Duration = Duration::from_mins(10);
@@ -27,6 +27,8 @@ pub struct Scheduler {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     retention: Retention,
+    /// Nobody else in this process does.
+    looks: bool,
 }
 
 impl std::fmt::Debug for Scheduler {
@@ -36,8 +38,9 @@ impl std::fmt::Debug for Scheduler {
 }
 
 impl Scheduler {
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
-        Self { store, clock, retention }
+    /// `looks`: whether it has to look by itself for what another process left unfinished; a worker on PostgreSQL does so for all.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, retention: Retention, looks: bool) -> Self {
+        Self { store, clock, retention, looks }
     }
 
     /// Works until it is told to stop. Whatever it is in the middle of is a transaction: it is committed or it never was.
@@ -59,7 +62,7 @@ impl Scheduler {
             }
             tokio::select! {
                 () = self.store.wakes().fan_out() => {}
-                () = self.clock.sleep(FAN_OUT_CHECK) => {}
+                () = self.clock.sleep(FAN_OUT_CHECK), if self.looks => {}
             }
         }
     }

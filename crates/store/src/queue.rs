@@ -164,21 +164,40 @@ pub struct Process {
     pub outages: Vec<Outage>,
 }
 
+/// What a process finds when it renews its life.
+#[derive(Clone, Debug)]
+pub struct Pulse {
+    /// False when this life itself had ended.
+    pub is_alive: bool,
+    /// The processes that are alive.
+    pub processes: Vec<Process>,
+    pub ready: Ready,
+}
+
+/// What there is to do, for whoever missed being told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Something of these channels is ready.
+    pub channels: BTreeSet<Channel>,
+    /// An event for a topic has members that were not planned yet.
+    pub fan_out: bool,
+}
+
 #[async_trait]
 pub trait Queue: Send + Sync {
     /// Begins a life of a process; leases may be taken with its epoch.
     async fn enter(&self, name: &str, roles: &str, channels: &[Channel], alive_until: Timestamp) -> Result<Epoch, StoreError>;
 
-    /// Renews a life, and frees what dead processes had leased: what they had not begun can be claimed again, what they had
-    /// begun gets an `Unknown` attempt and is tried again. False when this life itself has ended.
-    async fn renew(&self, epoch: Epoch, alive_until: Timestamp) -> Result<bool, StoreError>;
+    /// Renews a life, looks around, and frees
+    /// - what dead processes had leased: what they had not begun can be claimed again, what they had begun gets an `Unknown`
+    ///   attempt and is tried again;
+    /// - what this process has leased without knowing it: the answer to a claim, or to a plan that handed deliveries over, was
+    ///   lost with the connection. `held` is what it knows of; what was leased since `before` may be on its way.
+    async fn renew(&self, epoch: Epoch, alive_until: Timestamp, held: &HashSet<DeliveryId>, before: Timestamp)
+    -> Result<Pulse, StoreError>;
 
     /// Shows the others which providers this process does not call now.
     async fn show_outages(&self, epoch: Epoch, outages: &[Outage]) -> Result<(), StoreError>;
-
-    /// Frees what this process has leased without knowing it: the answer to a claim, or to a plan that handed deliveries over, was
-    /// lost with the connection. `held` is what it knows of; what was leased since `before` may be on its way.
-    async fn reclaim(&self, epoch: Epoch, held: &HashSet<DeliveryId>, before: Timestamp) -> Result<(), StoreError>;
 
     /// Ends a life in order: what it has leased and not begun goes back at once.
     async fn leave(&self, epoch: Epoch) -> Result<(), StoreError>;
@@ -216,8 +235,8 @@ pub trait Queue: Send + Sync {
     /// When the next delivery of a channel becomes ready, now or later.
     async fn next_ready(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Which channels have something that is ready now.
-    async fn ready_channels(&self) -> Result<BTreeSet<Channel>, StoreError>;
+    /// What is ready now.
+    async fn ready(&self) -> Result<Ready, StoreError>;
 
     /// Applies receipts; each moves its delivery only forward. Answers whether each one was known, in order.
     async fn receipts(&self, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError>;

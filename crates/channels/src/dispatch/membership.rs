@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Clock};
-use watchbell_store::queue::{Outage, Process};
+use watchbell_store::queue::{Outage, Process, Ready};
 use watchbell_store::{Store, StoreError};
 
 use super::Shared;
@@ -150,27 +150,40 @@ impl Membership {
 }
 
 /// Renews the life every `every`, and begins a new one when it was lost: the process had stood still for too long, and others
-/// have taken over what it had leased.
-pub(super) async fn heartbeat(shared: Arc<Shared>, every: Duration, stop: CancellationToken) {
+/// have taken over what it had leased. In between it looks, every `recheck`, for what became ready without anybody's saying so: a
+/// wake-up from another process may be lost.
+pub(super) async fn heartbeat(shared: Arc<Shared>, every: Duration, recheck: Option<Duration>, stop: CancellationToken) {
     let membership = &shared.membership;
+    let clock = &shared.clock;
+    let mut next = clock.now() + every;
     loop {
+        let look = recheck.map(|recheck| clock.now() + recheck).filter(|look| *look < next);
         tokio::select! {
             () = stop.cancelled() => return,
             () = membership.urgent.notified() => {}
             () = shared.states.changed() => {}
-            () = shared.clock.sleep(every) => {}
-        }
-        match shared.store.renew(membership.epoch(), shared.clock.now() + membership.lease).await {
-            Ok(true) => match shared.store.processes().await {
-                Ok(processes) => {
-                    membership.count(&processes);
-                    membership.joined.store(true, Ordering::Release);
+            () = clock.sleep_until(look.unwrap_or(next)) => if look.is_some() {
+                match shared.store.ready().await {
+                    Ok(ready) => wake(&shared, &ready),
+                    Err(error) => tracing::debug!(error = watchbell_core::error_chain(&error), "what is ready could not be looked up"),
                 }
-                Err(error) => tracing::warn!(error = watchbell_core::error_chain(&error), "the other workers could not be counted"),
-            },
-            Ok(false) => {
+                continue;
+            }
+        }
+        next = clock.now() + every;
+        let held = shared.held().clone();
+        let before = clock.now().plus_ms(-UNDER_WAY_MS);
+        match shared.store.renew(membership.epoch(), clock.now() + membership.lease, &held, before).await {
+            Ok(pulse) if pulse.is_alive => {
+                membership.count(&pulse.processes);
+                membership.joined.store(true, Ordering::Release);
+                if recheck.is_some() {
+                    wake(&shared, &pulse.ready);
+                }
+            }
+            Ok(_) => {
                 tracing::warn!("this process stood still for longer than its lease; what it had claimed was taken over");
-                if let Err(error) = membership.begin(shared.store.as_ref(), shared.clock.as_ref()).await {
+                if let Err(error) = membership.begin(shared.store.as_ref(), clock.as_ref()).await {
                     tracing::warn!(error = watchbell_core::error_chain(&error), "worker.enter failed; trying again");
                 }
             }
@@ -178,10 +191,14 @@ pub(super) async fn heartbeat(shared: Arc<Shared>, every: Duration, stop: Cancel
         }
         membership.renewed.notify_waiters();
         membership.show(shared.store.as_ref(), shared.states.outages()).await;
-        let held = shared.held().clone();
-        let before = shared.clock.now().plus_ms(-UNDER_WAY_MS);
-        if let Err(error) = shared.store.reclaim(membership.epoch(), &held, before).await {
-            tracing::warn!(error = watchbell_core::error_chain(&error), "leases that nobody here knows of could not be looked for");
-        }
+    }
+}
+
+fn wake(shared: &Shared, ready: &Ready) {
+    if !ready.channels.is_empty() {
+        shared.store.wakes().heard(&ready.channels);
+    }
+    if ready.fan_out {
+        shared.store.wakes().announce_fan_out();
     }
 }

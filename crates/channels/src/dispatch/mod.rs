@@ -166,8 +166,7 @@ impl Dispatcher {
             held: Mutex::default(),
         });
         let heartbeat_stop = CancellationToken::new();
-        let heartbeat = tokio::spawn(membership::heartbeat(shared.clone(), settings.heartbeat, heartbeat_stop.clone()));
-        let recheck = settings.recheck.map(|every| tokio::spawn(recheck(shared.clone(), every)));
+        let heartbeat = tokio::spawn(membership::heartbeat(shared.clone(), settings.heartbeat, settings.recheck, heartbeat_stop.clone()));
         let lanes = TaskTracker::new();
         tracing::info!(channels = watchbell_core::channel::join(&served), "worker.started");
         for route in settings.channels {
@@ -181,27 +180,11 @@ impl Dispatcher {
             () = shared.calls.wait() => true,
             () = shared.clock.sleep(settings.drain) => false,
         };
-        if let Some(recheck) = recheck {
-            recheck.abort();
-        }
         heartbeat_stop.cancel();
         if let Err(error) = heartbeat.await {
             tracing::error!(%error, "worker.heartbeat failed");
         }
         shared.membership.leave(&shared.store).await;
         tracing::info!(in_flight, drained, "worker.stopped");
-    }
-}
-
-/// Wakes lanes for which something is ready although nobody said so: a wake-up from another process may be lost. One look for
-/// all channels.
-async fn recheck(shared: Arc<Shared>, every: Duration) {
-    loop {
-        shared.clock.sleep(every).await;
-        match shared.store.ready_channels().await {
-            Ok(ready) if ready.is_empty() => {}
-            Ok(ready) => shared.store.wakes().heard(&ready),
-            Err(error) => tracing::debug!(error = watchbell_core::error_chain(&error), "what is ready could not be looked up"),
-        }
     }
 }

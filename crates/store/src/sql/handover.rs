@@ -6,11 +6,10 @@ use std::sync::Arc;
 use watchbell_core::contact::ContactStatus;
 use watchbell_core::delivery::State;
 use watchbell_core::event::EventData;
-use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, DeliveryId, EventId, Secret, UserId};
 
 use super::plan::{Begun, Writes, rank};
-use super::{SqlStore, Tx, sql};
+use super::{SqlStore, Tx};
 use crate::StoreError;
 use crate::allot::Verdict;
 use crate::facts::{Planned, Policy};
@@ -27,11 +26,6 @@ impl Handover {
         for (_, jobs) in &mut self.0 {
             jobs.retain(|job| written.contains(job.id.as_str()));
         }
-    }
-
-    /// What is handed to whom.
-    pub(super) fn flights(&self) -> Vec<(Epoch, Vec<DeliveryId>)> {
-        self.0.iter().map(|(reservation, jobs)| (reservation.epoch(), jobs.iter().map(|job| job.id.clone()).collect())).collect()
     }
 
     /// Called after the commit.
@@ -69,25 +63,17 @@ impl SqlStore {
             // Stable: the order in which the events came stays.
             jobs.sort_by_key(|job| job.rank);
             jobs.truncate(reservation.calls());
-            if !self.is_alive(tx, reservation.epoch()).await? {
-                break;
-            }
             let jobs = self.allot_planned(tx, channel, jobs, writes).await?;
+            // Some of them may turn out to be known already: a flight says what may be leased, not what is.
+            let ids: Vec<&DeliveryId> = jobs.iter().map(|job| &job.id).collect();
+            if ids.is_empty() || !self.note_flight(tx, reservation.epoch(), &ids).await? {
+                continue;
+            }
             let begun = Begun { epoch: reservation.epoch(), provider: reservation.provider().to_owned(), at: now };
             writes.begun.extend(jobs.iter().map(|job| (job.id.clone(), begun.clone())));
             handover.0.push((reservation, jobs));
         }
         Ok(handover)
-    }
-
-    /// Held against the burial of this epoch, so that no lease is left behind by a process that froze here.
-    pub(super) async fn is_alive(&self, tx: &mut Tx, epoch: Epoch) -> Result<bool, StoreError> {
-        let alive: Option<i64> = sqlx::query_scalar(sql("SELECT epoch FROM processes WHERE epoch = $1 AND alive_until >= $2 {share}"))
-            .bind(epoch.0)
-            .bind(self.clock.now().as_millis())
-            .fetch_optional(&mut **tx)
-            .await?;
-        Ok(alive.is_some())
     }
 
     /// Those jobs that their recipients take now, singly. Others wait in the database, until the time that is known already.

@@ -18,8 +18,8 @@ use crate::intake::{Accepted, DeadLetter, DeadLetterFilter, EventRecord, Intake,
 use crate::wake::Effects;
 use crate::{StoreError, facts::Scope};
 
-/// How many members of a topic are planned in one transaction.
-const FAN_OUT_CHUNK: i64 = 500;
+/// How many members of a topic are planned in one transaction: some 20 ms of work, in which an alert of one of them waits.
+const FAN_OUT_CHUNK: i64 = 200;
 
 #[async_trait]
 impl Intake for SqlStore {
@@ -271,9 +271,6 @@ impl SqlStore {
         let (effects, written) = self.write(tx, &writes).await?;
         if let Some(handover) = handover {
             handover.retain(&written);
-            for (epoch, deliveries) in handover.flights() {
-                self.note_flight(tx, epoch, &deliveries).await?;
-            }
         }
         self.annotate(tx, annotations).await?;
         let fans_out = !fan_outs.is_empty();

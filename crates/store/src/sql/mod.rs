@@ -22,6 +22,7 @@ mod history;
 mod intake;
 mod jobs;
 mod known;
+mod lives;
 mod plan;
 mod policy;
 mod preferences;
@@ -58,6 +59,7 @@ pub(crate) struct SqlStore {
 }
 
 type Tx = Transaction<'static, Db>;
+type Connection = <Db as sqlx::Database>::Connection;
 
 impl SqlStore {
     pub(crate) fn new(

@@ -9,14 +9,14 @@ use watchbell_core::{Channel, ContactId, DeliveryId, Timestamp};
 
 use super::jobs::JobRow;
 use super::plan::IfKnown;
-use super::rows::{all, at, json, to_json};
-use super::waiting::Order;
+use super::rows::{all, at, to_json};
+use super::waiting::{HELD, Order};
 use super::{BindAll, DIALECT, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::columns::row;
 use crate::dialect::Dialect;
-use crate::queue::{Call, Finished, Job, Outage, Process, Queue, Receipt, Target};
+use crate::queue::{Call, Finished, Job, Outage, Process, Pulse, Queue, Ready, Receipt, Target};
 use crate::wake::Effects;
 
 /// One claim in so many slots is kept for others than HIGH alerts, so that a storm of those does not starve the rest.
@@ -55,21 +55,14 @@ impl Queue for SqlStore {
         Ok(Epoch(epoch))
     }
 
-    async fn renew(&self, epoch: Epoch, alive_until: Timestamp) -> Result<bool, StoreError> {
-        // Committed by itself: burying may have to wait for a lock that a frozen process holds, and this life must not end by that.
-        let mut tx = self.begin_tx().await?;
-        let alive: Option<i64> = sqlx::query_scalar(sql("UPDATE processes SET alive_until = $2 WHERE epoch = $1 RETURNING epoch"))
-            .bind(epoch.0)
-            .bind(alive_until.as_millis())
-            .fetch_optional(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        let mut tx = self.begin_tx().await?;
-        let dead = self.dead(&mut tx, self.clock.now()).await?;
-        let due = self.bury(&mut tx, &dead).await?;
-        tx.commit().await?;
-        self.wakes.announce(Effects::due(due));
-        Ok(alive.is_some())
+    async fn renew(
+        &self,
+        epoch: Epoch,
+        alive_until: Timestamp,
+        held: &HashSet<DeliveryId>,
+        before: Timestamp,
+    ) -> Result<Pulse, StoreError> {
+        self.beat(epoch, alive_until, held, before).await
     }
 
     async fn show_outages(&self, epoch: Epoch, outages: &[Outage]) -> Result<(), StoreError> {
@@ -78,18 +71,6 @@ impl Queue for SqlStore {
             .bind(to_json(outages)?)
             .execute(&self.write)
             .await?;
-        Ok(())
-    }
-
-    async fn reclaim(&self, epoch: Epoch, held: &HashSet<DeliveryId>, before: Timestamp) -> Result<(), StoreError> {
-        let lost = self.landed(epoch, held, before).await?;
-        if lost.is_empty() {
-            return Ok(());
-        }
-        let mut tx = self.begin_tx().await?;
-        let due = self.free(&mut tx, &[epoch.0], &lost).await?;
-        tx.commit().await?;
-        self.wakes.announce(Effects::due(due));
         Ok(())
     }
 
@@ -102,19 +83,10 @@ impl Queue for SqlStore {
     }
 
     async fn processes(&self) -> Result<Vec<Process>, StoreError> {
-        let rows: Vec<(i64, String, String, String, i64, i64, String)> = sqlx::query_as(sql(
-            "SELECT epoch, name, roles, channels, started_at, alive_until, outages FROM processes WHERE alive_until >= $1 ORDER BY epoch",
-        ))
-        .bind(self.clock.now().as_millis())
-        .fetch_all(&self.read)
-        .await?;
-        let process =
-            |(epoch, name, roles, channels, started_at, alive_until, outages): (i64, String, String, String, i64, i64, String)| {
-                let (channels, outages) = (json(&channels)?, json(&outages)?);
-                let (started_at, alive_until) = (at(started_at), at(alive_until));
-                Ok(Process { epoch: Epoch(epoch), name, roles, channels, started_at, alive_until, outages })
-            };
-        rows.into_iter().map(process).collect()
+        let now = self.clock.now();
+        let mut processes = self.all_processes(&mut *self.read.acquire().await?).await?;
+        processes.retain(|process| process.alive_until >= now);
+        Ok(processes)
     }
 
     async fn tell_others(&self, channels: &BTreeSet<Channel>) -> Result<(), StoreError> {
@@ -127,12 +99,15 @@ impl Queue for SqlStore {
 
     async fn claim(&self, epoch: Epoch, channel: Channel, most: i64) -> Result<Vec<Job>, StoreError> {
         let mut tx = self.begin_tx().await?;
-        if !self.is_alive(&mut tx, epoch).await? {
+        let Some(mut ready) = self.ready_ranks(&mut tx, epoch, channel).await? else { return Err(StoreError::Lapsed) };
+        if ready.remove(&HELD) {
+            self.release_held(&mut tx, channel).await?;
+            ready.extend([0, 1]);
+        }
+        let claimed = self.lease(&mut tx, epoch, channel, &ready, most).await?;
+        if !claimed.is_empty() && !self.note_flight(&mut tx, epoch, &claimed).await? {
             return Err(StoreError::Lapsed);
         }
-        self.release_held(&mut tx, channel).await?;
-        let claimed = self.lease(&mut tx, epoch, channel, most).await?;
-        self.note_flight(&mut tx, epoch, &claimed).await?;
         let jobs = self.jobs(&mut tx, &claimed).await?;
         let jobs = self.allot_jobs(&mut tx, epoch.0, channel, jobs).await?;
         tx.commit().await?;
@@ -215,22 +190,8 @@ impl Queue for SqlStore {
         Ok(next.map(at))
     }
 
-    async fn ready_channels(&self) -> Result<BTreeSet<Channel>, StoreError> {
-        row! {
-            struct Row {
-                channel: &'static str,
-            }
-        }
-        let all: Vec<Row> = Channel::ALL.iter().map(|channel| Row { channel: channel.as_str() }).collect();
-        let ready: Vec<String> = sqlx::query_scalar(sql("SELECT r.channel FROM {rows $2: channel text} WHERE \
-             EXISTS (SELECT 1 FROM waiting w WHERE w.channel = r.channel AND w.rank = 0 AND w.ready_at <= $1) \
-             OR EXISTS (SELECT 1 FROM waiting w WHERE w.channel = r.channel AND w.rank = 1 AND w.ready_at <= $1) \
-             OR EXISTS (SELECT 1 FROM waiting w WHERE w.channel = r.channel AND w.rank = 2 AND w.ready_at <= $1)"))
-        .bind(self.clock.now().as_millis())
-        .bind_all(columns(&all)?)
-        .fetch_all(&self.read)
-        .await?;
-        Ok(ready.iter().filter_map(|channel| Channel::from_db(channel)).collect())
+    async fn ready(&self) -> Result<Ready, StoreError> {
+        self.what_is_ready(&mut *self.read.acquire().await?).await
     }
 
     async fn receipts(&self, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError> {
@@ -259,10 +220,17 @@ impl Queue for SqlStore {
 impl SqlStore {
     /// HIGH before others, older before newer; but a part of every claim is kept for others than HIGH alerts, and a part for
     /// what came last, so that neither a storm nor one event for very many starves the rest.
-    async fn lease(&self, tx: &mut Tx, epoch: Epoch, channel: Channel, most: i64) -> Result<Vec<String>, StoreError> {
+    async fn lease(
+        &self,
+        tx: &mut Tx,
+        epoch: Epoch,
+        channel: Channel,
+        ranks: &BTreeSet<i64>,
+        most: i64,
+    ) -> Result<Vec<String>, StoreError> {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
         let mut claimed = Vec::new();
-        for rank in [0, 1] {
+        for rank in ranks.iter().copied() {
             let left = most - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
             let room = if rank == 0 { left - share(left, LOW_SHARE, turn) } else { left };
             let newest = share(room, NEWEST_SHARE, turn);
@@ -282,59 +250,5 @@ impl SqlStore {
         }
         let rows: Vec<JobRow> = sqlx::query_as(sql(JobRow::SELECT)).bind(array(ids)?).fetch_all(&mut **tx).await?;
         all(rows)
-    }
-
-    /// Processes whose lives ended before then, except those that another one is burying.
-    async fn dead(&self, tx: &mut Tx, before: Timestamp) -> Result<Vec<i64>, StoreError> {
-        Ok(sqlx::query_scalar(sql("SELECT epoch FROM processes WHERE alive_until < $1 ORDER BY epoch {skip}"))
-            .bind(before.as_millis())
-            .fetch_all(&mut **tx)
-            .await?)
-    }
-
-    /// Ends the lives of processes: what they had claimed is free again, what they had begun is `Unknown`.
-    pub(super) async fn bury(&self, tx: &mut Tx, dead: &[i64]) -> Result<BTreeSet<Channel>, StoreError> {
-        if dead.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let leased = self.flights_of(tx, dead).await?;
-        let due = self.free(tx, dead, &leased).await?;
-        for text in ["DELETE FROM flights WHERE epoch {in $1 bigint}", "DELETE FROM processes WHERE epoch {in $1 bigint}"] {
-            sqlx::query(sql(text)).bind(array(dead)?).execute(&mut **tx).await?;
-        }
-        Ok(due)
-    }
-
-    /// Takes the leases that these lives still have on deliveries away.
-    async fn free(&self, tx: &mut Tx, epochs: &[i64], deliveries: &[String]) -> Result<BTreeSet<Channel>, StoreError> {
-        if deliveries.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let now = self.clock.now().as_millis();
-        let (epochs, deliveries) = (array(epochs)?, array(deliveries)?);
-        sqlx::query(sql("INSERT INTO attempts (delivery_id, number, at, provider, class) \
-             SELECT id, attempts, COALESCE(begun_at, $2), COALESCE(provider, ''), 'Unknown' FROM deliveries \
-             WHERE id {in $3 text} AND lease {in $1 bigint} AND state = 'sending' ON CONFLICT DO NOTHING"))
-        .bind(&epochs)
-        .bind(now)
-        .bind(&deliveries)
-        .execute(&mut **tx)
-        .await?;
-        let freed: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
-             ready_at = CASE WHEN state = 'sending' THEN $2 ELSE ready_at END, \
-             reason = CASE WHEN state <> 'sending' THEN reason WHEN stop IS NOT NULL THEN stop \
-             ELSE 'who was sending it is gone; it may have gone out' END, \
-             state = CASE WHEN state <> 'sending' THEN state WHEN stop IS NOT NULL THEN 'cancelled' ELSE 'scheduled' END \
-             WHERE id {in $3 text} AND lease {in $1 bigint} RETURNING id, channel"))
-        .bind(&epochs)
-        .bind(now)
-        .bind(&deliveries)
-        .fetch_all(&mut **tx)
-        .await?;
-        self.requeue(tx, &freed.iter().map(|(id, _)| id).collect::<Vec<_>>()).await?;
-        let ids = freed.iter().map(|(id, _)| DeliveryId(id.clone())).collect();
-        let bundles = self.bundles_among(tx, &ids).await?;
-        self.share_outcome(tx, &bundles).await?;
-        Ok(freed.iter().filter_map(|(_, channel)| Channel::from_db(channel)).collect())
     }
 }

@@ -6,15 +6,19 @@
 //! itself, and puts entries right that say something else. Nobody waits for an entry that another transaction has locked, as that
 //! one puts it right: transitions wait for one another at deliveries, never at entries.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
+use watchbell_core::Channel;
 use watchbell_core::ids::Epoch;
-use watchbell_core::{Channel, DeliveryId, Timestamp};
 
-use super::rows::{json, to_json};
-use super::{SqlStore, Tx, array, sql};
+use super::rows::to_json;
+use super::{BindAll, Connection, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
-use crate::columns::Field;
+use crate::columns::{Field, row};
+use crate::queue::Ready;
+
+/// The rank of entries that quiet hours or a digest hold.
+pub(super) const HELD: i64 = 2;
 
 impl SqlStore {
     /// Writes entries for those of these deliveries that wait, or are claimed.
@@ -49,64 +53,57 @@ impl SqlStore {
         self.enqueue(tx, ids).await
     }
 
-    /// Notes that a process has leased deliveries: by this they are found when it has died.
-    pub(super) async fn note_flight<I: serde::Serialize>(&self, tx: &mut Tx, epoch: Epoch, ids: &[I]) -> Result<(), StoreError> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        sqlx::query(sql("INSERT INTO flights (epoch, at, deliveries) VALUES ($1, $2, $3)"))
+    /// Notes that a process leases deliveries: by this they are found when it has died. False where its life has ended already. It
+    /// is held against its burial until the transaction ends, so that no lease is left behind by a process that froze in here.
+    pub(super) async fn note_flight<I: serde::Serialize>(&self, tx: &mut Tx, epoch: Epoch, ids: &[I]) -> Result<bool, StoreError> {
+        let noted: Option<i64> =
+            sqlx::query_scalar(sql("INSERT INTO flights (epoch, at, deliveries) SELECT epoch, $2, $3 FROM processes \
+             WHERE epoch = $1 AND alive_until >= $2 {share} RETURNING id"))
             .bind(epoch.0)
             .bind(self.clock.now().as_millis())
             .bind(to_json(ids)?)
-            .execute(&mut **tx)
+            .fetch_optional(&mut **tx)
             .await?;
-        Ok(())
+        Ok(noted.is_some())
     }
 
-    /// What these processes have leased, and may hold still.
-    pub(super) async fn flights_of(&self, tx: &mut Tx, epochs: &[i64]) -> Result<Vec<String>, StoreError> {
-        let flights: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM flights WHERE epoch {in $1 bigint}"))
-            .bind(array(epochs)?)
-            .fetch_all(&mut **tx)
-            .await?;
-        let mut ids = Vec::new();
-        for flight in flights {
-            ids.extend(json::<Vec<String>>(&flight)?);
-        }
-        Ok(ids)
-    }
-
-    /// Forgets flights from before then of which nothing is held any more; answers what a process has leased and does not hold.
-    pub(super) async fn landed(&self, epoch: Epoch, held: &HashSet<DeliveryId>, before: Timestamp) -> Result<Vec<String>, StoreError> {
-        let flights: Vec<(i64, String)> = sqlx::query_as(sql("SELECT id, deliveries FROM flights WHERE epoch = $1 AND at < $2"))
+    /// The ranks of which something of a channel is ready; None where the process's life has ended. It is held against its burial
+    /// until the transaction ends, so that no lease is left behind by a process that froze in here.
+    pub(super) async fn ready_ranks(&self, tx: &mut Tx, epoch: Epoch, channel: Channel) -> Result<Option<BTreeSet<i64>>, StoreError> {
+        let row: Option<(bool, bool, bool)> =
+            sqlx::query_as(sql("SELECT EXISTS (SELECT 1 FROM waiting WHERE channel = $3 AND rank = 0 AND ready_at <= $2) AS high, \
+             EXISTS (SELECT 1 FROM waiting WHERE channel = $3 AND rank = 1 AND ready_at <= $2) AS others, \
+             EXISTS (SELECT 1 FROM waiting WHERE channel = $3 AND rank = 2 AND ready_at <= $2) AS held \
+             FROM processes WHERE epoch = $1 AND alive_until >= $2 {share}"))
             .bind(epoch.0)
-            .bind(before.as_millis())
-            .fetch_all(&self.read)
+            .bind(self.clock.now().as_millis())
+            .bind(channel.as_str())
+            .fetch_optional(&mut **tx)
             .await?;
-        let (mut over, mut gone) = (Vec::new(), Vec::new());
-        for (flight, ids) in flights {
-            let mut ids: Vec<String> = json(&ids)?;
-            let all = ids.len();
-            ids.retain(|id| !held.contains(id.as_str()));
-            if ids.len() == all {
-                over.push(flight);
+        Ok(row.map(|(high, others, held)| {
+            [(0, high), (1, others), (HELD, held)].into_iter().filter(|(_, is)| *is).map(|(rank, _)| rank).collect()
+        }))
+    }
+
+    /// On which channels something is ready, and whether members of a topic wait to be planned.
+    pub(super) async fn what_is_ready(&self, on: &mut Connection) -> Result<Ready, StoreError> {
+        row! {
+            struct Row {
+                channel: &'static str,
             }
-            gone.extend(ids);
         }
-        if gone.is_empty() {
-            return Ok(gone);
-        }
-        // Nearly always none: they have ended.
-        let leased: Vec<String> = sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE id {in $1 text} AND lease = $2"))
-            .bind(array(&gone)?)
-            .bind(epoch.0)
-            .fetch_all(&self.read)
-            .await?;
-        if leased.is_empty() && !over.is_empty() {
-            let forget = sqlx::query(sql("DELETE FROM flights WHERE id {in $1 bigint}")).bind(array(&over)?);
-            forget.execute(&self.write).await?;
-        }
-        Ok(leased)
+        let all: Vec<Row> = Channel::ALL.iter().map(|channel| Row { channel: channel.as_str() }).collect();
+        let ready: Vec<String> = sqlx::query_scalar(sql("SELECT r.channel FROM {rows $2: channel text} WHERE \
+             EXISTS (SELECT 1 FROM waiting w WHERE w.channel = r.channel AND w.rank = 0 AND w.ready_at <= $1) \
+             OR EXISTS (SELECT 1 FROM waiting w WHERE w.channel = r.channel AND w.rank = 1 AND w.ready_at <= $1) \
+             OR EXISTS (SELECT 1 FROM waiting w WHERE w.channel = r.channel AND w.rank = 2 AND w.ready_at <= $1) \
+             UNION ALL SELECT 'fan-out' WHERE EXISTS (SELECT 1 FROM fanouts)"))
+        .bind(self.clock.now().as_millis())
+        .bind_all(columns(&all)?)
+        .fetch_all(on)
+        .await?;
+        let channels = ready.iter().filter_map(|name| Channel::from_db(name)).collect();
+        Ok(Ready { channels, fan_out: ready.iter().any(|name| name == "fan-out") })
     }
 
     /// Releases what quiet hours or a digest's period held until now, so that it is told together.

@@ -186,9 +186,10 @@ async fn what_a_process_has_leased_without_knowing_is_free_again(bed: &Bed) {
     let known = std::collections::HashSet::from([desk.handed()[0].clone()]);
     bed.clock.advance(std::time::Duration::from_secs(5));
     // What was leased just now may be on its way to the worker.
-    bed.store.reclaim(desk.epoch, &known, bed.now().plus_s(-10)).await.unwrap();
+    let until = bed.now().plus_s(6);
+    assert!(bed.store.renew(desk.epoch, until, &known, bed.now().plus_s(-10)).await.unwrap().is_alive);
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE lease IS NOT NULL").await, 3);
-    bed.store.reclaim(desk.epoch, &known, bed.now()).await.unwrap();
+    bed.store.renew(desk.epoch, until, &known, bed.now().plus_ms(1)).await.unwrap();
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE lease IS NOT NULL").await, 1);
     assert_eq!(in_state(bed, "scheduled").await, 2);
     // The one that had begun may have gone out, and says so.

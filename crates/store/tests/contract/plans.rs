@@ -145,10 +145,10 @@ async fn use_everything(bed: &Bed) {
     store.finish(epoch, &ends.collect::<Vec<_>>()).await.unwrap();
     store.release(epoch, vec![(DeliveryId("01A1".to_owned()), bed.now())]).await.unwrap();
     store.next_ready(Channel::Email).await.unwrap();
-    store.ready_channels().await.unwrap();
+    store.ready().await.unwrap();
     let receipt = Receipt { delivery: DeliveryId("01A1".to_owned()), outcome: ReceiptOutcome::Delivered, code: None };
     store.receipts(vec![receipt]).await.unwrap();
-    store.renew(epoch, bed.now().plus_s(60)).await.unwrap();
+    assert!(store.renew(epoch, bed.now().plus_s(60), &std::collections::HashSet::new(), bed.now()).await.unwrap().is_alive);
     store.leave(epoch).await.unwrap();
     let user = UserId(1);
     let filters = [

@@ -103,13 +103,13 @@ async fn a_process_that_stood_still_begins_nothing_that_another_took(bed: &Bed) 
     assert!(begin(bed, frozen, &ids[1..2]).await.is_empty());
     let other = enter(bed).await;
     if !bed.is_sqlite() {
-        assert!(bed.store.renew(other, bed.now().plus_s(6)).await.unwrap());
+        assert!(bed.store.renew(other, bed.now().plus_s(6), &std::collections::HashSet::new(), bed.now()).await.unwrap().is_alive);
     }
     let taken: BTreeSet<_> = claim(bed, other, 10).await.into_iter().collect();
     assert_eq!(taken, ids.iter().cloned().collect());
     assert!(begin(bed, frozen, &ids).await.is_empty());
     assert!(matches!(bed.store.claim(frozen, Channel::Email, 10).await, Err(StoreError::Lapsed)));
-    assert!(!bed.store.renew(frozen, bed.now().plus_s(6)).await.unwrap());
+    assert!(!bed.store.renew(frozen, bed.now().plus_s(6), &std::collections::HashSet::new(), bed.now()).await.unwrap().is_alive);
     // What had begun may have gone out, and says so.
     assert_eq!(bed.number("SELECT count(*) FROM attempts WHERE class = 'Unknown'").await, 1);
     // Its late answer does not touch what is another's now.

@@ -154,7 +154,7 @@ impl Server {
                 deliveries_days: i64::from(config.retention.deliveries_days),
                 events_days: i64::from(config.retention.events_days),
             };
-            let scheduler = Scheduler::new(store.clone(), clock.clone(), retention);
+            let scheduler = Scheduler::new(store.clone(), clock.clone(), retention, config.database.is_sqlite() || !has(Role::Worker));
             let stop = stop.clone();
             parts.spawn(async move { scheduler.run(stop).await });
         }

@@ -10,7 +10,7 @@ use watchbell_core::{ContactId, DeviceId, RuleId, Secret, Timestamp, UserId};
 
 use super::access::no_such_user;
 use super::change::Change;
-use super::{Db, SqlStore, Tx, rows, sql};
+use super::{Connection, Db, SqlStore, Tx, rows, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::directory::{ChainFilter, ChainRule, ChainStep, Directory, NewContact, NewRule, NewUser, Place, UserFilter};
@@ -23,8 +23,6 @@ mod telegram;
 mod topics;
 mod users;
 mod verification;
-
-type Connection = <Db as sqlx::Database>::Connection;
 
 #[async_trait]
 impl Directory for SqlStore {

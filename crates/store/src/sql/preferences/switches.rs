@@ -2,15 +2,13 @@
 
 use watchbell_core::UserId;
 
-use super::super::{BindAll, columns};
+use super::super::{BindAll, Connection, columns};
 use super::rows::name;
-use super::{Change, Db, SqlStore, sql};
+use super::{Change, SqlStore, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::columns::row;
 use crate::preferences::Switches;
-
-type Connection = <Db as sqlx::Database>::Connection;
 
 #[derive(Debug, sqlx::FromRow)]
 pub(in super::super) struct SwitchRow {

@@ -1,0 +1,161 @@
+//! The lives of processes: what one finds when it renews its own, and what becomes of what a dead one had leased.
+
+use std::collections::{BTreeSet, HashSet};
+
+use watchbell_core::ids::Epoch;
+use watchbell_core::{Channel, DeliveryId, Timestamp};
+
+use super::rows::{at, json};
+use super::{Connection, SqlStore, Tx, array, sql};
+use crate::StoreError;
+use crate::queue::{Process, Pulse};
+use crate::wake::Effects;
+
+impl SqlStore {
+    pub(super) async fn beat(
+        &self,
+        epoch: Epoch,
+        alive_until: Timestamp,
+        held: &HashSet<DeliveryId>,
+        before: Timestamp,
+    ) -> Result<Pulse, StoreError> {
+        let now = self.clock.now();
+        // Committed by itself: burying may have to wait for a lock that a frozen process holds, and this life must not end by that.
+        let mut tx = self.begin_tx().await?;
+        let alive: Option<i64> = sqlx::query_scalar(sql("UPDATE processes SET alive_until = $2 WHERE epoch = $1 RETURNING epoch"))
+            .bind(epoch.0)
+            .bind(alive_until.as_millis())
+            .fetch_optional(&mut *tx)
+            .await?;
+        let flights: Vec<(i64, String)> = sqlx::query_as(sql("SELECT id, deliveries FROM flights WHERE epoch = $1 AND at < $2"))
+            .bind(epoch.0)
+            .bind(before.as_millis())
+            .fetch_all(&mut *tx)
+            .await?;
+        let mut processes = self.all_processes(&mut tx).await?;
+        let ready = self.what_is_ready(&mut tx).await?;
+        tx.commit().await?;
+        let all = processes.len();
+        processes.retain(|process| process.alive_until >= now);
+        if processes.len() < all {
+            let mut tx = self.begin_tx().await?;
+            let dead = self.dead(&mut tx, now).await?;
+            let due = self.bury(&mut tx, &dead).await?;
+            tx.commit().await?;
+            self.wakes.announce(Effects::due(due));
+        }
+        self.land(epoch, flights, held).await?;
+        Ok(Pulse { is_alive: alive.is_some(), processes, ready })
+    }
+
+    /// Forgets flights of which nothing is held any more; frees what the process has leased and does not hold.
+    async fn land(&self, epoch: Epoch, flights: Vec<(i64, String)>, held: &HashSet<DeliveryId>) -> Result<(), StoreError> {
+        let (mut over, mut gone) = (Vec::new(), Vec::new());
+        for (flight, ids) in flights {
+            let mut ids: Vec<String> = json(&ids)?;
+            let all = ids.len();
+            ids.retain(|id| !held.contains(id.as_str()));
+            if ids.len() == all {
+                over.push(flight);
+            }
+            gone.extend(ids);
+        }
+        if gone.is_empty() {
+            return Ok(());
+        }
+        // Nearly always none: they have ended.
+        let lost: Vec<String> = sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE id {in $1 text} AND lease = $2"))
+            .bind(array(&gone)?)
+            .bind(epoch.0)
+            .fetch_all(&self.read)
+            .await?;
+        let mut tx = self.begin_tx().await?;
+        let due = self.free(&mut tx, &[epoch.0], &lost).await?;
+        sqlx::query(sql("DELETE FROM flights WHERE id {in $1 bigint}")).bind(array(&over)?).execute(&mut *tx).await?;
+        tx.commit().await?;
+        self.wakes.announce(Effects::due(due));
+        Ok(())
+    }
+
+    /// Also those that are dead and not buried yet.
+    pub(super) async fn all_processes(&self, on: &mut Connection) -> Result<Vec<Process>, StoreError> {
+        let rows: Vec<(i64, String, String, String, i64, i64, String)> =
+            sqlx::query_as(sql("SELECT epoch, name, roles, channels, started_at, alive_until, outages FROM processes ORDER BY epoch"))
+                .fetch_all(on)
+                .await?;
+        let process =
+            |(epoch, name, roles, channels, started_at, alive_until, outages): (i64, String, String, String, i64, i64, String)| {
+                let (channels, outages) = (json(&channels)?, json(&outages)?);
+                let (started_at, alive_until) = (at(started_at), at(alive_until));
+                Ok(Process { epoch: Epoch(epoch), name, roles, channels, started_at, alive_until, outages })
+            };
+        rows.into_iter().map(process).collect()
+    }
+
+    /// What these processes have leased, and may hold still.
+    async fn flights_of(&self, tx: &mut Tx, epochs: &[i64]) -> Result<Vec<String>, StoreError> {
+        let flights: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM flights WHERE epoch {in $1 bigint}"))
+            .bind(array(epochs)?)
+            .fetch_all(&mut **tx)
+            .await?;
+        let mut ids = Vec::new();
+        for flight in flights {
+            ids.extend(json::<Vec<String>>(&flight)?);
+        }
+        Ok(ids)
+    }
+
+    /// Processes whose lives ended before then, except those that another one is burying.
+    pub(super) async fn dead(&self, tx: &mut Tx, before: Timestamp) -> Result<Vec<i64>, StoreError> {
+        Ok(sqlx::query_scalar(sql("SELECT epoch FROM processes WHERE alive_until < $1 ORDER BY epoch {skip}"))
+            .bind(before.as_millis())
+            .fetch_all(&mut **tx)
+            .await?)
+    }
+
+    /// Ends the lives of processes: what they had claimed is free again, what they had begun is `Unknown`.
+    pub(super) async fn bury(&self, tx: &mut Tx, dead: &[i64]) -> Result<BTreeSet<Channel>, StoreError> {
+        if dead.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let leased = self.flights_of(tx, dead).await?;
+        let due = self.free(tx, dead, &leased).await?;
+        for text in ["DELETE FROM flights WHERE epoch {in $1 bigint}", "DELETE FROM processes WHERE epoch {in $1 bigint}"] {
+            sqlx::query(sql(text)).bind(array(dead)?).execute(&mut **tx).await?;
+        }
+        Ok(due)
+    }
+
+    /// Takes the leases that these lives still have on deliveries away.
+    async fn free(&self, tx: &mut Tx, epochs: &[i64], deliveries: &[String]) -> Result<BTreeSet<Channel>, StoreError> {
+        if deliveries.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let now = self.clock.now().as_millis();
+        let (epochs, deliveries) = (array(epochs)?, array(deliveries)?);
+        sqlx::query(sql("INSERT INTO attempts (delivery_id, number, at, provider, class) \
+             SELECT id, attempts, COALESCE(begun_at, $2), COALESCE(provider, ''), 'Unknown' FROM deliveries \
+             WHERE id {in $3 text} AND lease {in $1 bigint} AND state = 'sending' ON CONFLICT DO NOTHING"))
+        .bind(&epochs)
+        .bind(now)
+        .bind(&deliveries)
+        .execute(&mut **tx)
+        .await?;
+        let freed: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
+             ready_at = CASE WHEN state = 'sending' THEN $2 ELSE ready_at END, \
+             reason = CASE WHEN state <> 'sending' THEN reason WHEN stop IS NOT NULL THEN stop \
+             ELSE 'who was sending it is gone; it may have gone out' END, \
+             state = CASE WHEN state <> 'sending' THEN state WHEN stop IS NOT NULL THEN 'cancelled' ELSE 'scheduled' END \
+             WHERE id {in $3 text} AND lease {in $1 bigint} RETURNING id, channel"))
+        .bind(&epochs)
+        .bind(now)
+        .bind(&deliveries)
+        .fetch_all(&mut **tx)
+        .await?;
+        self.requeue(tx, &freed.iter().map(|(id, _)| id).collect::<Vec<_>>()).await?;
+        let ids = freed.iter().map(|(id, _)| DeliveryId(id.clone())).collect();
+        let bundles = self.bundles_among(tx, &ids).await?;
+        self.share_outcome(tx, &bundles).await?;
+        Ok(freed.iter().filter_map(|(_, channel)| Channel::from_db(channel)).collect())
+    }
+}
