@@ -2,7 +2,7 @@
 //!
 //! | In the text | PostgreSQL | SQLite |
 //! | --- | --- | --- |
-//! | `{rows $3: id text, due_at bigint}` | `unnest($3::text[], $4::bigint[]) AS r(…)` | a `json_each` subquery named `r` |
+//! | `{rows $3: id text, due_at bigint}` | `unnest($3::text[], $4::bigint[]) AS r(…)` | a `jsonb_each` subquery named `r` |
 //! | `{in $1 bigint}` | `= ANY($1::bigint[])` | `IN (SELECT …)` |
 //! | `{lock}`, `{share}`, `{skip}`, `{skip d}` | `FOR UPDATE`, `FOR KEY SHARE`, `FOR UPDATE SKIP LOCKED`, the same of one table | nothing: its one writer locks all |
 //! | `{stop}` | what cancels a delivery, for a reason in `r.reason` | the same |
@@ -125,7 +125,7 @@ impl Dialect {
             sql.extend([format!("unnest({}) AS r({})", arrays.join(", "), names.join(", "))]);
         } else {
             let fields: Vec<String> = names.iter().map(|name| format!("value->>'{name}' AS {name}")).collect();
-            sql.extend([format!("(SELECT {} FROM json_each({parameter})) AS r", fields.join(", "))]);
+            sql.extend([format!("(SELECT {} FROM jsonb_each({parameter})) AS r", fields.join(", "))]);
         }
     }
 }
@@ -144,7 +144,7 @@ mod tests {
         );
         assert_eq!(
             Dialect::Sqlite.sql(text),
-            "UPDATE t SET a = r.a FROM (SELECT value->>'id' AS id, value->>'a' AS a FROM json_each($2)) AS r WHERE t.id = r.id \
+            "UPDATE t SET a = r.a FROM (SELECT value->>'id' AS id, value->>'a' AS a FROM jsonb_each($2)) AS r WHERE t.id = r.id \
              AND b IN (SELECT value FROM json_each($1)) "
         );
     }

@@ -50,7 +50,8 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
         .statement_cache_capacity(256);
     reach::reach(&connect, clock.as_ref()).await?;
     let pool = PgPoolOptions::new()
-        .max_connections(options.max_connections)
+        // One more for heartbeats.
+        .max_connections(options.max_connections + 1)
         .acquire_timeout(Duration::from_secs(10))
         // A connection that was just used needs no further round trip to tell that it works.
         .test_before_acquire(false)

@@ -1,6 +1,7 @@
 //! What workers do with deliveries: claim, begin, finish.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use watchbell_core::contact::ContactStatus;
@@ -33,7 +34,7 @@ pub struct Job {
     pub unknowns: i64,
     /// How many of those were begun by a process that died: its call may never have been made.
     pub interrupted: i64,
-    pub event: EventData,
+    pub event: Arc<EventData>,
     pub user_id: UserId,
     pub user_name: String,
     pub locale: String,

@@ -50,7 +50,7 @@ async fn code(world: &World) -> String {
     let jobs = world.store.claim(epoch, Channel::Email, 10).await.unwrap();
     let job = jobs.first().unwrap();
     assert!(matches!(&job.target, Target::Contact { .. }));
-    match &job.event {
+    match job.event.as_ref() {
         watchbell_core::event::EventData::Verification(data) => data.code.expose().to_owned(),
         other => panic!("{other:?}"),
     }

@@ -176,7 +176,7 @@ fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
         critical: job.critical,
         thread: match &job.scope {
             Scope::Alert { id, .. } | Scope::Duty { id, .. } => Some(id.clone()),
-            Scope::Event(_) => match &job.event {
+            Scope::Event(_) => match job.event.as_ref() {
                 EventData::Update(data) => Some(data.alert_id.clone()),
                 _ => None,
             },
@@ -250,7 +250,7 @@ fn render(shared: &Shared, job: &Job, members: &[Job]) -> Content {
 }
 
 fn message_kind(job: &Job) -> MessageKind {
-    match (job.purpose, &job.event) {
+    match (job.purpose, job.event.as_ref()) {
         (Purpose::Bundle, _) => MessageKind::Bundle,
         (Purpose::Digest, _) => MessageKind::Digest,
         (Purpose::DutyCancelled, _) => MessageKind::DutyCancelled,

@@ -15,6 +15,7 @@ mod text;
 mod times;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use minijinja::{Environment, Value, context};
 use serde::Serialize;
@@ -74,7 +75,7 @@ pub struct Reader {
 #[derive(Clone, Debug)]
 pub struct Item {
     pub kind: MessageKind,
-    pub event: EventData,
+    pub event: Arc<EventData>,
     /// When it was due.
     pub at: Timestamp,
 }
@@ -83,7 +84,7 @@ pub struct Item {
 #[derive(Clone, Debug)]
 pub struct RenderContext {
     /// None for bundles and digests.
-    pub event: Option<EventData>,
+    pub event: Option<Arc<EventData>>,
     /// The messages of a bundle or digest, in the order in which they are shown; empty otherwise.
     pub items: Vec<Item>,
     pub reader: Reader,
@@ -205,7 +206,7 @@ impl Job<'_> {
     fn content(&mut self, kind: MessageKind, parts: &[Part]) -> Content {
         let about = self.about;
         let items: Vec<_> = about.items.iter().map(|item| self.item(item)).collect();
-        let url = about.event.as_ref().and_then(web_url).map(str::to_owned);
+        let url = about.event.as_deref().and_then(web_url).map(str::to_owned);
         let is_high = match &about.event {
             Some(event) => is_high(event),
             None => about.items.iter().any(|item| is_high(&item.event)),

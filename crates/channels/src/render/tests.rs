@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
+use std::sync::Arc;
+
 use std::fmt::Write as _;
 use std::fs;
 
@@ -60,7 +62,7 @@ fn subscription(title: &str, category: &str) -> EventData {
 
 fn about(locale: &str, event: Option<EventData>) -> RenderContext {
     RenderContext {
-        event,
+        event: event.map(Arc::new),
         items: Vec::new(),
         reader: Reader { name: "Anna".to_owned(), locale: locale.to_owned(), timezone: "Europe/Berlin".to_owned() },
         now: at("2026-11-20T06:00:00Z"),
@@ -71,7 +73,7 @@ fn about(locale: &str, event: Option<EventData>) -> RenderContext {
 
 /// One message of every kind.
 fn every_kind(locale: &str) -> Vec<(MessageKind, RenderContext)> {
-    let item = |event: EventData, kind| Item { kind, event, at: at("2026-11-20T05:30:00Z") };
+    let item = |event: EventData, kind| Item { kind, event: Arc::new(event), at: at("2026-11-20T05:30:00Z") };
     let bundle = vec![
         item(alert("Disk full on db-1", Priority::High), MessageKind::Alert),
         item(update(), MessageKind::Update),
@@ -163,7 +165,7 @@ fn a_channel_gets_just_its_parts() {
 fn texts_of_events_cannot_break_out() {
     let renderer = Renderer::new(None).unwrap();
     let mut bad = about("en", Some(alert("<script>x</script>\r\nBcc: eve@example.org\u{0} {{ 7 * 7 }}", Priority::Low)));
-    if let Some(EventData::Alert(alert)) = &mut bad.event {
+    if let Some(EventData::Alert(alert)) = bad.event.as_mut().map(Arc::make_mut) {
         alert.url = Some("javascript:alert(1)".to_owned());
     }
     let content = renderer.render(MessageKind::Alert, &bad).content;
@@ -181,7 +183,7 @@ fn long_texts_are_cut_and_every_message_of_a_bundle_is_named() {
 
     let items = (0..12).map(|n| Item {
         kind: MessageKind::Alert,
-        event: alert(&format!("Host {n} is down and nobody knows why that may be"), Priority::High),
+        event: Arc::new(alert(&format!("Host {n} is down and nobody knows why that may be"), Priority::High)),
         at: at("2026-11-20T05:30:00Z"),
     });
     let bundle = RenderContext { items: items.collect(), ..about("en", None) };

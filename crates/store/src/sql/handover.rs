@@ -116,7 +116,7 @@ fn job(planned: &Planned, event: &EventData, policy: &Policy) -> Option<Job> {
         attempts: 0,
         unknowns: 0,
         interrupted: 0,
-        event: event.clone(),
+        event: Arc::new(event.clone()),
         user_id: user.id,
         user_name: user.display_name(),
         locale: user.locale.clone(),

@@ -1,5 +1,7 @@
 //! A claimed delivery with everything that its message is made of, in one row.
 
+use std::sync::Arc;
+
 use watchbell_core::device::Device;
 use watchbell_core::event::EventData;
 use watchbell_core::{ContactId, DeliveryId, DeviceId, Secret, UserId};
@@ -84,7 +86,7 @@ impl TryFrom<JobRow> for Job {
             attempts: row.attempts,
             unknowns: row.unknowns,
             interrupted: row.interrupted,
-            event: EventData::from_json(name(&row.kind)?, &row.data).map_err(|error| StoreError::Corrupt(error.to_string()))?,
+            event: Arc::new(EventData::from_json(name(&row.kind)?, &row.data).map_err(|error| StoreError::Corrupt(error.to_string()))?),
             user_id,
             user_name: if names.is_empty() { row.username.unwrap_or_default() } else { names.to_owned() },
             locale: row.locale.unwrap_or_else(|| "en".to_owned()),

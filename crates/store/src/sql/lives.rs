@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use sqlx::Connection as _;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, DeliveryId, Timestamp};
 
 use super::rows::{at, json};
-use super::{Connection, SqlStore, Tx, array, sql};
+use super::{BEGIN, Connection, SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::queue::{Process, Pulse};
 use crate::wake::Effects;
@@ -21,7 +22,8 @@ impl SqlStore {
     ) -> Result<Pulse, StoreError> {
         let now = self.clock.now();
         // Committed by itself: burying may have to wait for a lock that a frozen process holds, and this life must not end by that.
-        let mut tx = self.begin_tx().await?;
+        let mut connection = self.pulse().await?;
+        let mut tx = connection.begin_with(BEGIN).await?;
         let alive: Option<i64> = sqlx::query_scalar(sql("UPDATE processes SET alive_until = $2 WHERE epoch = $1 RETURNING epoch"))
             .bind(epoch.0)
             .bind(alive_until.as_millis())
@@ -35,6 +37,7 @@ impl SqlStore {
         let mut processes = self.all_processes(&mut tx).await?;
         let ready = self.what_is_ready(&mut tx).await?;
         tx.commit().await?;
+        self.keep_pulse(connection);
         let all = processes.len();
         processes.retain(|process| process.alive_until >= now);
         if processes.len() < all {

@@ -1,10 +1,11 @@
 //! The body of SQL, compiled once for each database: `super` says which.
 
 use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_cache::sync::Cache;
+use sqlx::pool::PoolConnection;
 use sqlx::{Pool, Transaction};
 use watchbell_core::{Clock, UserId};
 
@@ -54,6 +55,9 @@ pub(crate) struct SqlStore {
     growth: statistics::Growth,
     /// Counts claims, for what is given in turn.
     turns: AtomicU64,
+    /// The connection of heartbeats, where there are several: they do not wait for those that plans and claims use, need not ask
+    /// whether it still works, and prepare their statements once.
+    pulse: Mutex<Option<PoolConnection<Db>>>,
     /// Held as long as the store is open.
     _lock: Option<File>,
 }
@@ -85,7 +89,24 @@ impl SqlStore {
             names: Cache::new(REMEMBERED_USERS),
             growth: statistics::Growth::default(),
             turns: AtomicU64::new(0),
+            pulse: Mutex::default(),
             _lock: lock,
+        }
+    }
+
+    /// For heartbeats, and looks in between. Whoever had an error does not give it back by [`SqlStore::keep_pulse`].
+    async fn pulse(&self) -> Result<PoolConnection<Db>, StoreError> {
+        let kept = self.pulse.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(match kept {
+            Some(connection) => connection,
+            None => self.write.acquire().await?,
+        })
+    }
+
+    fn keep_pulse(&self, connection: PoolConnection<Db>) {
+        // SQLite has one writer for all.
+        if DIALECT == crate::dialect::Dialect::Postgres {
+            *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
         }
     }
 

@@ -191,7 +191,10 @@ impl Queue for SqlStore {
     }
 
     async fn ready(&self) -> Result<Ready, StoreError> {
-        self.what_is_ready(&mut *self.read.acquire().await?).await
+        let mut connection = self.pulse().await?;
+        let ready = self.what_is_ready(&mut connection).await?;
+        self.keep_pulse(connection);
+        Ok(ready)
     }
 
     async fn receipts(&self, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError> {
