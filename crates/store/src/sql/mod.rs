@@ -115,6 +115,16 @@ impl SqlStore {
     }
 }
 
+impl Drop for SqlStore {
+    fn drop(&mut self) {
+        // A task gives it back to the pool; where no runtime is left to run that, the process ends, and the connection with it.
+        let kept = self.pulse.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if tokio::runtime::Handle::try_current().is_err() {
+            std::mem::forget(kept);
+        }
+    }
+}
+
 impl Store for SqlStore {
     fn wakes(&self) -> &Wakes {
         &self.wakes

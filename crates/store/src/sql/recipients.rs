@@ -92,16 +92,15 @@ impl SqlStore {
             }
         }
         let rows: Vec<Row<'_>> = keys.iter().map(|id| Row { id }).collect();
-        sqlx::query(sql("INSERT INTO recipients (id, busy_until, sent, quiet_at) SELECT id, 0, '[]', 0 FROM {rows $1: id text} \
-             WHERE true ORDER BY id ON CONFLICT (id) DO NOTHING"))
+        // One statement, in which PostgreSQL has no choice of how to find them: this table is nearly empty at times, and a plan made
+        // then would read all of it.
+        let rows: Vec<(String, i64, String)> = sqlx::query_as(sql(
+            "INSERT INTO recipients (id, busy_until, sent, quiet_at) SELECT id, 0, '[]', 0 FROM {rows $1: id text} WHERE true ORDER BY id \
+             ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING id, busy_until, sent",
+        ))
         .bind_all(columns(&rows)?)
-        .execute(&mut **tx)
+        .fetch_all(&mut **tx)
         .await?;
-        let rows: Vec<(String, i64, String)> =
-            sqlx::query_as(sql("SELECT id, busy_until, sent FROM recipients WHERE id {in $1 text} ORDER BY id {lock}"))
-                .bind(array(keys)?)
-                .fetch_all(&mut **tx)
-                .await?;
         rows.into_iter().map(|(id, busy_until, sent)| Ok((id, Recipient { busy_until: at(busy_until), sent: json(&sent)? }))).collect()
     }
 
@@ -126,8 +125,9 @@ impl SqlStore {
                 })
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
-        sqlx::query(sql("UPDATE recipients SET busy_until = r.busy_until, sent = r.sent, quiet_at = r.quiet_at \
-             FROM {rows $1: id text, busy_until bigint, sent text, quiet_at bigint} WHERE recipients.id = r.id"))
+        sqlx::query(sql("INSERT INTO recipients (id, busy_until, sent, quiet_at) SELECT id, busy_until, sent, quiet_at \
+             FROM {rows $1: id text, busy_until bigint, sent text, quiet_at bigint} WHERE true ON CONFLICT (id) DO UPDATE SET \
+             busy_until = excluded.busy_until, sent = excluded.sent, quiet_at = excluded.quiet_at"))
         .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;
