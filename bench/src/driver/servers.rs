@@ -1,10 +1,13 @@
 //! The private nats-server and PostgreSQL that `scripts/bench.sh` started, and fresh databases and streams there.
 
+use std::time::Duration;
+
 use async_nats::jetstream;
 use futures::TryStreamExt as _;
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _};
 
+use crate::clock::pause;
 use crate::error::{Doing, Error};
 
 #[derive(Debug)]
@@ -62,6 +65,17 @@ impl Servers {
     /// What earlier parts left to be written is written now, not during the next one.
     pub async fn settle(&self) -> Result<(), Error> {
         self.execute("CHECKPOINT".to_owned()).await
+    }
+
+    /// Waits until Watchbell has made its stream: it is ready before that, and what is published then is refused.
+    pub async fn stream_is_there(&self) -> Result<(), Error> {
+        for _ in 0..2_000 {
+            if self.jetstream.get_stream("WATCHBELL").await.is_ok() {
+                return Ok(());
+            }
+            pause(Duration::from_millis(5)).await;
+        }
+        Err(Error::says("watchbell made no stream within ten seconds"))
     }
 
     /// Deletes all streams.

@@ -145,6 +145,7 @@ impl World {
     pub async fn serve(&mut self, settings: Settings) -> Result<Subject, Error> {
         let mut watchbell = self.start_watchbell(&settings, &[])?;
         watchbell.ready().await?;
+        self.servers.stream_is_there().await?;
         let (processes, url) = (vec![watchbell.process], watchbell.url);
         Ok(Subject { processes, address: watchbell::SUBJECT, url, settings })
     }

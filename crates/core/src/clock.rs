@@ -38,6 +38,10 @@ impl Clock for SystemClock {
     async fn sleep_until(&self, at: Timestamp) {
         /// A long wait is taken in pieces, so that a step of the wall clock (NTP, a machine that was suspended) is noticed.
         const LONGEST_PIECE: Duration = Duration::from_secs(1);
+        // What waits for nothing in particular does not look.
+        if at == Timestamp::MAX {
+            std::future::pending().await
+        }
         loop {
             let left = at - self.now();
             if left.is_zero() {

@@ -197,8 +197,7 @@ async fn wait_for(lane: &Lane, wait: Wait, woken: &mut watch::Receiver<u64>) {
         Wait::For(time) => clock.sleep(time).await,
         Wait::ForDue(at) => {
             tokio::select! {
-                // A wait without an end wakes nobody, not even to see whether the clock was set.
-                () = async { if let Some(at) = at { clock.sleep_until(at).await } else { std::future::pending().await } } => {}
+                () = clock.sleep_until(at.unwrap_or(Timestamp::MAX)) => {}
                 // The sender lives as long as the store.
                 _ = woken.changed() => {}
                 () = lane.put_back.notified() => {}

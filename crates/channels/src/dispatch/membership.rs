@@ -177,6 +177,11 @@ pub(super) async fn heartbeat(shared: Arc<Shared>, every: Duration, recheck: Opt
             Ok(pulse) if pulse.is_alive => {
                 membership.count(&pulse.processes);
                 membership.joined.store(true, Ordering::Release);
+                // Who lives renews long before this; who has died is buried as soon as that is certain.
+                let others = pulse.processes.iter().filter(|process| process.epoch != membership.epoch());
+                if let Some(first) = others.map(|process| process.alive_until).min() {
+                    next = next.min(first.plus_ms(1));
+                }
                 if recheck.is_some() {
                     wake(&shared, &pulse.ready);
                 }
