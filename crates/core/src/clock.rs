@@ -40,7 +40,7 @@ impl Clock for SystemClock {
         const LONGEST_PIECE: Duration = Duration::from_secs(1);
         // What waits for nothing in particular does not look.
         if at == Timestamp::MAX {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         loop {
             let left = at - self.now();
