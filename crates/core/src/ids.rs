@@ -82,9 +82,12 @@ impl DeliveryId {
     }
 }
 
+/// So many characters of an event's or delivery's id are its time.
+pub const TIME_DIGITS: usize = 10;
+
 /// What every event's and delivery's id from before `at` sorts below.
 pub fn id_floor(at: Timestamp) -> String {
-    let mut id = String::with_capacity(10);
+    let mut id = String::with_capacity(TIME_DIGITS);
     push_time(&mut id, at);
     id
 }

@@ -152,6 +152,7 @@ impl Change {
         let rounds: BTreeSet<i64> = self.after.values().map(|responder| responder.round).collect();
         let mut closed = BTreeSet::new();
         for (_, old) in self.before.iter().filter(|(user, old)| self.after.get(user).is_none_or(|new| new.round != old.round)) {
+            plan.released.push(old.clone());
             if !rounds.contains(&old.round) {
                 if closed.insert(old.round) {
                     plan.close.push((old.scope(), reason.to_owned()));
@@ -160,7 +161,6 @@ impl Change {
             }
             // Others of the round are paged further.
             plan.cancel.extend(of_round(old).into_iter().map(|delivery| (delivery.id, reason.to_owned())));
-            plan.responders.push(Responder { is_open: false, ..old.clone() });
         }
         for (user, responder) in self.after {
             if !self.is_about_other && self.before.get(&user) == Some(&responder) {

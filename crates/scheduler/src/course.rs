@@ -99,7 +99,6 @@ pub fn responders(alert: &Alert) -> BTreeMap<UserId, Responder> {
             base_at: named.base_at,
             // An escalation's responders are told of the alert, not of the escalation.
             event_id: if named.what == What::Escalated { &alert.event_id } else { &named.event_id }.clone(),
-            is_open: true,
         };
         Some((user_id, responder))
     };

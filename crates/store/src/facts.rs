@@ -144,7 +144,7 @@ impl Alert {
     }
 }
 
-/// A user who is told of an alert, in one round of it.
+/// A user who is told of an open alert, in one round of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Responder {
     pub alert_id: String,
@@ -154,8 +154,6 @@ pub struct Responder {
     pub base_at: Timestamp,
     /// The event whose plan the responder's deliveries are.
     pub event_id: EventId,
-    /// Nobody has accepted or resolved the alert since.
-    pub is_open: bool,
 }
 
 impl Responder {
@@ -218,6 +216,11 @@ pub const DAILY: &str = "daily";
 pub(crate) const PULLED_FORWARD: &str = "moved forward, because an earlier step failed";
 
 impl Planned {
+    /// What the store finds it by: see [`Scope::subject`]. What tells of an alert without belonging to it is found with it.
+    pub fn subject(&self) -> String {
+        self.alert_id.as_ref().map_or_else(|| self.scope.subject(), |id| Scope::subject_of_alert(id))
+    }
+
     /// Whether the step was moved forward because an earlier one failed, and has not been tried since.
     pub fn is_pulled_forward(&self) -> bool {
         self.reason.as_ref().is_some_and(|reason| reason.starts_with(PULLED_FORWARD))
@@ -240,6 +243,23 @@ impl Scope {
             Self::Duty { id, starts_at } => format!("duty:{}:{id}", starts_at.as_millis()),
             Self::Event(id) => format!("event:{id}"),
         }
+    }
+
+    /// What it is about, whatever the round or the start: alert:ID, duty:ID, or event:ID of what is about nothing else.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Alert { id, .. } => Self::subject_of_alert(id),
+            Self::Duty { id, .. } => Self::subject_of_duty(id),
+            Self::Event(id) => format!("event:{id}"),
+        }
+    }
+
+    pub(crate) fn subject_of_alert(id: &str) -> String {
+        format!("alert:{id}")
+    }
+
+    pub(crate) fn subject_of_duty(id: &str) -> String {
+        format!("duty:{id}")
     }
 
     /// Reads what [`Scope::key`] wrote.
@@ -265,7 +285,9 @@ pub struct Plan {
     pub alert: Option<Alert>,
     /// Responders to be added, or written anew (same alert, round and user).
     pub responders: Vec<Responder>,
-    /// Cancel all that is pending in these scopes, and close their responders.
+    /// Responders who are not told any more.
+    pub released: Vec<Responder>,
+    /// Cancel all that is pending in these scopes.
     pub close: Vec<(Scope, String)>,
     pub duty: Option<Duty>,
     pub insert: Vec<Planned>,

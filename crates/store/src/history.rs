@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use watchbell_core::delivery::{Purpose, State};
-use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, ContactId, DeliveryId, EventId, RuleId, Timestamp, UserId};
 
 use crate::access::Actor;
+use crate::queue::Attempt;
 use crate::{Scope, StoreError};
 
 /// A delivery as it is shown.
@@ -38,18 +38,6 @@ pub struct Delivery {
     pub updated_at: Timestamp,
 }
 
-/// One attempt, as it is shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttemptRecord {
-    pub number: i64,
-    pub at: Timestamp,
-    pub provider: String,
-    pub class: Class,
-    pub code: Option<String>,
-    pub message_id: Option<String>,
-    pub latency_ms: Option<i64>,
-}
-
 /// Which deliveries; all that is given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
@@ -74,7 +62,7 @@ pub trait History: Send + Sync {
     /// Newest first, by id.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError>;
 
-    async fn delivery(&self, id: &DeliveryId) -> Result<Option<(Delivery, Vec<AttemptRecord>)>, StoreError>;
+    async fn delivery(&self, id: &DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, StoreError>;
 
     /// Puts a failed delivery back in the queue, due now. False when it is in another state.
     ///

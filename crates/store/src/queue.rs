@@ -97,7 +97,8 @@ pub struct Attempt {
     pub class: Class,
     pub code: Option<String>,
     pub message_id: Option<String>,
-    pub latency_ms: i64,
+    /// None where the process died during the call.
+    pub latency_ms: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use watchbell_core::ids::UserRef;
 use watchbell_core::{DeliveryId, EventId, UserId};
 use watchbell_store::Scope;
-use watchbell_store::history::{AttemptRecord, Delivery, DeliveryFilter};
+use watchbell_store::history::{Delivery, DeliveryFilter};
+use watchbell_store::queue::Attempt;
 
 use super::page;
 use crate::auth::Authenticated;
@@ -121,7 +122,7 @@ fn write(delivery: &Delivery) -> Map<String, Value> {
     without_nulls(members)
 }
 
-fn write_attempt(attempt: &AttemptRecord) -> Value {
+fn write_attempt(attempt: &Attempt) -> Value {
     Value::Object(without_nulls([
         ("number", json!(attempt.number)),
         ("at", rfc3339(attempt.at)),

@@ -60,7 +60,7 @@ async fn called(world: &World, alert: &str) -> String {
         class: Class::Accepted,
         code: None,
         message_id: Some("CA1".to_owned()),
-        latency_ms: 5,
+        latency_ms: Some(5),
     };
     world.store.finish(epoch, &[Finished { id: id.clone(), attempt: Some(attempt), next: Next::Sent }]).await.unwrap();
     id.to_string()

@@ -322,7 +322,7 @@ async fn call_provider(lane: &Lane, route: &Route, job: &Job, mut message: Outgo
         class: report.outcome.class(),
         code: report.code,
         message_id,
-        latency_ms: now.ms_since(begun),
+        latency_ms: Some(now.ms_since(begun)),
     };
     Finished { id: job.id.clone(), attempt: Some(attempt), next }
 }

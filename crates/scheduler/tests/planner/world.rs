@@ -143,7 +143,7 @@ impl World {
         let policy = self.users.get_mut(&user).unwrap();
         change(policy);
         let policy = Arc::new(policy.clone());
-        let open = |responder: &&Responder| responder.user_id == user && responder.is_open;
+        let open = |responder: &&Responder| responder.user_id == user;
         let responders: Vec<(Alert, Responder)> = self
             .responders
             .iter()
@@ -215,12 +215,11 @@ impl World {
         }
         for (scope, _) in &plan.close {
             self.deliveries.values_mut().filter(|d| d.scope == *scope && d.state.is_pending()).for_each(|d| d.state = State::Cancelled);
-            let closed = |r: &&mut Responder| *scope == Scope::Alert { id: r.alert_id.clone(), round: r.round };
-            self.responders.iter_mut().filter(closed).for_each(|responder| responder.is_open = false);
         }
+        let key = |r: &Responder| (r.alert_id.clone(), r.round, r.user_id);
+        self.responders.retain(|known| !plan.released.iter().any(|released| key(released) == key(known)));
         for new in &plan.responders {
-            let same = |r: &&mut Responder| (&r.alert_id, r.round, r.user_id) == (&new.alert_id, new.round, new.user_id);
-            match self.responders.iter_mut().find(same) {
+            match self.responders.iter_mut().find(|known| key(known) == key(new)) {
                 Some(known) => known.clone_from(new),
                 None => self.responders.push(new.clone()),
             }
@@ -254,7 +253,7 @@ impl World {
         }
         for delivery in self.deliveries.values().filter(|delivery| delivery.state.is_pending()) {
             let Scope::Alert { id, round } = &delivery.scope else { continue };
-            let open = self.responders.iter().any(|r| r.alert_id == *id && r.round == *round && r.user_id == delivery.user_id && r.is_open);
+            let open = self.responders.iter().any(|r| r.alert_id == *id && r.round == *round && r.user_id == delivery.user_id);
             let alert = self.alerts.get(id).ok_or_else(|| format!("a delivery of the alert {id}, which is not known"))?;
             if !open || alert.state != AlertState::Open {
                 return Err(format!("pending after its alert was closed: {delivery:?}"));
@@ -269,7 +268,7 @@ impl World {
                 }
             }
         }
-        for responder in self.responders.iter().filter(|responder| responder.is_open) {
+        for responder in &self.responders {
             let scope = responder.scope();
             let hope = self.deliveries.values().any(|d| d.scope == scope && d.user_id == responder.user_id && d.state != State::Cancelled);
             if !hope && !self.unreachable.contains(&(scope, responder.user_id)) {

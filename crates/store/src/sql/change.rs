@@ -54,7 +54,7 @@ impl SqlStore {
     }
 
     async fn open_alerts(&self, tx: &mut Tx, user: UserId) -> Result<BTreeSet<String>, StoreError> {
-        let ids: Vec<String> = sqlx::query_scalar(sql("SELECT alert_id FROM responders WHERE user_id = $1 AND is_open"))
+        let ids: Vec<String> = sqlx::query_scalar(sql("SELECT alert_id FROM responders WHERE user_id = $1"))
             .bind(user.0)
             .fetch_all(&mut **tx)
             .await?;
@@ -83,7 +83,7 @@ impl SqlStore {
             return Ok(Effects::default());
         };
         let responders: Vec<ResponderRow> = sqlx::query_as(sql(
-            "SELECT alert_id, round, user_id, base_at, event_id, is_open FROM responders WHERE user_id = $1 AND is_open ORDER BY alert_id",
+            "SELECT alert_id, round, user_id, base_at, event_id FROM responders WHERE user_id = $1 ORDER BY alert_id",
         ))
         .bind(user.0)
         .fetch_all(&mut **tx)
@@ -129,17 +129,18 @@ impl SqlStore {
 
     /// The user's deliveries of open alerts and coming shifts, whatever their state, and all others that are pending.
     async fn deliveries_of(&self, tx: &mut Tx, user: UserId, facts: &UserFacts) -> Result<Vec<Planned>, StoreError> {
-        let alerts = facts.responders.iter().map(|(_, responder)| responder.scope().key());
-        let duties = facts.duties.iter().map(|duty| Scope::Duty { id: duty.id.clone(), starts_at: duty.starts_at }.key());
-        let scopes: Vec<String> = alerts.chain(duties).collect();
+        let alerts = facts.responders.iter().map(|(_, responder)| responder.scope());
+        let duties = facts.duties.iter().map(|duty| Scope::Duty { id: duty.id.clone(), starts_at: duty.starts_at });
+        let (subjects, scopes): (Vec<String>, Vec<String>) = alerts.chain(duties).map(|scope| (scope.subject(), scope.key())).unzip();
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries \
-             WHERE id {anyof} SELECT id FROM deliveries WHERE user_id = $1 AND scope {in $2 text} \
+             WHERE id {anyof} SELECT id FROM deliveries WHERE subject {in $3 text} AND user_id = $1 AND scope {in $2 text} \
              UNION SELECT id FROM waiting WHERE user_id = $1 {end} AND (state IN ('scheduled', 'held') OR scope {in $2 text}) ORDER BY id",
         ))
         .bind(user.0)
         .bind(array(&scopes)?)
+        .bind(array(&subjects)?)
         .fetch_all(&mut **tx)
         .await?;
         all(rows)

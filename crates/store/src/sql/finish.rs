@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, DeliveryId, EventId, UserId};
 
-use super::plan::IfKnown;
 use super::rows::scope;
-use super::{BindAll, SqlStore, Tx, array, columns, sql};
+use super::{BindAll, SqlStore, Tx, array, attempts, columns, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::columns::row;
@@ -20,6 +19,7 @@ use crate::wake::Effects;
 pub(super) struct Lost {
     pub id: String,
     pub scope: String,
+    pub subject: String,
     pub event_id: String,
     pub user_id: i64,
     pub purpose: String,
@@ -27,7 +27,7 @@ pub(super) struct Lost {
 }
 
 impl SqlStore {
-    pub(super) async fn finish_all(&self, epoch: Epoch, finished: &[Finished], if_known: IfKnown) -> Result<Vec<DeliveryId>, StoreError> {
+    pub(super) async fn finish_all(&self, epoch: Epoch, finished: &[Finished]) -> Result<Vec<DeliveryId>, StoreError> {
         // First, so that no step that is pulled forward goes to an address that is known to be bad. A crash in between leaves
         // the call as `Unknown`, and the next try finds the address locked.
         for end in finished {
@@ -38,7 +38,6 @@ impl SqlStore {
         let mut tx = self.begin_tx().await?;
         let held = self.write_ends(&mut tx, epoch, finished).await?;
         let ended = || finished.iter().filter(|end| held.contains_key(&end.id));
-        self.write_attempts(&mut tx, ended(), if_known).await?;
         let (mut uncalled, mut again, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         for end in ended() {
             if end.attempt.is_none() {
@@ -72,54 +71,6 @@ impl SqlStore {
         Ok(held.into_keys().collect())
     }
 
-    async fn write_attempts(&self, tx: &mut Tx, ended: impl Iterator<Item = &Finished>, if_known: IfKnown) -> Result<(), StoreError> {
-        row! {
-            struct Row<'a> {
-                id: &'a DeliveryId,
-                number: i64,
-                at: i64,
-                provider: &'a str,
-                class: &'static str,
-                code: Option<&'a str>,
-                message_id: Option<&'a str>,
-                latency_ms: i64,
-            }
-        }
-        let rows: Vec<Row<'_>> = ended
-            .filter_map(|end| {
-                let attempt = end.attempt.as_ref()?;
-                Some(Row {
-                    id: &end.id,
-                    number: attempt.number,
-                    at: attempt.at.as_millis(),
-                    provider: &attempt.provider,
-                    class: attempt.class.as_str(),
-                    code: attempt.code.as_deref(),
-                    message_id: attempt.message_id.as_deref(),
-                    latency_ms: attempt.latency_ms,
-                })
-            })
-            .collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
-        macro_rules! insert {
-            () => {
-                "INSERT INTO attempts (delivery_id, number, at, provider, class, code, message_id, latency_ms) \
-                 SELECT id, number, at, provider, class, code, message_id, latency_ms FROM {rows $1: id text, number bigint, at bigint, \
-                 provider text, class text, code text, message_id text, latency_ms bigint} WHERE true "
-            };
-        }
-        sqlx::query(match if_known {
-            IfKnown::GiveUp => sql(insert!()),
-            IfKnown::LeaveAlone => sql(concat!(insert!(), "ON CONFLICT DO NOTHING")),
-        })
-        .bind_all(columns(&rows)?)
-        .execute(&mut **tx)
-        .await?;
-        Ok(())
-    }
-
     /// Moves those that this process still holds. A receipt that came before the answer has moved a delivery further already;
     /// one that was cancelled during the call is not tried again. Answers them, and whether each tells of several.
     async fn write_ends(&self, tx: &mut Tx, epoch: Epoch, finished: &[Finished]) -> Result<BTreeMap<DeliveryId, bool>, StoreError> {
@@ -132,6 +83,7 @@ impl SqlStore {
                 provider: Option<&'a str>,
                 message_id: Option<&'a str>,
                 sent_at: Option<i64>,
+                attempt: Option<String>,
             }
         }
         let now = self.clock.now().as_millis();
@@ -154,7 +106,7 @@ impl SqlStore {
                     Next::Sent => None,
                 };
                 let attempt = end.attempt.as_ref();
-                Row {
+                Ok(Row {
                     id: &end.id,
                     state,
                     ready_at,
@@ -162,17 +114,18 @@ impl SqlStore {
                     provider: attempt.map(|attempt| attempt.provider.as_str()),
                     message_id: attempt.and_then(|attempt| attempt.message_id.as_deref()),
                     sent_at,
-                }
+                    attempt: attempt.map(attempts::line).transpose()?,
+                })
             })
-            .collect();
+            .collect::<Result<_, StoreError>>()?;
         let held: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET \
              reason = CASE WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN stop ELSE r.reason END, \
              state = CASE WHEN deliveries.state NOT IN ('sending', 'scheduled') THEN deliveries.state \
              WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN 'cancelled' ELSE r.state END, \
              ready_at = COALESCE(r.ready_at, deliveries.ready_at), provider = COALESCE(r.provider, deliveries.provider), \
              message_id = COALESCE(r.message_id, deliveries.message_id), sent_at = COALESCE(r.sent_at, deliveries.sent_at), \
-             lease = NULL, begun_at = NULL, updated_at = $2 \
-             FROM {rows $3: id text, state text, ready_at bigint, reason text, provider text, message_id text, sent_at bigint} \
+             attempt_log = attempt_log || COALESCE(r.attempt, ''), lease = NULL, begun_at = NULL, updated_at = $2 \
+             FROM {rows $3: id text, state text, ready_at bigint, reason text, provider text, message_id text, sent_at bigint, attempt text} \
              WHERE deliveries.id = r.id AND {if deliveries.lease = $1} RETURNING deliveries.id, deliveries.purpose"))
         .bind(epoch.0)
         .bind(now)
@@ -214,7 +167,7 @@ impl SqlStore {
         due: &mut BTreeSet<Channel>,
     ) -> Result<(), StoreError> {
         let lost: Vec<Lost> = sqlx::query_as(sql(
-            "SELECT id, scope, event_id, user_id, purpose, due_at FROM deliveries WHERE id = $1 OR bundle_id = $1 ORDER BY id",
+            "SELECT id, scope, subject, event_id, user_id, purpose, due_at FROM deliveries WHERE id = $1 OR bundle_id = $1 ORDER BY id",
         ))
         .bind(id.as_str().to_owned())
         .fetch_all(&mut **tx)
@@ -261,8 +214,8 @@ impl SqlStore {
     async fn pull_forward(&self, tx: &mut Tx, lost: &Lost, reason: &str) -> Result<Option<Channel>, StoreError> {
         let moved: Option<(String, String)> = sqlx::query_as(sql(
             "UPDATE deliveries SET due_at = $4, ready_at = $4, reason = $5, lease = NULL, updated_at = $4 WHERE id {anyof} \
-             SELECT id FROM deliveries WHERE scope = $1 AND user_id = $2 AND state = 'scheduled' AND attempts = 0 \
-             AND due_at > $3 AND due_at > $4 AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.scope = $1 AND o.user_id = $2 \
+             SELECT id FROM deliveries WHERE subject = $7 AND user_id = $2 AND scope = $1 AND state = 'scheduled' AND attempts = 0 \
+             AND due_at > $3 AND due_at > $4 AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.subject = $7 AND o.user_id = $2 AND o.scope = $1 \
              AND o.due_at = $3 AND o.id <> $6 AND o.channel <> 'in_app' AND o.state IN ('scheduled', 'sending', 'sent', 'delivered', 'bundled')) \
              ORDER BY due_at, id LIMIT 1 {end} RETURNING id, channel",
         ))
@@ -272,6 +225,7 @@ impl SqlStore {
         .bind(self.clock.now().as_millis())
         .bind(format!("{PULLED_FORWARD}: {reason}"))
         .bind(lost.id.clone())
+        .bind(lost.subject.clone())
         .fetch_optional(&mut **tx)
         .await?;
         let Some((id, channel)) = moved else { return Ok(None) };
@@ -281,10 +235,12 @@ impl SqlStore {
 
     async fn note_if_unreachable(&self, tx: &mut Tx, lost: &Lost, scope: Scope) -> Result<(), StoreError> {
         let hope: i64 = sqlx::query_scalar(sql(
-            "SELECT count(*) FROM deliveries WHERE scope = $1 AND user_id = $2 AND state NOT IN ('failed', 'undelivered', 'expired', 'suppressed')",
+            "SELECT count(*) FROM deliveries WHERE subject = $3 AND user_id = $2 AND scope = $1 \
+             AND state NOT IN ('failed', 'undelivered', 'expired', 'suppressed')",
         ))
         .bind(lost.scope.clone())
         .bind(lost.user_id)
+        .bind(lost.subject.clone())
         .fetch_one(&mut **tx)
         .await?;
         if hope == 0 {

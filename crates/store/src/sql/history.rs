@@ -1,24 +1,27 @@
 //! Reading what was planned and what became of it.
 //!
 //! Listing goes newest first by id and stops at its limit, so that it costs the same with a thousand rows as with ten
-//! million: an index holds each user's, alert's and event's deliveries in that order, and a table the failed ones.
+//! million: an index holds each user's deliveries in that order, and a table the failed ones. Those of one alert or event are
+//! found by what they are about, and sorted.
 
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 use watchbell_core::delivery::State;
+use watchbell_core::ids::TIME_DIGITS;
 use watchbell_core::{Channel, ContactId, DeliveryId, EventId, RuleId, Timestamp, UserId};
 
 use super::rows::{all, at, json, name, scope};
-use super::{Db, SqlStore, sql};
+use super::{Db, SqlStore, attempts, sql};
 use crate::access::Actor;
-use crate::history::{AttemptRecord, Delivery, DeliveryFilter, History};
+use crate::history::{Delivery, DeliveryFilter, History};
+use crate::queue::Attempt;
 use crate::wake::Effects;
 use crate::{Scope, StoreError};
 
 macro_rules! select {
     () => {
         "SELECT d.id, d.scope, d.event_id, d.alert_id, d.user_id, d.purpose, d.cause, d.channel, d.contact_id, d.address, d.rules, d.rank, \
-         d.due_at, d.ready_at, d.state, d.reason, d.attempts, d.provider, d.sent_at, d.created_at, d.updated_at, \
+         d.due_at, d.ready_at, d.state, d.reason, d.attempts, d.attempt_log, d.provider, d.sent_at, d.created_at, d.updated_at, \
          u.username, u.first_name, u.last_name \
          FROM deliveries d LEFT JOIN users u ON u.id = d.user_id WHERE "
     };
@@ -43,6 +46,7 @@ struct Row {
     state: String,
     reason: Option<String>,
     attempts: i64,
+    attempt_log: String,
     provider: Option<String>,
     sent_at: Option<i64>,
     created_at: i64,
@@ -92,33 +96,6 @@ impl TryFrom<Row> for Delivery {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct AttemptRow {
-    number: i64,
-    at: i64,
-    provider: String,
-    class: String,
-    code: Option<String>,
-    message_id: Option<String>,
-    latency_ms: Option<i64>,
-}
-
-impl TryFrom<AttemptRow> for AttemptRecord {
-    type Error = StoreError;
-
-    fn try_from(row: AttemptRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            number: row.number,
-            at: at(row.at),
-            provider: row.provider,
-            class: name(&row.class)?,
-            code: row.code,
-            message_id: row.message_id,
-            latency_ms: row.latency_ms,
-        })
-    }
-}
-
 #[async_trait]
 impl History for SqlStore {
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
@@ -129,23 +106,17 @@ impl History for SqlStore {
         all(rows)
     }
 
-    async fn delivery(&self, id: &DeliveryId) -> Result<Option<(Delivery, Vec<AttemptRecord>)>, StoreError> {
+    async fn delivery(&self, id: &DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, StoreError> {
         let row: Option<Row> = sqlx::query_as(sql(concat!(select!(), "d.id = $1"))).bind(id.as_str()).fetch_optional(&self.read).await?;
         let Some(row) = row else { return Ok(None) };
-        let attempts: Vec<AttemptRow> = sqlx::query_as(sql(
-            "SELECT number, at, provider, class, code, message_id, latency_ms FROM attempts WHERE delivery_id = $1 ORDER BY number",
-        ))
-        .bind(id.as_str())
-        .fetch_all(&self.read)
-        .await?;
-        let attempts = all(attempts)?;
+        let attempts = attempts::parse(&row.attempt_log)?;
         Ok(Some((row.try_into()?, attempts)))
     }
 
     async fn replay_delivery(&self, by: Actor, id: &DeliveryId) -> Result<bool, StoreError> {
         let now = self.clock.now().as_millis();
         let mut tx = self.begin_tx().await?;
-        // The retry window counts from `due_at`; attempts go on counting, since their rows stay.
+        // The retry window counts from `due_at`; attempts go on counting, since their log stays.
         let channel: Option<String> = sqlx::query_scalar(sql(
             "UPDATE deliveries SET state = 'scheduled', reason = 'replayed', due_at = $2, ready_at = $2, lease = NULL, begun_at = NULL, \
              updated_at = $2 WHERE id = $1 AND state = 'failed' RETURNING channel",
@@ -184,10 +155,16 @@ fn push_filter(query: &mut QueryBuilder<Db>, filter: &DeliveryFilter) {
         query.push(" AND d.user_id = ").push_bind(user.0);
     }
     if let Some(alert) = &filter.alert {
+        query.push(" AND d.subject = ").push_bind(Scope::subject_of_alert(alert));
+        // A bundle is not of the alert that its first member is about.
         query.push(" AND d.alert_id = ").push_bind(alert.clone());
     }
     if let Some(event) = &filter.event {
-        query.push(" AND d.event_id = ").push_bind(event.0.clone());
+        // Events are deleted before deliveries are; but nearly all that an event caused begins with its time.
+        let time = event.0.get(..TIME_DIGITS).unwrap_or(&event.0).to_owned();
+        query.push(" AND (d.subject = (SELECT subject FROM events WHERE id = ").push_bind(event.0.clone());
+        query.push(") OR d.id >= ").push_bind(time.clone()).push(" AND d.id < ").push_bind(format!("{time}~"));
+        query.push(") AND d.event_id = ").push_bind(event.0.clone());
     }
     if let Some(channel) = filter.channel {
         query.push(" AND d.channel = ").push_bind(channel.as_str());

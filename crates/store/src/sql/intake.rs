@@ -1,19 +1,21 @@
 //! Accepting events: what is known of them is locked, planned from, and written with them.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use watchbell_core::event::{Event, EventData};
 use watchbell_core::{EventId, UserId};
 
 use super::handover::Handover;
-use super::known::{names, subscription_category, waves};
+use super::known::{names, subject_key, subscription_category, waves};
 use super::plan::{IfKnown, Writes};
 use super::rows::{AlertRow, PlannedRow, all, at, name, to_json};
 use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::access::Actor;
 use crate::columns::row;
 use crate::facts::{Alert, Plan, Planned};
+use crate::handover::Turn;
 use crate::intake::{Accepted, DeadLetter, DeadLetterFilter, EventRecord, Intake, Rejected};
 use crate::wake::Effects;
 use crate::{StoreError, facts::Scope};
@@ -24,11 +26,12 @@ const FAN_OUT_CHUNK: i64 = 200;
 #[async_trait]
 impl Intake for SqlStore {
     async fn accept(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
-        // Nearly always all of it is new, and the database need not be asked row by row whether it is.
-        match super::retrying(|| self.accept_all(events, IfKnown::GiveUp)).await {
-            Err(error) if error.is_known_already() => super::retrying(|| self.accept_all(events, IfKnown::LeaveAlone)).await,
-            done => done,
-        }
+        self.accept_in(events, None).await
+    }
+
+    async fn accept_some(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
+        let (count, turn) = self.local_workers.settle(events.len()).await;
+        self.accept_in(&events[..count], Some(turn)).await
     }
 
     async fn explain(&self, event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
@@ -39,10 +42,11 @@ impl Intake for SqlStore {
         self.accept_wave(&mut tx, std::slice::from_ref(&event), &[0], &mut accepted, if_known, None).await?;
         let planned: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE event_id = $1 AND user_id = $2 ORDER BY due_at, id",
+             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject = $3 AND user_id = $2 AND event_id = $1 ORDER BY due_at, id",
         ))
         .bind(event.id().0)
         .bind(user.0)
+        .bind(subject_key(&event))
         .fetch_all(&mut *tx)
         .await?;
         tx.rollback().await?;
@@ -146,13 +150,23 @@ impl Intake for SqlStore {
 }
 
 impl SqlStore {
-    async fn accept_all(&self, events: &[Event], if_known: IfKnown) -> Result<Vec<Accepted>, StoreError> {
+    async fn accept_in(&self, events: &[Event], turn: Option<Turn>) -> Result<Vec<Accepted>, StoreError> {
+        let turn = Mutex::new(turn);
+        let accept = |if_known| self.accept_all(events, if_known, turn.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // Nearly always all of it is new, and the database need not be asked row by row whether it is.
+        match super::retrying(|| accept(IfKnown::GiveUp)).await {
+            Err(error) if error.is_known_already() => super::retrying(|| accept(IfKnown::LeaveAlone)).await,
+            done => done,
+        }
+    }
+
+    async fn accept_all(&self, events: &[Event], if_known: IfKnown, turn: Option<Turn>) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let fresh = self.insert_events(&mut tx, events, if_known).await?;
         let mut accepted: Vec<Accepted> = events.iter().zip(&fresh).map(|(event, fresh)| unplanned(event, *fresh)).collect();
         let mut effects = Effects::default();
         let mut fans_out = false;
-        let mut handover = Handover::default();
+        let mut handover = Handover::in_turn(turn);
         let waves = waves(events, &fresh);
         // A recipient's lock is the last that a transaction waits for: nothing but new rows may be written after it.
         let is_only = waves.len() == 1;
@@ -193,6 +207,7 @@ impl SqlStore {
                 kind: &'static str,
                 base_at: i64,
                 received_at: i64,
+                subject: String,
                 data: String,
             }
         }
@@ -205,6 +220,7 @@ impl SqlStore {
                     kind: event.data.kind().as_str(),
                     base_at: event.occurrence.base_at().as_millis(),
                     received_at: event.occurrence.received_at.as_millis(),
+                    subject: subject_key(event),
                     data: to_json(&event.data)?,
                 })
             })
@@ -213,8 +229,9 @@ impl SqlStore {
         rows.sort_by(|a, b| a.identity.cmp(b.identity));
         macro_rules! insert {
             () => {
-                "INSERT INTO events (id, identity, kind, base_at, received_at, data) SELECT id, identity, kind, base_at, received_at, data \
-                 FROM {rows $1: id text, identity text, kind text, base_at bigint, received_at bigint, data text} WHERE true "
+                "INSERT INTO events (id, identity, kind, base_at, received_at, subject, data) \
+                 SELECT id, identity, kind, base_at, received_at, subject, data FROM {rows $1: id text, identity text, kind text, \
+                 base_at bigint, received_at bigint, subject text, data text} WHERE true "
             };
         }
         if if_known == IfKnown::GiveUp {
@@ -266,7 +283,7 @@ impl SqlStore {
         if let Some(handover) = handover.as_mut().filter(|_| writes.only_makes_new()) {
             let annotated: HashSet<&EventId> = annotations.iter().map(|(id, ..)| id).collect();
             let plain = wave.iter().map(|at| (events[*at].id(), &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
-            **handover = self.choose_for_handover(tx, &mut writes, &plain, &policies).await?;
+            self.choose_for_handover(tx, &mut writes, &plain, &policies, handover).await?;
         }
         let (effects, written) = self.write(tx, &writes).await?;
         if let Some(handover) = handover {
@@ -331,6 +348,7 @@ fn gather(writes: &mut Writes, plan: Plan, event_id: &EventId, is_known: bool) {
         writes.new_alerts.extend(plan.alert);
     }
     writes.responders.extend(plan.responders);
+    writes.released.extend(plan.released);
     writes.close.extend(plan.close);
     writes.duties.extend(plan.duty);
     writes.insert.extend(plan.insert);

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use watchbell_core::device::Device;
 use watchbell_core::event::EventData;
+use watchbell_core::outcome::Class;
 use watchbell_core::{ContactId, DeliveryId, DeviceId, Secret, UserId};
 
+use super::attempts;
 use super::rows::{at, name, scope};
+use super::waiting::count;
 use crate::StoreError;
 use crate::queue::{Job, Target};
 
@@ -22,8 +25,7 @@ pub(super) struct JobRow {
     due_at: i64,
     expires_at: Option<i64>,
     attempts: i64,
-    unknowns: i64,
-    interrupted: i64,
+    attempt_log: String,
     kind: String,
     data: String,
     user_id: i64,
@@ -45,10 +47,7 @@ pub(super) struct JobRow {
 impl JobRow {
     /// `$1` is a list of ids; HIGH before others, older before newer.
     pub(super) const SELECT: &'static str = "SELECT d.id, d.scope, d.purpose, d.cause, d.channel, d.critical, d.rank, d.due_at, \
-         d.expires_at, d.attempts, CASE WHEN d.attempts = 0 THEN 0 ELSE (SELECT count(*) FROM attempts a WHERE a.delivery_id = d.id \
-         AND a.class = 'Unknown') END AS unknowns, \
-         CASE WHEN d.attempts = 0 THEN 0 ELSE (SELECT count(*) FROM attempts a WHERE a.delivery_id = d.id \
-         AND a.class = 'Unknown' AND a.latency_ms IS NULL) END AS interrupted, e.kind, e.data, d.user_id, u.first_name, u.last_name, u.username, u.locale, \
+         d.expires_at, d.attempts, d.attempt_log, e.kind, e.data, d.user_id, u.first_name, u.last_name, u.username, u.locale, \
          u.timezone, c.id AS contact_id, c.target, c.status, v.id AS device_id, v.kind AS device_kind, v.token, v.keys, d.collect \
          FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN users u ON u.id = d.user_id \
          LEFT JOIN contacts c ON c.id = d.contact_id LEFT JOIN devices v ON v.id = d.device_id \
@@ -71,6 +70,10 @@ impl TryFrom<JobRow> for Job {
             _ if channel == watchbell_core::Channel::InApp => Target::User,
             _ => Target::Gone,
         };
+        let mut unknown = attempts::parse(&row.attempt_log)?;
+        unknown.retain(|attempt| attempt.class == Class::Unknown);
+        let unknowns = count(&unknown);
+        unknown.retain(|attempt| attempt.latency_ms.is_none());
         let names = format!("{} {}", row.first_name.unwrap_or_default(), row.last_name.unwrap_or_default());
         let names = names.trim();
         Ok(Self {
@@ -84,8 +87,8 @@ impl TryFrom<JobRow> for Job {
             due_at: at(row.due_at),
             expires_at: row.expires_at.map(at),
             attempts: row.attempts,
-            unknowns: row.unknowns,
-            interrupted: row.interrupted,
+            unknowns,
+            interrupted: count(&unknown),
             event: Arc::new(EventData::from_json(name(&row.kind)?, &row.data).map_err(|error| StoreError::Corrupt(error.to_string()))?),
             user_id,
             user_name: if names.is_empty() { row.username.unwrap_or_default() } else { names.to_owned() },

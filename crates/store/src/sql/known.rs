@@ -26,6 +26,15 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
     }
 }
 
+/// As events are kept with it: see [`Scope::subject`].
+pub(super) fn subject_key(event: &Event) -> String {
+    match subject(event) {
+        Some(Subject::Alert(id)) => Scope::subject_of_alert(id),
+        Some(Subject::Duty(id)) => Scope::subject_of_duty(id),
+        None => Scope::Event(event.id()).subject(),
+    }
+}
+
 /// Indexes of fresh events, so that no two of one subject are in the same wave and their order is kept.
 pub(super) fn waves(events: &[Event], fresh: &[bool]) -> Vec<Vec<usize>> {
     let mut waves: Vec<Vec<usize>> = Vec::new();
@@ -113,11 +122,12 @@ impl SqlStore {
             .bind(array(&ids)?)
             .fetch_all(&mut **tx)
             .await?;
-        let mut scopes: Vec<String> = Vec::new();
+        let (mut subjects, mut scopes) = (Vec::new(), Vec::new());
         for alert in all::<_, Alert>(rows)? {
             // Anything else may stop some of a round, and move others.
             if alerts.get(alert.id.as_str()).is_some_and(|event| !alert.is_settled_before(&event.occurrence)) {
                 let rounds: BTreeSet<i64> = alert.history.iter().flat_map(|h| &h.named).filter_map(|named| named.round).collect();
+                subjects.push(Scope::subject_of_alert(&alert.id));
                 scopes.extend(rounds.into_iter().map(|round| Scope::Alert { id: alert.id.clone(), round }.key()));
             }
             known.alerts.insert(alert.id.clone(), alert);
@@ -127,8 +137,9 @@ impl SqlStore {
         }
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE scope {in $1 text}",
+             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject {in $1 text} AND scope {in $2 text}",
         ))
+        .bind(array(&subjects)?)
         .bind(array(&scopes)?)
         .fetch_all(&mut **tx)
         .await?;
@@ -169,9 +180,9 @@ impl SqlStore {
     async fn duty_deliveries(&self, tx: &mut Tx, duty: &str) -> Result<Vec<Planned>, StoreError> {
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE duty_id = $1",
+             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject = $1",
         ))
-        .bind(duty.to_owned())
+        .bind(Scope::subject_of_duty(duty))
         .fetch_all(&mut **tx)
         .await?;
         all(rows)

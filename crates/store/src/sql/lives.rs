@@ -4,12 +4,14 @@ use std::collections::{BTreeSet, HashSet};
 
 use sqlx::Connection as _;
 use watchbell_core::ids::Epoch;
+use watchbell_core::outcome::Class;
 use watchbell_core::{Channel, DeliveryId, Timestamp};
 
 use super::rows::{at, json};
-use super::{BEGIN, Connection, SqlStore, Tx, array, sql};
+use super::{BEGIN, BindAll, Connection, SqlStore, Tx, array, attempts, columns, sql};
 use crate::StoreError;
-use crate::queue::{Process, Pulse};
+use crate::columns::row;
+use crate::queue::{Attempt, Process, Pulse};
 use crate::wake::Effects;
 
 impl SqlStore {
@@ -136,14 +138,14 @@ impl SqlStore {
         }
         let now = self.clock.now().as_millis();
         let (epochs, deliveries) = (array(epochs)?, array(deliveries)?);
-        sqlx::query(sql("INSERT INTO attempts (delivery_id, number, at, provider, class) \
-             SELECT id, attempts, COALESCE(begun_at, $2), COALESCE(provider, ''), 'Unknown' FROM deliveries \
-             WHERE id {in $3 text} AND lease {in $1 bigint} AND state = 'sending' ON CONFLICT DO NOTHING"))
-        .bind(&epochs)
-        .bind(now)
-        .bind(&deliveries)
-        .execute(&mut **tx)
-        .await?;
+        let begun: Vec<(String, i64, Option<i64>, Option<String>)> =
+            sqlx::query_as(sql("SELECT id, attempts, begun_at, provider FROM deliveries \
+             WHERE id {in $2 text} AND lease {in $1 bigint} AND state = 'sending' ORDER BY id {lock}"))
+            .bind(&epochs)
+            .bind(&deliveries)
+            .fetch_all(&mut **tx)
+            .await?;
+        self.note_interrupted(tx, begun).await?;
         let freed: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
              ready_at = CASE WHEN state = 'sending' THEN $2 ELSE ready_at END, \
              reason = CASE WHEN state <> 'sending' THEN reason WHEN stop IS NOT NULL THEN stop \
@@ -160,5 +162,38 @@ impl SqlStore {
         let bundles = self.bundles_among(tx, &ids).await?;
         self.share_outcome(tx, &bundles).await?;
         Ok(freed.iter().filter_map(|(_, channel)| Channel::from_db(channel)).collect())
+    }
+
+    /// What became of calls that were under way nobody knows.
+    async fn note_interrupted(&self, tx: &mut Tx, begun: Vec<(String, i64, Option<i64>, Option<String>)>) -> Result<(), StoreError> {
+        row! {
+            struct Row {
+                id: String,
+                attempt: String,
+            }
+        }
+        if begun.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let row = |(id, number, begun_at, provider): (String, i64, Option<i64>, Option<String>)| {
+            let attempt = Attempt {
+                number,
+                at: begun_at.map_or(now, at),
+                provider: provider.unwrap_or_default(),
+                class: Class::Unknown,
+                code: None,
+                message_id: None,
+                latency_ms: None,
+            };
+            Ok(Row { id, attempt: attempts::line(&attempt)? })
+        };
+        let rows = begun.into_iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
+        sqlx::query(sql("UPDATE deliveries SET attempt_log = attempt_log || r.attempt FROM {rows $1: id text, attempt text} \
+             WHERE deliveries.id = r.id"))
+        .bind_all(columns(&rows)?)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
     }
 }

@@ -14,6 +14,7 @@ use crate::allot::RecipientLimits;
 use crate::{LocalWorkers, Options, Planner, Policy, Retries, Store, StoreError, Wakes};
 
 mod access;
+mod attempts;
 mod change;
 mod dead_letters;
 mod directory;

@@ -21,6 +21,7 @@ pub(super) struct Writes {
     /// Alerts of which nothing was known.
     pub new_alerts: Vec<Alert>,
     pub responders: Vec<Responder>,
+    pub released: Vec<Responder>,
     pub close: Vec<(Scope, String)>,
     pub duties: Vec<Duty>,
     pub insert: Vec<Planned>,
@@ -63,7 +64,7 @@ row! {
         scope: String,
         event_id: &'a EventId,
         alert_id: Option<&'a str>,
-        duty_id: Option<&'a str>,
+        subject: String,
         category: Option<&'a str>,
         user_id: UserId,
         purpose: &'static str,
@@ -91,7 +92,7 @@ row! {
 /// [`DeliveryRow`] in a `{rows …}` hole.
 macro_rules! delivery_columns {
     () => {
-        "id text, scope text, event_id text, alert_id text, duty_id text, category text, user_id bigint, purpose text, cause text, channel text, \
+        "id text, scope text, event_id text, alert_id text, subject text, category text, user_id bigint, purpose text, cause text, channel text, \
          contact_id bigint, device_id bigint, address text, rules text, critical boolean, rank bigint, due_at bigint, \
          ready_at bigint, expires_at bigint, state text, reason text, collect text, lease bigint, begun_at bigint, provider text, attempts bigint"
     };
@@ -108,10 +109,7 @@ fn delivery_row<'a>(planned: &'a Planned, begun: Option<&'a Begun>) -> Result<De
         scope: planned.scope.key(),
         event_id: &planned.event_id,
         alert_id: planned.alert_id.as_deref(),
-        duty_id: match &planned.scope {
-            Scope::Duty { id, .. } => Some(id),
-            _ => None,
-        },
+        subject: planned.subject(),
         category: planned.category.as_deref(),
         user_id: planned.user_id,
         purpose: planned.purpose.as_str(),
@@ -179,6 +177,7 @@ impl SqlStore {
         self.insert_alerts(tx, &writes.new_alerts, writes.if_known).await?;
         self.update_alerts(tx, &writes.alerts).await?;
         let mut moved = self.close_scopes(tx, &writes.close).await?;
+        self.release_responders(tx, &writes.released).await?;
         self.write_responders(tx, &writes.responders, writes.if_known).await?;
         self.write_duties(tx, &writes.duties).await?;
         moved.extend(self.cancel(tx, &writes.cancel).await?);
@@ -205,9 +204,9 @@ impl SqlStore {
         macro_rules! insert {
             () => {
                 concat!(
-            "INSERT INTO deliveries (id, scope, event_id, alert_id, duty_id, category, user_id, purpose, cause, channel, contact_id, device_id, \
+            "INSERT INTO deliveries (id, scope, event_id, alert_id, subject, category, user_id, purpose, cause, channel, contact_id, device_id, \
              address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, collect, lease, begun_at, provider, attempts, created_at, updated_at) \
-             SELECT id, scope, event_id, alert_id, duty_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
+             SELECT id, scope, event_id, alert_id, subject, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              rank, due_at, ready_at, expires_at, state, reason, collect, lease, begun_at, provider, attempts, $1, $1 \
              FROM {rows $2: ", delivery_columns!(), "} \
              WHERE true "
@@ -269,37 +268,26 @@ impl SqlStore {
         self.cancelled(tx, stopped).await
     }
 
-    /// Cancels all that is pending in these scopes, and closes the alerts' rounds.
+    /// Cancels all that is pending in these scopes.
     async fn close_scopes(&self, tx: &mut Tx, close: &[(Scope, String)]) -> Result<Vec<Moved>, StoreError> {
         row! {
-            struct Round<'a> {
-                alert_id: &'a str,
-                round: i64,
+            struct Row<'a> {
+                subject: String,
+                scope: String,
+                reason: &'a str,
             }
         }
         if close.is_empty() {
             return Ok(Vec::new());
         }
-        let keys: Vec<String> = close.iter().map(|(scope, _)| scope.key()).collect();
-        let rows: Vec<Reason<'_>> = keys.iter().zip(close).map(|(key, (_, reason))| Reason { id: key, reason }).collect();
+        let rows: Vec<Row<'_>> =
+            close.iter().map(|(scope, reason)| Row { subject: scope.subject(), scope: scope.key(), reason }).collect();
         let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $1 \
-             FROM {rows $2: id text, reason text} WHERE deliveries.scope = r.id AND {if deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')} \
+             FROM {rows $2: subject text, scope text, reason text} WHERE deliveries.subject = r.subject AND deliveries.scope = r.scope AND {if deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')} \
              RETURNING deliveries.id, deliveries.state, deliveries.reason"))
         .bind(self.clock.now().as_millis())
         .bind_all(columns(&rows)?)
         .fetch_all(&mut **tx)
-        .await?;
-        let rounds: Vec<Round<'_>> = close
-            .iter()
-            .filter_map(|(scope, _)| match scope {
-                Scope::Alert { id, round } => Some(Round { alert_id: id, round: *round }),
-                _ => None,
-            })
-            .collect();
-        sqlx::query(sql("UPDATE responders SET is_open = false FROM {rows $1: alert_id text, round bigint} \
-             WHERE responders.alert_id = r.alert_id AND responders.round = r.round AND {if is_open}"))
-        .bind_all(columns(&rounds)?)
-        .execute(&mut **tx)
         .await?;
         self.cancelled(tx, stopped).await
     }
@@ -357,6 +345,27 @@ impl SqlStore {
         Ok(())
     }
 
+    async fn release_responders(&self, tx: &mut Tx, released: &[Responder]) -> Result<(), StoreError> {
+        row! {
+            struct Row<'a> {
+                user_id: UserId,
+                alert_id: &'a str,
+                round: i64,
+            }
+        }
+        if released.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Row<'_>> =
+            released.iter().map(|r| Row { user_id: r.user_id, alert_id: &r.alert_id, round: r.round }).collect();
+        sqlx::query(sql("DELETE FROM responders WHERE {row} {anyof} SELECT p.{row} FROM {rows $1: user_id bigint, alert_id text, round bigint} \
+             JOIN responders p ON p.user_id = r.user_id AND p.alert_id = r.alert_id AND p.round = r.round {end}"))
+        .bind_all(columns(&rows)?)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
     async fn write_responders(&self, tx: &mut Tx, responders: &[Responder], if_known: IfKnown) -> Result<(), StoreError> {
         row! {
             struct Row<'a> {
@@ -365,7 +374,6 @@ impl SqlStore {
                 user_id: UserId,
                 base_at: i64,
                 event_id: &'a EventId,
-                is_open: bool,
             }
         }
         if responders.is_empty() {
@@ -379,22 +387,20 @@ impl SqlStore {
                 user_id: r.user_id,
                 base_at: r.base_at.as_millis(),
                 event_id: &r.event_id,
-                is_open: r.is_open,
             })
             .collect();
         macro_rules! insert {
             () => {
-                "INSERT INTO responders (alert_id, round, user_id, base_at, event_id, is_open) \
-                 SELECT alert_id, round, user_id, base_at, event_id, is_open FROM {rows $1: alert_id text, round bigint, \
-                 user_id bigint, base_at bigint, event_id text, is_open boolean} WHERE true "
+                "INSERT INTO responders (alert_id, round, user_id, base_at, event_id) \
+                 SELECT alert_id, round, user_id, base_at, event_id FROM {rows $1: alert_id text, round bigint, \
+                 user_id bigint, base_at bigint, event_id text} WHERE true "
             };
         }
         sqlx::query(match if_known {
             IfKnown::GiveUp => sql(insert!()),
             IfKnown::LeaveAlone => sql(concat!(
                 insert!(),
-                "ON CONFLICT (alert_id, round, user_id) DO UPDATE SET base_at = excluded.base_at, event_id = excluded.event_id, \
-                 is_open = excluded.is_open"
+                "ON CONFLICT (user_id, alert_id, round) DO UPDATE SET base_at = excluded.base_at, event_id = excluded.event_id"
             )),
         })
         .bind_all(columns(&rows)?)

@@ -8,7 +8,6 @@ use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, ContactId, DeliveryId, Timestamp};
 
 use super::jobs::JobRow;
-use super::plan::IfKnown;
 use super::rows::{all, at, to_json};
 use super::waiting::{HELD, Order};
 use super::{BindAll, DIALECT, SqlStore, Tx, array, columns, sql};
@@ -173,10 +172,7 @@ impl Queue for SqlStore {
     }
 
     async fn finish(&self, epoch: Epoch, finished: &[Finished]) -> Result<Vec<DeliveryId>, StoreError> {
-        match super::retrying(|| self.finish_all(epoch, finished, IfKnown::GiveUp)).await {
-            Err(error) if error.is_known_already() => super::retrying(|| self.finish_all(epoch, finished, IfKnown::LeaveAlone)).await,
-            done => done,
-        }
+        super::retrying(|| self.finish_all(epoch, finished)).await
     }
 
     async fn next_ready(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError> {

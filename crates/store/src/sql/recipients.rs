@@ -195,9 +195,9 @@ impl SqlStore {
         let member_ids: Vec<String> = members.into_iter().collect();
         let members = array(&member_ids)?;
         sqlx::query(sql(
-            "INSERT INTO deliveries (id, scope, event_id, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
+            "INSERT INTO deliveries (id, scope, subject, event_id, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              rank, due_at, ready_at, expires_at, state, lease, attempts, created_at, updated_at) \
-             SELECT $2, $3, f.event_id, f.user_id, $4, f.cause, f.channel, f.contact_id, f.device_id, f.address, '[]', f.critical, \
+             SELECT $2, $3, f.subject, f.event_id, f.user_id, $4, f.cause, f.channel, f.contact_id, f.device_id, f.address, '[]', f.critical, \
              (SELECT min(m.rank) FROM deliveries m WHERE m.id {in $5 text}), (SELECT min(m.due_at) FROM deliveries m WHERE m.id {in $5 text}), \
              $6, (SELECT CASE WHEN count(*) = count(m.expires_at) THEN max(m.expires_at) END FROM deliveries m WHERE m.id {in $5 text}), \
              'scheduled', $7, 0, $6, $6 FROM deliveries f WHERE f.id = $1",

@@ -196,7 +196,6 @@ pub(super) struct ResponderRow {
     user_id: i64,
     base_at: i64,
     event_id: String,
-    is_open: bool,
 }
 
 impl From<ResponderRow> for Responder {
@@ -207,7 +206,6 @@ impl From<ResponderRow> for Responder {
             user_id: UserId(row.user_id),
             base_at: at(row.base_at),
             event_id: EventId(row.event_id),
-            is_open: row.is_open,
         }
     }
 }

@@ -42,7 +42,7 @@ impl SqlStore {
             }
             // A small sample: what matters is how large a table is, not what is in it.
             let tables = "BEGIN; SET LOCAL default_statistics_target = 10; \
-                          ANALYZE events, alerts, responders, deliveries, attempts; COMMIT";
+                          ANALYZE events, alerts, responders, deliveries; COMMIT";
             if let Err(error) = sqlx::raw_sql(tables).execute(&pool).await {
                 tracing::debug!(%error, "the tables' statistics could not be brought up to date; autovacuum will");
             }

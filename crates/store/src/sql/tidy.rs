@@ -21,9 +21,7 @@ impl SqlStore {
             .fetch_all(&mut *tx)
             .await?;
         if !deliveries.is_empty() {
-            for text in ["DELETE FROM attempts WHERE delivery_id {in $1 text}", "DELETE FROM failures WHERE id {in $1 text}"] {
-                sqlx::query(sql(text)).bind(array(&deliveries)?).execute(&mut *tx).await?;
-            }
+            sqlx::query(sql("DELETE FROM failures WHERE id {in $1 text}")).bind(array(&deliveries)?).execute(&mut *tx).await?;
         }
         // Their ids are their deliveries', and so in order of time.
         let notifications = sqlx::query(sql(
@@ -37,7 +35,7 @@ impl SqlStore {
         // What open alerts and coming shifts are rendered from stays.
         let events = sqlx::query(sql("DELETE FROM events WHERE id {anyof} SELECT id FROM events e WHERE id < $1 \
              AND NOT EXISTS (SELECT 1 FROM duties d WHERE d.event_id = e.id AND d.ends_at >= $3) \
-             AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.event_id = e.id AND a.state = 'open') \
+             AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.id = substr(e.subject, 7) AND a.event_id = e.id AND a.state = 'open') \
              AND NOT EXISTS (SELECT 1 FROM fanouts f WHERE f.event_id = e.id) ORDER BY id LIMIT $2 {end}"))
         .bind(id_floor(events_before))
         .bind(most)
@@ -49,16 +47,13 @@ impl SqlStore {
             .bind(id_floor(now.plus_ms(-CODE_KEPT_MS)))
             .execute(&mut *tx)
             .await?;
-        let alerts: Vec<String> =
-            sqlx::query_scalar(sql("DELETE FROM alerts WHERE id {anyof} SELECT id FROM alerts WHERE state <> 'open' AND updated_at < $1 \
-             ORDER BY updated_at LIMIT $2 {end} RETURNING id"))
-            .bind(events_before.as_millis())
-            .bind(most)
-            .fetch_all(&mut *tx)
-            .await?;
-        if !alerts.is_empty() {
-            sqlx::query(sql("DELETE FROM responders WHERE alert_id {in $1 text}")).bind(array(&alerts)?).execute(&mut *tx).await?;
-        }
+        let alerts = sqlx::query(sql("DELETE FROM alerts WHERE id {anyof} SELECT id FROM alerts WHERE state <> 'open' AND updated_at < $1 \
+             ORDER BY updated_at LIMIT $2 {end}"))
+        .bind(events_before.as_millis())
+        .bind(most)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
         let duties = sqlx::query(sql(
             "DELETE FROM duties WHERE id {anyof} SELECT id FROM duties WHERE ends_at < $1 ORDER BY ends_at LIMIT $2 {end}",
         ))
@@ -72,7 +67,6 @@ impl SqlStore {
         sqlx::query(sql("DELETE FROM telegram_links WHERE expires_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         tx.commit().await?;
         let most = u64::try_from(most).unwrap_or(u64::MAX);
-        let (deliveries, alerts) = (deliveries.len() as u64, alerts.len() as u64);
-        Ok([deliveries, notifications, events, alerts, duties].into_iter().any(|deleted| deleted >= most))
+        Ok([deliveries.len() as u64, notifications, events, alerts, duties].into_iter().any(|deleted| deleted >= most))
     }
 }

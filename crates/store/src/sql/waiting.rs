@@ -187,6 +187,6 @@ pub(super) enum Order {
     Newest,
 }
 
-fn count<T>(items: &[T]) -> i64 {
+pub(super) fn count<T>(items: &[T]) -> i64 {
     i64::try_from(items.len()).unwrap_or(i64::MAX)
 }

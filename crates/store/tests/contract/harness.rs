@@ -160,8 +160,8 @@ impl Bed {
     pub async fn delivery(&self, id: &str, user: UserId, state: &str) {
         let now = self.now().as_millis();
         self.execute(&format!(
-            "INSERT INTO deliveries (id, scope, event_id, alert_id, user_id, purpose, cause, channel, address, rules, critical, rank, \
-             due_at, ready_at, state, attempts, created_at, updated_at) VALUES ('{id}', 'alert:1:A-1', 'E1', 'A-1', {user}, 'rule', \
+            "INSERT INTO deliveries (id, scope, event_id, alert_id, subject, user_id, purpose, cause, channel, address, rules, critical, rank, \
+             due_at, ready_at, state, attempts, created_at, updated_at) VALUES ('{id}', 'alert:1:A-1', 'E1', 'A-1', 'alert:A-1', {user}, 'rule', \
              'alert_high', 'email', 'an…@example.org', '[7]', FALSE, 0, {now}, {now}, '{state}', 0, {now}, {now})"
         ))
         .await;

@@ -81,6 +81,7 @@ async fn alerts_of_an_older_version_keep_what_happened(bed: &Bed) {
         "ALTER TABLE alerts DROP COLUMN history",
         "ALTER TABLE alerts ADD COLUMN opened TEXT",
         "ALTER TABLE alerts ADD COLUMN closed TEXT",
+        "ALTER TABLE responders ADD COLUMN is_open BOOLEAN",
         "ALTER TABLE responders ADD COLUMN named TEXT",
         "ALTER TABLE responders ADD COLUMN named_by TEXT",
     ] {

@@ -98,25 +98,21 @@ async fn fill(bed: &Bed, rows: i64) {
              WHERE n < 1000"
         ),
         format!(
-            "INSERT INTO deliveries (id, scope, event_id, alert_id, duty_id, user_id, purpose, cause, channel, address, rules, critical, rank, \
-             due_at, ready_at, state, attempts, created_at, updated_at) SELECT '01A' || n, 'alert:1:A-' || n, '01E' || n, 'A-' || n, \
-             CASE WHEN n % 10 = 0 THEN 'D-' || n END, 1 + n % 1000, 'rule', 'alert_high', 'email', '…', '[]', FALSE, n % 2, {now} - n, {now} - n, \
+            "INSERT INTO deliveries (id, scope, event_id, alert_id, subject, user_id, purpose, cause, channel, address, rules, critical, rank, \
+             due_at, ready_at, state, attempts, created_at, updated_at) SELECT '01A' || n, 'alert:1:A-' || n, '01E' || n, 'A-' || n, 'alert:A-' || n, 1 + n % 1000, 'rule', 'alert_high', 'email', '…', '[]', FALSE, n % 2, {now} - n, {now} - n, \
              CASE WHEN n % 100 = 0 THEN 'scheduled' WHEN n % 101 = 0 THEN 'held' ELSE 'sent' END, 1, {now}, {now} FROM {series} AS s"
         ),
         format!(
-            "INSERT INTO attempts (delivery_id, number, at, provider, class) SELECT '01A' || n, 1, {now}, 'p', 'Accepted' FROM {series} AS s"
-        ),
-        format!(
-            "INSERT INTO events (id, identity, kind, base_at, received_at, data) SELECT '01E' || n, 'i' || n, 'subscription', {now}, {now}, \
-             '{{\"title\":\"t\",\"message\":\"m\"}}' FROM {series} AS s"
+            "INSERT INTO events (id, identity, kind, base_at, received_at, subject, data) SELECT '01E' || n, 'i' || n, 'subscription', {now}, {now}, \
+             'event:01E' || n, '{{\"title\":\"t\",\"message\":\"m\"}}' FROM {series} AS s"
         ),
         format!(
             "INSERT INTO alerts (id, state, priority, summary, round, since_round, event_id, updated_at) \
              SELECT 'A-' || n, 'resolved', 'HIGH', 's', 1, 1, '01E' || n, {now} FROM {series} AS s"
         ),
         format!(
-            "INSERT INTO responders (alert_id, round, user_id, base_at, event_id, is_open) \
-             SELECT 'A-' || n, 1, 1, {now}, '01E' || n, FALSE FROM {series} AS s"
+            "INSERT INTO responders (alert_id, round, user_id, base_at, event_id) \
+             SELECT 'A-' || n, 1, 1 + n % 1000, {now}, '01E' || n FROM {series} AS s"
         ),
     ] {
         bed.execute(&insert).await;

@@ -230,7 +230,7 @@ async fn a_digest_is_one_mail_for_one_worker(bed: &Bed) {
         users.push((user, email.id));
     }
     bed.execute(&format!(
-        "INSERT INTO events (id, identity, kind, base_at, received_at, data) VALUES ('E1', 'e1', 'subscription', 0, 0, '{}')",
+        "INSERT INTO events (id, identity, kind, base_at, received_at, subject, data) VALUES ('E1', 'e1', 'subscription', 0, 0, 'event:E1', '{}')",
         r#"{"title":"t","message":"m"}"#
     ))
     .await;

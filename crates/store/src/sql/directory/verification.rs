@@ -53,10 +53,11 @@ pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, id: Contact
     void(store, tx, id, "a newer code was asked for").await?;
     let expires_at = now.plus_s(LIFE_S);
     let planned = message(&contact, now, expires_at);
-    sqlx::query(sql("INSERT INTO events (id, identity, kind, base_at, received_at, data) VALUES ($1, $1, $2, $3, $3, $4)"))
+    sqlx::query(sql("INSERT INTO events (id, identity, kind, base_at, received_at, subject, data) VALUES ($1, $1, $2, $3, $3, $4, $5)"))
         .bind(planned.event_id.as_str())
         .bind(EventKind::Verification.as_str())
         .bind(now.as_millis())
+        .bind(planned.subject())
         .bind(to_json(&VerificationData { code: code.clone(), expires_at })?)
         .execute(&mut **tx)
         .await?;
@@ -118,8 +119,8 @@ pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &
     let Some(event) = event else { return Ok(()) };
     let stopped: Vec<String> =
         sqlx::query_scalar(sql("UPDATE deliveries SET state = 'cancelled', reason = $2, lease = NULL, updated_at = $3 \
-         WHERE scope = $1 AND state IN ('scheduled', 'held') RETURNING id"))
-        .bind(Scope::Event(EventId(event)).key())
+         WHERE subject = $1 AND state IN ('scheduled', 'held') RETURNING id"))
+        .bind(Scope::Event(EventId(event)).subject())
         .bind(reason)
         .bind(store.clock.now().as_millis())
         .fetch_all(&mut **tx)
