@@ -76,14 +76,11 @@ impl Puller {
         self.open = None;
     }
 
-    /// Waits for so many events, and takes them with all that are there, up to a batch. May be dropped at any time: what was
-    /// taken is then in [`Puller::hand`], as it is after an interrupt, and comes with the next.
-    pub(crate) async fn next(&mut self, at_least: usize) -> Result<Vec<Message>, Interrupt> {
+    /// Waits for an event, and takes it with all that are there, up to a batch. May be dropped at any time: what was taken is
+    /// then in [`Puller::hand`], as it is after an interrupt.
+    pub(crate) async fn next(&mut self) -> Result<Vec<Message>, Interrupt> {
         loop {
             self.request().await?;
-            if self.hand.len() >= at_least {
-                return Ok(std::mem::take(&mut self.hand));
-            }
             let message = tokio::select! {
                 biased;
                 _ = self.link.changed() => return Err(Interrupt::Link),
@@ -98,6 +95,11 @@ impl Puller {
                 && let Some(Some(message)) = tokio::task::unconstrained(self.subscriber.next()).now_or_never()
             {
                 self.take(message)?;
+            }
+            if !self.hand.is_empty() {
+                // The next ones come while these are committed.
+                self.request().await?;
+                return Ok(std::mem::take(&mut self.hand));
             }
         }
     }

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{AckKind, Message};
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 use watchbell_core::Clock;
 
@@ -19,12 +17,6 @@ use crate::station::Station;
 /// The acknowledgements of a batch are only written into a buffer. When that is full, as the connection was lost, they are
 /// given up: the events come again, and are known.
 const ACK_WITHIN: Duration = Duration::from_secs(1);
-
-/// Batches that are committed side by side: while one waits for the disk, the other one is planned.
-const MOST_UNDER_WAY: usize = 2;
-
-/// The second one is begun for no fewer events: others cost least with those that come until the first is committed.
-const BACKLOG: usize = 128;
 
 pub(crate) struct Worker {
     pub feed: Feed,
@@ -39,30 +31,26 @@ impl Worker {
         let mut backoff = Backoff::default();
         let Some(mut puller) = self.begin(&mut backoff).await else { return };
         let mut ack_wait = puller.1;
-        let mut under_way = FuturesUnordered::new();
         loop {
-            let at_least = if under_way.is_empty() { 1 } else { BACKLOG.min(self.station.batch) };
             let next = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
-                Some(()) = under_way.next() => continue,
-                next = puller.0.next(at_least), if under_way.len() < MOST_UNDER_WAY => next,
+                next = puller.0.next() => next,
             };
             match next {
                 Ok(messages) => {
                     backoff.reset();
-                    under_way.push(self.work(messages, ack_wait));
+                    self.work(&messages, ack_wait).await;
                 }
                 Err(interrupt) => {
-                    under_way.push(self.work(puller.0.hand(), ack_wait));
-                    while under_way.next().await.is_some() {}
+                    let hand = puller.0.hand();
+                    self.work(&hand, ack_wait).await;
                     let Some(consumer) = self.recover(&interrupt, &mut backoff).await else { break };
                     ack_wait = consumer.cached_info().config.ack_wait;
                     puller.0.resume(consumer);
                 }
             }
         }
-        while under_way.next().await.is_some() {}
         puller.0.hand_back().await;
     }
 
@@ -93,18 +81,18 @@ impl Worker {
     }
 
     /// Commits and acknowledges messages. While that takes long, the server is told that they are still being worked on.
-    async fn work(&self, messages: Vec<Message>, ack_wait: Duration) {
+    async fn work(&self, messages: &[Message], ack_wait: Duration) {
         if messages.is_empty() {
             return;
         }
         let committed = tokio::select! {
-            committed = self.intake.settle(&messages, &self.stop) => committed,
-            () = self.keep_alive(&messages, ack_wait) => false,
+            committed = self.intake.settle(messages, &self.stop) => committed,
+            () = self.keep_alive(messages, ack_wait) => false,
         };
         if committed {
-            self.answer(&messages, || AckKind::Ack).await;
+            self.answer(messages, || AckKind::Ack).await;
         } else {
-            self.answer(&messages, || AckKind::Nak(None)).await;
+            self.answer(messages, || AckKind::Nak(None)).await;
         }
     }
 

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use tokio::sync::OwnedMutexGuard;
 use watchbell_core::Channel;
 use watchbell_core::ids::Epoch;
 
@@ -17,7 +16,7 @@ use crate::queue::Job;
 
 /// Events accepted together while it is not known yet by which channels they are told.
 const FIRST_BATCH: usize = 128;
-/// Fewer would hardly share a transaction's fixed cost, about a dozen round trips.
+/// Calls by one channel. Fewer would hardly share a transaction's fixed cost, about a dozen round trips.
 const SMALLEST_BATCH: usize = 32;
 /// By then a round trip is a small part of a delivery's cost.
 const LARGEST_BATCH: usize = 250;
@@ -56,11 +55,7 @@ pub struct LocalWorkers {
     workers: RwLock<HashMap<Channel, Arc<dyn LocalWorker>>>,
     /// Deliveries by its busiest channel that an event caused, in the last transaction that planned any.
     each: AtomicUsize,
-    turn: Arc<tokio::sync::Mutex<()>>,
 }
-
-/// From [`LocalWorkers::settle`] until room is reserved nobody else counts on the same room.
-pub(crate) type Turn = OwnedMutexGuard<()>;
 
 impl LocalWorkers {
     /// From now on a worker is asked when something of its channel is planned.
@@ -83,13 +78,12 @@ impl LocalWorkers {
 
     /// Lets workers that are busy with what they were handed catch up, and says how many of `wanted` events are best accepted
     /// together then: so many that what they cause can go the short way.
-    pub(crate) async fn settle(&self, wanted: usize) -> (usize, Turn) {
-        let turn = self.turn.clone().lock_owned().await;
+    pub async fn settle(&self, wanted: usize) -> usize {
         let workers: Vec<_> = self.workers.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         let each = self.each.load(Ordering::Relaxed).max(1);
         let calls = wanted.min(LARGEST_BATCH) * each;
         let rooms = futures::future::join_all(workers.iter().map(|worker| worker.settle(calls))).await;
         let events = rooms.into_iter().flatten().min().map_or(FIRST_BATCH, |calls| calls / each);
-        (events.clamp(SMALLEST_BATCH, LARGEST_BATCH).min(wanted), turn)
+        events.clamp(SMALLEST_BATCH.div_ceil(each), LARGEST_BATCH)
     }
 }

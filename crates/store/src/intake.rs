@@ -69,10 +69,6 @@ pub trait Intake: Send + Sync {
     /// Any error: none of the events was accepted.
     async fn accept(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError>;
 
-    /// The same with as many of the events, from the first on, as are best accepted together now. It waits a few milliseconds
-    /// for workers of this process that are busy with the ones before.
-    async fn accept_some(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError>;
-
     /// What accepting an event would plan for one user, and what would be decided about it; nothing is kept. It is the accepting
     /// itself, taken back.
     async fn explain(&self, event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError>;

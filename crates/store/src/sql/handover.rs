@@ -13,32 +13,24 @@ use super::{SqlStore, Tx};
 use crate::StoreError;
 use crate::allot::Verdict;
 use crate::facts::{Planned, Policy};
-use crate::handover::{Reservation, Turn};
+use crate::handover::Reservation;
 use crate::queue::{Job, Target};
 
 /// Jobs that are handed to a worker once their transaction is committed; given up with this, they leave its room free.
-#[derive(Debug)]
-pub(super) struct Handover {
-    /// Given up when it is known what room is left.
-    turn: Option<Turn>,
-    chosen: Vec<(Box<dyn Reservation>, Vec<Job>)>,
-}
+#[derive(Debug, Default)]
+pub(super) struct Handover(Vec<(Box<dyn Reservation>, Vec<Job>)>);
 
 impl Handover {
-    pub(super) fn in_turn(turn: Option<Turn>) -> Self {
-        Self { turn, chosen: Vec::new() }
-    }
-
     /// Leaves out deliveries that were not written: they exist already, and somebody else sends them.
     pub(super) fn retain(&mut self, written: &HashSet<String>) {
-        for (_, jobs) in &mut self.chosen {
+        for (_, jobs) in &mut self.0 {
             jobs.retain(|job| written.contains(job.id.as_str()));
         }
     }
 
     /// Called after the commit.
     pub(super) fn complete(self) {
-        for (reservation, jobs) in self.chosen {
+        for (reservation, jobs) in self.0 {
             reservation.hand_over(jobs);
         }
     }
@@ -52,8 +44,7 @@ impl SqlStore {
         writes: &mut Writes,
         events: &HashMap<EventId, &EventData>,
         policies: &HashMap<UserId, Arc<Policy>>,
-        handover: &mut Handover,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Handover, StoreError> {
         let mut by_channel: BTreeMap<Channel, Vec<Job>> = BTreeMap::new();
         let now = self.clock.now();
         for planned in &writes.insert {
@@ -65,6 +56,7 @@ impl SqlStore {
         if let Some(most) = by_channel.values().map(Vec::len).max() {
             self.local_workers.caused(events.len(), most);
         }
+        let mut handover = Handover::default();
         for (channel, mut jobs) in by_channel {
             let Some(reservation) = self.local_workers.of(channel).and_then(|worker| worker.reserve(jobs.len())) else { continue };
             jobs.retain(|job| reservation.suits(job));
@@ -79,10 +71,9 @@ impl SqlStore {
             }
             let begun = Begun { epoch: reservation.epoch(), provider: reservation.provider().to_owned(), at: now };
             writes.begun.extend(jobs.iter().map(|job| (job.id.clone(), begun.clone())));
-            handover.chosen.push((reservation, jobs));
+            handover.0.push((reservation, jobs));
         }
-        handover.turn = None;
-        Ok(())
+        Ok(handover)
     }
 
     /// Those jobs that their recipients take now, singly. Others wait in the database, until the time that is known already.

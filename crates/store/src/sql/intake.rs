@@ -1,7 +1,6 @@
 //! Accepting events: what is known of them is locked, planned from, and written with them.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use watchbell_core::event::{Event, EventData};
@@ -15,7 +14,6 @@ use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::access::Actor;
 use crate::columns::row;
 use crate::facts::{Alert, Plan, Planned};
-use crate::handover::Turn;
 use crate::intake::{Accepted, DeadLetter, DeadLetterFilter, EventRecord, Intake, Rejected};
 use crate::wake::Effects;
 use crate::{StoreError, facts::Scope};
@@ -26,12 +24,11 @@ const FAN_OUT_CHUNK: i64 = 200;
 #[async_trait]
 impl Intake for SqlStore {
     async fn accept(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
-        self.accept_in(events, None).await
-    }
-
-    async fn accept_some(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
-        let (count, turn) = self.local_workers.settle(events.len()).await;
-        self.accept_in(&events[..count], Some(turn)).await
+        // Nearly always all of it is new, and the database need not be asked row by row whether it is.
+        match super::retrying(|| self.accept_all(events, IfKnown::GiveUp)).await {
+            Err(error) if error.is_known_already() => super::retrying(|| self.accept_all(events, IfKnown::LeaveAlone)).await,
+            done => done,
+        }
     }
 
     async fn explain(&self, event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
@@ -150,23 +147,13 @@ impl Intake for SqlStore {
 }
 
 impl SqlStore {
-    async fn accept_in(&self, events: &[Event], turn: Option<Turn>) -> Result<Vec<Accepted>, StoreError> {
-        let turn = Mutex::new(turn);
-        let accept = |if_known| self.accept_all(events, if_known, turn.lock().unwrap_or_else(PoisonError::into_inner).take());
-        // Nearly always all of it is new, and the database need not be asked row by row whether it is.
-        match super::retrying(|| accept(IfKnown::GiveUp)).await {
-            Err(error) if error.is_known_already() => super::retrying(|| accept(IfKnown::LeaveAlone)).await,
-            done => done,
-        }
-    }
-
-    async fn accept_all(&self, events: &[Event], if_known: IfKnown, turn: Option<Turn>) -> Result<Vec<Accepted>, StoreError> {
+    async fn accept_all(&self, events: &[Event], if_known: IfKnown) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let fresh = self.insert_events(&mut tx, events, if_known).await?;
         let mut accepted: Vec<Accepted> = events.iter().zip(&fresh).map(|(event, fresh)| unplanned(event, *fresh)).collect();
         let mut effects = Effects::default();
         let mut fans_out = false;
-        let mut handover = Handover::in_turn(turn);
+        let mut handover = Handover::default();
         let waves = waves(events, &fresh);
         // A recipient's lock is the last that a transaction waits for: nothing but new rows may be written after it.
         let is_only = waves.len() == 1;
@@ -283,7 +270,7 @@ impl SqlStore {
         if let Some(handover) = handover.as_mut().filter(|_| writes.only_makes_new()) {
             let annotated: HashSet<&EventId> = annotations.iter().map(|(id, ..)| id).collect();
             let plain = wave.iter().map(|at| (events[*at].id(), &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
-            self.choose_for_handover(tx, &mut writes, &plain, &policies, handover).await?;
+            **handover = self.choose_for_handover(tx, &mut writes, &plain, &policies).await?;
         }
         let (effects, written) = self.write(tx, &writes).await?;
         if let Some(handover) = handover {

@@ -25,8 +25,9 @@ impl Sink for StoreSink {
     async fn accept(&self, events: Vec<Event>) -> Result<(), SinkError> {
         let mut rest = events.as_slice();
         while !rest.is_empty() {
-            let accepted = self.store.accept_some(rest).await.map_err(sink_error)?;
-            let (now, later) = rest.split_at(accepted.len());
+            let together = self.store.local_workers().settle(rest.len()).await.min(rest.len());
+            let (now, later) = rest.split_at(together);
+            let accepted = self.store.accept(now).await.map_err(sink_error)?;
             for (event, accepted) in now.iter().zip(&accepted) {
                 if !accepted.duplicate && !accepted.problems.is_empty() {
                     self.broker.publish_dead_letter(&event.original, "partly_used", &accepted.problems.join("; "));
