@@ -23,11 +23,11 @@ fn deliveries(count: u32, users: u32, prefix: &str, at: &str, state: &str) -> St
     )
 }
 
-/// So many that were sent in the last 60 days, with their events.
+/// So many that were sent in the last 25 days, with their events: what is older is deleted.
 pub async fn add_old(world: &World, count: u32, users: u32) -> Result<(), Error> {
     // Ids begin with their time; these sort below all that the benchmark makes.
     let prefix = "01BENCHQ1D";
-    let at = format!("({}::bigint + n::bigint * 5)", now_ms() - 60 * DAY_MS);
+    let at = format!("({}::bigint + n::bigint * 5)", now_ms() - 25 * DAY_MS);
     let events = format!(
         "INSERT INTO events (id, identity, kind, base_at, received_at, subject, data) SELECT '{prefix}' || lpad(n::text, 16, '0'), md5('old' || n), \
          'alert', {at}, {at}, 'alert:{prefix}' || n, '{{\"alertId\":\"{prefix}' || n || '\",\"priority\":\"HIGH\",\"summary\":\"Disk almost full\",\"responders\":[' || \

@@ -10,6 +10,7 @@
 //! | `{if lease = $1}` | the condition, as none that a planner takes for rare, and looks for everywhere before it joins | the same |
 //! | `{row}` | `ctid` | `rowid` |
 //! | `{entries}` | where the entries of deliveries `d` lie that nobody has locked | where they lie |
+//! | `{each}` | `OFFSET 0`: that an `EXISTS` is asked row by row, not joined with all | nothing |
 //! | `{anyof}` … `{end}` | `= ANY(ARRAY(` … `))` | `IN (` … `)` |
 //!
 //! Batches travel as parameters of one statement, whatever their size ([`crate::columns`]): rows as one parameter a column, so that
@@ -97,6 +98,7 @@ impl Dialect {
             ),
             // Where a row lies: what is written at once needs no key.
             "row" => sql.push_str(if postgres { "ctid" } else { "rowid" }),
+            "each" => sql.push_str(if postgres { "OFFSET 0" } else { "" }),
             "anyof" => sql.push_str(if postgres { "= ANY(ARRAY(" } else { "IN (" }),
             "end" => sql.push_str(if postgres { "))" } else { ")" }),
             _ => {

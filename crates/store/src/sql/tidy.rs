@@ -34,9 +34,9 @@ impl SqlStore {
         .rows_affected();
         // What open alerts and coming shifts are rendered from stays.
         let events = sqlx::query(sql("DELETE FROM events WHERE id {anyof} SELECT id FROM events e WHERE id < $1 \
-             AND NOT EXISTS (SELECT 1 FROM duties d WHERE d.event_id = e.id AND d.ends_at >= $3) \
-             AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.id = substr(e.subject, 7) AND a.event_id = e.id AND a.state = 'open') \
-             AND NOT EXISTS (SELECT 1 FROM fanouts f WHERE f.event_id = e.id) ORDER BY id LIMIT $2 {end}"))
+             AND NOT EXISTS (SELECT 1 FROM duties d WHERE d.event_id = e.id AND d.ends_at >= $3 {each}) \
+             AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.id = substr(e.subject, 7) AND a.event_id = e.id AND a.state = 'open' {each}) \
+             AND NOT EXISTS (SELECT 1 FROM fanouts f WHERE f.event_id = e.id {each}) ORDER BY id LIMIT $2 {end}"))
         .bind(id_floor(events_before))
         .bind(most)
         .bind(now.as_millis())
