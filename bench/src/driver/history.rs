@@ -1,6 +1,8 @@
 //! Deliveries of long ago, and of long from now, straight into the tables.
 
 use sqlx::AssertSqlSafe;
+use watchbell_core::Timestamp;
+use watchbell_core::ids::id_floor;
 
 use super::world::World;
 use crate::clock::now_ms;
@@ -16,7 +18,7 @@ fn deliveries(count: u32, users: u32, prefix: &str, at: &str, state: &str) -> St
     format!(
         "INSERT INTO deliveries (id, scope, event_id, alert_id, subject, attempt_log, user_id, purpose, cause, channel, contact_id, address, rules, critical, rank, \
          due_at, ready_at, expires_at, state, attempts, provider, message_id, sent_at, created_at, updated_at) \
-         SELECT '{prefix}' || lpad(n::text, 16, '0'), 'alert:{prefix}' || n || ':1', '{prefix}' || lpad(n::text, 16, '0'), '{prefix}' || n, 'alert:{prefix}' || n, {log}, \
+         SELECT '{prefix}' || lpad(n::text, 16, '0'), 'alert:1:{prefix}' || n, '{prefix}' || lpad(n::text, 16, '0'), '{prefix}' || n, 'alert:{prefix}' || n, {log}, \
          n % {users} + 1, 'rule', 'alert_high', 'sms', (n % {users} + 1) * 4, '+49151…' || n % 100, '[' || n % {users} + 1 || ']', FALSE, 0, \
          {at}, {at}, {at} + {DAY_MS}, '{state}', {attempts}, 'twilio', 'SM' || md5(n::text), {sent}, {at}, {at} \
          FROM generate_series(1, {count}) AS n"
@@ -25,9 +27,10 @@ fn deliveries(count: u32, users: u32, prefix: &str, at: &str, state: &str) -> St
 
 /// So many that were sent in the last 25 days, with their events: what is older is deleted.
 pub async fn add_old(world: &World, count: u32, users: u32) -> Result<(), Error> {
-    // Ids begin with their time; these sort below all that the benchmark makes.
-    let prefix = "01BENCHQ1D";
-    let at = format!("({}::bigint + n::bigint * 5)", now_ms() - 25 * DAY_MS);
+    let oldest = now_ms() - 25 * DAY_MS;
+    // Ids begin with their time: by it, too old ones are found.
+    let prefix = &id_floor(Timestamp::from_millis(oldest));
+    let at = format!("({oldest}::bigint + n::bigint * 5)");
     let events = format!(
         "INSERT INTO events (id, identity, kind, base_at, received_at, subject, data) SELECT '{prefix}' || lpad(n::text, 16, '0'), md5('old' || n), \
          'alert', {at}, {at}, 'alert:{prefix}' || n, '{{\"alertId\":\"{prefix}' || n || '\",\"priority\":\"HIGH\",\"summary\":\"Disk almost full\",\"responders\":[' || \
