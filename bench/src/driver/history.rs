@@ -14,7 +14,11 @@ const DAY_MS: i64 = 86_400_000;
 fn deliveries(count: u32, users: u32, prefix: &str, at: &str, state: &str) -> String {
     let sent = if state == "sent" { at } else { "NULL" };
     let attempts = u8::from(state == "sent");
-    let log = if attempts == 0 { "''".to_owned() } else { format!("'[1,' || {at} || ',\"twilio\",\"Accepted\",null,\"SM' || md5(n::text) || '\",120]' || chr(10)") };
+    let log = if attempts == 0 {
+        "''".to_owned()
+    } else {
+        format!("'[1,' || {at} || ',\"twilio\",\"Accepted\",null,\"SM' || md5(n::text) || '\",120]' || chr(10)")
+    };
     format!(
         "INSERT INTO deliveries (id, scope, event_id, alert_id, subject, attempt_log, user_id, purpose, cause, channel, contact_id, address, rules, critical, rank, \
          due_at, ready_at, expires_at, state, attempts, provider, message_id, sent_at, created_at, updated_at) \

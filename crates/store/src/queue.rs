@@ -83,6 +83,8 @@ impl Target {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finished {
     pub id: DeliveryId,
+    /// Whether it told of several, which share its outcome.
+    pub is_bundle: bool,
     /// None when no call was made: the contact was not OK, the message could not be made.
     pub attempt: Option<Attempt>,
     pub next: Next,

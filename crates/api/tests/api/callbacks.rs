@@ -62,7 +62,7 @@ async fn called(world: &World, alert: &str) -> String {
         message_id: Some("CA1".to_owned()),
         latency_ms: Some(5),
     };
-    world.store.finish(epoch, &[Finished { id: id.clone(), attempt: Some(attempt), next: Next::Sent }]).await.unwrap();
+    world.store.finish(epoch, &[Finished { id: id.clone(), is_bundle: false, attempt: Some(attempt), next: Next::Sent }]).await.unwrap();
     id.to_string()
 }
 

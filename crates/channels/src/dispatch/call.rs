@@ -59,13 +59,13 @@ pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, jo
                 Ok(message) => call_provider(&lane, &route, &job, message).await,
                 Err(next) => {
                     route.give_back(1, true, shared.clock.now());
-                    Finished { id: job.id.clone(), attempt: None, next }
+                    uncalled(&job, next)
                 }
             }
         }
         Err(next) => {
             route.give_back(1, true, shared.clock.now());
-            Finished { id: job.id.clone(), attempt: None, next }
+            uncalled(&job, next)
         }
     };
     drop(slot);
@@ -94,7 +94,7 @@ impl Drop for Known {
 
 /// Ends a delivery for which there is nobody to call.
 pub(super) async fn end(lane: &Arc<Lane>, epoch: Epoch, job: Arc<Job>, next: Next) {
-    let finished = Finished { id: job.id.clone(), attempt: None, next };
+    let finished = uncalled(&job, next);
     let known = Known::new(&lane.shared, &job.id);
     finish(lane, epoch, job, known, finished).await;
 }
@@ -125,7 +125,7 @@ async fn give_back(lane: &Arc<Lane>, epoch: Epoch, job: Arc<Job>, known: Known, 
         }
         Stage::Begun { .. } => {
             let next = Next::Retry { at: ready_at, reason: "it was not called in time".to_owned() };
-            finish(lane, epoch, job.clone(), known, Finished { id: job.id.clone(), attempt: None, next }).await;
+            finish(lane, epoch, job.clone(), known, uncalled(&job, next)).await;
         }
     }
 }
@@ -134,6 +134,11 @@ async fn give_back(lane: &Arc<Lane>, epoch: Epoch, job: Arc<Job>, known: Known, 
 pub(super) async fn release(shared: &Shared, epoch: Epoch, deliveries: Vec<(DeliveryId, Timestamp)>) {
     let write = || shared.store.release(epoch, deliveries.clone());
     until_written(shared.clock.as_ref(), "delivery.release", deliveries.len(), write).await;
+}
+
+/// How a delivery ends, or goes on, without a call.
+fn uncalled(job: &Job, next: Next) -> Finished {
+    Finished { id: job.id.clone(), is_bundle: is_bundle(job), attempt: None, next }
 }
 
 /// Hands over how a delivery ended, to be written with others.
@@ -324,7 +329,7 @@ async fn call_provider(lane: &Lane, route: &Route, job: &Job, mut message: Outgo
         message_id,
         latency_ms: Some(now.ms_since(begun)),
     };
-    Finished { id: job.id.clone(), attempt: Some(attempt), next }
+    Finished { id: job.id.clone(), is_bundle: is_bundle(job), attempt: Some(attempt), next }
 }
 
 /// What an answer says about the recipient beside this message.

@@ -54,10 +54,8 @@ impl SqlStore {
     }
 
     async fn open_alerts(&self, tx: &mut Tx, user: UserId) -> Result<BTreeSet<String>, StoreError> {
-        let ids: Vec<String> = sqlx::query_scalar(sql("SELECT alert_id FROM responders WHERE user_id = $1"))
-            .bind(user.0)
-            .fetch_all(&mut **tx)
-            .await?;
+        let ids: Vec<String> =
+            sqlx::query_scalar(sql("SELECT alert_id FROM responders WHERE user_id = $1")).bind(user.0).fetch_all(&mut **tx).await?;
         Ok(ids.into_iter().collect())
     }
 
@@ -82,12 +80,11 @@ impl SqlStore {
         let Some(policy) = self.read_policies(tx, &BTreeSet::from([user])).await?.remove(&user) else {
             return Ok(Effects::default());
         };
-        let responders: Vec<ResponderRow> = sqlx::query_as(sql(
-            "SELECT alert_id, round, user_id, base_at, event_id FROM responders WHERE user_id = $1 ORDER BY alert_id",
-        ))
-        .bind(user.0)
-        .fetch_all(&mut **tx)
-        .await?;
+        let responders: Vec<ResponderRow> =
+            sqlx::query_as(sql("SELECT alert_id, round, user_id, base_at, event_id FROM responders WHERE user_id = $1 ORDER BY alert_id"))
+                .bind(user.0)
+                .fetch_all(&mut **tx)
+                .await?;
         let responders: Vec<Responder> = responders.into_iter().map(Responder::from).collect();
         let ids: Vec<&str> = responders.iter().map(|responder| responder.alert_id.as_str()).collect();
         let alerts: Vec<AlertRow> = sqlx::query_as(sql(

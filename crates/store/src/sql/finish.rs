@@ -1,12 +1,12 @@
 //! How begun deliveries ended, and what follows for the address, for the user's next step, and for being reachable.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, DeliveryId, EventId, UserId};
 
 use super::rows::scope;
-use super::{BindAll, SqlStore, Tx, array, attempts, columns, sql};
+use super::{BindAll, Connection, SqlStore, Tx, array, attempts, columns, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::columns::row;
@@ -35,9 +35,15 @@ impl SqlStore {
                 self.retire_address(&end.id).await;
             }
         }
+        let is_all = |end: &Finished| end.next == Next::Sent && end.attempt.is_some() && !end.is_bundle;
+        if finished.iter().all(is_all) {
+            // One statement is a transaction by itself.
+            let held = self.write_ends(&mut *self.write.acquire().await?, epoch, finished).await?;
+            return Ok(held.into_iter().collect());
+        }
         let mut tx = self.begin_tx().await?;
         let held = self.write_ends(&mut tx, epoch, finished).await?;
-        let ended = || finished.iter().filter(|end| held.contains_key(&end.id));
+        let ended = || finished.iter().filter(|end| held.contains(&end.id));
         let (mut uncalled, mut again, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         for end in ended() {
             if end.attempt.is_none() {
@@ -53,7 +59,7 @@ impl SqlStore {
         self.dequeue(&mut tx, &uncalled).await?;
         self.enqueue(&mut tx, &again).await?;
         self.note_failures(&mut tx, &failed).await?;
-        let bundles: Vec<String> = held.iter().filter(|(_, is_bundle)| **is_bundle).map(|(id, _)| id.0.clone()).collect();
+        let bundles: Vec<String> = ended().filter(|end| end.is_bundle).map(|end| end.id.0.clone()).collect();
         self.share_outcome(&mut tx, &bundles).await?;
         let mut due = BTreeSet::new();
         for end in finished {
@@ -62,18 +68,18 @@ impl SqlStore {
                 Next::Expired => None,
                 Next::Sent | Next::Retry { .. } => continue,
             };
-            if held.contains_key(&end.id) {
+            if held.contains(&end.id) {
                 self.after_failure(&mut tx, &end.id, pulls, &mut due).await?;
             }
         }
         tx.commit().await?;
         self.wakes.announce(Effects::due(due));
-        Ok(held.into_keys().collect())
+        Ok(held.into_iter().collect())
     }
 
     /// Moves those that this process still holds. A receipt that came before the answer has moved a delivery further already;
-    /// one that was cancelled during the call is not tried again. Answers them, and whether each tells of several.
-    async fn write_ends(&self, tx: &mut Tx, epoch: Epoch, finished: &[Finished]) -> Result<BTreeMap<DeliveryId, bool>, StoreError> {
+    /// one that was cancelled during the call is not tried again. Answers those.
+    async fn write_ends(&self, on: &mut Connection, epoch: Epoch, finished: &[Finished]) -> Result<BTreeSet<DeliveryId>, StoreError> {
         row! {
             struct Row<'a> {
                 id: &'a DeliveryId,
@@ -118,7 +124,7 @@ impl SqlStore {
                 })
             })
             .collect::<Result<_, StoreError>>()?;
-        let held: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET \
+        let held: Vec<String> = sqlx::query_scalar(sql("UPDATE deliveries SET \
              reason = CASE WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN stop ELSE r.reason END, \
              state = CASE WHEN deliveries.state NOT IN ('sending', 'scheduled') THEN deliveries.state \
              WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN 'cancelled' ELSE r.state END, \
@@ -126,13 +132,13 @@ impl SqlStore {
              message_id = COALESCE(r.message_id, deliveries.message_id), sent_at = COALESCE(r.sent_at, deliveries.sent_at), \
              attempt_log = attempt_log || COALESCE(r.attempt, ''), lease = NULL, begun_at = NULL, updated_at = $2 \
              FROM {rows $3: id text, state text, ready_at bigint, reason text, provider text, message_id text, sent_at bigint, attempt text} \
-             WHERE deliveries.id = r.id AND {if deliveries.lease = $1} RETURNING deliveries.id, deliveries.purpose"))
+             WHERE deliveries.id = r.id AND {if deliveries.lease = $1} RETURNING deliveries.id"))
         .bind(epoch.0)
         .bind(now)
         .bind_all(columns(&rows)?)
-        .fetch_all(&mut **tx)
+        .fetch_all(on)
         .await?;
-        Ok(held.into_iter().map(|(id, purpose)| (DeliveryId(id), matches!(purpose.as_str(), "bundle" | "digest"))).collect())
+        Ok(held.into_iter().map(DeliveryId).collect())
     }
 
     /// For listing them: what else is asked of deliveries by state is asked of those that wait.
@@ -234,10 +240,8 @@ impl SqlStore {
     }
 
     async fn note_if_unreachable(&self, tx: &mut Tx, lost: &Lost, scope: Scope) -> Result<(), StoreError> {
-        let hope: i64 = sqlx::query_scalar(sql(
-            "SELECT count(*) FROM deliveries WHERE subject = $3 AND user_id = $2 AND scope = $1 \
-             AND state NOT IN ('failed', 'undelivered', 'expired', 'suppressed')",
-        ))
+        let hope: i64 = sqlx::query_scalar(sql("SELECT count(*) FROM deliveries WHERE subject = $3 AND user_id = $2 AND scope = $1 \
+             AND state NOT IN ('failed', 'undelivered', 'expired', 'suppressed')"))
         .bind(lost.scope.clone())
         .bind(lost.user_id)
         .bind(lost.subject.clone())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use watchbell_core::contact::ContactStatus;
 use watchbell_core::delivery::State;
 use watchbell_core::event::EventData;
-use watchbell_core::{Channel, DeliveryId, EventId, Secret, UserId};
+use watchbell_core::{Channel, EventId, Secret, UserId};
 
 use super::plan::{Begun, Writes, rank};
 use super::{SqlStore, Tx};
@@ -64,9 +64,7 @@ impl SqlStore {
             jobs.sort_by_key(|job| job.rank);
             jobs.truncate(reservation.calls());
             let jobs = self.allot_planned(tx, channel, jobs, writes).await?;
-            // Some of them may turn out to be known already: a flight says what may be leased, not what is.
-            let ids: Vec<&DeliveryId> = jobs.iter().map(|job| &job.id).collect();
-            if ids.is_empty() || !self.note_flight(tx, reservation.epoch(), &ids).await? {
+            if jobs.is_empty() {
                 continue;
             }
             let begun = Begun { epoch: reservation.epoch(), provider: reservation.provider().to_owned(), at: now };

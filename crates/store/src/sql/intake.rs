@@ -25,9 +25,14 @@ const FAN_OUT_CHUNK: i64 = 200;
 impl Intake for SqlStore {
     async fn accept(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
         // Nearly always all of it is new, and the database need not be asked row by row whether it is.
-        match super::retrying(|| self.accept_all(events, IfKnown::GiveUp)).await {
-            Err(error) if error.is_known_already() => super::retrying(|| self.accept_all(events, IfKnown::LeaveAlone)).await,
-            done => done,
+        let (mut if_known, mut goes_short_way) = (IfKnown::GiveUp, true);
+        loop {
+            match super::retrying(|| self.accept_all(events, if_known, goes_short_way)).await {
+                Err(error) if error.is_known_already() && if_known == IfKnown::GiveUp => if_known = IfKnown::LeaveAlone,
+                // The life of the worker next door has ended.
+                Err(StoreError::Lapsed) if goes_short_way => goes_short_way = false,
+                done => return done,
+            }
         }
     }
 
@@ -147,7 +152,7 @@ impl Intake for SqlStore {
 }
 
 impl SqlStore {
-    async fn accept_all(&self, events: &[Event], if_known: IfKnown) -> Result<Vec<Accepted>, StoreError> {
+    async fn accept_all(&self, events: &[Event], if_known: IfKnown, goes_short_way: bool) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let fresh = self.insert_events(&mut tx, events, if_known).await?;
         let mut accepted: Vec<Accepted> = events.iter().zip(&fresh).map(|(event, fresh)| unplanned(event, *fresh)).collect();
@@ -156,9 +161,9 @@ impl SqlStore {
         let mut handover = Handover::default();
         let waves = waves(events, &fresh);
         // A recipient's lock is the last that a transaction waits for: nothing but new rows may be written after it.
-        let is_only = waves.len() == 1;
+        let goes_short_way = goes_short_way && waves.len() == 1;
         for wave in waves {
-            let short_way = is_only.then_some(&mut handover);
+            let short_way = goes_short_way.then_some(&mut handover);
             let (wave_effects, wave_fans_out) = self.accept_wave(&mut tx, events, &wave, &mut accepted, if_known, short_way).await?;
             effects.add(wave_effects);
             fans_out |= wave_fans_out;

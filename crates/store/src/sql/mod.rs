@@ -34,6 +34,7 @@ mod recipients;
 pub(super) mod rows;
 mod statistics;
 mod tidy;
+mod together;
 mod waiting;
 
 /// Users whose policies are kept in memory, about 1 KB each.

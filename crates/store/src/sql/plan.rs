@@ -1,6 +1,6 @@
 //! Writing what the planner answered.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use watchbell_core::delivery::State;
 use watchbell_core::ids::Epoch;
@@ -8,6 +8,7 @@ use watchbell_core::rule::Trigger;
 use watchbell_core::{DeliveryId, EventId, Timestamp, UserId};
 
 use super::rows::{name, to_json};
+use super::together::{Together, Value};
 use super::{BindAll, SqlStore, Tx, columns, sql};
 use crate::StoreError;
 use crate::columns::row;
@@ -171,33 +172,81 @@ row! {
     }
 }
 
+fn write_responders(together: &mut Together, responders: &[Responder], if_known: IfKnown) -> Result<(), StoreError> {
+    row! {
+        struct Row<'a> {
+            alert_id: &'a str,
+            round: i64,
+            user_id: UserId,
+            base_at: i64,
+            event_id: &'a EventId,
+        }
+    }
+    if responders.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<Row<'_>> = responders
+        .iter()
+        .map(|r| Row { alert_id: &r.alert_id, round: r.round, user_id: r.user_id, base_at: r.base_at.as_millis(), event_id: &r.event_id })
+        .collect();
+    macro_rules! insert {
+        () => {
+            "INSERT INTO responders (alert_id, round, user_id, base_at, event_id) \
+             SELECT alert_id, round, user_id, base_at, event_id FROM {rows $1: alert_id text, round bigint, \
+             user_id bigint, base_at bigint, event_id text} WHERE true "
+        };
+    }
+    let text = match if_known {
+        IfKnown::GiveUp => insert!(),
+        IfKnown::LeaveAlone => concat!(
+            insert!(),
+            "ON CONFLICT (user_id, alert_id, round) DO UPDATE SET base_at = excluded.base_at, event_id = excluded.event_id"
+        ),
+    };
+    together.add(text, [], columns(&rows)?, None);
+    Ok(())
+}
+
 impl SqlStore {
     /// Writes everything; answers the channels on which something may be due sooner than before, and the deliveries that are new.
     pub(super) async fn write(&self, tx: &mut Tx, writes: &Writes) -> Result<(Effects, HashSet<String>), StoreError> {
-        self.insert_alerts(tx, &writes.new_alerts, writes.if_known).await?;
         self.update_alerts(tx, &writes.alerts).await?;
         let mut moved = self.close_scopes(tx, &writes.close).await?;
         self.release_responders(tx, &writes.released).await?;
-        self.write_responders(tx, &writes.responders, writes.if_known).await?;
         self.write_duties(tx, &writes.duties).await?;
         moved.extend(self.cancel(tx, &writes.cancel).await?);
         self.update_deliveries(tx, &writes.update).await?;
-        let written = self.insert_deliveries(tx, &writes.insert, &writes.begun, writes.if_known).await?;
+        let mut together = Together::default();
+        self.insert_alerts(&mut together, &writes.new_alerts, writes.if_known)?;
+        write_responders(&mut together, &writes.responders, writes.if_known)?;
+        self.note_flights(&mut together, &writes.begun)?;
+        let written = self.insert_deliveries(tx, together, &writes.insert, &writes.begun, writes.if_known).await?;
         self.note_unreachable(tx, &writes.unreachable).await?;
         let waiting = writes.insert.iter().filter(|planned| !writes.begun.contains_key(&planned.id));
         let due = waiting.chain(&writes.update).map(|planned| planned.channel).collect();
         Ok((Effects { due, moved }, written))
     }
 
-    /// Plans that exist already are left as they are; answers the others.
+    /// Some of what begins may turn out to be known already: a flight says what may be leased, not what is.
+    fn note_flights(&self, together: &mut Together, begun: &HashMap<DeliveryId, Begun>) -> Result<(), StoreError> {
+        let mut flights: BTreeMap<i64, Vec<&DeliveryId>> = BTreeMap::new();
+        for (id, begun) in begun {
+            flights.entry(begun.epoch.0).or_default().push(id);
+        }
+        flights.into_iter().try_for_each(|(epoch, ids)| self.note_flight(together, Epoch(epoch), &ids))
+    }
+
+    /// Plans that exist already are left as they are; answers the others. What is to be written beside them is `together`.
     pub(super) async fn insert_deliveries(
         &self,
         tx: &mut Tx,
+        mut together: Together,
         planned: &[Planned],
         begun: &HashMap<DeliveryId, Begun>,
         if_known: IfKnown,
     ) -> Result<HashSet<String>, StoreError> {
         if planned.is_empty() {
+            together.run(tx).await?;
             return Ok(HashSet::new());
         }
         let rows = planned.iter().map(|planned| delivery_row(planned, begun.get(&planned.id))).collect::<Result<Vec<_>, _>>()?;
@@ -215,9 +264,11 @@ impl SqlStore {
         }
         let now = self.clock.now().as_millis();
         let written: HashSet<String> = if if_known == IfKnown::GiveUp {
-            sqlx::query(sql(insert!())).bind(now).bind_all(columns(&rows)?).execute(&mut **tx).await?;
+            together.add(insert!(), [Value::Number(now)], columns(&rows)?, None);
+            together.run(tx).await?;
             planned.iter().map(|planned| planned.id.0.clone()).collect()
         } else {
+            together.run(tx).await?;
             let insert = sql(concat!(insert!(), "ON CONFLICT (id) DO NOTHING RETURNING id"));
             let written: Vec<String> = sqlx::query_scalar(insert).bind(now).bind_all(columns(&rows)?).fetch_all(&mut **tx).await?;
             written.into_iter().collect()
@@ -280,8 +331,7 @@ impl SqlStore {
         if close.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<Row<'_>> =
-            close.iter().map(|(scope, reason)| Row { subject: scope.subject(), scope: scope.key(), reason }).collect();
+        let rows: Vec<Row<'_>> = close.iter().map(|(scope, reason)| Row { subject: scope.subject(), scope: scope.key(), reason }).collect();
         let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $1 \
              FROM {rows $2: subject text, scope text, reason text} WHERE deliveries.subject = r.subject AND deliveries.scope = r.scope AND {if deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')} \
              RETURNING deliveries.id, deliveries.state, deliveries.reason"))
@@ -303,7 +353,7 @@ impl SqlStore {
 
     /// # Errors
     /// `Conflict`: another transition has just made one of them.
-    async fn insert_alerts(&self, tx: &mut Tx, alerts: &[Alert], if_known: IfKnown) -> Result<(), StoreError> {
+    fn insert_alerts(&self, together: &mut Together, alerts: &[Alert], if_known: IfKnown) -> Result<(), StoreError> {
         if alerts.is_empty() {
             return Ok(());
         }
@@ -317,16 +367,12 @@ impl SqlStore {
                  event_id text, history text} WHERE true "
             };
         }
-        let made = sqlx::query(match if_known {
-            IfKnown::GiveUp => sql(insert!()),
-            IfKnown::LeaveAlone => sql(concat!(insert!(), "ON CONFLICT (id) DO NOTHING")),
-        })
-        .bind(self.clock.now().as_millis())
-        .bind_all(columns(&rows)?)
-        .execute(&mut **tx)
-        .await?
-        .rows_affected();
-        if usize::try_from(made) == Ok(rows.len()) { Ok(()) } else { Err(StoreError::Conflict) }
+        let text = match if_known {
+            IfKnown::GiveUp => insert!(),
+            IfKnown::LeaveAlone => concat!(insert!(), "ON CONFLICT (id) DO NOTHING"),
+        };
+        together.add(text, [Value::Number(self.clock.now().as_millis())], columns(&rows)?, Some((rows.len(), StoreError::Conflict)));
+        Ok(())
     }
 
     async fn update_alerts(&self, tx: &mut Tx, alerts: &[Alert]) -> Result<(), StoreError> {
@@ -356,53 +402,11 @@ impl SqlStore {
         if released.is_empty() {
             return Ok(());
         }
-        let rows: Vec<Row<'_>> =
-            released.iter().map(|r| Row { user_id: r.user_id, alert_id: &r.alert_id, round: r.round }).collect();
-        sqlx::query(sql("DELETE FROM responders WHERE {row} {anyof} SELECT p.{row} FROM {rows $1: user_id bigint, alert_id text, round bigint} \
-             JOIN responders p ON p.user_id = r.user_id AND p.alert_id = r.alert_id AND p.round = r.round {end}"))
-        .bind_all(columns(&rows)?)
-        .execute(&mut **tx)
-        .await?;
-        Ok(())
-    }
-
-    async fn write_responders(&self, tx: &mut Tx, responders: &[Responder], if_known: IfKnown) -> Result<(), StoreError> {
-        row! {
-            struct Row<'a> {
-                alert_id: &'a str,
-                round: i64,
-                user_id: UserId,
-                base_at: i64,
-                event_id: &'a EventId,
-            }
-        }
-        if responders.is_empty() {
-            return Ok(());
-        }
-        let rows: Vec<Row<'_>> = responders
-            .iter()
-            .map(|r| Row {
-                alert_id: &r.alert_id,
-                round: r.round,
-                user_id: r.user_id,
-                base_at: r.base_at.as_millis(),
-                event_id: &r.event_id,
-            })
-            .collect();
-        macro_rules! insert {
-            () => {
-                "INSERT INTO responders (alert_id, round, user_id, base_at, event_id) \
-                 SELECT alert_id, round, user_id, base_at, event_id FROM {rows $1: alert_id text, round bigint, \
-                 user_id bigint, base_at bigint, event_id text} WHERE true "
-            };
-        }
-        sqlx::query(match if_known {
-            IfKnown::GiveUp => sql(insert!()),
-            IfKnown::LeaveAlone => sql(concat!(
-                insert!(),
-                "ON CONFLICT (user_id, alert_id, round) DO UPDATE SET base_at = excluded.base_at, event_id = excluded.event_id"
-            )),
-        })
+        let rows: Vec<Row<'_>> = released.iter().map(|r| Row { user_id: r.user_id, alert_id: &r.alert_id, round: r.round }).collect();
+        sqlx::query(sql(
+            "DELETE FROM responders WHERE {row} {anyof} SELECT p.{row} FROM {rows $1: user_id bigint, alert_id text, round bigint} \
+             JOIN responders p ON p.user_id = r.user_id AND p.alert_id = r.alert_id AND p.round = r.round {end}",
+        ))
         .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;

@@ -104,8 +104,8 @@ impl Queue for SqlStore {
             ready.extend([0, 1]);
         }
         let claimed = self.lease(&mut tx, epoch, channel, &ready, most).await?;
-        if !claimed.is_empty() && !self.note_flight(&mut tx, epoch, &claimed).await? {
-            return Err(StoreError::Lapsed);
+        if !claimed.is_empty() {
+            self.take_flight(&mut tx, epoch, &claimed).await?;
         }
         let jobs = self.jobs(&mut tx, &claimed).await?;
         let jobs = self.allot_jobs(&mut tx, epoch.0, channel, jobs).await?;

@@ -222,9 +222,7 @@ impl SqlStore {
         .await?;
         self.dequeue(tx, &member_ids).await?;
         self.enqueue(tx, &[&id]).await?;
-        if !self.note_flight(tx, Epoch(epoch), &[&id]).await? {
-            return Err(StoreError::Lapsed);
-        }
+        self.take_flight(tx, Epoch(epoch), &[&id]).await?;
         let mut jobs = self.jobs(tx, std::slice::from_ref(&id.0)).await?;
         jobs.pop().ok_or_else(|| StoreError::Corrupt("a bundle without an event".to_owned()))
     }

@@ -47,13 +47,14 @@ impl SqlStore {
             .bind(id_floor(now.plus_ms(-CODE_KEPT_MS)))
             .execute(&mut *tx)
             .await?;
-        let alerts = sqlx::query(sql("DELETE FROM alerts WHERE id {anyof} SELECT id FROM alerts WHERE state <> 'open' AND updated_at < $1 \
+        let alerts =
+            sqlx::query(sql("DELETE FROM alerts WHERE id {anyof} SELECT id FROM alerts WHERE state <> 'open' AND updated_at < $1 \
              ORDER BY updated_at LIMIT $2 {end}"))
-        .bind(events_before.as_millis())
-        .bind(most)
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
+            .bind(events_before.as_millis())
+            .bind(most)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
         let duties = sqlx::query(sql(
             "DELETE FROM duties WHERE id {anyof} SELECT id FROM duties WHERE ends_at < $1 ORDER BY ends_at LIMIT $2 {end}",
         ))

@@ -12,6 +12,7 @@ use watchbell_core::Channel;
 use watchbell_core::ids::Epoch;
 
 use super::rows::to_json;
+use super::together::{Together, Value};
 use super::{BindAll, Connection, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
 use crate::columns::{Field, row};
@@ -53,18 +54,24 @@ impl SqlStore {
         self.enqueue(tx, ids).await
     }
 
-    /// Notes that a process leases deliveries: by this they are found when it has died. False where its life has ended already. It
+    /// Notes that a process leases deliveries: by this they are found when it has died. `Lapsed` where its life has ended already. It
     /// is held against its burial until the transaction ends, so that no lease is left behind by a process that froze in here.
-    pub(super) async fn note_flight<I: serde::Serialize>(&self, tx: &mut Tx, epoch: Epoch, ids: &[I]) -> Result<bool, StoreError> {
-        let noted: Option<i64> =
-            sqlx::query_scalar(sql("INSERT INTO flights (epoch, at, deliveries) SELECT epoch, $2, $3 FROM processes \
-             WHERE epoch = $1 AND alive_until >= $2 {share} RETURNING id"))
-            .bind(epoch.0)
-            .bind(self.clock.now().as_millis())
-            .bind(to_json(ids)?)
-            .fetch_optional(&mut **tx)
-            .await?;
-        Ok(noted.is_some())
+    pub(super) fn note_flight<I: serde::Serialize>(&self, together: &mut Together, epoch: Epoch, ids: &[I]) -> Result<(), StoreError> {
+        let values = [Value::Number(epoch.0), Value::Number(self.clock.now().as_millis()), Value::Text(to_json(ids)?)];
+        let text = "INSERT INTO flights (epoch, at, deliveries) SELECT epoch, $2, $3 FROM processes \
+             WHERE epoch = $1 AND alive_until >= $2 {share}";
+        together.add(text, values, Vec::new(), Some((1, StoreError::Lapsed)));
+        Ok(())
+    }
+
+    /// The same at once.
+    ///
+    /// # Errors
+    /// `Lapsed`: its life has ended.
+    pub(super) async fn take_flight<I: serde::Serialize>(&self, tx: &mut Tx, epoch: Epoch, ids: &[I]) -> Result<(), StoreError> {
+        let mut flight = Together::default();
+        self.note_flight(&mut flight, epoch, ids)?;
+        flight.run(tx).await
     }
 
     /// The ranks of which something of a channel is ready; None where the process's life has ended. It is held against its burial

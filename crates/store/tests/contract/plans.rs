@@ -134,6 +134,7 @@ async fn use_everything(bed: &Bed) {
     let begun = store.begin(epoch, &calls).await.unwrap();
     let ends = begun.iter().enumerate().map(|(at, id)| Finished {
         id: id.clone(),
+        is_bundle: false,
         attempt: None,
         next: match at % 3 {
             0 => Next::Sent,

@@ -113,7 +113,7 @@ async fn a_process_that_stood_still_begins_nothing_that_another_took(bed: &Bed) 
     // What had begun may have gone out, and says so.
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE attempt_log LIKE '%Unknown%'").await, 1);
     // Its late answer does not touch what is another's now.
-    let late = Finished { id: ids[0].clone(), attempt: None, next: Next::Sent };
+    let late = Finished { id: ids[0].clone(), is_bundle: false, attempt: None, next: Next::Sent };
     assert!(bed.store.finish(frozen, &[late]).await.unwrap().is_empty());
 }
 
@@ -134,7 +134,7 @@ async fn a_receipt_that_overtakes_the_answer_is_kept(bed: &Bed) {
     begin(bed, epoch, &ids).await;
     let receipt = |outcome| Receipt { delivery: ids[0].clone(), outcome, code: None };
     assert_eq!(bed.store.receipts(vec![receipt(ReceiptOutcome::Delivered)]).await.unwrap(), [true]);
-    let end = Finished { id: ids[0].clone(), attempt: None, next: Next::Sent };
+    let end = Finished { id: ids[0].clone(), is_bundle: false, attempt: None, next: Next::Sent };
     assert_eq!(bed.store.finish(epoch, &[end]).await.unwrap(), ids);
     // Receipts come in any order; what arrived has arrived.
     bed.store.receipts(vec![receipt(ReceiptOutcome::Undelivered)]).await.unwrap();
@@ -146,7 +146,12 @@ async fn the_end_of_an_attempt_is_written_once(bed: &Bed) {
     let epoch = enter(bed).await;
     let ids = claim(bed, epoch, 1).await;
     begin(bed, epoch, &ids).await;
-    let end = || Finished { id: ids[0].clone(), attempt: None, next: Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep } };
+    let end = || Finished {
+        id: ids[0].clone(),
+        is_bundle: false,
+        attempt: None,
+        next: Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep },
+    };
     assert_eq!(bed.store.finish(epoch, &[end()]).await.unwrap().len(), 1);
     assert!(bed.store.finish(epoch, &[end()]).await.unwrap().is_empty());
     assert_eq!(bed.number("SELECT count(*) FROM unreachable").await, 1);

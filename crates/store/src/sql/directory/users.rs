@@ -141,9 +141,7 @@ pub(super) async fn delete(store: &SqlStore, by: Actor, id: UserId) -> Result<()
     .await?;
     store.dequeue(&mut change.tx, &stopped).await?;
     // Rules hold on to their contacts, so they go first; all else goes with the user.
-    for text in
-        ["DELETE FROM responders WHERE user_id = $1", "DELETE FROM rules WHERE user_id = $1", "DELETE FROM users WHERE id = $1"]
-    {
+    for text in ["DELETE FROM responders WHERE user_id = $1", "DELETE FROM rules WHERE user_id = $1", "DELETE FROM users WHERE id = $1"] {
         sqlx::query(sql(text)).bind(id.0).execute(&mut *change.tx).await?;
     }
     store.record(&mut change.tx, by, "user.delete", format!("users/{id}")).await?;

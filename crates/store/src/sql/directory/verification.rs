@@ -14,6 +14,7 @@ use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Secret, Timestamp, UserId, mask};
 
 use super::super::plan::IfKnown;
+use super::super::together::Together;
 use super::rows::to_json;
 use super::{SqlStore, Tx, contacts, sql};
 use crate::access::Actor;
@@ -73,7 +74,7 @@ pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, id: Contact
     .execute(&mut **tx)
     .await?;
     let channel = planned.channel;
-    store.insert_deliveries(tx, &[planned], &HashMap::new(), IfKnown::LeaveAlone).await?;
+    store.insert_deliveries(tx, Together::default(), &[planned], &HashMap::new(), IfKnown::LeaveAlone).await?;
     store.record(tx, by, "contact.verification", contacts::object(user, id)).await?;
     change.tx.commit().await?;
     store.wakes.announce(Effects::due([channel].into()));
