@@ -32,6 +32,7 @@ mod queue;
 mod receipts;
 mod recipients;
 pub(super) mod rows;
+mod said;
 mod statistics;
 mod tidy;
 mod together;

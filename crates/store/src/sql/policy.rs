@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use watchbell_core::UserId;
 use watchbell_core::ids::UserRef;
-use watchbell_core::user::User;
 
 use super::preferences::{PreferenceRow, SwitchRow};
-use super::rows::{ContactRow, DeviceRow, RuleRow, UserRow, all};
+use super::said::Said;
 use super::{Argument, SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::facts::Policy;
@@ -107,50 +106,11 @@ impl SqlStore {
         if users.is_empty() {
             return Ok(HashMap::new());
         }
-        let ids = array(users)?;
-        let rows: Vec<UserRow> = sqlx::query_as(sql(
-            "SELECT id, public_id, external_id, username, first_name, last_name, timezone, locale, quiet_hours, custom_fields, \
-             version, created_at, updated_at FROM users WHERE id {in $1 bigint}",
-        ))
-        .bind(&ids)
-        .fetch_all(&mut **tx)
-        .await?;
-        let users: Vec<User> = all(rows)?;
-        let mut policies: HashMap<UserId, Policy> = users.into_iter().map(|user| (user.id, Policy::of(user))).collect();
-        let contacts: Vec<ContactRow> = sqlx::query_as(sql(
-            "SELECT id, user_id, kind, target, region, is_primary, status FROM contacts WHERE user_id {in $1 bigint} ORDER BY id",
-        ))
-        .bind(&ids)
-        .fetch_all(&mut **tx)
-        .await?;
-        for row in contacts {
-            if let Some(policy) = policies.get_mut(&UserId(row.user_id)) {
-                policy.contacts.push(row.try_into()?);
-            }
+        let said: Vec<Said> = sqlx::query_as(sql(Said::SELECT)).bind(array(users)?).fetch_all(&mut **tx).await?;
+        let (mut policies, have_more) = Said::policies(said)?;
+        if !have_more.is_empty() {
+            self.add_gates(tx, &array(have_more)?, &mut policies).await?;
         }
-        let devices: Vec<DeviceRow> =
-            sqlx::query_as(sql("SELECT id, user_id, kind, token, keys, created_at FROM devices WHERE user_id {in $1 bigint} ORDER BY id"))
-                .bind(&ids)
-                .fetch_all(&mut **tx)
-                .await?;
-        for row in devices {
-            if let Some(policy) = policies.get_mut(&UserId(row.user_id)) {
-                policy.devices.push(row.try_into()?);
-            }
-        }
-        let rules: Vec<RuleRow> = sqlx::query_as(sql(
-            "SELECT id, public_id, user_id, surface, cause, channel, contact_id, offset_s, position, critical FROM rules \
-             WHERE user_id {in $1 bigint} ORDER BY id",
-        ))
-        .bind(&ids)
-        .fetch_all(&mut **tx)
-        .await?;
-        for row in rules {
-            if let Some(policy) = policies.get_mut(&UserId(row.user_id)) {
-                policy.rules.push(row.try_into()?);
-            }
-        }
-        self.add_gates(tx, &ids, &mut policies).await?;
         Ok(policies)
     }
 

@@ -35,18 +35,18 @@ pub(super) fn at(ms: i64) -> Timestamp {
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct UserRow {
     pub id: i64,
-    public_id: String,
-    external_id: Option<String>,
-    username: String,
-    first_name: String,
-    last_name: String,
-    timezone: String,
-    locale: String,
-    quiet_hours: Option<String>,
-    custom_fields: String,
-    version: i64,
-    created_at: i64,
-    updated_at: i64,
+    pub public_id: String,
+    pub external_id: Option<String>,
+    pub username: String,
+    pub first_name: String,
+    pub last_name: String,
+    pub timezone: String,
+    pub locale: String,
+    pub quiet_hours: Option<String>,
+    pub custom_fields: String,
+    pub version: i64,
+    pub created_at: i64,
+    pub updated_at: i64,
 }
 
 impl TryFrom<UserRow> for User {
@@ -73,13 +73,13 @@ impl TryFrom<UserRow> for User {
 
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct ContactRow {
-    id: i64,
+    pub id: i64,
     pub user_id: i64,
-    kind: String,
-    target: String,
-    region: Option<String>,
-    is_primary: bool,
-    status: String,
+    pub kind: String,
+    pub target: String,
+    pub region: Option<String>,
+    pub is_primary: bool,
+    pub status: String,
 }
 
 impl TryFrom<ContactRow> for Contact {
@@ -100,12 +100,12 @@ impl TryFrom<ContactRow> for Contact {
 
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct DeviceRow {
-    id: i64,
+    pub id: i64,
     pub user_id: i64,
-    kind: String,
-    token: String,
-    keys: Option<String>,
-    created_at: i64,
+    pub kind: String,
+    pub token: String,
+    pub keys: Option<String>,
+    pub created_at: i64,
 }
 
 impl TryFrom<DeviceRow> for Device {
@@ -125,16 +125,16 @@ impl TryFrom<DeviceRow> for Device {
 
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct RuleRow {
-    id: i64,
-    public_id: Option<String>,
+    pub id: i64,
+    pub public_id: Option<String>,
     pub user_id: i64,
-    surface: String,
-    cause: String,
-    channel: Option<String>,
-    contact_id: Option<i64>,
-    offset_s: i64,
-    position: Option<i64>,
-    critical: bool,
+    pub surface: String,
+    pub cause: String,
+    pub channel: Option<String>,
+    pub contact_id: Option<i64>,
+    pub offset_s: i64,
+    pub position: Option<i64>,
+    pub critical: bool,
 }
 
 impl TryFrom<RuleRow> for Rule {
