@@ -203,8 +203,7 @@ fn write_responders(together: &mut Together, responders: &[Responder], if_known:
             "ON CONFLICT (user_id, alert_id, round) DO UPDATE SET base_at = excluded.base_at, event_id = excluded.event_id"
         ),
     };
-    together.add(text, [], columns(&rows)?, None);
-    Ok(())
+    together.add_rows(text, [], &rows, None)
 }
 
 impl SqlStore {
@@ -264,7 +263,7 @@ impl SqlStore {
         }
         let now = self.clock.now().as_millis();
         let written: HashSet<String> = if if_known == IfKnown::GiveUp {
-            together.add(insert!(), [Value::Number(now)], columns(&rows)?, None);
+            together.add_rows(insert!(), [Value::Number(now)], &rows, None)?;
             together.run(tx).await?;
             planned.iter().map(|planned| planned.id.0.clone()).collect()
         } else {
@@ -371,8 +370,7 @@ impl SqlStore {
             IfKnown::GiveUp => insert!(),
             IfKnown::LeaveAlone => concat!(insert!(), "ON CONFLICT (id) DO NOTHING"),
         };
-        together.add(text, [Value::Number(self.clock.now().as_millis())], columns(&rows)?, Some((rows.len(), StoreError::Conflict)));
-        Ok(())
+        together.add_rows(text, [Value::Number(self.clock.now().as_millis())], &rows, Some((rows.len(), StoreError::Conflict)))
     }
 
     async fn update_alerts(&self, tx: &mut Tx, alerts: &[Alert]) -> Result<(), StoreError> {

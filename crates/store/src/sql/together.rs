@@ -1,12 +1,14 @@
-//! Statements of which nothing is asked but how many rows each writes: one round trip for all of them on PostgreSQL.
+//! Statements of which nothing is asked but how many rows each writes: one round trip for all of them on PostgreSQL, where there
+//! are few rows. With many rows the round trips are shared by all of them, and counting what is written as one costs more.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use sqlx::Row as _;
 
-use super::{Argument, DIALECT, Db, Tx, sql};
+use super::{Argument, DIALECT, Db, Tx, columns, sql};
 use crate::StoreError;
+use crate::columns::Row;
 use crate::dialect::Dialect;
 
 /// What a parameter is.
@@ -20,9 +22,15 @@ pub(super) enum Value {
 /// So many rows, or the transaction fails with this.
 type Must = Option<(usize, StoreError)>;
 
+/// Rows of all statements that go as one.
+const FEW: usize = 64;
+
 /// Statements that write, in the order in which they are added. None of them sees what another one writes.
 #[derive(Debug, Default)]
-pub(super) struct Together(Vec<Part>);
+pub(super) struct Together {
+    parts: Vec<Part>,
+    rows: usize,
+}
 
 #[derive(Debug)]
 struct Part {
@@ -32,24 +40,38 @@ struct Part {
 }
 
 impl Together {
-    /// The columns of a batch come last, as the parameters of a `{rows …}` hole.
-    pub(super) fn add(&mut self, text: &'static str, values: impl IntoIterator<Item = Value>, batch: Vec<Argument>, must: Must) {
+    /// A statement without a batch.
+    pub(super) fn add(&mut self, text: &'static str, values: impl IntoIterator<Item = Value>, must: Must) {
+        self.parts.push(Part { text, values: values.into_iter().collect(), must });
+    }
+
+    /// The columns of the rows come last, as the parameters of a `{rows …}` hole.
+    pub(super) fn add_rows<R: Row>(
+        &mut self,
+        text: &'static str,
+        values: impl IntoIterator<Item = Value>,
+        rows: &[R],
+        must: Must,
+    ) -> Result<(), StoreError> {
+        self.rows += rows.len();
+        let batch = columns(rows)?;
         let values = values.into_iter().chain(batch.into_iter().map(Value::Batch)).collect();
-        self.0.push(Part { text, values, must });
+        self.parts.push(Part { text, values, must });
+        Ok(())
     }
 
     /// # Errors
     /// What goes with the statement that wrote other than as many rows as it must.
     pub(super) async fn run(self, tx: &mut Tx) -> Result<(), StoreError> {
-        if DIALECT == Dialect::Sqlite || self.0.len() < 2 {
-            for Part { text, values, must } in self.0 {
+        if DIALECT == Dialect::Sqlite || self.parts.len() < 2 || self.rows > FEW {
+            for Part { text, values, must } in self.parts {
                 let written = values.into_iter().fold(sqlx::query(sql(text)), bind).execute(&mut **tx).await?.rows_affected();
                 check(must, usize::try_from(written).ok())?;
             }
             return Ok(());
         }
-        let text = merged(&self.0);
-        let (values, musts): (Vec<_>, Vec<_>) = self.0.into_iter().map(|part| (part.values, part.must)).unzip();
+        let text = merged(&self.parts);
+        let (values, musts): (Vec<_>, Vec<_>) = self.parts.into_iter().map(|part| (part.values, part.must)).unzip();
         let counts = values.into_iter().flatten().fold(sqlx::query(text), bind).fetch_one(&mut **tx).await?;
         for (at, must) in musts.into_iter().enumerate() {
             check(must, usize::try_from(counts.try_get::<i64, _>(at)?).ok())?;

@@ -60,7 +60,7 @@ impl SqlStore {
         let values = [Value::Number(epoch.0), Value::Number(self.clock.now().as_millis()), Value::Text(to_json(ids)?)];
         let text = "INSERT INTO flights (epoch, at, deliveries) SELECT epoch, $2, $3 FROM processes \
              WHERE epoch = $1 AND alive_until >= $2 {share}";
-        together.add(text, values, Vec::new(), Some((1, StoreError::Lapsed)));
+        together.add(text, values, Some((1, StoreError::Lapsed)));
         Ok(())
     }
 
