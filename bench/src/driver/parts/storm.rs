@@ -16,6 +16,8 @@ use crate::receiver::notes::Arrival;
 const PART: &str = "Storm, 6,000 alerts × 3 responders × 2 channels";
 /// Workers are killed when so many percent have been told: everything is under way.
 const KILL_AT: u32 = 25;
+/// A worker that has just started sends nothing until the others have left it its part of the providers' limits: two heartbeats.
+const SETTLED: Duration = Duration::from_secs(5);
 /// Longer than what lost leases take.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -42,6 +44,7 @@ async fn with_kills(world: &mut World, seed: &Seed, load: Load) -> Result<(), Er
         watchbell.ready().await?;
         processes.push(watchbell.process);
     }
+    pause(SETTLED).await;
     let mut loader = world.publish(SUBJECT, load)?;
     world.provider.expect(u64::from(load.deliveries() * KILL_AT / 100), PATIENCE).await?;
     let victims = processes.split_off(3);

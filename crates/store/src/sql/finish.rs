@@ -35,9 +35,9 @@ impl SqlStore {
                 self.retire_address(&end.id).await;
             }
         }
-        let is_all = |end: &Finished| end.next == Next::Sent && end.attempt.is_some() && !end.is_bundle;
-        if finished.iter().all(is_all) {
-            // One statement is a transaction by itself.
+        let ends_there = |end: &Finished| end.next == Next::Sent && end.attempt.is_some() && !end.is_bundle;
+        if finished.iter().all(ends_there) {
+            // Nothing follows, and one statement is a transaction by itself.
             let held = self.write_ends(&mut *self.write.acquire().await?, epoch, finished).await?;
             return Ok(held.into_iter().collect());
         }
