@@ -6,9 +6,11 @@ use std::sync::Arc;
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
-use watchbell_core::UserId;
 use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original};
+use watchbell_core::outcome::Class;
+use watchbell_core::{DeliveryId, Timestamp, UserId};
 use watchbell_store::access::Actor;
+use watchbell_store::queue::Attempt;
 use watchbell_store::{Options, StoreError};
 
 use crate::harness::{Bed, PlansNews, START};
@@ -18,6 +20,7 @@ on_both![
     a_database_of_a_newer_version_is_refused,
     what_was_committed_is_there_after_opening_again,
     alerts_of_an_older_version_keep_what_happened,
+    deliveries_of_an_older_version_are_found_by_what_they_are_about,
     a_postgresql_that_does_not_let_in_says_why,
 ];
 
@@ -134,6 +137,80 @@ async fn alerts_of_an_older_version_keep_what_happened(bed: &Bed) {
         };
         bed.store.accept(&[event]).await.unwrap();
     }
+}
+
+/// Tables as they were before deliveries had a subject are brought up to date.
+async fn deliveries_of_an_older_version_are_found_by_what_they_are_about(bed: &Bed) {
+    let anna = bed.user("anna").await.id;
+    for statement in [
+        "DROP INDEX deliveries_subject",
+        "ALTER TABLE deliveries DROP COLUMN subject",
+        "ALTER TABLE deliveries DROP COLUMN attempt_log",
+        "ALTER TABLE deliveries ADD COLUMN duty_id TEXT",
+        "ALTER TABLE events DROP COLUMN subject",
+        "ALTER TABLE responders ADD COLUMN is_open BOOLEAN",
+        "CREATE TABLE attempts (delivery_id TEXT, number BIGINT, at BIGINT, provider TEXT, class TEXT, code TEXT, message_id TEXT, latency_ms BIGINT)",
+        "CREATE INDEX alerts_event ON alerts (event_id)",
+        "CREATE INDEX deliveries_scope ON deliveries (scope)",
+        "CREATE INDEX deliveries_duty ON deliveries (duty_id)",
+        "CREATE INDEX deliveries_alert ON deliveries (alert_id)",
+        "CREATE INDEX deliveries_event ON deliveries (event_id)",
+        "CREATE INDEX responders_open ON responders (user_id)",
+    ] {
+        bed.execute(statement).await;
+    }
+    for (id, kind, data) in [("E1", "alert", r#"{"alertId":"A-1"}"#), ("E2", "duty", r#"{"dutyId":"D-1"}"#), ("E3", "subscription", "{}")] {
+        let values = format!("'{id}', '{id}', '{kind}', 0, 0, '{data}'");
+        bed.execute(&format!("INSERT INTO events (id, identity, kind, base_at, received_at, data) VALUES ({values})")).await;
+    }
+    // Scope, event, alert, duty, purpose, and what it is about.
+    let table = [
+        ("alert:1:A-1", "E1", "'A-1'", "NULL", "rule", "alert:A-1"),
+        ("duty:5:D-1", "E2", "NULL", "'D-1'", "rule", "duty:D-1"),
+        ("event:E3", "E3", "NULL", "NULL", "rule", "event:E3"),
+        ("event:E3", "E3", "'A-1'", "NULL", "rule", "alert:A-1"),
+        ("event:B", "E1", "NULL", "NULL", "bundle", "alert:A-1"),
+        ("event:B", "gone", "NULL", "NULL", "bundle", "event:B"),
+    ];
+    for (n, (scope, event, alert, duty, purpose, _)) in table.iter().enumerate() {
+        bed.execute(&format!(
+            "INSERT INTO deliveries (id, scope, event_id, alert_id, duty_id, user_id, purpose, cause, channel, address, rules, critical, rank, \
+             due_at, ready_at, state, attempts, created_at, updated_at) VALUES ('D{n}', '{scope}', '{event}', {alert}, {duty}, {anna}, \
+             '{purpose}', 'alert_high', 'email', 'a', '[7]', FALSE, 0, 0, 0, 'sent', 2, 0, 0)"
+        ))
+        .await;
+    }
+    bed.execute(
+        "INSERT INTO attempts VALUES ('D0', 2, 9, 'smtp', 'Accepted', NULL, 'm\"1', 3), ('D0', 1, 8, 'smtp', 'Unknown', '451', NULL, NULL)",
+    )
+    .await;
+    for (round, open) in [(1, "FALSE"), (2, "TRUE")] {
+        let values = format!("'A-1', {round}, {anna}, 0, 'E1', {open}");
+        bed.execute(&format!("INSERT INTO responders (alert_id, round, user_id, base_at, event_id, is_open) VALUES ({values})")).await;
+    }
+    let migration = if bed.is_sqlite() {
+        include_str!("../../../../migrations/sqlite/0005_subject.sql")
+    } else {
+        include_str!("../../../../migrations/postgres/0005_subject.sql")
+    };
+    bed.execute(migration).await;
+    for (n, (.., subject)) in table.iter().enumerate() {
+        let found = bed.number(&format!("SELECT COUNT(*) FROM deliveries WHERE id = 'D{n}' AND subject = '{subject}'")).await;
+        assert_eq!(found, 1, "D{n} is not about {subject}");
+    }
+    let (_, attempts) = bed.store.delivery(&DeliveryId("D0".to_owned())).await.unwrap().unwrap();
+    let attempt = |number, ms, class, code: Option<&str>, message_id: Option<&str>, latency_ms| Attempt {
+        number,
+        at: Timestamp::from_millis(ms),
+        provider: "smtp".to_owned(),
+        class,
+        code: code.map(str::to_owned),
+        message_id: message_id.map(str::to_owned),
+        latency_ms,
+    };
+    let expected = [attempt(1, 8, Class::Unknown, Some("451"), None, None), attempt(2, 9, Class::Accepted, None, Some("m\"1"), Some(3))];
+    assert_eq!(attempts, expected);
+    assert_eq!(bed.number("SELECT CAST(SUM(round) AS BIGINT) FROM responders").await, 2, "only who is told still is a responder");
 }
 
 async fn a_postgresql_that_does_not_let_in_says_why(bed: &Bed) {
