@@ -5,7 +5,7 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 named_enum! {
-    /// The class of an attempt's outcome, as the attempts table keeps it.
+    /// The class of an attempt's outcome, as the log of attempts keeps it.
     pub enum Class ("class") {
         Accepted = "Accepted",
         Retry = "Retry",
