@@ -31,6 +31,7 @@ mod preferences;
 mod queue;
 mod receipts;
 mod recipients;
+mod responders;
 pub(super) mod rows;
 mod said;
 mod statistics;

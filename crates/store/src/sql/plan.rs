@@ -9,7 +9,7 @@ use watchbell_core::{DeliveryId, EventId, Timestamp, UserId};
 
 use super::rows::{name, to_json};
 use super::together::{Together, Value};
-use super::{BindAll, SqlStore, Tx, columns, sql};
+use super::{BindAll, SqlStore, Tx, columns, responders, sql};
 use crate::StoreError;
 use crate::columns::row;
 use crate::facts::{Alert, Duty, Planned, Responder, Scope};
@@ -172,52 +172,18 @@ row! {
     }
 }
 
-fn write_responders(together: &mut Together, responders: &[Responder], if_known: IfKnown) -> Result<(), StoreError> {
-    row! {
-        struct Row<'a> {
-            alert_id: &'a str,
-            round: i64,
-            user_id: UserId,
-            base_at: i64,
-            event_id: &'a EventId,
-        }
-    }
-    if responders.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<Row<'_>> = responders
-        .iter()
-        .map(|r| Row { alert_id: &r.alert_id, round: r.round, user_id: r.user_id, base_at: r.base_at.as_millis(), event_id: &r.event_id })
-        .collect();
-    macro_rules! insert {
-        () => {
-            "INSERT INTO responders (alert_id, round, user_id, base_at, event_id) \
-             SELECT alert_id, round, user_id, base_at, event_id FROM {rows $1: alert_id text, round bigint, \
-             user_id bigint, base_at bigint, event_id text} WHERE true "
-        };
-    }
-    let text = match if_known {
-        IfKnown::GiveUp => insert!(),
-        IfKnown::LeaveAlone => concat!(
-            insert!(),
-            "ON CONFLICT (user_id, alert_id, round) DO UPDATE SET base_at = excluded.base_at, event_id = excluded.event_id"
-        ),
-    };
-    together.add_rows(text, [], &rows, None)
-}
-
 impl SqlStore {
     /// Writes everything; answers the channels on which something may be due sooner than before, and the deliveries that are new.
     pub(super) async fn write(&self, tx: &mut Tx, writes: &Writes) -> Result<(Effects, HashSet<String>), StoreError> {
         self.update_alerts(tx, &writes.alerts).await?;
         let mut moved = self.close_scopes(tx, &writes.close).await?;
-        self.release_responders(tx, &writes.released).await?;
+        responders::release(tx, &writes.released).await?;
         self.write_duties(tx, &writes.duties).await?;
         moved.extend(self.cancel(tx, &writes.cancel).await?);
         self.update_deliveries(tx, &writes.update).await?;
         let mut together = Together::default();
         self.insert_alerts(&mut together, &writes.new_alerts, writes.if_known)?;
-        write_responders(&mut together, &writes.responders, writes.if_known)?;
+        responders::add(&mut together, &writes.responders, writes.if_known)?;
         self.note_flights(&mut together, &writes.begun)?;
         let written = self.insert_deliveries(tx, together, &writes.insert, &writes.begun, writes.if_known).await?;
         self.note_unreachable(tx, &writes.unreachable).await?;
@@ -383,28 +349,6 @@ impl SqlStore {
              FROM {rows $2: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \
              event_id text, history text} WHERE alerts.id = r.id"))
         .bind(self.clock.now().as_millis())
-        .bind_all(columns(&rows)?)
-        .execute(&mut **tx)
-        .await?;
-        Ok(())
-    }
-
-    async fn release_responders(&self, tx: &mut Tx, released: &[Responder]) -> Result<(), StoreError> {
-        row! {
-            struct Row<'a> {
-                user_id: UserId,
-                alert_id: &'a str,
-                round: i64,
-            }
-        }
-        if released.is_empty() {
-            return Ok(());
-        }
-        let rows: Vec<Row<'_>> = released.iter().map(|r| Row { user_id: r.user_id, alert_id: &r.alert_id, round: r.round }).collect();
-        sqlx::query(sql(
-            "DELETE FROM responders WHERE {row} {anyof} SELECT p.{row} FROM {rows $1: user_id bigint, alert_id text, round bigint} \
-             JOIN responders p ON p.user_id = r.user_id AND p.alert_id = r.alert_id AND p.round = r.round {end}",
-        ))
         .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;
