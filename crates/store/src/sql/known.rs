@@ -176,11 +176,12 @@ impl SqlStore {
         Ok(())
     }
 
-    /// All deliveries of a duty, for whatever start they were planned.
+    /// All deliveries of a duty, for whatever start they were planned. A bundle that its reminder began is not the duty's.
     async fn duty_deliveries(&self, tx: &mut Tx, duty: &str) -> Result<Vec<Planned>, StoreError> {
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject = $1",
+             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject = $1 \
+             AND purpose NOT IN ('bundle', 'digest')",
         ))
         .bind(Scope::subject_of_duty(duty))
         .fetch_all(&mut **tx)

@@ -120,7 +120,7 @@ pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &
     let Some(event) = event else { return Ok(()) };
     let stopped: Vec<String> =
         sqlx::query_scalar(sql("UPDATE deliveries SET state = 'cancelled', reason = $2, lease = NULL, updated_at = $3 \
-         WHERE subject = $1 AND state IN ('scheduled', 'held') RETURNING id"))
+         WHERE subject = $1 AND purpose = 'verification' AND state IN ('scheduled', 'held') RETURNING id"))
         .bind(Scope::Event(EventId(event)).subject())
         .bind(reason)
         .bind(store.clock.now().as_millis())
