@@ -1,8 +1,9 @@
 //! From messages in hand to what is committed: decoding, accepting, dead letters.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_nats::jetstream::Message;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use watchbell_core::Clock;
 use watchbell_core::decode::{Reason, Rejected, Undecodable, from_nats};
@@ -24,6 +25,9 @@ pub(crate) struct Intake {
     clock: Arc<dyn Clock>,
 }
 
+/// Where batches of one source stand in line: each is planned when the one before it has been, while that is committed.
+pub(crate) type Line = Mutex<()>;
+
 /// Why something was not committed.
 pub(crate) enum Undone {
     /// The process is to end.
@@ -42,14 +46,14 @@ impl Intake {
     }
 
     /// Commits messages; whether they may be acknowledged. False only when `stop` came while the sink was away.
-    pub(crate) async fn settle(&self, messages: &[Message], stop: &CancellationToken) -> bool {
+    pub(crate) async fn settle(&self, messages: &[Message], line: &Line, stop: &CancellationToken) -> bool {
         let again = messages.iter().filter(|message| original::is_redelivered(message)).count();
         Counters::add(&self.counters.redelivered, again);
-        let rejected = match self.accept(messages, stop).await {
+        let rejected = match self.accept(messages, line, stop).await {
             Ok(rejected) => Ok(rejected),
             Err(Undone::Stopped) => Err(Undone::Stopped),
             Err(Undone::Refused(why)) if messages.len() == 1 => Ok(self.refused(&messages[0], &why)),
-            Err(Undone::Refused(_)) => self.accept_singly(messages, stop).await,
+            Err(Undone::Refused(_)) => self.accept_singly(messages, line, stop).await,
         };
         match rejected {
             Ok(rejected) => self.reject(rejected, stop).await.is_ok(),
@@ -59,15 +63,17 @@ impl Intake {
 
     /// Accepts what can be decoded of the messages, in one go, and answers the rest. Decodes again at every try, so that
     /// nothing has to be copied for the usual case that the first one works.
-    async fn accept(&self, messages: &[Message], stop: &CancellationToken) -> Result<Vec<Rejected>, Undone> {
+    async fn accept(&self, messages: &[Message], line: &Line, stop: &CancellationToken) -> Result<Vec<Rejected>, Undone> {
         let mut backoff = Backoff::default();
+        let (mut events, mut rejected) = self.decode(messages);
+        let turn = std::sync::Mutex::new(Some(line.lock().await));
+        let planned = || drop(turn.lock().unwrap_or_else(PoisonError::into_inner).take());
         loop {
-            let (events, rejected) = self.decode(messages);
             let count = events.len();
             if count == 0 {
                 return Ok(rejected);
             }
-            match self.sink.accept(events).await {
+            match self.sink.accept(events, &planned).await {
                 Ok(()) => {
                     self.trouble.ends();
                     Counters::add(&self.counters.accepted, count);
@@ -75,14 +81,15 @@ impl Intake {
                 }
                 Err(error) => self.wait(error, &mut backoff, stop).await?,
             }
+            (events, rejected) = self.decode(messages);
         }
     }
 
     /// What was refused as a whole, one by one: the culprit becomes a dead letter, and the others are accepted.
-    async fn accept_singly(&self, messages: &[Message], stop: &CancellationToken) -> Result<Vec<Rejected>, Undone> {
+    async fn accept_singly(&self, messages: &[Message], line: &Line, stop: &CancellationToken) -> Result<Vec<Rejected>, Undone> {
         let mut rejected = Vec::new();
         for message in messages {
-            match self.accept(std::slice::from_ref(message), stop).await {
+            match self.accept(std::slice::from_ref(message), line, stop).await {
                 Ok(more) => rejected.extend(more),
                 Err(Undone::Refused(why)) => rejected.extend(self.refused(message, &why)),
                 Err(Undone::Stopped) => return Err(Undone::Stopped),

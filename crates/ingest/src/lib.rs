@@ -35,10 +35,10 @@ pub use watchbell_core::decode::Rejected;
 pub use connection::Connection;
 pub use counters::{Counters, Counts};
 pub use settings::NatsSettings;
-pub use sink::{Sink, SinkError};
+pub use sink::{Planned, Sink, SinkError};
 
 use consumer::Feed;
-use intake::Intake;
+use intake::{Intake, Line};
 use station::Station;
 use worker::Worker;
 
@@ -95,6 +95,7 @@ impl Ingest {
                 feed,
                 station: Arc::clone(&self.station),
                 intake: Arc::clone(&self.intake),
+                line: Line::default(),
                 clock: Arc::clone(&self.clock),
                 stop: stop.clone(),
             };

@@ -52,7 +52,7 @@ impl Default for NatsSettings {
             stream: "WATCHBELL".to_owned(),
             replicas: 1,
             max_age_days: 7,
-            batch: 500,
+            batch: 250,
             ack_wait_s: 6,
         }
     }

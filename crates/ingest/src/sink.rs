@@ -4,12 +4,18 @@ use async_trait::async_trait;
 use watchbell_core::decode::Rejected;
 use watchbell_core::event::Event;
 
+/// Tells that events have been planned.
+pub type Planned<'a> = &'a (dyn Fn() + Send + Sync);
+
 /// Takes events over. What it has answered `Ok` to is committed, and will be acknowledged.
 #[async_trait]
 pub trait Sink: Send + Sync {
     /// Accepts events in the order given. An event whose identity is known is no error: after an error some may have been
     /// accepted, and all come again.
-    async fn accept(&self, events: Vec<Event>) -> Result<(), SinkError>;
+    ///
+    /// `planned` may be called as soon as no event that comes later can get ahead of these: the next ones are handed over then,
+    /// while these are being committed.
+    async fn accept(&self, events: Vec<Event>, planned: Planned<'_>) -> Result<(), SinkError>;
 
     /// Keeps what cannot be used. A second time the same is possible after a crash.
     async fn reject(&self, rejected: Vec<Rejected>) -> Result<(), SinkError>;

@@ -22,7 +22,7 @@ use watchbell_core::Clock;
 
 use crate::consumer::Feed;
 use crate::counters::Counters;
-use crate::intake::Intake;
+use crate::intake::{Intake, Line};
 use crate::poison;
 use crate::station::Station;
 
@@ -137,7 +137,7 @@ impl Watch<'_> {
         loop {
             let batch = consumer.fetch().max_messages(STRAY_BATCH).messages().await?;
             let messages: Vec<_> = batch.filter_map(async |message| message.ok()).collect().await;
-            if messages.is_empty() || !self.intake.settle(&messages, self.stop).await {
+            if messages.is_empty() || !self.intake.settle(&messages, &Line::default(), self.stop).await {
                 return Ok(());
             }
             for message in &messages {

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{AckKind, Message};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 use watchbell_core::Clock;
 
 use crate::backoff::Backoff;
 use crate::consumer::Feed;
-use crate::intake::Intake;
+use crate::intake::{Intake, Line};
 use crate::pull::{Interrupt, Puller};
 use crate::station::Station;
 
@@ -18,10 +20,14 @@ use crate::station::Station;
 /// given up: the events come again, and are known.
 const ACK_WITHIN: Duration = Duration::from_secs(1);
 
+/// Batches at once: one is being committed, one planned, and one decoded, waiting for its turn.
+const UNDER_WAY: usize = 3;
+
 pub(crate) struct Worker {
     pub feed: Feed,
     pub station: Arc<Station>,
     pub intake: Arc<Intake>,
+    pub line: Line,
     pub clock: Arc<dyn Clock>,
     pub stop: CancellationToken,
 }
@@ -31,26 +37,30 @@ impl Worker {
         let mut backoff = Backoff::default();
         let Some(mut puller) = self.begin(&mut backoff).await else { return };
         let mut ack_wait = puller.1;
+        // In the order in which they were taken, each has its place in the line before the next one is there.
+        let mut under_way = FuturesUnordered::new();
         loop {
             let next = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
-                next = puller.0.next() => next,
+                Some(()) = under_way.next() => continue,
+                next = puller.0.next(), if under_way.len() < UNDER_WAY => next,
             };
             match next {
                 Ok(messages) => {
                     backoff.reset();
-                    self.work(&messages, ack_wait).await;
+                    under_way.push(self.work(messages, ack_wait));
                 }
                 Err(interrupt) => {
-                    let hand = puller.0.hand();
-                    self.work(&hand, ack_wait).await;
+                    under_way.push(self.work(puller.0.hand(), ack_wait));
+                    while under_way.next().await.is_some() {}
                     let Some(consumer) = self.recover(&interrupt, &mut backoff).await else { break };
                     ack_wait = consumer.cached_info().config.ack_wait;
                     puller.0.resume(consumer);
                 }
             }
         }
+        while under_way.next().await.is_some() {}
         puller.0.hand_back().await;
     }
 
@@ -81,18 +91,18 @@ impl Worker {
     }
 
     /// Commits and acknowledges messages. While that takes long, the server is told that they are still being worked on.
-    async fn work(&self, messages: &[Message], ack_wait: Duration) {
+    async fn work(&self, messages: Vec<Message>, ack_wait: Duration) {
         if messages.is_empty() {
             return;
         }
         let committed = tokio::select! {
-            committed = self.intake.settle(messages, &self.stop) => committed,
-            () = self.keep_alive(messages, ack_wait) => false,
+            committed = self.intake.settle(&messages, &self.line, &self.stop) => committed,
+            () = self.keep_alive(&messages, ack_wait) => false,
         };
         if committed {
-            self.answer(messages, || AckKind::Ack).await;
+            self.answer(&messages, || AckKind::Ack).await;
         } else {
-            self.answer(messages, || AckKind::Nak(None)).await;
+            self.answer(&messages, || AckKind::Nak(None)).await;
         }
     }
 

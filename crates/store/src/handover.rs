@@ -14,7 +14,7 @@ use watchbell_core::ids::Epoch;
 
 use crate::queue::Job;
 
-/// Events accepted together while it is not known yet by which channels they are told.
+/// Calls by one channel that are planned together while it is not known how many it takes soon.
 const FIRST_BATCH: usize = 128;
 /// Calls by one channel. Fewer would hardly share a transaction's fixed cost, about a dozen round trips.
 const SMALLEST_BATCH: usize = 32;
@@ -27,8 +27,8 @@ pub trait LocalWorker: Send + Sync + std::fmt::Debug {
     /// Keeps room for up to `wanted` calls; None where deliveries wait already, which go first, or nothing may be sent now.
     fn reserve(&self, wanted: usize) -> Option<Box<dyn Reservation>>;
 
-    /// Waits until there is room for `wanted` calls or for as many as there ever is, a few milliseconds at most; answers for how
-    /// many there is. None, at once, where nothing was handed over of late, or where deliveries wait already.
+    /// Waits until there is room for `wanted` calls or for as many as there ever is, some milliseconds at most; answers for how
+    /// many there is. None, at once, where nothing was called of late or it is not this machine that deliveries wait for.
     async fn settle(&self, wanted: usize) -> Option<usize>;
 }
 
@@ -83,7 +83,7 @@ impl LocalWorkers {
         let each = self.each.load(Ordering::Relaxed).max(1);
         let calls = wanted.min(LARGEST_BATCH) * each;
         let rooms = futures::future::join_all(workers.iter().map(|worker| worker.settle(calls))).await;
-        let events = rooms.into_iter().flatten().min().map_or(FIRST_BATCH, |calls| calls / each);
-        events.clamp(SMALLEST_BATCH.div_ceil(each), LARGEST_BATCH)
+        let calls = rooms.into_iter().flatten().min().unwrap_or(FIRST_BATCH);
+        (calls / each).clamp(SMALLEST_BATCH.div_ceil(each), LARGEST_BATCH)
     }
 }

@@ -60,6 +60,9 @@ pub struct EventRecord {
     pub decision: Option<String>,
 }
 
+/// Tells that events have been planned: whatever they are about is locked, and what is to be called at once has its place.
+pub type OnPlanned<'a> = &'a (dyn Fn() + Send + Sync);
+
 #[async_trait]
 pub trait Intake: Send + Sync {
     /// Accepts events in the order given, in one transaction: the events, what is planned from them, and dead letters for
@@ -67,7 +70,12 @@ pub trait Intake: Send + Sync {
     ///
     /// # Errors
     /// Any error: none of the events was accepted.
-    async fn accept(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError>;
+    async fn accept(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
+        self.accept_in_turn(events, &|| {}).await
+    }
+
+    /// The same for events of which more come after them: what is accepted from `on_planned` on comes behind these.
+    async fn accept_in_turn(&self, events: &[Event], on_planned: OnPlanned<'_>) -> Result<Vec<Accepted>, StoreError>;
 
     /// What accepting an event would plan for one user, and what would be decided about it; nothing is kept. It is the accepting
     /// itself, taken back.

@@ -12,13 +12,18 @@ use watchbell_store::handover::{LocalWorker, Reservation};
 use watchbell_store::queue::Job;
 
 use super::call::{self, Stage};
-use super::lane::Lane;
+use super::lane::{Lane, Pace};
 use super::route::{Room, Route, Turn};
 
 /// How long events wait for calls to end that the deliveries before them caused: about as long as the longer way takes.
 const SETTLE_WITHIN: Duration = Duration::from_millis(20);
 
-/// A lane that was handed nothing for so long says nothing about the events that come now.
+/// How long many events wait for a lane that is behind: the longer way costs it more, so that it would fall further behind.
+const CATCH_UP_WITHIN: Duration = Duration::from_millis(50);
+/// So many are many.
+const MANY: usize = 32;
+
+/// A lane that called nothing for so long says nothing about the events that come now.
 const OF_LATE: Duration = Duration::from_secs(1);
 
 /// The store knows a lane, and a lane its store: only one of them keeps the other alive.
@@ -29,7 +34,7 @@ pub(super) struct LaneNextDoor(pub Weak<Lane>);
 impl LocalWorker for LaneNextDoor {
     fn reserve(&self, wanted: usize) -> Option<Box<dyn Reservation>> {
         let lane = self.0.upgrade()?;
-        if !lane.is_caught_up.load(Ordering::Acquire) || lane.shared.stop.is_cancelled() {
+        if lane.pace() != Pace::CaughtUp || lane.shared.stop.is_cancelled() {
             return None;
         }
         let now = lane.shared.clock.now();
@@ -48,8 +53,13 @@ impl LocalWorker for LaneNextDoor {
 
     async fn settle(&self, wanted: usize) -> Option<usize> {
         let lane = self.0.upgrade()?;
-        let is_idle = lane.shared.clock.now() - Timestamp::from_millis(lane.handed_at.load(Ordering::Relaxed)) > OF_LATE;
-        if is_idle || !lane.is_caught_up.load(Ordering::Acquire) {
+        let is_idle = lane.shared.clock.now() - Timestamp::from_millis(lane.busy_at.load(Ordering::Relaxed)) > OF_LATE;
+        let within = match lane.pace() {
+            Pace::CaughtUp => SETTLE_WITHIN,
+            Pace::Behind if wanted >= MANY => CATCH_UP_WITHIN,
+            Pace::Behind | Pace::Held => return None,
+        };
+        if is_idle {
             return None;
         }
         let settled = async {
@@ -57,15 +67,19 @@ impl LocalWorker for LaneNextDoor {
                 let freed = lane.freed.notified();
                 let (soon, most) = lane.routes.soon();
                 // Not until all calls have ended: the next ones are planned while the last ones are made.
-                if !lane.is_caught_up.load(Ordering::Acquire) || soon >= wanted.min(most.div_ceil(2)) {
-                    return;
+                let has_room = soon >= wanted.min(most.div_ceil(2));
+                match lane.pace() {
+                    Pace::CaughtUp if has_room => return,
+                    Pace::Held => return,
+                    Pace::Behind if wanted < MANY => return,
+                    Pace::CaughtUp | Pace::Behind => {}
                 }
                 freed.await;
             }
         };
         // Real time: it is the machine that is to catch up. Whether it did shows at the next reservation.
-        let _ = tokio::time::timeout(SETTLE_WITHIN, settled).await;
-        lane.is_caught_up.load(Ordering::Acquire).then(|| lane.routes.soon().0)
+        let _ = tokio::time::timeout(within, settled).await;
+        (lane.pace() == Pace::CaughtUp).then(|| lane.routes.soon().0)
     }
 }
 
@@ -105,7 +119,7 @@ impl Reservation for Reserved {
     }
 
     fn hand_over(mut self: Box<Self>, jobs: Vec<Job>) {
-        self.lane.handed_at.store(self.lane.shared.clock.now().as_millis(), Ordering::Relaxed);
+        self.lane.busy_at.store(self.lane.shared.clock.now().as_millis(), Ordering::Relaxed);
         let begun = Stage::Begun { asked_at: self.at, at: self.lane.shared.clock.now() };
         for job in jobs {
             let Some(turn) = self.turns.pop() else { break };

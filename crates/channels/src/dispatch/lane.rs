@@ -1,7 +1,7 @@
 //! One channel's loop: waits until something may be sent, claims just that, and lets it go.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -22,6 +22,17 @@ const LARGEST_CLAIM: u32 = 500;
 /// After the database failed.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// How a lane stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// Nothing was ready at the last look, and nothing has become so since.
+    CaughtUp,
+    /// What is ready leaves as fast as this machine can.
+    Behind,
+    /// What is ready waits for a provider, its limit, or the database.
+    Held,
+}
+
 /// A channel with its providers.
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -32,10 +43,10 @@ pub(super) struct Lane {
     pub put_back: Notify,
     /// A call has ended: see [`Lane::has_room`].
     pub freed: Notify,
-    /// Nothing was ready at the last look, and nothing has become so since.
-    pub is_caught_up: AtomicBool,
-    /// When something was last handed over, in milliseconds.
-    pub handed_at: AtomicI64,
+    /// A [`Pace`].
+    pace: AtomicU8,
+    /// When something was last handed over or claimed, in milliseconds.
+    pub busy_at: AtomicI64,
     pub channel: Channel,
 }
 
@@ -48,8 +59,8 @@ impl Lane {
             on_unknown,
             put_back: Notify::new(),
             freed: Notify::new(),
-            is_caught_up: AtomicBool::new(false),
-            handed_at: AtomicI64::new(0),
+            pace: AtomicU8::new(Pace::Held as u8),
+            busy_at: AtomicI64::new(0),
             channel,
         })
     }
@@ -57,6 +68,17 @@ impl Lane {
     /// Tells who waits for room that there may be some.
     pub fn has_room(&self) {
         self.routes.changed.notify_one();
+        self.freed.notify_waiters();
+    }
+
+    pub fn pace(&self) -> Pace {
+        const ALL: [Pace; 3] = [Pace::CaughtUp, Pace::Behind, Pace::Held];
+        let pace = self.pace.load(Ordering::Acquire);
+        ALL.into_iter().find(|one| *one as u8 == pace).unwrap_or(Pace::Held)
+    }
+
+    fn set_pace(&self, pace: Pace) {
+        self.pace.store(pace as u8, Ordering::Release);
         self.freed.notify_waiters();
     }
 
@@ -74,13 +96,19 @@ impl Lane {
             // Seen before the claim: what becomes due after it wakes the wait that follows.
             woken.borrow_and_update();
             let wait = self.turn().await;
-            self.is_caught_up
-                .store(matches!(wait, Wait::ForDue(at) if at.is_none_or(|at| at > self.shared.clock.now())), Ordering::Release);
+            self.set_pace(match wait {
+                Wait::ForDue(at) if at.is_none_or(|at| at > self.shared.clock.now()) => Pace::CaughtUp,
+                Wait::ForDue(_) | Wait::Not => Pace::Behind,
+                Wait::ForCall if self.routes.is_fast() => Pace::Behind,
+                Wait::ForCall | Wait::ForProvider(_) | Wait::ForLife | Wait::For(_) => Pace::Held,
+            });
             tokio::select! {
                 () = self.shared.stop.cancelled() => return,
                 () = wait_for(self, wait, woken) => {}
             }
-            self.is_caught_up.store(false, Ordering::Release);
+            if self.pace() == Pace::CaughtUp {
+                self.set_pace(Pace::Behind);
+            }
         }
     }
 
@@ -110,6 +138,9 @@ impl Lane {
         };
         let claimed = jobs.len();
         let now = self.shared.clock.now();
+        if claimed > 0 {
+            self.busy_at.store(now.as_millis(), Ordering::Relaxed);
+        }
         let (mut here, mut later, mut nowhere) = (Vec::with_capacity(claimed), Vec::new(), Vec::new());
         for job in jobs {
             match call::destination(&job).map_or(Place::There, |to| self.routes.place(&to, route, now)) {

@@ -67,6 +67,8 @@ const BUSY: Duration = Duration::from_millis(100);
 
 /// What waits in memory for a slot gets one within about this time: well before it would have to be begun anew.
 const SOON_MS: i64 = 50;
+/// A provider that takes so many calls within that time is fast.
+const FAST: usize = 128;
 /// So much waits in memory for slots at most, however fast the provider is.
 const MOST_AHEAD: usize = 1_024;
 /// A faster answer than the clock can tell.
@@ -110,6 +112,11 @@ impl Routes {
     /// Calls that the first provider takes soon, and how many it takes at most.
     pub fn soon(&self) -> (usize, usize) {
         self.routes.first().map_or((0, 0), |route| (route.soon(), route.most_slots + route.most_ahead()))
+    }
+
+    /// Whether the first provider answers so fast that it is not what deliveries wait for.
+    pub fn is_fast(&self) -> bool {
+        self.routes.first().is_some_and(|route| route.most_ahead() >= FAST)
     }
 
     /// Takes this process's part of the providers' limits from now on.

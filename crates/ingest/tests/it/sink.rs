@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use watchbell_core::decode::Rejected;
 use watchbell_core::event::{Event, EventData};
-use watchbell_ingest::{Sink, SinkError};
+use watchbell_ingest::{Planned, Sink, SinkError};
 
 use crate::harness::within;
 
@@ -87,7 +87,7 @@ pub fn alert_ids(events: &[Event]) -> Vec<&str> {
 
 #[async_trait]
 impl Sink for TestSink {
-    async fn accept(&self, events: Vec<Event>) -> Result<(), SinkError> {
+    async fn accept(&self, events: Vec<Event>, _: Planned<'_>) -> Result<(), SinkError> {
         self.fail()?;
         if let Some(poison) = &self.poison
             && alert_ids(&events).contains(&poison.as_str())

@@ -14,7 +14,7 @@ use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::access::Actor;
 use crate::columns::row;
 use crate::facts::{Alert, Plan, Planned};
-use crate::intake::{Accepted, DeadLetter, DeadLetterFilter, EventRecord, Intake, Rejected};
+use crate::intake::{Accepted, DeadLetter, DeadLetterFilter, EventRecord, Intake, OnPlanned, Rejected};
 use crate::wake::Effects;
 use crate::{StoreError, facts::Scope};
 
@@ -23,11 +23,11 @@ const FAN_OUT_CHUNK: i64 = 200;
 
 #[async_trait]
 impl Intake for SqlStore {
-    async fn accept(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
+    async fn accept_in_turn(&self, events: &[Event], on_planned: OnPlanned<'_>) -> Result<Vec<Accepted>, StoreError> {
         // Nearly always all of it is new, and the database need not be asked row by row whether it is.
         let (mut if_known, mut goes_short_way) = (IfKnown::GiveUp, true);
         loop {
-            match super::retrying(|| self.accept_all(events, if_known, goes_short_way)).await {
+            match super::retrying(|| self.accept_all(events, if_known, goes_short_way, on_planned)).await {
                 Err(error) if error.is_known_already() && if_known == IfKnown::GiveUp => if_known = IfKnown::LeaveAlone,
                 // The life of the worker next door has ended.
                 Err(StoreError::Lapsed) if goes_short_way => goes_short_way = false,
@@ -41,7 +41,8 @@ impl Intake for SqlStore {
         let mut accepted = vec![unplanned(&event, true)];
         let if_known = IfKnown::LeaveAlone;
         self.insert_events(&mut tx, std::slice::from_ref(&event), if_known).await?;
-        self.accept_wave(&mut tx, std::slice::from_ref(&event), &[0], &mut accepted, if_known, None).await?;
+        let way = Way { if_known, handover: None, on_planned: &|| {} };
+        self.accept_wave(&mut tx, std::slice::from_ref(&event), &[0], &mut accepted, way).await?;
         let planned: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject = $3 AND user_id = $2 AND event_id = $1 ORDER BY due_at, id",
@@ -151,8 +152,22 @@ impl Intake for SqlStore {
     }
 }
 
+/// How a wave of events is accepted.
+struct Way<'a> {
+    if_known: IfKnown,
+    /// Takes what goes the short way, where anything may.
+    handover: Option<&'a mut Handover>,
+    on_planned: OnPlanned<'a>,
+}
+
 impl SqlStore {
-    async fn accept_all(&self, events: &[Event], if_known: IfKnown, goes_short_way: bool) -> Result<Vec<Accepted>, StoreError> {
+    async fn accept_all(
+        &self,
+        events: &[Event],
+        if_known: IfKnown,
+        goes_short_way: bool,
+        on_planned: OnPlanned<'_>,
+    ) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let fresh = self.insert_events(&mut tx, events, if_known).await?;
         let mut accepted: Vec<Accepted> = events.iter().zip(&fresh).map(|(event, fresh)| unplanned(event, *fresh)).collect();
@@ -162,9 +177,14 @@ impl SqlStore {
         let waves = waves(events, &fresh);
         // A recipient's lock is the last that a transaction waits for: nothing but new rows may be written after it.
         let goes_short_way = goes_short_way && waves.len() == 1;
-        for wave in waves {
-            let short_way = goes_short_way.then_some(&mut handover);
-            let (wave_effects, wave_fans_out) = self.accept_wave(&mut tx, events, &wave, &mut accepted, if_known, short_way).await?;
+        let last = waves.len().saturating_sub(1);
+        for (at, wave) in waves.into_iter().enumerate() {
+            let way = Way {
+                if_known,
+                handover: goes_short_way.then_some(&mut handover),
+                on_planned: if at == last { on_planned } else { &|| {} },
+            };
+            let (wave_effects, wave_fans_out) = self.accept_wave(&mut tx, events, &wave, &mut accepted, way).await?;
             effects.add(wave_effects);
             fans_out |= wave_fans_out;
         }
@@ -244,8 +264,7 @@ impl SqlStore {
         events: &[Event],
         wave: &[usize],
         accepted: &mut [Accepted],
-        if_known: IfKnown,
-        mut handover: Option<&mut Handover>,
+        Way { if_known, mut handover, on_planned }: Way<'_>,
     ) -> Result<(Effects, bool), StoreError> {
         let used: BTreeSet<String> = wave.iter().flat_map(|at| names(&events[*at])).cloned().collect();
         let resolved = self.resolve(tx, &used).await?;
@@ -277,6 +296,7 @@ impl SqlStore {
             let plain = wave.iter().map(|at| (events[*at].id(), &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
             **handover = self.choose_for_handover(tx, &mut writes, &plain, &policies).await?;
         }
+        on_planned();
         let (effects, written) = self.write(tx, &writes).await?;
         if let Some(handover) = handover {
             handover.retain(&written);

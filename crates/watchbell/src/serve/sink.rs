@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use watchbell_core::decode;
 use watchbell_core::event::Event;
-use watchbell_ingest::{Connection, Sink, SinkError};
+use watchbell_ingest::{Connection, Planned, Sink, SinkError};
 use watchbell_store::intake::Rejected;
 use watchbell_store::{Store, StoreError};
 
@@ -22,12 +22,13 @@ impl StoreSink {
 
 #[async_trait]
 impl Sink for StoreSink {
-    async fn accept(&self, events: Vec<Event>) -> Result<(), SinkError> {
+    async fn accept(&self, events: Vec<Event>, planned: Planned<'_>) -> Result<(), SinkError> {
         let mut rest = events.as_slice();
         while !rest.is_empty() {
             let together = self.store.local_workers().settle(rest.len()).await.min(rest.len());
             let (now, later) = rest.split_at(together);
-            let accepted = self.store.accept(now).await.map_err(sink_error)?;
+            let planned: Planned<'_> = if later.is_empty() { planned } else { &|| {} };
+            let accepted = self.store.accept_in_turn(now, planned).await.map_err(sink_error)?;
             for (event, accepted) in now.iter().zip(&accepted) {
                 if !accepted.duplicate && !accepted.problems.is_empty() {
                     self.broker.publish_dead_letter(&event.original, "partly_used", &accepted.problems.join("; "));
