@@ -48,7 +48,7 @@ missing_of() {
   local what missing=()
   for what in "$@"; do
     case $what in
-      cc) command -v cc >/dev/null || missing+=(cc) ;;
+      cc) { command -v cc && command -v make; } >/dev/null || missing+=(cc) ;;
       nats-server) find_nats_server || missing+=(nats-server) ;;
       postgresql) find_postgres || missing+=(postgresql) ;;
       python) has_python || missing+=(python) ;;
