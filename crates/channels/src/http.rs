@@ -187,11 +187,31 @@ pub fn join(base: &Url, segments: &[&str]) -> Url {
 }
 
 /// `{base}/callbacks/{segments}?delivery={id}`: where the service shall report to.
-pub fn callback(base: &str, segments: &[&str], delivery: &str) -> Option<Url> {
-    let mut url = Url::parse(base).ok().filter(Url::has_host)?;
-    url.path_segments_mut().ok()?.pop_if_empty().push("callbacks").extend(segments);
-    url.query_pairs_mut().append_pair("delivery", delivery);
-    Some(url)
+pub fn callback(base: &str, segments: &[&str], delivery: &str) -> String {
+    let mut url = String::with_capacity(base.len() + 100);
+    url.extend([base.trim_end_matches('/'), "/callbacks"]);
+    for segment in segments {
+        url.push('/');
+        push_encoded(&mut url, segment);
+    }
+    url.push_str("?delivery=");
+    push_encoded(&mut url, delivery);
+    url
+}
+
+/// What RFC 3986 reserves nothing of, as it is, and everything else percent-encoded.
+fn push_encoded(url: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            url.extend(['%', hex(byte >> 4), hex(byte & 15)]);
+        }
+    }
+}
+
+fn hex(digit: u8) -> char {
+    char::from(b"0123456789ABCDEF"[usize::from(digit)])
 }
 
 /// Waits for a call no longer than `limit`; None when it took longer.

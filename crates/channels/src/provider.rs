@@ -1,5 +1,6 @@
 //! What every provider is: something that takes one rendered message for one address and says how that ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -54,7 +55,7 @@ pub struct Outgoing {
     /// When it was handed to the provider, by the worker's clock.
     pub now: Timestamp,
     /// Where receipts and key presses shall go: `http.public_url`, if it is set.
-    pub callback_base: Option<String>,
+    pub callback_base: Option<Arc<str>>,
 }
 
 /// Nothing of a message belongs in a log but its id and channel.

@@ -201,7 +201,7 @@ pub fn outgoing(channel: Channel, to: Address) -> Outgoing {
         thread: Some("alert:A-7".to_owned()),
         expires_at: Some(at("2026-11-20T09:00:00Z")),
         now: at("2026-11-20T08:00:00Z"),
-        callback_base: Some("https://bell.example.org/wb".to_owned()),
+        callback_base: Some("https://bell.example.org/wb".into()),
     }
 }
 

@@ -47,8 +47,8 @@ pub fn whatsapp(settings: &Settings, name: &str, to: &str, message: &Outgoing) -
 }
 
 fn receipts(form: &mut Form, name: &str, message: &Outgoing) {
-    if let Some(url) = message.callback_base.as_deref().and_then(|base| callback(base, &[name], message.delivery_id.as_str())) {
-        form.push(("StatusCallback", url.into()));
+    if let Some(base) = &message.callback_base {
+        form.push(("StatusCallback", callback(base, &[name], message.delivery_id.as_str())));
     }
     if let Some(expires_at) = message.expires_at {
         let seconds = expires_at.ms_since(message.now) / 1000;
@@ -60,7 +60,7 @@ pub fn call(settings: &Settings, name: &str, to: &str, message: &Outgoing) -> Op
     let from = settings.voice_from.as_ref()?;
     let base = message.callback_base.as_deref();
     let delivery = message.delivery_id.as_str();
-    let key_press = base.and_then(|base| callback(base, &[name, "gather"], delivery)).map(String::from);
+    let key_press = base.map(|base| callback(base, &[name, "gather"], delivery));
     let twiml = twiml(&message.content.speech, &message.content.locale, key_press.as_deref());
     let mut form = vec![
         ("To", to.to_owned()),
@@ -70,8 +70,8 @@ pub fn call(settings: &Settings, name: &str, to: &str, message: &Outgoing) -> Op
         // Answered by a machine is not an answer; the receipt says by whom.
         ("MachineDetection", "Enable".to_owned()),
     ];
-    if let Some(url) = base.and_then(|base| callback(base, &[name], delivery)) {
-        form.extend([("StatusCallback", url.into()), ("StatusCallbackEvent", "completed".to_owned())]);
+    if let Some(base) = base {
+        form.extend([("StatusCallback", callback(base, &[name], delivery)), ("StatusCallbackEvent", "completed".to_owned())]);
     }
     Some(form)
 }
