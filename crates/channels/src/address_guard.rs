@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy;
 use watchbell_core::network::{OutOfReach, Reach};
 use watchbell_core::outcome::{Outcome, Report};
 
@@ -42,6 +42,23 @@ impl AddressGuard {
         Self { reach, is_plain, lookup }
     }
 
+    /// # Errors
+    /// The name leads nowhere, or only out of reach, which is [`OutOfReach`].
+    pub(crate) async fn resolve(&self, name: &str) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
+        let found = (self.lookup)(name.to_owned()).await?;
+        let (mut within, mut refused) = (Vec::with_capacity(found.len()), None);
+        for address in found {
+            match self.judge(address.ip()) {
+                Ok(()) => within.push(address),
+                Err(why) => refused = Some(why),
+            }
+        }
+        match refused {
+            Some(why) if within.is_empty() => Err(why.into()),
+            _ => Ok(within),
+        }
+    }
+
     fn judge(&self, address: IpAddr) -> Result<(), OutOfReach> {
         if !self.reach.permits(address) {
             Err(OutOfReach::Private)
@@ -59,28 +76,8 @@ impl std::fmt::Debug for AddressGuard {
     }
 }
 
-impl Resolve for AddressGuard {
-    fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.clone();
-        Box::pin(async move {
-            let found = (guard.lookup)(name.as_str().to_owned()).await?;
-            let (mut within, mut refused) = (Vec::with_capacity(found.len()), None);
-            for address in found {
-                match guard.judge(address.ip()) {
-                    Ok(()) => within.push(address),
-                    Err(why) => refused = Some(why),
-                }
-            }
-            match refused {
-                Some(why) if within.is_empty() => Err(why.into()),
-                _ => Ok(Box::new(within.into_iter()) as Addrs),
-            }
-        })
-    }
-}
-
 /// The report of a call that the guard did not let through; None for any other error.
-pub(crate) fn refusal(error: &reqwest::Error) -> Option<Report> {
+pub(crate) fn refusal(error: &legacy::Error) -> Option<Report> {
     let mut next = error.source();
     while let Some(source) = next {
         if let Some(why) = source.downcast_ref::<OutOfReach>() {
@@ -124,8 +121,8 @@ mod tests {
 
     async fn resolve(reach: Reach, is_plain: bool, answer: Vec<&'static str>) -> Result<Vec<String>, OutOfReach> {
         let guard = AddressGuard::with_lookup(reach, is_plain, lookup(vec![answer]).0);
-        match guard.resolve("hook.example".parse().unwrap()).await {
-            Ok(addresses) => Ok(addresses.map(|address| address.ip().to_string()).collect()),
+        match guard.resolve("hook.example").await {
+            Ok(addresses) => Ok(addresses.iter().map(|address| address.ip().to_string()).collect()),
             Err(error) => Err(*error.downcast::<OutOfReach>().unwrap()),
         }
     }
@@ -153,7 +150,7 @@ mod tests {
         let (lookup, asked) = lookup(vec![vec!["127.0.0.1"], vec!["10.0.0.1"]]);
         let http = Http::guarded(&common(false), AddressGuard::with_lookup(loopback(), true, lookup)).unwrap();
         let url = Url::parse(&format!("http://hook.example:{port}/x")).unwrap();
-        let call = || http.call(http.post(url.clone()));
+        let call = || http.call(http.post(&url));
         assert_eq!(call().await.unwrap().status, 200);
         // The name server has changed its mind.
         assert_eq!(call().await.unwrap_err(), Report::new(Outcome::BadAddress, "private_address".to_owned()));
@@ -165,8 +162,8 @@ mod tests {
     async fn a_name_that_nobody_has_is_tried_again() {
         let http = Http::guarded(&common(false), AddressGuard::new(Reach::default(), false)).unwrap();
         let url = Url::parse("https://no-such-host.invalid/").unwrap();
-        assert_eq!(http.call(http.post(url)).await.unwrap_err(), Report::retry("connect".to_owned()));
+        assert_eq!(http.call(http.post(&url)).await.unwrap_err(), Report::retry("connect".to_owned()));
         let url = Url::parse("https://localhost/").unwrap();
-        assert_eq!(http.call(http.post(url)).await.unwrap_err(), Report::new(Outcome::BadAddress, "private_address".to_owned()));
+        assert_eq!(http.call(http.post(&url)).await.unwrap_err(), Report::new(Outcome::BadAddress, "private_address".to_owned()));
     }
 }

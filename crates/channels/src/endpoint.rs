@@ -4,14 +4,13 @@
 //! [`crate::address_guard`]. And each is somebody's own: what one of them answers says nothing about the others, so nothing
 //! here is ever `ProviderDown`, and a limit or a fault holds up that recipient alone.
 
-use reqwest::RequestBuilder;
 use url::Url;
 use watchbell_core::Timestamp;
 use watchbell_core::network::{Network, OutOfReach, Reach};
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 
 use crate::address_guard::{self, AddressGuard};
-use crate::http::{self, Answer, Http};
+use crate::http::{self, Answer, Http, Request};
 use crate::settings::{CommonSettings, SettingError};
 
 /// Calls users' servers.
@@ -30,11 +29,11 @@ impl Endpoints {
     }
 
     /// Posts what `fill` puts into the request. The error is the report of what failed on the way.
-    pub async fn post(&self, url: &str, fill: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Result<Answer, Report> {
+    pub async fn post(&self, url: &str, fill: impl FnOnce(Request) -> Request) -> Result<Answer, Report> {
         let url = Url::parse(url).map_err(|_| address_guard::report(OutOfReach::Scheme))?;
         self.reach.check(&url).map_err(address_guard::report)?;
         let http = if url.scheme() == "https" { &self.secure } else { &self.plain };
-        http.call(fill(http.post(url))).await.map_err(of_recipient)
+        http.call(fill(http.post(&url))).await.map_err(of_recipient)
     }
 }
 

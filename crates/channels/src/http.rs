@@ -4,11 +4,20 @@
 //! written before the failure shows, so the outcome is unknown, unless a whole status line came back: that is an answer,
 //! even if its body breaks off.
 
+mod connect;
+mod request;
+
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect};
-use rustls::ClientConfig;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{self, Client};
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::Instant;
 use url::Url;
 use watchbell_core::Timestamp;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
@@ -16,6 +25,8 @@ use watchbell_core::outcome::{LimitScope, Outcome, Report};
 use crate::address_guard::{self, AddressGuard};
 use crate::settings::{CommonSettings, SettingError};
 use crate::tls;
+use connect::Connector;
+pub use request::Request;
 
 /// The longest that connecting (name, TCP, TLS) may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,7 +46,9 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// A client with pooled connections.
 #[derive(Clone, Debug)]
 pub struct Http {
-    client: Client,
+    client: Client<Connector, Full<Bytes>>,
+    /// For the whole call.
+    timeout: Duration,
     /// A success is one even if its text breaks off.
     is_status_enough: bool,
 }
@@ -50,93 +63,95 @@ pub struct Answer {
 }
 
 impl Http {
-    /// Speaks HTTP/1.1.
+    /// Speaks HTTP/1.1. Asks the proxy that the environment names (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), for https alone: in
+    /// clear text only gateways next door are spoken to.
     ///
     /// # Errors
     /// The CA file cannot be used.
     pub fn new(common: &CommonSettings) -> Result<Self, SettingError> {
-        Self::with(common, tls::client_config(common.ca_file.as_deref())?, ClientBuilder::http1_only)
+        let connector = Connector::open(Matcher::from_env(), tls::client_config(common.ca_file.as_deref())?, connect_within(common));
+        Ok(Self::with(common, connector, &mut builder()))
     }
 
     /// For services that speak HTTP/2 alone; in clear text without asking first, which is for stand-ins.
     pub fn http2(common: &CommonSettings) -> Result<Self, SettingError> {
         let mut tls = tls::client_config(common.ca_file.as_deref())?;
         tls.alpn_protocols = vec![b"h2".to_vec()];
-        Self::with(common, tls, |client| {
-            client.http2_prior_knowledge().http2_keep_alive_interval(PING_INTERVAL).http2_keep_alive_timeout(PING_TIMEOUT)
-        })
+        let connector = Connector::open(Matcher::from_env(), tls, connect_within(common));
+        let mut builder = builder();
+        builder.http2_only(true).http2_keep_alive_interval(PING_INTERVAL).http2_keep_alive_timeout(PING_TIMEOUT);
+        Ok(Self::with(common, connector, &mut builder))
     }
 
-    /// For servers that users name: a name leads only where the guard permits. No proxy is asked, as it would look names up
-    /// again by itself.
+    /// For servers that users name: a name leads only where the guard permits.
     pub(crate) fn guarded(common: &CommonSettings, guard: AddressGuard) -> Result<Self, SettingError> {
-        let tls = tls::client_config(common.ca_file.as_deref())?;
-        let http = Self::with(common, tls, |client| client.http1_only().no_proxy().dns_resolver(guard))?;
-        Ok(Self { is_status_enough: true, ..http })
+        let connector = Connector::guarded(guard, tls::client_config(common.ca_file.as_deref())?, connect_within(common));
+        Ok(Self { is_status_enough: true, ..Self::with(common, connector, &mut builder()) })
     }
 
-    fn with(common: &CommonSettings, tls: ClientConfig, speak: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Self, SettingError> {
-        let timeout = common.timeout();
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(redirect::Policy::none())
-            // Half of all the time there is, so that it ends as "could not connect", which says that nothing was sent.
-            .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
-            .timeout(timeout)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .tcp_nodelay(true)
-            .user_agent(concat!("watchbell/", env!("CARGO_PKG_VERSION")));
-        let client = speak(client)
-            .build()
-            .map_err(|error| SettingError::new("base_url", None, format!("no HTTP client can be made: {}", error.without_url())))?;
-        Ok(Self { client, is_status_enough: false })
+    fn with(common: &CommonSettings, connector: Connector, builder: &mut legacy::Builder) -> Self {
+        Self { client: builder.build(connector), timeout: common.timeout(), is_status_enough: false }
     }
 
-    pub fn post(&self, url: Url) -> RequestBuilder {
-        self.client.post(url)
+    pub fn post(&self, url: &Url) -> Request {
+        Request::post(url)
     }
 
-    /// Makes the call. The error is the report of what failed on the way.
-    pub async fn call(&self, request: RequestBuilder) -> Result<Answer, Report> {
-        let mut response = request.send().await.map_err(|error| failed(&error))?;
-        let status = response.status().as_u16();
-        let headers = std::mem::take(response.headers_mut());
+    /// Makes the call; redirections are not followed. The error is the report of what failed on the way.
+    pub async fn call(&self, request: Request) -> Result<Answer, Report> {
+        let Some(request) = request.build() else { return Err(Report::new(Outcome::BadMessage, "request".to_owned())) };
+        let end = Instant::now() + self.timeout;
+        let answered = tokio::time::timeout_at(end, self.client.request(request)).await;
+        let (head, mut incoming) = answered.map_err(|_| timed_out())?.map_err(|error| failed(&error))?.into_parts();
+        let status = head.status.as_u16();
         let mut body = Vec::new();
-        match read(&mut response, &mut body).await {
+        match tokio::time::timeout_at(end, read(&mut incoming, &mut body)).await.unwrap_or(Err("timeout")) {
             Ok(()) => {}
             // A refusal stands, whatever became of its text. What says that it was taken must say it to the end, where the
             // text says more than the status.
             Err(_) if status >= 400 || self.is_status_enough => {}
             Err(code) => return Err(Report::new(Outcome::Unknown, code.to_owned())),
         }
-        Ok(Answer { status, headers, body })
+        Ok(Answer { status, headers: head.headers, body })
     }
 }
 
-async fn read(response: &mut Response, body: &mut Vec<u8>) -> Result<(), &'static str> {
-    while let Some(chunk) = response.chunk().await.map_err(|error| if error.is_timeout() { "timeout" } else { "broken_answer" })? {
+/// Half of all the time there is at most, so that it ends as "could not connect", which says that nothing was sent.
+fn connect_within(common: &CommonSettings) -> Duration {
+    CONNECT_TIMEOUT.min(common.timeout() / 2)
+}
+
+fn builder() -> legacy::Builder {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder.pool_idle_timeout(IDLE_TIMEOUT).pool_timer(TokioTimer::new()).timer(TokioTimer::new());
+    builder
+}
+
+async fn read(incoming: &mut Incoming, body: &mut Vec<u8>) -> Result<(), &'static str> {
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|_| "broken_answer")?;
+        let Some(chunk) = frame.data_ref() else { continue };
         if body.len() + chunk.len() > LARGEST_BODY {
             return Err("long_answer");
         }
-        body.extend_from_slice(&chunk);
+        body.extend_from_slice(chunk);
     }
     Ok(())
 }
 
-/// What a failure on the way means. The error's text is dropped: it holds the URL, and a URL may hold a token.
-fn failed(error: &reqwest::Error) -> Report {
-    let code = |text: &str| Some(text.to_owned());
+fn timed_out() -> Report {
+    Report::new(Outcome::Unknown, "timeout".to_owned())
+}
+
+/// What a failure on the way means. The error's text is dropped: it may hold an address.
+fn failed(error: &legacy::Error) -> Report {
     if let Some(refused) = address_guard::refusal(error) {
         refused
-    } else if error.is_builder() {
-        Report::new(Outcome::BadMessage, code("request"))
     } else if error.is_connect() {
         // Names, TCP and TLS: the connector's own errors, all before the first byte of the request.
-        Report::retry(code("connect"))
-    } else if error.is_timeout() {
-        Report::new(Outcome::Unknown, code("timeout"))
+        Report::retry("connect".to_owned())
     } else {
-        Report::new(Outcome::Unknown, code("broken_connection"))
+        Report::new(Outcome::Unknown, "broken_connection".to_owned())
     }
 }
 

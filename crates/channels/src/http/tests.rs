@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reqwest::header::HeaderValue;
+use http::header::HeaderValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use watchbell_core::outcome::Class;
@@ -20,7 +20,7 @@ async fn post(url: &str) -> Result<Answer, Report> {
 
 async fn post_with(common: &CommonSettings, url: &str) -> Result<Answer, Report> {
     let http = Http::new(common).unwrap();
-    http.call(http.post(Url::parse(url).unwrap()).body("x".repeat(2_000))).await
+    http.call(http.post(&Url::parse(url).unwrap()).body("x".repeat(2_000))).await
 }
 
 /// The class and code of a call that failed on the way.
@@ -65,10 +65,9 @@ async fn redirections_are_not_followed() {
     service.only();
 }
 
-#[tokio::test]
-async fn a_certificate_that_nobody_trusts_is_a_failure_to_connect_and_one_s_own_authority_is_trusted() {
+/// A server that answers each connection's first request with 204: its URL, and a file with its certificate.
+async fn tls_service(folder: &tempfile::TempDir) -> (Url, std::path::PathBuf) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let folder = tempfile::tempdir().unwrap();
     let ca_file = folder.path().join("ca.pem");
     std::fs::write(&ca_file, made.cert.pem()).unwrap();
     let acceptor = crate::providers::stand_in::tls_acceptor(&made);
@@ -81,15 +80,74 @@ async fn a_certificate_that_nobody_trusts_is_a_failure_to_connect_and_one_s_own_
             let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
         }
     });
-    let url = Url::parse(&format!("https://localhost:{port}/")).unwrap();
+    (Url::parse(&format!("https://localhost:{port}/")).unwrap(), ca_file)
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_trusts_is_a_failure_to_connect_and_one_s_own_authority_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, ca_file) = tls_service(&folder).await;
     let strict = client(None);
-    assert_eq!(strict.call(strict.post(url.clone())).await.unwrap_err(), Report::retry("connect".to_owned()));
+    assert_eq!(strict.call(strict.post(&url)).await.unwrap_err(), Report::retry("connect".to_owned()));
     let trusting = client(Some(ca_file));
-    assert_eq!(trusting.call(trusting.post(url)).await.unwrap().status, 204);
+    assert_eq!(trusting.call(trusting.post(&url)).await.unwrap().status, 204);
     // Says nothing that TLS knows, until connecting has taken too long: nothing was sent.
     let plain = StandIn::start([Act::Raw("220 mail\r\n")]).await;
     let report = post_with(&common(true), &plain.url.replace("http:", "https:")).await.unwrap_err();
     assert_eq!(report, Report::retry("connect".to_owned()));
+}
+
+#[tokio::test]
+async fn https_goes_through_the_proxy_and_plain_http_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, ca_file) = tls_service(&folder).await;
+    let server = format!("localhost:{}", url.port().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://user:word@{}", listener.local_addr().unwrap());
+    let asked = tokio::spawn(async move {
+        let (mut near, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        let read = near.read(&mut request).await.unwrap();
+        near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        let mut far = tokio::net::TcpStream::connect(server).await.unwrap();
+        // Ends with the connection, however the client ends it.
+        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+        String::from_utf8(request[..read].to_vec()).unwrap()
+    });
+    let common = CommonSettings { ca_file: Some(ca_file), ..common(false) };
+    let matcher = Matcher::builder().http(proxy.clone()).https(proxy).build();
+    let connector = Connector::open(matcher, tls::client_config(common.ca_file.as_deref()).unwrap(), connect_within(&common));
+    let http = Http::with(&common, connector, &mut builder());
+    assert_eq!(http.call(http.post(&url)).await.unwrap().status, 204);
+    let plain = StandIn::start([Act::Answer(200, "", String::new())]).await;
+    assert_eq!(http.call(http.post(&plain.base())).await.unwrap().status, 200);
+    drop(http);
+    let asked = asked.await.unwrap();
+    assert!(asked.starts_with(&format!("CONNECT localhost:{} HTTP/1.1\r\n", url.port().unwrap())), "{asked}");
+    // user:word
+    assert!(asked.to_lowercase().contains("proxy-authorization: basic dxnlcjp3b3jk"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_url_s_user_and_password_become_a_header() {
+    let service = StandIn::start([Act::Answer(200, "", String::new())]).await;
+    let mut url = service.base().join("/hook?a=b#c").unwrap();
+    url.set_username("an:na").unwrap();
+    url.set_password(Some("s3cret")).unwrap();
+    let http = client(None);
+    assert_eq!(http.call(http.post(&url)).await.unwrap().status, 200);
+    let seen = service.only();
+    assert_eq!(seen.line, "POST /hook?a=b HTTP/1.1");
+    // an:na:s3cret
+    assert!(seen.headers.contains("authorization: Basic YW46bmE6czNjcmV0"), "{}", seen.headers);
+    assert!(!seen.headers.contains('@'), "{}", seen.headers);
+}
+
+#[tokio::test]
+async fn what_is_no_header_is_not_called() {
+    let http = client(None);
+    let request = http.post(&Url::parse("http://127.0.0.1:1/").unwrap()).bearer_auth("two\nlines");
+    assert_eq!(http.call(request).await.unwrap_err(), Report::new(Outcome::BadMessage, "request".to_owned()));
 }
 
 #[test]
@@ -159,7 +217,7 @@ async fn connections_are_used_again() {
     let service = StandIn::start([Act::Answer(200, "", String::new()), Act::Answer(200, "", String::new())]).await;
     let http = Arc::new(client(None));
     for _ in 0..2 {
-        assert_eq!(http.call(http.post(service.base())).await.unwrap().status, 200);
+        assert_eq!(http.call(http.post(&service.base())).await.unwrap().status, 200);
     }
     assert_eq!(service.seen().len(), 2);
     assert_eq!(service.connections(), 1);

@@ -68,7 +68,7 @@ impl Bot {
 impl BotApi for Bot {
     async fn call(&self, method: &str, parameters: Value) -> Result<Value, BotError> {
         let url = http::join(&self.base, &[&format!("bot{}", self.token.expose()), method]);
-        let answer = self.http.call(self.http.post(url).json(&parameters)).await;
+        let answer = self.http.call(self.http.post(&url).json(&parameters)).await;
         // Neither the URL nor Telegram's own words are shown: the one holds the token, the others may hold a name.
         let answer = answer.map_err(|report| BotError(report.code.unwrap_or_else(|| "no answer".to_owned())))?;
         let mut body: Value = serde_json::from_slice(&answer.body).map_err(|_| BotError(format!("HTTP {}, not JSON", answer.status)))?;

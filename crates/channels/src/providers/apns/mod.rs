@@ -124,7 +124,7 @@ impl Apns {
         let body = message::payload(message).to_string();
         let request = |token: &Secret| {
             let url = http::join(&self.base, &["3", "device", device.expose()]);
-            let request = self.http.post(url).bearer_auth(token.expose()).header("apns-topic", &self.topic);
+            let request = self.http.post(&url).bearer_auth(token.expose()).header("apns-topic", &self.topic);
             message::headers(message).into_iter().fold(request, |request, (name, value)| request.header(name, value)).body(body.clone())
         };
         let token = self.token(message.now, None)?;

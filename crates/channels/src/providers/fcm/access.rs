@@ -151,7 +151,7 @@ impl Access {
         let passing = |code: &str| failed(Report::retry(None).outcome, code);
         let assertion = self.account.assertion(&self.account.token_uri, now).ok_or_else(|| failed(Outcome::ProviderDown, "key"))?;
         let form = [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", &assertion)];
-        let answer = self.http.call(self.http.post(self.token_url.clone()).form(&form)).await;
+        let answer = self.http.call(self.http.post(&self.token_url).form(&form)).await;
         let answer = answer.map_err(|report| passing(report.code.as_deref().unwrap_or_default()))?;
         if answer.status == 200 {
             return serde_json::from_slice(&answer.body).map_err(|_| passing("broken_answer"));

@@ -92,7 +92,7 @@ impl Fcm {
     /// Sends it with the access token at hand, and once more with a fresh one if that has been refused.
     async fn call(&self, body: &serde_json::Value, message: &Outgoing) -> Result<Answer, Report> {
         let token = self.access.token(message.now).await?;
-        let request = |token: &Secret| self.http.post(self.url.clone()).bearer_auth(token.expose()).json(body);
+        let request = |token: &Secret| self.http.post(&self.url).bearer_auth(token.expose()).json(body);
         let answer = self.http.call(request(&token)).await?;
         if !classify::is_stale_token(&answer) {
             return Ok(answer);

@@ -149,7 +149,7 @@ impl Provider for Twilio {
         let Some(form) = form else {
             return Report::new(Outcome::ProviderDown, "no_sender".to_owned());
         };
-        let request = self.http.post(url.clone()).basic_auth(&self.settings.account_sid, Some(self.settings.auth_token.expose()));
+        let request = self.http.post(url).basic_auth(&self.settings.account_sid, self.settings.auth_token.expose());
         match self.http.call(request.form(&form)).await {
             Ok(answer) => classify::by_answer(&answer, message.now),
             Err(report) => report,
