@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::{AlertData, Event, Priority};
-use watchbell_core::{Channel, Timestamp, UserId};
+use watchbell_core::{Channel, EventId, Timestamp, UserId};
 use watchbell_store::facts::history::{self, Happened, Named, What};
 use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Policy, Responder};
 
@@ -59,7 +59,7 @@ pub fn users(names: &[String], facts: &Facts, plan: &mut Plan) -> Vec<UserId> {
 }
 
 /// An alert of which nothing has come yet.
-fn unheard_of(alert_id: &str, event: &Event) -> Alert {
+fn unheard_of(alert_id: &str, event_id: &EventId) -> Alert {
     Alert {
         id: alert_id.to_owned(),
         state: AlertState::Open,
@@ -70,7 +70,7 @@ fn unheard_of(alert_id: &str, event: &Event) -> Alert {
         category: None,
         round: 0,
         since_round: 1,
-        event_id: event.id(),
+        event_id: event_id.clone(),
         history: Vec::new(),
     }
 }
@@ -93,20 +93,21 @@ pub struct Change {
 
 impl Change {
     pub fn by(event: &Event, alert_id: &str, what: What, users: &[UserId], facts: &Facts) -> Self {
-        let known = facts.alert.clone().unwrap_or_else(|| unheard_of(alert_id, event));
+        let id = event.id();
+        let known = facts.alert.clone().unwrap_or_else(|| unheard_of(alert_id, &id));
         let named = users.iter().map(|user_id| Named { user_id: *user_id, round: None }).collect();
         let mut alert = known.clone();
         history::record(
             &mut alert.history,
-            Happened { what, base_at: event.occurrence.base_at(), at: event.occurrence.clone(), event_id: event.id(), named },
+            Happened { what, base_at: event.occurrence.base_at(), at: event.occurrence.clone(), event_id: id.clone(), named },
         );
         let course = Course::of(&alert.history);
-        let place = |id| alert.history.iter().position(|happened| happened.event_id == id).unwrap_or_default();
-        let at = place(event.id());
+        let place = |id: &EventId| alert.history.iter().position(|happened| happened.event_id == *id).unwrap_or_default();
+        let at = place(&id);
         let state_before = Course::of(&alert.history[..at]).state;
         let before = course::responders(&known);
         let started = Course::of(&known.history).paged.into_iter();
-        let started = started.map(|(user, at)| (user, place(known.history[at].event_id.clone()))).collect();
+        let started = started.map(|(user, at)| (user, place(&known.history[at].event_id))).collect();
         course::give_rounds(&mut alert, &course, &before, &started);
         alert.state = course.state.unwrap_or(AlertState::Open);
         if let Some(Happened { what: What::Alert { priority, category }, event_id, .. }) = course.about.map(|at| alert.history[at].clone())

@@ -18,11 +18,18 @@ use super::lane::Lane;
 
 /// Requests in one statement at most.
 const LARGEST: usize = 500;
+/// So many at once, and more come as fast.
+const MANY: usize = 32;
+/// How long more are waited for then: a statement's fixed cost is that of a dozen rows.
+const MORE_WITHIN: Duration = Duration::from_millis(3);
 
 /// What is done with a batch.
 #[async_trait]
 pub(super) trait Work: Send + Sync + 'static {
     type Item: Send;
+
+    /// Whether nobody waits for it to be done.
+    const IS_PATIENT: bool;
 
     /// Does all items, which are of one epoch.
     async fn work(&self, epoch: Epoch, items: Vec<Self::Item>);
@@ -56,6 +63,9 @@ impl<W: Work> Batcher<W> {
 async fn run<W: Work>(work: W, mut queue: mpsc::Receiver<(Epoch, W::Item)>) {
     let mut batch = Vec::with_capacity(LARGEST);
     while queue.recv_many(&mut batch, LARGEST).await > 0 {
+        if W::IS_PATIENT && batch.len() >= MANY {
+            let _ = tokio::time::timeout(MORE_WITHIN, fill(&mut queue, &mut batch)).await;
+        }
         // Nearly always one; two when this process has just begun a new life.
         while let Some((epoch, _)) = batch.first() {
             let epoch = *epoch;
@@ -64,6 +74,10 @@ async fn run<W: Work>(work: W, mut queue: mpsc::Receiver<(Epoch, W::Item)>) {
             work.work(epoch, mine.into_iter().map(|(_, item)| item).collect()).await;
         }
     }
+}
+
+async fn fill<T>(queue: &mut mpsc::Receiver<T>, batch: &mut Vec<T>) {
+    while batch.len() < LARGEST && queue.recv_many(batch, LARGEST - batch.len()).await > 0 {}
 }
 
 /// Writes something of `count` deliveries that must not be forgotten, however long the database is away; None where it refuses.
@@ -98,6 +112,7 @@ pub(super) struct Begin {
 #[async_trait]
 impl Work for Begin {
     type Item = (Call, oneshot::Sender<bool>);
+    const IS_PATIENT: bool = false;
 
     async fn work(&self, epoch: Epoch, items: Vec<Self::Item>) {
         let (calls, answers): (Vec<Call>, Vec<_>) = items.into_iter().unzip();
@@ -135,6 +150,7 @@ pub(super) struct Finish {
 #[async_trait]
 impl Work for Finish {
     type Item = Ending;
+    const IS_PATIENT: bool = true;
 
     async fn work(&self, epoch: Epoch, endings: Vec<Ending>) {
         let finished: Vec<Finished> = endings.iter().map(|ending| ending.finished.clone()).collect();

@@ -242,7 +242,7 @@ fn render(shared: &Shared, job: &Job, members: &[Job]) -> Content {
     let about = RenderContext {
         event: Some(job.event.clone()).filter(|_| !is_bundle(job)),
         items: items.collect(),
-        reader: Reader { name: job.user_name.clone(), locale: job.locale.clone(), timezone: job.timezone.clone() },
+        reader: Arc::new(Reader { name: job.user_name.clone(), locale: job.locale.clone(), timezone: job.timezone.clone() }),
         now: shared.clock.now(),
         due_at: Some(job.due_at),
         is_fallback: job.purpose == Purpose::Fallback,

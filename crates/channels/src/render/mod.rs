@@ -13,18 +13,19 @@ mod templates;
 mod tests;
 mod text;
 mod times;
+mod vars;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use minijinja::{Environment, Value, context};
+use minijinja::{Environment, Value};
 use serde::Serialize;
-use serde_json::json;
 use watchbell_core::event::{EventData, Priority, UpdateStatus};
 use watchbell_core::{Channel, Timestamp};
 
 use crate::provider::Content;
 pub(crate) use text::{cut, cut_utf16};
+use vars::{About, Entry, Seen, Vars, to_value};
 
 /// What a message is, which chooses its templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,7 +88,7 @@ pub struct RenderContext {
     pub event: Option<Arc<EventData>>,
     /// The messages of a bundle or digest, in the order in which they are shown; empty otherwise.
     pub items: Vec<Item>,
-    pub reader: Reader,
+    pub reader: Arc<Reader>,
     /// When it is sent: remaining times count from here.
     pub now: Timestamp,
     pub due_at: Option<Timestamp>,
@@ -205,38 +206,33 @@ struct Job<'a> {
 impl Job<'_> {
     fn content(&mut self, kind: MessageKind, parts: &[Part]) -> Content {
         let about = self.about;
-        let items: Vec<_> = about.items.iter().map(|item| self.item(item)).collect();
+        let items: Vec<Value> = about.items.iter().map(|item| self.item(item)).collect();
         let url = about.event.as_deref().and_then(web_url).map(str::to_owned);
-        let is_high = match &about.event {
-            Some(event) => is_high(event),
-            None => about.items.iter().any(|item| is_high(&item.event)),
-        };
         let plain = || match &about.event {
             Some(event) => plain(event),
             None => about.items.iter().map(|item| plain(&item.event)).collect::<Vec<_>>().join("\n"),
         };
-        let base = context! {
+        let base = Arc::new(About {
+            kind,
+            is_high: match &about.event {
+                Some(event) => is_high(event),
+                None => about.items.iter().any(|item| is_high(&item.event)),
+            },
+            is_fallback: about.is_fallback,
+            due_at: about.due_at,
             items,
-            // Absent, not none: a template that writes it without asking writes nothing.
-            url => url.as_deref().map_or(Value::UNDEFINED, Value::from),
-            kind => kind.folder(),
-            event => about.event.as_ref().map_or(Value::UNDEFINED, to_value),
-            user => to_value(&about.reader),
-            now => about.now.as_millis(),
-            due_at => about.due_at.map(Timestamp::as_millis),
-            high => is_high,
-            fallback => about.is_fallback,
-            item_width => text::share_of_short(about.items.len()),
-        };
+            item_width: text::share_of_short(about.items.len()),
+            ..self.about(kind, about.event.clone())
+        });
         let mut said = |part: Part| {
-            if parts.contains(&part) { self.part(kind, part, &base).unwrap_or_else(plain) } else { String::new() }
+            if parts.contains(&part) { self.part(kind, part, &base, None).unwrap_or_else(plain) } else { String::new() }
         };
         let subject = text::one_line(&said(Part::Subject), text::LONGEST_SUBJECT);
         let full = text::tidy(&said(Part::Text));
         let short = text::one_line(&said(Part::Short), text::LONGEST_SHORT);
         let speech = text::one_line(&said(Part::Speech), text::LONGEST_SPEECH);
-        let around = || context! { subject => subject.as_str(), text => full.as_str(), ..base.clone() };
-        let html = if parts.contains(&Part::Html) { self.part(kind, Part::Html, &around()) } else { None };
+        let around = || Some((subject.clone(), full.clone()));
+        let html = if parts.contains(&Part::Html) { self.part(kind, Part::Html, &base, around()) } else { None };
         Content {
             // A mail without HTML is better than one without words.
             html: html.unwrap_or_default(),
@@ -249,31 +245,40 @@ impl Job<'_> {
         }
     }
 
-    /// An entry of a bundle's list: its subject is that of the message alone.
+    /// A message without what is said of it only where it stands alone.
+    fn about(&self, kind: MessageKind, event: Option<Arc<EventData>>) -> About {
+        About {
+            kind,
+            event,
+            reader: self.about.reader.clone(),
+            now: self.about.now,
+            due_at: None,
+            is_high: false,
+            is_fallback: false,
+            items: Vec::new(),
+            item_width: 0,
+            seen: Seen::default(),
+        }
+    }
+
+    /// An entry of a bundle's list: its subject is that of the message alone. That it is urgent, the list's own subject says.
     fn item(&mut self, item: &Item) -> Value {
-        let alone = context! {
-            kind => item.kind.folder(),
-            event => to_value(&item.event),
-            user => to_value(&self.about.reader),
-            now => self.about.now.as_millis(),
-            // The list's own subject says that it is urgent.
-            high => false,
-        };
-        let subject = self.part(item.kind, Part::Subject, &alone).unwrap_or_else(|| plain(&item.event));
-        to_value(&json!({
-            "kind": item.kind.folder(),
-            "subject": text::one_line(&subject, text::LONGEST_SUBJECT),
-            "url": web_url(&item.event),
-            "at": item.at.as_millis(),
-            "high": is_high(&item.event),
-            "category": item.event.category().unwrap_or_default(),
-        }))
+        let alone = Arc::new(self.about(item.kind, Some(item.event.clone())));
+        let subject = self.part(item.kind, Part::Subject, &alone, None).unwrap_or_else(|| plain(&item.event));
+        to_value(&Entry {
+            kind: item.kind.folder(),
+            subject: text::one_line(&subject, text::LONGEST_SUBJECT),
+            url: web_url(&item.event),
+            at: item.at.as_millis(),
+            high: is_high(&item.event),
+            category: item.event.category().unwrap_or_default(),
+        })
     }
 
     /// One part; None, with the problem noted, if its template fails or gives no word.
-    fn part(&mut self, kind: MessageKind, part: Part, context: &Value) -> Option<String> {
-        let (language, template) = templates::find(self.templates, &self.about.reader.locale, kind, part.file())?;
-        match template.render(context! { lang => language, ..context.clone() }) {
+    fn part(&mut self, kind: MessageKind, part: Part, about: &Arc<About>, around: Option<(String, String)>) -> Option<String> {
+        let (lang, template) = templates::find(self.templates, &self.about.reader.locale, kind, part.file())?;
+        match template.render(Value::from_object(Vars { about: about.clone(), lang, around })) {
             Ok(text) if text.trim().is_empty() => None,
             Ok(text) => Some(text),
             Err(error) => {
@@ -282,10 +287,6 @@ impl Job<'_> {
             }
         }
     }
-}
-
-fn to_value<T: Serialize>(value: &T) -> Value {
-    Value::from(minijinja::value::Serde(value))
 }
 
 fn is_high(event: &EventData) -> bool {

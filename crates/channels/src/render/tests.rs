@@ -64,7 +64,7 @@ fn about(locale: &str, event: Option<EventData>) -> RenderContext {
     RenderContext {
         event: event.map(Arc::new),
         items: Vec::new(),
-        reader: Reader { name: "Anna".to_owned(), locale: locale.to_owned(), timezone: "Europe/Berlin".to_owned() },
+        reader: Arc::new(Reader { name: "Anna".to_owned(), locale: locale.to_owned(), timezone: "Europe/Berlin".to_owned() }),
         now: at("2026-11-20T06:00:00Z"),
         due_at: None,
         is_fallback: false,

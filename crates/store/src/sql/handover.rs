@@ -42,7 +42,7 @@ impl SqlStore {
         &self,
         tx: &mut Tx,
         writes: &mut Writes,
-        events: &HashMap<EventId, &EventData>,
+        events: &HashMap<&EventId, &EventData>,
         policies: &HashMap<UserId, Arc<Policy>>,
     ) -> Result<Handover, StoreError> {
         let mut by_channel: BTreeMap<Channel, Vec<Job>> = BTreeMap::new();

@@ -38,9 +38,9 @@ impl Intake for SqlStore {
 
     async fn explain(&self, event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
         let mut tx = self.begin_tx().await?;
-        let mut accepted = vec![unplanned(&event, true)];
+        let mut accepted = vec![unplanned(&event)];
         let if_known = IfKnown::LeaveAlone;
-        self.insert_events(&mut tx, std::slice::from_ref(&event), if_known).await?;
+        self.insert_events(&mut tx, std::slice::from_ref(&event), &accepted, if_known).await?;
         let way = Way { if_known, handover: None, on_planned: &|| {} };
         self.accept_wave(&mut tx, std::slice::from_ref(&event), &[0], &mut accepted, way).await?;
         let planned: Vec<PlannedRow> = sqlx::query_as(sql(
@@ -169,8 +169,11 @@ impl SqlStore {
         on_planned: OnPlanned<'_>,
     ) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.begin_tx().await?;
-        let fresh = self.insert_events(&mut tx, events, if_known).await?;
-        let mut accepted: Vec<Accepted> = events.iter().zip(&fresh).map(|(event, fresh)| unplanned(event, *fresh)).collect();
+        let mut accepted: Vec<Accepted> = events.iter().map(unplanned).collect();
+        let fresh = self.insert_events(&mut tx, events, &accepted, if_known).await?;
+        for (accepted, fresh) in accepted.iter_mut().zip(&fresh) {
+            accepted.duplicate = !fresh;
+        }
         let mut effects = Effects::default();
         let mut fans_out = false;
         let mut handover = Handover::default();
@@ -211,10 +214,16 @@ impl SqlStore {
     }
 
     /// Writes the events that are new; tells which ones are to be planned.
-    async fn insert_events(&self, tx: &mut Tx, events: &[Event], if_known: IfKnown) -> Result<Vec<bool>, StoreError> {
+    async fn insert_events(
+        &self,
+        tx: &mut Tx,
+        events: &[Event],
+        accepted: &[Accepted],
+        if_known: IfKnown,
+    ) -> Result<Vec<bool>, StoreError> {
         row! {
             struct Row<'a> {
-                id: EventId,
+                id: &'a EventId,
                 identity: &'a str,
                 kind: &'static str,
                 base_at: i64,
@@ -225,9 +234,10 @@ impl SqlStore {
         }
         let mut rows = events
             .iter()
-            .map(|event| {
+            .zip(accepted)
+            .map(|(event, accepted)| {
                 Ok(Row {
-                    id: event.id(),
+                    id: &accepted.id,
                     identity: &event.identity,
                     kind: event.data.kind().as_str(),
                     base_at: event.occurrence.base_at().as_millis(),
@@ -280,20 +290,20 @@ impl SqlStore {
         let mut annotations = Vec::new();
         let mut fan_outs = Vec::new();
         for at in wave {
-            let event = &events[*at];
+            let (event, id) = (&events[*at], accepted[*at].id.clone());
             let mut facts = known.facts(event, &resolved, &policies);
             facts.default_channels = subscription_category(event).and_then(|category| defaults.get(category)).cloned().unwrap_or_default();
             let plan = self.planner.plan(event, &facts, self.clock.now());
             note(&mut accepted[*at], &plan);
             if plan.data.is_some() || plan.decision.is_some() {
-                annotations.push((event.id(), plan.data.as_ref().map(to_json).transpose()?, plan.decision.clone()));
+                annotations.push((id.clone(), plan.data.as_ref().map(to_json).transpose()?, plan.decision.clone()));
             }
-            fan_outs.extend(plan.fan_out.clone().map(|topic| (event.id(), topic)));
-            gather(&mut writes, plan, &event.id(), facts.alert.is_some());
+            fan_outs.extend(plan.fan_out.clone().map(|topic| (id.clone(), topic)));
+            gather(&mut writes, plan, &id, facts.alert.is_some());
         }
         if let Some(handover) = handover.as_mut().filter(|_| writes.only_makes_new()) {
             let annotated: HashSet<&EventId> = annotations.iter().map(|(id, ..)| id).collect();
-            let plain = wave.iter().map(|at| (events[*at].id(), &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
+            let plain = wave.iter().map(|at| (&accepted[*at].id, &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
             **handover = self.choose_for_handover(tx, &mut writes, &plain, &policies).await?;
         }
         on_planned();
@@ -341,8 +351,8 @@ impl SqlStore {
     }
 }
 
-fn unplanned(event: &Event, fresh: bool) -> Accepted {
-    Accepted { id: event.id(), duplicate: !fresh, planned: 0, problems: event.problems.clone(), decision: None }
+fn unplanned(event: &Event) -> Accepted {
+    Accepted { id: event.id(), duplicate: false, planned: 0, problems: event.problems.clone(), decision: None }
 }
 
 fn note(accepted: &mut Accepted, plan: &Plan) {

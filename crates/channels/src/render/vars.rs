@@ -1,0 +1,93 @@
+//! What templates can speak of. Each is made when a template asks for it: most ask for little.
+
+use std::sync::{Arc, OnceLock};
+
+use minijinja::Value;
+use minijinja::value::Object;
+use serde::Serialize;
+use watchbell_core::Timestamp;
+use watchbell_core::event::EventData;
+
+use super::{MessageKind, Reader, web_url};
+
+/// What all parts of a message speak of.
+#[derive(Debug)]
+pub(super) struct About {
+    pub kind: MessageKind,
+    /// None for bundles and digests.
+    pub event: Option<Arc<EventData>>,
+    pub reader: Arc<Reader>,
+    pub now: Timestamp,
+    pub due_at: Option<Timestamp>,
+    pub is_high: bool,
+    pub is_fallback: bool,
+    /// The entries of a bundle or digest.
+    pub items: Vec<Value>,
+    pub item_width: usize,
+    pub seen: Seen,
+}
+
+/// Made once, however often it is asked for.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    event: OnceLock<Value>,
+    user: OnceLock<Value>,
+}
+
+impl About {
+    fn value(&self, name: &str) -> Option<Value> {
+        Some(match name {
+            "kind" => self.kind.folder().into(),
+            "event" => self.seen.event.get_or_init(|| self.event.as_ref().map_or(Value::UNDEFINED, to_value)).clone(),
+            "user" => self.seen.user.get_or_init(|| to_value(&self.reader)).clone(),
+            "now" => self.now.as_millis().into(),
+            "due_at" => self.due_at.map(Timestamp::as_millis).into(),
+            "high" => self.is_high.into(),
+            "fallback" => self.is_fallback.into(),
+            "items" => self.items.clone().into(),
+            "item_width" => self.item_width.into(),
+            // Absent, not none: a template that writes it without asking writes nothing.
+            "url" => self.event.as_deref().and_then(web_url).map_or(Value::UNDEFINED, Value::from),
+            _ => return None,
+        })
+    }
+}
+
+/// What one part speaks of.
+#[derive(Debug)]
+pub(super) struct Vars {
+    pub about: Arc<About>,
+    pub lang: String,
+    /// Subject and text, for what is set around them.
+    pub around: Option<(String, String)>,
+}
+
+impl Object for Vars {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
+        match (name, &self.around) {
+            ("lang", _) => Some(self.lang.as_str().into()),
+            ("subject", Some((subject, _))) => Some(subject.as_str().into()),
+            ("text", Some((_, text))) => Some(text.as_str().into()),
+            _ => self.about.value(name),
+        }
+    }
+}
+
+/// An entry of a bundle's list.
+#[derive(Serialize)]
+pub(super) struct Entry<'a> {
+    pub kind: &'a str,
+    pub subject: String,
+    pub url: Option<&'a str>,
+    pub at: i64,
+    pub high: bool,
+    pub category: &'a str,
+}
+
+pub(super) fn to_value<T: Serialize>(value: &T) -> Value {
+    Value::from(minijinja::value::Serde(value))
+}
