@@ -20,7 +20,8 @@ use crate::station::Station;
 /// given up: the events come again, and are known.
 const ACK_WITHIN: Duration = Duration::from_secs(1);
 
-/// Batches at once: one is being committed, one planned, and one decoded, waiting for its turn.
+/// Batches at once while more events wait than are taken: one is being committed, one planned, and one decoded, waiting for its
+/// turn. Otherwise one at a time, as what comes meanwhile is cheaper together.
 const UNDER_WAY: usize = 3;
 
 pub(crate) struct Worker {
@@ -39,16 +40,18 @@ impl Worker {
         let mut ack_wait = puller.1;
         // In the order in which they were taken, each has its place in the line before the next one is there.
         let mut under_way = FuturesUnordered::new();
+        let mut most = 1;
         loop {
             let next = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
                 Some(()) = under_way.next() => continue,
-                next = puller.0.next(), if under_way.len() < UNDER_WAY => next,
+                next = puller.0.next(), if under_way.len() < most => next,
             };
             match next {
                 Ok(messages) => {
                     backoff.reset();
+                    most = if messages.len() > self.station.batch / 2 { UNDER_WAY } else { 1 };
                     under_way.push(self.work(messages, ack_wait));
                 }
                 Err(interrupt) => {

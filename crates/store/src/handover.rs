@@ -87,3 +87,49 @@ impl LocalWorkers {
         (calls / each).clamp(SMALLEST_BATCH.div_ceil(each), LARGEST_BATCH)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A lane that takes so many calls soon, or says nothing.
+    #[derive(Debug)]
+    struct Lane(Option<usize>);
+
+    #[async_trait]
+    impl LocalWorker for Lane {
+        fn reserve(&self, _: usize) -> Option<Box<dyn Reservation>> {
+            None
+        }
+
+        async fn settle(&self, _: usize) -> Option<usize> {
+            self.0
+        }
+    }
+
+    #[tokio::test]
+    async fn so_many_events_are_accepted_together_that_what_they_cause_finds_room() {
+        // What the lanes take soon, what ten events caused by one channel before, and how many are accepted together.
+        let table: &[(&[Option<usize>], usize, usize)] = &[
+            (&[], 0, 128),
+            (&[None], 10, 128),
+            // Nothing is known of the lanes, but that each event takes ten calls of one of them.
+            (&[None, None], 100, 12),
+            (&[Some(1_280)], 10, LARGEST_BATCH),
+            (&[Some(640), None], 100, 64),
+            (&[Some(640), Some(200)], 100, 20),
+            // Fewer would cost more than they wait for.
+            (&[Some(0)], 10, SMALLEST_BATCH),
+            (&[Some(0)], 100, 4),
+            (&[Some(0)], 10_000, 1),
+        ];
+        for (lanes, caused, together) in table {
+            let workers = LocalWorkers::default();
+            for (lane, channel) in lanes.iter().zip([Channel::Sms, Channel::Email]) {
+                workers.enter(channel, Arc::new(Lane(*lane)));
+            }
+            workers.caused(10, *caused);
+            assert_eq!(workers.settle(500).await, *together, "{lanes:?}, {caused}");
+        }
+    }
+}

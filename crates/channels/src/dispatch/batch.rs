@@ -18,10 +18,10 @@ use super::lane::Lane;
 
 /// Requests in one statement at most.
 const LARGEST: usize = 500;
-/// So many at once, and more come as fast.
-const MANY: usize = 32;
-/// How long more are waited for then: a statement's fixed cost is that of a dozen rows.
-const MORE_WITHIN: Duration = Duration::from_millis(3);
+/// So many at once, and more are on their way.
+const SEVERAL: usize = 4;
+/// How long more are waited for then: a transaction's fixed cost is that of some dozen rows.
+const MORE_WITHIN: Duration = Duration::from_millis(5);
 
 /// What is done with a batch.
 #[async_trait]
@@ -63,7 +63,7 @@ impl<W: Work> Batcher<W> {
 async fn run<W: Work>(work: W, mut queue: mpsc::Receiver<(Epoch, W::Item)>) {
     let mut batch = Vec::with_capacity(LARGEST);
     while queue.recv_many(&mut batch, LARGEST).await > 0 {
-        if W::IS_PATIENT && batch.len() >= MANY {
+        if W::IS_PATIENT && batch.len() >= SEVERAL {
             let _ = tokio::time::timeout(MORE_WITHIN, fill(&mut queue, &mut batch)).await;
         }
         // Nearly always one; two when this process has just begun a new life.

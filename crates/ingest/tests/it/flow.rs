@@ -140,6 +140,38 @@ async fn an_event_that_the_sink_refuses_does_not_hold_up_its_batch() {
 }
 
 #[tokio::test]
+async fn a_batch_is_handed_over_when_the_one_before_it_is_planned_and_not_yet_committed() {
+    let server = NatsServer::start().await;
+    let settings = watchbell_ingest::NatsSettings { batch: 1, ..settings(&server) };
+    let running = Running::start_with(&settings, TestSink::gated()).await;
+    let client = server.client().await;
+    stream_exists(&client).await;
+    for id in ["A1", "A2", "A3", "A4"] {
+        publish(&client, "watchbell.events.alert", alert(id)).await;
+    }
+    let sink = running.sink.clone();
+    let handed = async |count: usize| sink.wait_for("events", |seen| seen.handed.len() >= count).await.handed;
+    assert_eq!(handed(1).await, ["A1"]);
+    sink.gates().plan.add_permits(1);
+    // While A1 is being committed, and A2 not planned, A3 waits for its turn.
+    assert_eq!(handed(2).await, ["A1", "A2"]);
+    sink.gates().plan.add_permits(1);
+    assert_eq!(handed(3).await, ["A1", "A2", "A3"]);
+    assert_eq!(sink.seen().accepted.len(), 0);
+    let info = consumer(&client, "watchbell-alert").await.unwrap();
+    assert_eq!(info.ack_floor.stream_sequence, 0);
+    // Three are under way: the fourth is not even taken.
+    sink.gates().plan.add_permits(1);
+    sink.gates().commit.add_permits(1);
+    assert_eq!(handed(4).await, ["A1", "A2", "A3", "A4"]);
+    sink.gates().plan.add_permits(1);
+    sink.gates().commit.add_permits(3);
+    assert_eq!(alert_ids(&sink.accepted(4).await).len(), 4);
+    all_acknowledged(&client, "watchbell-alert", 4).await;
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_graceful_stop_hands_back_what_it_has_not_accepted() {
     let server = NatsServer::start().await;
     // Long enough that the test would fail if the second process had to wait for it.

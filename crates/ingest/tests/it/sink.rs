@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use watchbell_core::decode::Rejected;
 use watchbell_core::event::{Event, EventData};
 use watchbell_ingest::{Planned, Sink, SinkError};
@@ -17,6 +17,8 @@ pub struct Seen {
     pub rejected: Vec<Rejected>,
     /// Calls that were answered with an error.
     pub failed: usize,
+    /// The alerts that have been handed over, whatever became of them.
+    pub handed: Vec<String>,
 }
 
 #[derive(Default)]
@@ -28,6 +30,20 @@ pub struct TestSink {
     pub away: std::sync::atomic::AtomicBool,
     /// The alert that is always refused.
     poison: Option<String>,
+    /// What handed-over events wait for, if anything: first to be planned, then to be committed.
+    gates: Option<Gates>,
+}
+
+/// Opened one event at a time, by adding permits.
+pub struct Gates {
+    pub plan: Semaphore,
+    pub commit: Semaphore,
+}
+
+impl Default for Gates {
+    fn default() -> Self {
+        Self { plan: Semaphore::new(0), commit: Semaphore::new(0) }
+    }
 }
 
 impl TestSink {
@@ -37,6 +53,14 @@ impl TestSink {
 
     pub fn refusing(alert_id: &str) -> Self {
         Self { poison: Some(alert_id.to_owned()), ..Self::default() }
+    }
+
+    pub fn gated() -> Self {
+        Self { gates: Some(Gates::default()), ..Self::default() }
+    }
+
+    pub fn gates(&self) -> &Gates {
+        self.gates.as_ref().unwrap()
     }
 
     pub async fn wait_for(&self, what: &str, mut condition: impl FnMut(&Seen) -> bool) -> Seen {
@@ -87,7 +111,14 @@ pub fn alert_ids(events: &[Event]) -> Vec<&str> {
 
 #[async_trait]
 impl Sink for TestSink {
-    async fn accept(&self, events: Vec<Event>, _: Planned<'_>) -> Result<(), SinkError> {
+    async fn accept(&self, events: Vec<Event>, planned: Planned<'_>) -> Result<(), SinkError> {
+        self.seen.send_modify(|seen| seen.handed.extend(alert_ids(&events).into_iter().map(str::to_owned)));
+        if let Some(Gates { plan, commit }) = &self.gates {
+            let count = u32::try_from(events.len()).unwrap();
+            plan.acquire_many(count).await.unwrap().forget();
+            planned();
+            commit.acquire_many(count).await.unwrap().forget();
+        }
         self.fail()?;
         if let Some(poison) = &self.poison
             && alert_ids(&events).contains(&poison.as_str())
