@@ -2,7 +2,7 @@
 //!
 //! | In the text | PostgreSQL | SQLite |
 //! | --- | --- | --- |
-//! | `{rows $3: id text, due_at bigint}` | `unnest($3::text[], $4::bigint[]) AS r(…)` | a `jsonb_each` subquery named `r` |
+//! | `{rows $3: id text, due_at bigint}` | a subquery named `r` of `unnest($3::text[])` … | a `jsonb_each` subquery named `r` |
 //! | `{in $1 bigint}` | `= ANY($1::bigint[])` | `IN (SELECT …)` |
 //! | `{lock}`, `{share}`, `{skip}`, `{skip d}` | `FOR UPDATE`, `FOR KEY SHARE`, `FOR UPDATE SKIP LOCKED`, the same of one table | nothing: its one writer locks all |
 //! | `{stop}` | what cancels a delivery, for a reason in `r.reason` | the same |
@@ -123,8 +123,10 @@ impl Dialect {
         let (names, types): (Vec<&str>, Vec<&str>) = columns.split(',').filter_map(|column| column.trim().split_once(' ')).unzip();
         if self == Self::Postgres {
             let first: usize = parameter.trim_start_matches('$').parse().unwrap_or(1);
-            let arrays: Vec<String> = types.iter().enumerate().map(|(at, ty)| format!("${}::{ty}[]", first + at)).collect();
-            sql.extend([format!("unnest({}) AS r({})", arrays.join(", "), names.join(", "))]);
+            // In FROM, `unnest` would put all rows down somewhere before the first one is read.
+            let arrays = types.iter().zip(&names).enumerate();
+            let arrays: Vec<String> = arrays.map(|(at, (ty, name))| format!("unnest(${}::{ty}[]) AS {name}", first + at)).collect();
+            sql.extend([format!("(SELECT {}) AS r", arrays.join(", "))]);
         } else {
             let fields: Vec<String> = names.iter().map(|name| format!("value->>'{name}' AS {name}")).collect();
             sql.extend([format!("(SELECT {} FROM jsonb_each({parameter})) AS r", fields.join(", "))]);
@@ -141,7 +143,7 @@ mod tests {
         let text = "UPDATE t SET a = r.a FROM {rows $2: id text, a bigint} WHERE t.id = r.id AND b {in $1 bigint} {skip}";
         assert_eq!(
             Dialect::Postgres.sql(text),
-            "UPDATE t SET a = r.a FROM unnest($2::text[], $3::bigint[]) AS r(id, a) WHERE t.id = r.id \
+            "UPDATE t SET a = r.a FROM (SELECT unnest($2::text[]) AS id, unnest($3::bigint[]) AS a) AS r WHERE t.id = r.id \
              AND b = ANY($1::bigint[]) FOR UPDATE SKIP LOCKED"
         );
         assert_eq!(
