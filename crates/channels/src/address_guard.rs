@@ -105,6 +105,7 @@ mod tests {
     use super::*;
     use crate::http::Http;
     use crate::providers::stand_in::{Act, StandIn, common};
+    use crate::settings::CommonSettings;
 
     /// Answers with these addresses, one list a question.
     fn lookup(answers: Vec<Vec<&'static str>>) -> (Lookup, Arc<AtomicUsize>) {
@@ -156,6 +157,29 @@ mod tests {
         assert_eq!(call().await.unwrap_err(), Report::new(Outcome::BadAddress, "private_address".to_owned()));
         assert_eq!(asked.load(Ordering::Relaxed), 2, "one question a connection");
         service.only();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_leaves_time_for_the_next_one() {
+        let service = StandIn::start([Act::Answer(200, "", String::new())]).await;
+        let port = service.base().port().unwrap();
+        // Linux drops what would connect beyond a listener's queue, as a firewall does.
+        let silent = tokio::net::TcpSocket::new_v4().unwrap();
+        silent.bind(SocketAddr::from(([127, 0, 0, 2], port))).unwrap();
+        let silent = silent.listen(1).unwrap();
+        let address = silent.local_addr().unwrap();
+        let mut queue = Vec::new();
+        while let Ok(stream) = tokio::time::timeout(std::time::Duration::from_millis(200), tokio::net::TcpStream::connect(address)).await {
+            queue.push(stream.unwrap());
+        }
+        let (lookup, _) = lookup(vec![vec!["127.0.0.2", "127.0.0.1"]]);
+        // Half a second for each address.
+        let common = CommonSettings { timeout_s: Some(2.0), ..CommonSettings::default() };
+        let http = Http::guarded(&common, AddressGuard::with_lookup(loopback(), true, lookup)).unwrap();
+        let url = Url::parse(&format!("http://hook.example:{port}/x")).unwrap();
+        assert_eq!(http.call(http.post(&url)).await.unwrap().status, 200);
+        drop((silent, queue));
     }
 
     #[tokio::test]

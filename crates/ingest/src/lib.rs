@@ -2,9 +2,10 @@
 //!
 //! [`Connection`] is the one connection of a process: it comes back by itself, for ever. [`Ingest`] reads through it, one
 //! durable pull consumer and one worker for each kind of event, each worker a loop of *take whatever is ready, decode, accept,
-//! acknowledge*, in which a batch may be planned while the one before it is committed. A worker that dies with events in hand loses nothing: what is not acknowledged within `ack_wait_s` is
-//! delivered again, to whichever process asks, and what was committed by then is a known identity. For events of no known
-//! kind there is one more consumer and the module `watch`, which also notices events that were gone before anyone took them.
+//! acknowledge*, in which a batch may be planned while the one before it is committed. A worker that dies with events in hand
+//! loses nothing: what is not acknowledged within `ack_wait_s` is delivered again, to whichever process asks, and what was
+//! committed by then is a known identity. For events of no known kind there is one more consumer and the module `watch`, which
+//! also notices events that were gone before anyone took them.
 //!
 //! Trouble with the server, the stream or the sink is said once when it begins and once when it is over.
 

@@ -24,6 +24,9 @@ use crate::address_guard::AddressGuard;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
+/// Idle connections are kept alive so often: what stands between forgets them otherwise.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
 /// To the server, or to the proxy before it.
 type Carrier = MaybeHttpsStream<TokioIo<TcpStream>>;
 type Stream = MaybeHttpsStream<Carrier>;
@@ -50,6 +53,9 @@ impl Connector {
         let mut tcp = HttpConnector::new_with_resolver(resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        // Shared by a name's addresses, so that a dead one leaves time for the others.
+        tcp.set_connect_timeout(Some(within));
+        tcp.set_keepalive(Some(KEEP_ALIVE));
         // A proxy is spoken to in HTTP/1.1, whatever the server behind it speaks.
         let mut to_proxy = tls.clone();
         to_proxy.alpn_protocols = Vec::new();

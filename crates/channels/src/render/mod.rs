@@ -25,7 +25,7 @@ use watchbell_core::{Channel, Timestamp};
 
 use crate::provider::Content;
 pub(crate) use text::{cut, cut_utf16};
-use vars::{About, Entry, Seen, Vars, to_value};
+use vars::{About, Entry, Made, Vars, to_value};
 
 /// What a message is, which chooses its templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -245,7 +245,7 @@ impl Job<'_> {
         }
     }
 
-    /// A message without what is said of it only where it stands alone.
+    /// What every message is about; what only one that is sent by itself says is left out.
     fn about(&self, kind: MessageKind, event: Option<Arc<EventData>>) -> About {
         About {
             kind,
@@ -257,7 +257,7 @@ impl Job<'_> {
             is_fallback: false,
             items: Vec::new(),
             item_width: 0,
-            seen: Seen::default(),
+            made: Made::default(),
         }
     }
 

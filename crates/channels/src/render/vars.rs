@@ -24,12 +24,12 @@ pub(super) struct About {
     /// The entries of a bundle or digest.
     pub items: Vec<Value>,
     pub item_width: usize,
-    pub seen: Seen,
+    pub made: Made,
 }
 
-/// Made once, however often it is asked for.
+/// What is made once, however often it is asked for.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Made {
     event: OnceLock<Value>,
     user: OnceLock<Value>,
 }
@@ -38,8 +38,8 @@ impl About {
     fn value(&self, name: &str) -> Option<Value> {
         Some(match name {
             "kind" => self.kind.folder().into(),
-            "event" => self.seen.event.get_or_init(|| self.event.as_ref().map_or(Value::UNDEFINED, to_value)).clone(),
-            "user" => self.seen.user.get_or_init(|| to_value(&self.reader)).clone(),
+            "event" => self.made.event.get_or_init(|| self.event.as_ref().map_or(Value::UNDEFINED, to_value)).clone(),
+            "user" => self.made.user.get_or_init(|| to_value(&self.reader)).clone(),
             "now" => self.now.as_millis().into(),
             "due_at" => self.due_at.map(Timestamp::as_millis).into(),
             "high" => self.is_high.into(),
