@@ -105,7 +105,6 @@ mod tests {
     use super::*;
     use crate::http::Http;
     use crate::providers::stand_in::{Act, StandIn, common};
-    use crate::settings::CommonSettings;
 
     /// Answers with these addresses, one list a question.
     fn lookup(answers: Vec<Vec<&'static str>>) -> (Lookup, Arc<AtomicUsize>) {
@@ -175,7 +174,7 @@ mod tests {
         }
         let (lookup, _) = lookup(vec![vec!["127.0.0.2", "127.0.0.1"]]);
         // Half a second for each address.
-        let common = CommonSettings { timeout_s: Some(2.0), ..CommonSettings::default() };
+        let common = crate::settings::CommonSettings { timeout_s: Some(2.0), ..Default::default() };
         let http = Http::guarded(&common, AddressGuard::with_lookup(loopback(), true, lookup)).unwrap();
         let url = Url::parse(&format!("http://hook.example:{port}/x")).unwrap();
         assert_eq!(http.call(http.post(&url)).await.unwrap().status, 200);
