@@ -25,7 +25,7 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, SettingErro
 }
 
 /// The certificates of a PEM file; at least one.
-pub(crate) fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, SettingError> {
+fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, SettingError> {
     let certificates = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| wrong_ca(file, &error.to_string()))?;

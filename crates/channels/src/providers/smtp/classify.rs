@@ -1,7 +1,8 @@
 //! What a mail's failure means, by where it happened and what the server said.
 
-use lettre::transport::smtp::Error;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
+
+use super::reply::Reply;
 
 /// Where a mail was when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,19 +33,21 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn of(stage: Stage, error: &Error) -> Self {
-        let reply = error.status().map(u16::from);
-        let text = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-        let why = if error.is_client() { "unsupported" } else { "broken_connection" };
-        Self { stage, reply, is_policy: reply.is_some() && has_policy_status(&text), why }
+    /// The server said no, or something that is no answer to what it was asked.
+    pub fn refused(stage: Stage, reply: &Reply) -> Self {
+        if reply.code < 400 {
+            return Self::broken(stage, "unexpected_reply");
+        }
+        Self { stage, reply: Some(reply.code), is_policy: has_policy_status(reply.first_line()), why: "" }
     }
 
-    pub fn unreachable(stage: Stage, why: &'static str) -> Self {
+    /// The connection, or the conversation, came to an end.
+    pub fn broken(stage: Stage, why: &'static str) -> Self {
         Self { stage, reply: None, is_policy: false, why }
     }
 
     pub fn timeout(was_written: bool) -> Self {
-        Self::unreachable(if was_written { Stage::Taken } else { Stage::Data }, "timeout")
+        Self::broken(if was_written { Stage::Taken } else { Stage::Data }, "timeout")
     }
 
     /// Whether the connection is of no more use, rather than the mail.
@@ -53,7 +56,7 @@ impl Failure {
     }
 }
 
-/// `5.7.1 …`, after lines of other text or at the start.
+/// `5.7.1 …` at the start.
 fn has_policy_status(text: &str) -> bool {
     let first = text.split_whitespace().next().unwrap_or_default();
     matches!(first.split('.').collect::<Vec<_>>()[..], ["4" | "5", "7", _])
@@ -121,9 +124,9 @@ mod tests {
     #[test]
     fn only_what_may_have_been_taken_is_unknown() {
         for stage in [Stage::Connect, Stage::Auth, Stage::Mail, Stage::Recipient, Stage::Data] {
-            assert_eq!(classify(&Failure::unreachable(stage, "timeout")), Report::retry("timeout".to_owned()), "{stage:?}");
+            assert_eq!(classify(&Failure::broken(stage, "timeout")), Report::retry("timeout".to_owned()), "{stage:?}");
         }
-        assert_eq!(classify(&Failure::unreachable(Stage::Taken, "timeout")).outcome, Outcome::Unknown);
+        assert_eq!(classify(&Failure::broken(Stage::Taken, "timeout")).outcome, Outcome::Unknown);
     }
 
     /// "Relaying denied" locks nobody's address.

@@ -1,24 +1,21 @@
 //! One connection to the server, and how far a mail has come on it.
 
-use std::net::SocketAddr;
+use std::fmt;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
-use std::{fmt, io};
 
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters};
-use lettre::transport::smtp::commands::{self, Quit, Rset};
-use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use watchbell_core::Secret;
 
 use super::classify::{Failure, Stage};
 use super::mail::Mail;
+use super::reply::Reply;
 use super::{Settings, Tls};
 use crate::settings::SettingError;
 use crate::tls;
@@ -27,15 +24,12 @@ use crate::tls;
 pub struct Connector {
     host: String,
     port: u16,
-    hello: ClientId,
-    credentials: Option<Credentials>,
-    encryption: Encryption,
-}
-
-enum Encryption {
-    None,
-    Starttls(TlsParameters),
-    Implicit(TlsConnector, ServerName<'static>),
+    /// The sender's domain: what EHLO says.
+    hello: String,
+    credentials: Option<(String, Secret)>,
+    encryption: Tls,
+    tls: TlsConnector,
+    name: ServerName<'static>,
 }
 
 impl fmt::Debug for Connector {
@@ -45,64 +39,65 @@ impl fmt::Debug for Connector {
 }
 
 impl Connector {
-    /// `domain` is the sender's: what EHLO says.
-    pub fn new(settings: &Settings, port: u16, domain: &str, ca_file: Option<&Path>) -> Result<Self, SettingError> {
+    pub fn new(settings: &Settings, port: u16, hello: &str, ca_file: Option<&Path>) -> Result<Self, SettingError> {
         let host = settings.host.clone();
-        let encryption = match settings.tls {
-            Tls::None => Encryption::None,
-            Tls::Starttls => Encryption::Starttls(starttls(&host, ca_file)?),
-            Tls::Implicit => {
-                let name = ServerName::try_from(host.clone())
-                    .map_err(|_| SettingError::new("host", host.clone(), "must be a name that a certificate can have"))?;
-                Encryption::Implicit(Arc::new(tls::client_config(ca_file)?).into(), name)
-            }
-        };
-        let credentials = settings.username.clone().map(|user| Credentials::new(user, settings.password.expose().to_owned()));
-        Ok(Self { host, port, hello: ClientId::Domain(domain.to_owned()), credentials, encryption })
+        let name = ServerName::try_from(host.clone())
+            .map_err(|_| SettingError::new("host", host.clone(), "must be a name that a certificate can have"))?;
+        Ok(Self {
+            host,
+            port,
+            hello: hello.to_owned(),
+            credentials: settings.username.clone().map(|user| (user, settings.password.clone())),
+            encryption: settings.tls,
+            tls: Arc::new(tls::client_config(ca_file)?).into(),
+            name,
+        })
     }
 
     pub async fn connect(&self) -> Result<Connection, Failure> {
-        let unreachable = |why| Failure::unreachable(Stage::Connect, why);
+        let unreachable = |why| Failure::broken(Stage::Connect, why);
         let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|_| unreachable("connect"))?;
         tcp.set_nodelay(true).map_err(|_| unreachable("connect"))?;
-        let peer = tcp.peer_addr().map_err(|_| unreachable("connect"))?;
-        let wire = Arc::new(Wire::default());
-        let stream: Box<dyn AsyncTokioStream> = match &self.encryption {
-            Encryption::None | Encryption::Starttls(_) => Box::new(Watched { stream: tcp, peer, wire: Arc::clone(&wire) }),
-            Encryption::Implicit(connector, name) => {
-                let stream = connector.connect(name.clone(), tcp).await.map_err(|_| unreachable("tls"))?;
-                Box::new(Watched { stream, peer, wire: Arc::clone(&wire) })
-            }
+        let stream: Box<dyn Stream> = match self.encryption {
+            Tls::Implicit => Box::new(self.tls.connect(self.name.clone(), tcp).await.map_err(|_| unreachable("tls"))?),
+            Tls::None | Tls::Starttls => Box::new(tcp),
         };
-        let failed = |stage| move |error| Failure::of(stage, &error);
-        let mut smtp = AsyncSmtpConnection::connect_with_transport(stream, &self.hello).await.map_err(failed(Stage::Connect))?;
-        if let Encryption::Starttls(parameters) = &self.encryption {
-            smtp.starttls(parameters.clone(), &self.hello).await.map_err(failed(Stage::Connect))?;
+        let mut connection = Connection::over(stream);
+        connection.expect(Stage::Connect, &[220]).await?;
+        connection.hello(&self.hello).await?;
+        if self.encryption == Tls::Starttls {
+            connection = self.upgrade(connection).await?;
         }
-        if let Some(credentials) = &self.credentials {
-            smtp.auth(&[Mechanism::Plain, Mechanism::Login], credentials).await.map_err(failed(Stage::Auth))?;
+        if let Some((user, password)) = &self.credentials {
+            connection.log_in(user, password).await?;
         }
-        Ok(Connection { smtp, wire, was_kept: false })
+        Ok(connection)
+    }
+
+    /// What was said before is forgotten: somebody in between could have said it.
+    async fn upgrade(&self, mut connection: Connection) -> Result<Connection, Failure> {
+        if !connection.offers("STARTTLS") {
+            return Err(Failure::broken(Stage::Connect, "unsupported"));
+        }
+        connection.ask(Stage::Connect, "STARTTLS", &[220]).await?;
+        if !connection.stream.buffer().is_empty() {
+            return Err(Failure::broken(Stage::Connect, "unexpected_reply"));
+        }
+        let stream = self.tls.connect(self.name.clone(), connection.stream.into_inner()).await;
+        let mut connection = Connection::over(Box::new(stream.map_err(|_| Failure::broken(Stage::Connect, "tls"))?));
+        connection.hello(&self.hello).await?;
+        Ok(connection)
     }
 }
 
-fn starttls(host: &str, ca_file: Option<&Path>) -> Result<TlsParameters, SettingError> {
-    let mut builder = TlsParameters::builder(host.to_owned()).certificate_store(CertificateStore::WebpkiRoots);
-    if let Some(file) = ca_file {
-        for authority in tls::authorities(file)? {
-            let authority = Certificate::from_der(authority.to_vec())
-                .map_err(|error| SettingError::new("ca_file", file.display().to_string(), error.to_string()))?;
-            builder = builder.add_root_certificate(authority);
-        }
-    }
-    builder.build_rustls().map_err(|error| {
-        SettingError::new("ca_file", ca_file.map(|file| file.display().to_string()), format!("cannot be used: {error}"))
-    })
-}
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for S {}
 
 /// A connection that has been greeted and, where needed, logged in.
 pub struct Connection {
-    smtp: AsyncSmtpConnection,
+    stream: BufReader<Box<dyn Stream>>,
+    /// What EHLO offered, in upper case.
+    extensions: Vec<String>,
     wire: Arc<Wire>,
     was_kept: bool,
 }
@@ -114,6 +109,10 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
+    fn over(stream: Box<dyn Stream>) -> Self {
+        Self { stream: BufReader::new(stream), extensions: Vec::new(), wire: Arc::default(), was_kept: false }
+    }
+
     /// Whether it had been waiting in the pool.
     pub fn was_kept(&self) -> bool {
         self.was_kept
@@ -129,101 +128,144 @@ impl Connection {
 
     /// Everything up to the body.
     pub async fn begin(&mut self, mail: &Mail) -> Result<(), Failure> {
-        let failed = |stage| move |error| Failure::of(stage, &error);
-        let mut parameters = Vec::new();
-        if mail.envelope.to().iter().any(|to| !AsRef::<str>::as_ref(to).is_ascii()) {
-            if !self.smtp.server_info().supports_feature(Extension::SmtpUtfEight) {
-                return Err(Failure::unreachable(Stage::Mail, "unsupported"));
-            }
-            parameters.push(MailParameter::SmtpUtfEight);
-        }
-        self.smtp.command(commands::Mail::new(mail.envelope.from().cloned(), parameters)).await.map_err(failed(Stage::Mail))?;
-        for to in mail.envelope.to() {
-            self.smtp.command(commands::Rcpt::new(to.clone(), Vec::new())).await.map_err(failed(Stage::Recipient))?;
-        }
-        self.smtp.command(commands::Data).await.map_err(failed(Stage::Data))?;
-        Ok(())
+        let utf8 = if mail.to.is_ascii() {
+            ""
+        } else if self.offers("SMTPUTF8") {
+            " SMTPUTF8"
+        } else {
+            return Err(Failure::broken(Stage::Mail, "unsupported"));
+        };
+        self.ask(Stage::Mail, &format!("MAIL FROM:<{}>{utf8}", mail.from), &[]).await?;
+        self.ask(Stage::Recipient, &format!("RCPT TO:<{}>", mail.to), &[]).await?;
+        self.ask(Stage::Data, "DATA", &[354]).await.map(|_| ())
     }
 
     /// The body and its final dot. Answers with the id under which the server queued it, if it says so.
     pub async fn finish(&mut self, mail: &Mail) -> Result<Option<String>, Failure> {
-        self.wire.begin_body();
-        match self.smtp.message(&mail.bytes).await {
-            Ok(response) => Ok(queue_id(response.first_line().unwrap_or_default())),
-            Err(error) => {
-                let stage = if self.wire.body_was_written() { Stage::Taken } else { Stage::Data };
-                Err(Failure::of(stage, &error))
-            }
-        }
+        self.wire.dot_is_out.store(false, Ordering::Relaxed);
+        self.write(Stage::Data, &dotted(&mail.bytes)).await?;
+        self.wire.dot_is_out.store(true, Ordering::Relaxed);
+        let reply = self.expect(Stage::Taken, &[]).await?;
+        Ok(queue_id(reply.first_line()))
     }
 
     /// Forgets a mail that was refused, so that the next one can go; false if the connection is of no more use.
     pub async fn reset(&mut self) -> bool {
-        self.smtp.command(Rset).await.is_ok()
+        self.ask(Stage::Mail, "RSET", &[]).await.is_ok()
     }
 
     pub async fn quit(mut self) {
         // The server may have gone already.
-        let _ = self.smtp.command(Quit).await;
+        let _ = self.ask(Stage::Mail, "QUIT", &[]).await;
     }
+
+    async fn hello(&mut self, domain: &str) -> Result<(), Failure> {
+        let reply = self.ask(Stage::Connect, &format!("EHLO {domain}"), &[]).await?;
+        self.extensions = reply.lines.iter().skip(1).map(|line| line.to_ascii_uppercase()).collect();
+        Ok(())
+    }
+
+    fn offers(&self, extension: &str) -> bool {
+        self.extensions.iter().any(|line| line.split_whitespace().next() == Some(extension))
+    }
+
+    /// By `AUTH PLAIN` where it is offered, else by `AUTH LOGIN`. Some servers write `AUTH=…`, as drafts of the standard had it.
+    async fn log_in(&mut self, user: &str, password: &Secret) -> Result<(), Failure> {
+        let words = self.extensions.iter().map(|line| line.split([' ', '=']).collect::<Vec<_>>());
+        let mechanisms: Vec<&str> = words.filter(|words| words[0] == "AUTH").flatten().collect();
+        let encode = |text: &str| STANDARD.encode(text);
+        let login = if mechanisms.contains(&"PLAIN") {
+            format!("AUTH PLAIN {}", encode(&format!("\0{user}\0{}", password.expose())))
+        } else if mechanisms.contains(&"LOGIN") {
+            self.ask(Stage::Auth, "AUTH LOGIN", &[334]).await?;
+            self.ask(Stage::Auth, &encode(user), &[334]).await?;
+            encode(password.expose())
+        } else {
+            return Err(Failure::broken(Stage::Auth, "unsupported"));
+        };
+        self.ask(Stage::Auth, &login, &[]).await.map(|_| ())
+    }
+
+    /// Sends a command and reads its answer; `codes` as for [`Self::expect`].
+    async fn ask(&mut self, stage: Stage, command: &str, codes: &[u16]) -> Result<Reply, Failure> {
+        self.write(stage, format!("{command}\r\n").as_bytes()).await?;
+        self.expect(stage, codes).await
+    }
+
+    async fn write(&mut self, stage: Stage, bytes: &[u8]) -> Result<(), Failure> {
+        let written = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        written.await.map_err(|_| Failure::broken(stage, "broken_connection"))
+    }
+
+    /// Reads an answer. It must have one of the codes, or any that says yes if none is given.
+    async fn expect(&mut self, stage: Stage, codes: &[u16]) -> Result<Reply, Failure> {
+        let reply = Reply::read(&mut self.stream).await.map_err(|_| Failure::broken(stage, "broken_connection"))?;
+        let is_right = if codes.is_empty() { reply.is_positive() } else { codes.contains(&reply.code) };
+        if is_right { Ok(reply) } else { Err(Failure::refused(stage, &reply)) }
+    }
+}
+
+/// The mail as DATA wants it (RFC 5321, 4.5.2): a dot before each line that begins with one, and one alone at the end.
+fn dotted(mail: &[u8]) -> Vec<u8> {
+    let mut dotted = Vec::with_capacity(mail.len() + 64);
+    for line in mail.split_inclusive(|byte| *byte == b'\n') {
+        if line.starts_with(b".") {
+            dotted.push(b'.');
+        }
+        dotted.extend_from_slice(line);
+    }
+    if !mail.ends_with(b"\r\n") {
+        dotted.extend_from_slice(b"\r\n");
+    }
+    dotted.extend_from_slice(b".\r\n");
+    dotted
 }
 
 /// `2.0.0 Ok: queued as 4bXyz` and the like; other texts are not kept, they could hold anything.
 fn queue_id(line: &str) -> Option<String> {
     let id = line.split_once("queued as ")?.1.split_whitespace().next()?;
-    (id.len() <= 100).then(|| id.to_owned())
+    (id.len() <= 100 && id.bytes().all(|byte| byte.is_ascii_graphic())).then(|| id.to_owned())
 }
 
-/// What a connection's stream has seen. The client reads only once all that it writes has been flushed, so a read after
-/// [`Wire::begin_body`] says that the final dot is out.
+/// What whoever runs out of time asks.
 #[derive(Debug, Default)]
 pub struct Wire {
-    in_body: AtomicBool,
-    read_since: AtomicBool,
+    dot_is_out: AtomicBool,
 }
 
 impl Wire {
-    fn begin_body(&self) {
-        self.read_since.store(false, Ordering::Relaxed);
-        self.in_body.store(true, Ordering::Relaxed);
-    }
-
+    /// Whether the body was written with its final dot, so that the server may have taken the mail.
     pub fn body_was_written(&self) -> bool {
-        self.in_body.load(Ordering::Relaxed) && self.read_since.load(Ordering::Relaxed)
+        self.dot_is_out.load(Ordering::Relaxed)
     }
 }
 
-/// A stream that tells its [`Wire`] when it is read from.
-#[derive(Debug)]
-struct Watched<S> {
-    stream: S,
-    peer: SocketAddr,
-    wire: Arc<Wire>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.wire.read_since.store(true, Ordering::Relaxed);
-        Pin::new(&mut self.stream).poll_read(cx, into)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, from)
+    #[test]
+    fn lines_that_begin_with_a_dot_get_another_one() {
+        let table: [(&[u8], &[u8]); 5] = [
+            (b"a\r\n", b"a\r\n.\r\n"),
+            (b"a", b"a\r\n.\r\n"),
+            (b".\r\n..b\r\n", b"..\r\n...b\r\n.\r\n"),
+            (b"a.\r\n.\n", b"a.\r\n..\n\r\n.\r\n"),
+            (b"", b"\r\n.\r\n"),
+        ];
+        for (mail, expected) in table {
+            assert_eq!(dotted(mail), expected, "{}", mail.escape_ascii());
+        }
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin + fmt::Debug> AsyncTokioStream for Watched<S> {
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.peer)
+    #[test]
+    fn only_what_is_an_id_is_kept() {
+        assert_eq!(queue_id("2.0.0 Ok: queued as 4bXyz"), Some("4bXyz".to_owned()));
+        for line in ["2.0.0 Ok", "queued as ", "queued as \u{fffd}1"] {
+            assert_eq!(queue_id(line), None, "{line}");
+        }
     }
 }

@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use lettre::address::Envelope;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart};
 use lettre::{Address, message::header};
@@ -16,19 +15,20 @@ use crate::provider::Outgoing;
 /// A mail that is ready to be handed over.
 #[derive(Debug)]
 pub struct Mail {
-    pub envelope: Envelope,
+    pub from: String,
+    pub to: String,
     pub bytes: Vec<u8>,
 }
 
 /// Writes the mail. Every header is lettre's to encode, so no text can begin another one.
 pub fn compose(from: &Mailbox, to: &str, message: &Outgoing) -> Result<Mail, Report> {
-    let to = recipient(to).ok_or_else(|| Report::new(Outcome::BadAddress, "address".to_owned()))?;
+    let to = address(to).ok_or_else(|| Report::new(Outcome::BadAddress, "address".to_owned()))?;
     let domain = from.email.domain();
     let content = &message.content;
     let sent_at = SystemTime::UNIX_EPOCH + Duration::from_millis(message.now.as_millis().unsigned_abs());
     let mut builder = Message::builder()
         .from(from.clone())
-        .to(Mailbox::new(None, to))
+        .to(Mailbox::new(None, to.clone()))
         .subject(one_line(&content.subject))
         .date(sent_at)
         // The same on every try, so that a mail that arrives twice is shown once.
@@ -51,7 +51,7 @@ pub fn compose(from: &Mailbox, to: &str, message: &Outgoing) -> Result<Mail, Rep
         builder.multipart(MultiPart::alternative_plain_html(content.text.clone(), content.html.clone()))
     };
     let mail = mail.map_err(|_| Report::new(Outcome::BadMessage, "mail".to_owned()))?;
-    Ok(Mail { envelope: mail.envelope().clone(), bytes: mail.formatted() })
+    Ok(Mail { from: from.email.to_string(), to: to.to_string(), bytes: mail.formatted() })
 }
 
 fn raw(name: &'static str, value: &str) -> HeaderValue {
@@ -59,7 +59,7 @@ fn raw(name: &'static str, value: &str) -> HeaderValue {
 }
 
 /// The address, with an internationalised domain in its ASCII form, which every server takes.
-fn recipient(text: &str) -> Option<Address> {
+pub fn address(text: &str) -> Option<Address> {
     let (local, domain) = text.rsplit_once('@')?;
     let url::Host::Domain(domain) = url::Host::parse(domain).ok()? else { return None };
     Address::new(local, domain).ok()

@@ -1,7 +1,7 @@
 //! Mail over SMTP: to a relay, with or without TLS, over connections that are kept.
 //!
-//! lettre speaks the protocol and writes the messages; the connections are our own, because lettre's pool opens them with
-//! Nagle's algorithm on, which costs 44 ms a mail against a server that delays its acknowledgements.
+//! lettre writes the messages. The protocol is spoken here, as a client may believe nothing but the code of an answer: a relay
+//! whose text is no UTF-8 has taken the mail all the same.
 //!
 //! A mail that ended before its final dot was written has not been taken, and is tried again. After the dot only the
 //! server's answer says whether it was taken, so without one the outcome is unknown.
@@ -10,6 +10,7 @@ mod classify;
 mod connection;
 mod mail;
 mod pool;
+mod reply;
 #[cfg(test)]
 mod tests;
 
@@ -72,10 +73,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// With an internationalised domain in its ASCII form, as recipients have it.
     fn sender(&self) -> Result<Mailbox, SettingError> {
-        self.from.parse().map_err(|_| {
-            SettingError::new("from", self.from.clone(), "must be a mail address such as Watchbell <watchbell@example.org>")
-        })
+        let right = "must be a mail address such as Watchbell <watchbell@example.org>";
+        let wrong = || SettingError::new("from", self.from.clone(), right);
+        let Mailbox { name, email } = self.from.parse().map_err(|_| wrong())?;
+        Ok(Mailbox { name, email: mail::address(email.as_ref()).ok_or_else(wrong)? })
     }
 
     fn connector(&self, ca_file: Option<&PathBuf>) -> Result<Connector, SettingError> {

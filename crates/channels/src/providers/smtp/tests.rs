@@ -15,6 +15,8 @@ use crate::providers::stand_in::{at, common, outgoing, tls_acceptor};
 #[derive(Clone, Copy)]
 enum Say {
     Reply(&'static str),
+    /// As it is: whatever text, whatever line ends.
+    Raw(&'static [u8]),
     /// Closes instead of answering.
     Close,
     Silent,
@@ -123,17 +125,18 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                 _ => "250 2.1.0 ok",
             };
             let reply = match say(&command) {
-                None => usual,
-                Some(Say::Reply(reply)) => reply,
+                None => format!("{usual}\r\n").into_bytes(),
+                Some(Say::Reply(reply)) => format!("{reply}\r\n").into_bytes(),
+                Some(Say::Raw(reply)) => reply.to_vec(),
                 Some(Say::Close) => return None,
                 Some(Say::Silent) => std::future::pending().await,
             };
-            stream.write_all(format!("{reply}\r\n").as_bytes()).await.ok()?;
+            stream.write_all(&reply).await.ok()?;
             stream.flush().await.ok()?;
-            if command == "STARTTLS" && reply.starts_with("220") {
+            if command == "STARTTLS" && reply.starts_with(b"220") {
                 return Some(stream.into_inner());
             }
-            if reply.starts_with("354") {
+            if reply.starts_with(b"354") {
                 let mut mail = String::new();
                 while !mail.ends_with("\r\n.\r\n") {
                     if stream.read_line(&mut mail).await.ok()? == 0 {
@@ -272,6 +275,52 @@ async fn every_stage_can_fail() {
     let server = Server::start(Tls::None, &[]).await;
     let settings = Settings { port: Some(1), ..server.settings(Tls::None) };
     assert_eq!(server.send(&settings).await, retry("connect"));
+}
+
+/// What a relay says in its own words and encoding is said; only the code counts.
+#[tokio::test]
+async fn answers_that_are_no_utf_8_are_answers() {
+    let report = |outcome, code: &str| Report::new(outcome, code.to_owned());
+    let table: [(&'static str, &'static [u8], Report); 16] = [
+        ("GREET", b"220 Gr\xfc\xdf Gott\r\n", accepted()),
+        ("EHLO", b"250-gr\xfc\xdfe\r\n250-AUTH PLAIN\r\n250 8BITMIME\r\n", accepted()),
+        ("EHLO", b"250-mail\n250-AUTH=LOGIN PLAIN\n250 8BITMIME\n", accepted()),
+        ("AUTH", b"235 erledigt \xe4\r\n", accepted()),
+        ("AUTH", b"535 Kennwort ung\xfcltig\r\n", report(Outcome::ProviderDown, "535")),
+        ("RCPT", b"250 Empf\xe4nger ok\r\n", accepted()),
+        ("RCPT", b"550 5.1.1 Empf\xe4nger unbekannt\r\n", report(Outcome::BadAddress, "550")),
+        ("RCPT", b"450 sp\xe4ter\r\n", Report::retry("450".to_owned())),
+        ("DATA", b"354 los \xe4\r\n", accepted()),
+        (".", b"250 2.0.0 \xfcbernommen, queued as 4bXyz\r\n", accepted()),
+        (".", b"250-\xfcbernommen\r\n250 ok\r\n", Report::accepted(None)),
+        (".", b"550 \xfcberfl\xfcssig\r\n", report(Outcome::BadMessage, "550")),
+        (".", b"250-ok so far\r\n552 doch nicht \xe4\r\n", report(Outcome::BadMessage, "552")),
+        // The server may have taken it.
+        (".", b"\xfcbernommen\r\n", report(Outcome::Unknown, "broken_connection")),
+        (".", b"354 \xfc\r\n", report(Outcome::Unknown, "unexpected_reply")),
+        ("DATA", b"250 \xfc\r\n", Report::retry("unexpected_reply".to_owned())),
+    ];
+    for (command, answer, expected) in table {
+        let server = Server::start(Tls::None, &[(command, Say::Raw(answer))]).await;
+        let settings = Settings { username: Some("bell".to_owned()), password: Secret::new("s3cret"), ..server.settings(Tls::None) };
+        assert_eq!(server.send(&settings).await, expected, "{command} {}", answer.escape_ascii());
+        let mails = server.seen().iter().filter(|seen| seen.contains("Subject")).count();
+        assert!(mails <= 1, "one mail, whatever was answered");
+    }
+}
+
+#[tokio::test]
+async fn a_login_in_two_steps_and_one_that_nobody_offers() {
+    let ehlo = Say::Reply("250-mail\r\n250 AUTH CRAM-MD5 LOGIN");
+    let script = [("EHLO", ehlo), ("AUTH", Say::Reply("334 VXNlcm5hbWU6")), ("YmVsbA==", Say::Reply("334 UGFzc3dvcmQ6"))];
+    for (script, expected) in [
+        (&script[..], accepted()),
+        (&[("EHLO", Say::Reply("250-mail\r\n250 AUTH CRAM-MD5"))], Report::new(Outcome::ProviderDown, "unsupported".to_owned())),
+    ] {
+        let server = Server::start(Tls::None, script).await;
+        let settings = Settings { username: Some("bell".to_owned()), password: Secret::new("s3cret"), ..server.settings(Tls::None) };
+        assert_eq!(server.send(&settings).await, expected);
+    }
 }
 
 #[tokio::test]
