@@ -10,7 +10,7 @@ use watchbell_core::network::{Network, OutOfReach, Reach};
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 
 use crate::address_guard::{self, AddressGuard};
-use crate::http::{self, Answer, Http, Request};
+use crate::http::{Answer, Http, Request};
 use crate::settings::{CommonSettings, SettingError};
 
 /// Calls users' servers.
@@ -47,12 +47,11 @@ fn of_recipient(report: Report) -> Report {
 
 /// What a status means where the text says nothing better.
 pub fn by_status(answer: &Answer, now: Timestamp) -> Report {
-    let after = http::retry_after(&answer.headers, now);
     let outcome = match answer.status {
         200..=299 => return Report::accepted(None),
         // Gone for good: as receivers say that they want no more.
         410 => Outcome::BadAddress,
-        408 | 425 | 429 | 500.. => Outcome::Retry { after, scope: LimitScope::Recipient },
+        408 | 425 | 429 | 500.. => Outcome::Retry { after: answer.retry_after(now), scope: LimitScope::Recipient },
         // Redirections among them: they are not followed.
         _ => Outcome::BadMessage,
     };

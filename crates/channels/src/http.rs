@@ -4,14 +4,13 @@
 //! written before the failure shows, so the outcome is unknown, unless a whole status line came back: that is an answer,
 //! even if its body breaks off.
 
+mod answer;
 mod connect;
 mod request;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::RETRY_AFTER;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
@@ -19,12 +18,12 @@ use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 use url::Url;
-use watchbell_core::Timestamp;
-use watchbell_core::outcome::{LimitScope, Outcome, Report};
+use watchbell_core::outcome::{Outcome, Report};
 
 use crate::address_guard::{self, AddressGuard};
 use crate::settings::{CommonSettings, SettingError};
 use crate::tls;
+pub use answer::{Answer, by_status, id, is_passing, number, text};
 use connect::Connector;
 pub use request::Request;
 
@@ -35,8 +34,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// More of an answer is not read. The services answer with one or two kilobytes.
 const LARGEST_BODY: usize = 64 * 1024;
-/// No `Retry-After` holds anything up for longer.
-const LONGEST_WAIT_S: i64 = 24 * 60 * 60;
 
 /// Between two questions over an HTTP/2 connection in use whether the service is still there, and until it must have answered:
 /// all messages share the connection, so a dead one must not live long.
@@ -51,15 +48,6 @@ pub struct Http {
     timeout: Duration,
     /// A success is one even if its text breaks off.
     is_status_enough: bool,
-}
-
-/// A complete answer.
-#[derive(Clone, Debug, Default)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    /// Up to 64 KiB; of an error, whatever of it came.
-    pub body: Vec<u8>,
 }
 
 impl Http {
@@ -155,42 +143,6 @@ fn failed(error: &legacy::Error) -> Report {
     } else {
         Report::new(Outcome::Unknown, "broken_connection".to_owned())
     }
-}
-
-/// What a status means where the body says nothing better.
-pub fn by_status(answer: &Answer, now: Timestamp) -> Report {
-    let after = retry_after(&answer.headers, now);
-    let outcome = match answer.status {
-        429 => Outcome::Retry { after, scope: LimitScope::Provider },
-        408 | 425 | 500.. => Outcome::Retry { after, scope: LimitScope::Message },
-        // A redirection is a base URL that is not the service's.
-        300..=399 | 401 | 403 => Outcome::ProviderDown,
-        400..=499 => Outcome::BadMessage,
-        _ => Outcome::Unknown,
-    };
-    Report::new(outcome, format!("http_{}", answer.status))
-}
-
-/// Whether the status alone says that this passes, so that no code in the body may make it permanent.
-pub fn is_passing(status: u16) -> bool {
-    status == 429 || status >= 500
-}
-
-/// When `Retry-After` lets the next try be: seconds, or an HTTP date.
-pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let seconds = if let Ok(seconds) = text.parse::<u32>() {
-        i64::from(seconds)
-    } else {
-        let date = jiff::fmt::rfc2822::parse(text).ok()?;
-        date.timestamp().as_second() - now.as_millis().div_euclid(1000)
-    };
-    wait(now, seconds)
-}
-
-/// `seconds` from now, within reason; None where that is not later than now.
-pub fn wait(now: Timestamp, seconds: i64) -> Option<Timestamp> {
-    (seconds > 0).then(|| now.plus_s(seconds.min(LONGEST_WAIT_S)))
 }
 
 /// Puts path segments after a base URL's own path.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use http::header::HeaderValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use watchbell_core::outcome::Class;
@@ -159,50 +158,6 @@ fn a_ca_file_that_cannot_be_used_is_named() {
         let error = tls::client_config(Some(&file)).unwrap_err();
         assert_eq!((error.key.as_str(), error.value.as_deref()), ("ca_file", file.to_str()));
     }
-}
-
-#[test]
-fn every_status_has_a_meaning() {
-    let now = at("2026-11-20T08:00:00Z");
-    let retry = |scope| Outcome::Retry { after: None, scope };
-    let table = [
-        (200, Outcome::Unknown),
-        (302, Outcome::ProviderDown),
-        (400, Outcome::BadMessage),
-        (401, Outcome::ProviderDown),
-        (403, Outcome::ProviderDown),
-        (404, Outcome::BadMessage),
-        (408, retry(LimitScope::Message)),
-        (413, Outcome::BadMessage),
-        (425, retry(LimitScope::Message)),
-        (429, retry(LimitScope::Provider)),
-        (500, retry(LimitScope::Message)),
-        (503, retry(LimitScope::Message)),
-        (599, retry(LimitScope::Message)),
-    ];
-    for (status, outcome) in table {
-        let report = by_status(&Answer { status, ..Answer::default() }, now);
-        assert_eq!(report, Report::new(outcome, format!("http_{status}")));
-    }
-}
-
-#[test]
-fn retry_after_is_seconds_or_a_date() {
-    let now = at("2026-11-20T08:00:00Z");
-    let table = [
-        ("17", Some("2026-11-20T08:00:17Z")),
-        ("0", None),
-        ("Fri, 20 Nov 2026 08:01:00 GMT", Some("2026-11-20T08:01:00Z")),
-        ("Fri, 20 Nov 2026 07:59:00 GMT", None),
-        ("4000000000", Some("2026-11-21T08:00:00Z")),
-        ("soon", None),
-        ("-3", None),
-    ];
-    for (text, expected) in table {
-        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
-        assert_eq!(retry_after(&headers, now), expected.map(at), "{text}");
-    }
-    assert_eq!(retry_after(&HeaderMap::new(), now), None);
 }
 
 #[test]

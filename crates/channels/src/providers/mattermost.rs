@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use watchbell_core::network::Reach;
 use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Clock, Timestamp};
 
 use crate::endpoint::{self, Endpoints};
-use crate::http::Answer;
+use crate::http::{self, Answer};
 use crate::provider::{AccountLimit, Address, Outgoing, Provider};
 use crate::registry::ProviderKind;
 use crate::render::cut;
@@ -93,9 +93,9 @@ fn text(text: &str) -> String {
 
 fn classify(answer: &Answer, now: Timestamp) -> Report {
     let report = endpoint::by_status(answer, now);
-    let error: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let error = answer.json();
     // Codes of Mattermost's `web.incoming_webhook.*`; its text stays out of the record.
-    let id = error.get("id").and_then(Value::as_str).unwrap_or_default();
+    let id = http::text(&error, "/id").unwrap_or_default();
     let Some(code) = id.strip_prefix("web.incoming_webhook.").and_then(|code| code.strip_suffix(".app_error")) else { return report };
     let outcome = match code {
         // The webhook was removed, webhooks are switched off, or its channel is gone, archived or closed to it.

@@ -11,7 +11,7 @@ use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Clock, Timestamp};
 
 use crate::endpoint::{self, Endpoints};
-use crate::http::Answer;
+use crate::http::{self, Answer};
 use crate::provider::{AccountLimit, Address, Content, Outgoing, Provider};
 use crate::registry::ProviderKind;
 use crate::render::cut;
@@ -120,8 +120,8 @@ fn card(content: &Content) -> Value {
 /// A workflow that takes a card says 202. One that was deleted, switched off or given a new signature is not coming back under
 /// this URL.
 fn classify(answer: &Answer, now: Timestamp) -> Report {
-    let error: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let code = error.pointer("/error/code").and_then(Value::as_str).unwrap_or_default();
+    let error = answer.json();
+    let code = http::text(&error, "/error/code").unwrap_or_default();
     match (answer.status, code) {
         (400.., code @ ("WorkflowTriggerIsNotEnabled" | "WorkflowNotFound" | "WorkflowDisabled" | "DirectApiAuthorizationRequired")) => {
             Report::new(Outcome::BadAddress, code.to_owned())

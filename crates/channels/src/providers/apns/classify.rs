@@ -1,18 +1,12 @@
 //! What Apple's answers mean: a status and, with an error, `{"reason": …}`.
 
-use serde::Deserialize;
 use watchbell_core::Timestamp;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 
 use crate::http::{self, Answer};
 
-#[derive(Deserialize)]
-struct Body {
-    reason: String,
-}
-
 fn reason(answer: &Answer) -> String {
-    serde_json::from_slice::<Body>(&answer.body).map(|body| body.reason).unwrap_or_default()
+    http::text(&answer.json(), "/reason").unwrap_or_default().to_owned()
 }
 
 /// Whether a fresh token may be taken where this one was not.
@@ -25,7 +19,7 @@ pub fn classify(answer: &Answer, now: Timestamp) -> Report {
         return Report::accepted(answer.headers.get("apns-id").and_then(|id| id.to_str().ok()).map(str::to_owned));
     }
     let reason = reason(answer);
-    let after = http::retry_after(&answer.headers, now);
+    let after = answer.retry_after(now);
     let retry = |scope| Outcome::Retry { after, scope };
     let outcome = match (answer.status, reason.as_str()) {
         // Too many tokens in too short a time: whatever is sent with the newest is refused for a while.

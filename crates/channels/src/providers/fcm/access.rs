@@ -154,7 +154,7 @@ impl Access {
         let answer = self.http.call(self.http.post(&self.token_url).form(&form)).await;
         let answer = answer.map_err(|report| passing(report.code.as_deref().unwrap_or_default()))?;
         if answer.status == 200 {
-            return serde_json::from_slice(&answer.body).map_err(|_| passing("broken_answer"));
+            return serde_json::from_value(answer.json()).map_err(|_| passing("broken_answer"));
         }
         let status = http::by_status(&answer, now);
         let code = status.code.unwrap_or_default();

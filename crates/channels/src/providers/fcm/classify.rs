@@ -1,66 +1,56 @@
 //! What FCM's answers mean.
 
-use serde::Deserialize;
 use serde_json::Value;
 use watchbell_core::Timestamp;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 
 use crate::http::{self, Answer};
 
-/// `{"name": …}`, or Google's error form.
-#[derive(Deserialize)]
-struct Body {
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    error: Error,
-}
-
-#[derive(Default, Deserialize)]
-struct Error {
-    #[serde(default)]
-    status: String,
-    #[serde(default)]
-    message: String,
-    /// Of several types; FCM's has an `errorCode`, `BadRequest` has `fieldViolations`.
-    #[serde(default)]
-    details: Vec<Value>,
-}
+/// Google's error form, which has details of several types: FCM's has an `errorCode`, `BadRequest` has `fieldViolations`.
+struct Error(Value);
 
 impl Error {
-    /// FCM's own code, which is finer than `status`.
-    fn code(&self) -> Option<&str> {
-        self.details.iter().find_map(|detail| detail.get("errorCode")?.as_str())
+    fn of(answer: &Answer) -> Self {
+        Self(answer.json().pointer_mut("/error").map(Value::take).unwrap_or_default())
+    }
+
+    fn details(&self) -> impl Iterator<Item = &Value> {
+        self.0.get("details").and_then(Value::as_array).into_iter().flatten()
+    }
+
+    /// FCM's own code, which is finer than the status.
+    fn fcm_code(&self) -> Option<&str> {
+        self.details().find_map(|detail| http::text(detail, "/errorCode"))
+    }
+
+    fn code(&self) -> &str {
+        self.fcm_code().or_else(|| http::text(&self.0, "/status")).unwrap_or_default()
     }
 
     /// Whether an invalid argument is the registration token, and not something of ours.
     fn is_about_token(&self) -> bool {
-        let fields = || self.details.iter().filter_map(|detail| detail.get("fieldViolations")?.as_array()).flatten();
-        fields().any(|violation| violation.get("field").and_then(Value::as_str) == Some("message.token"))
-            || self.message.contains("registration token")
+        let mut fields = self.details().filter_map(|detail| detail.get("fieldViolations")?.as_array()).flatten();
+        fields.any(|violation| http::text(violation, "/field") == Some("message.token"))
+            || http::text(&self.0, "/message").is_some_and(|message| message.contains("registration token"))
     }
 }
 
 /// Whether the access token was refused. Apple's refusal of Firebase's own certificate has the same status.
 pub fn is_stale_token(answer: &Answer) -> bool {
-    let apple = || serde_json::from_slice::<Body>(&answer.body).is_ok_and(|body| body.error.code() == Some("THIRD_PARTY_AUTH_ERROR"));
-    answer.status == 401 && !apple()
+    answer.status == 401 && Error::of(answer).fcm_code() != Some("THIRD_PARTY_AUTH_ERROR")
 }
 
 pub fn classify(answer: &Answer, now: Timestamp) -> Report {
-    let body = serde_json::from_slice::<Body>(&answer.body).ok();
-    if (200..300).contains(&answer.status) {
-        return match body.and_then(|body| body.name) {
-            Some(name) => Report::accepted(name),
+    if answer.is_success() {
+        return match http::text(&answer.json(), "/name") {
+            Some(name) => Report::accepted(name.to_owned()),
             None => Report::new(Outcome::Unknown, "broken_answer".to_owned()),
         };
     }
     let status = http::by_status(answer, now);
-    let Some(error) = body.map(|body| body.error) else {
-        return Report { outcome: without_code(answer.status, status.outcome), ..status };
-    };
-    let after = http::retry_after(&answer.headers, now);
-    let (outcome, code) = match error.code().unwrap_or(&error.status) {
+    let error = Error::of(answer);
+    let after = answer.retry_after(now);
+    let (outcome, code) = match error.code() {
         // The quota can be the project's or the device's; it does not say.
         code @ ("QUOTA_EXCEEDED" | "RESOURCE_EXHAUSTED") => (Outcome::Retry { after, scope: LimitScope::Provider }, code),
         code @ ("UNAVAILABLE" | "INTERNAL") => (Outcome::Retry { after, scope: LimitScope::Message }, code),

@@ -1,46 +1,37 @@
 //! What Slack's answers mean: `chat.postMessage` says everything with 200, incoming webhooks with a status and one word.
 
-use serde::Deserialize;
+use serde_json::Value;
 use watchbell_core::Timestamp;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 
 use crate::http::{self, Answer};
 
-/// `{"ok":true,"ts":…}` or `{"ok":false,"error":…}`.
-#[derive(Deserialize)]
-struct Body {
-    ok: bool,
-    #[serde(default)]
-    ts: Option<String>,
-    #[serde(default)]
-    error: Option<String>,
-}
-
-/// Of `chat.postMessage`.
+/// Of `chat.postMessage`: `{"ok":true,"ts":…}` or `{"ok":false,"error":…}`.
 pub fn posted(answer: &Answer, now: Timestamp) -> Report {
-    let Ok(body) = serde_json::from_slice::<Body>(&answer.body) else {
+    let body = answer.json();
+    let Some(is_ok) = body.pointer("/ok").and_then(Value::as_bool) else {
         return match answer.status {
             200..=299 => Report::new(Outcome::Unknown, "broken_answer".to_owned()),
             _ => limited(answer, now).unwrap_or_else(|| http::by_status(answer, now)),
         };
     };
-    if body.ok && answer.status < 300 {
-        return Report::accepted(body.ts);
+    if is_ok && answer.status < 300 {
+        return Report::accepted(http::text(&body, "/ts").map(str::to_owned));
     }
-    let error = body.error.unwrap_or_default();
+    let error = http::text(&body, "/error").unwrap_or_default();
     if let Some(limited) = limited(answer, now) {
-        return Report { code: Some(error).filter(|error| is_word(error)).or(limited.code), ..limited };
+        return Report { code: Some(error.to_owned()).filter(|error| is_word(error)).or(limited.code), ..limited };
     }
     if http::is_passing(answer.status) {
         return http::by_status(answer, now);
     }
-    let outcome = by_error(&error, http::retry_after(&answer.headers, now));
-    Report::new(outcome, if is_word(&error) { error } else { "no_error".to_owned() })
+    let outcome = by_error(error, answer.retry_after(now));
+    Report::new(outcome, if is_word(error) { error } else { "no_error" }.to_owned())
 }
 
 /// 429: one message a second for a channel is the limit that is met.
 fn limited(answer: &Answer, now: Timestamp) -> Option<Report> {
-    let after = http::retry_after(&answer.headers, now);
+    let after = answer.retry_after(now);
     let outcome = Outcome::Retry { after, scope: LimitScope::Recipient };
     (answer.status == 429).then(|| Report::new(outcome, "http_429".to_owned()))
 }

@@ -115,11 +115,16 @@ fn every_answer_to_a_message_has_a_meaning() {
 
 #[tokio::test]
 async fn a_limit_holds_up_the_channel_for_as_long_as_slack_says() {
-    let body = r#"{"ok":false,"error":"ratelimited"}"#;
-    let service = StandIn::start([Act::Answer(429, "Retry-After: 30\r\n", body.to_owned())]).await;
-    let report = provider(&service, "xoxb-1").send(&to("C1")).await;
     let after = Some(at("2026-11-20T08:00:30Z"));
-    assert_eq!(report, Report::new(Outcome::Retry { after, scope: LimitScope::Recipient }, "ratelimited".to_owned()));
+    for (status, header, body) in [
+        (429, "Retry-After: 30\r\n", r#"{"ok":false,"error":"ratelimited"}"#),
+        (429, "", r#"{"ok":false,"error":"ratelimited","retry_after":30}"#),
+        (200, "", r#"{"ok":false,"error":"ratelimited","retry_after":30}"#),
+    ] {
+        let service = StandIn::start([Act::Answer(status, header, body.to_owned())]).await;
+        let report = provider(&service, "xoxb-1").send(&to("C1")).await;
+        assert_eq!(report, Report::new(Outcome::Retry { after, scope: LimitScope::Recipient }, "ratelimited".to_owned()));
+    }
 }
 
 #[test]

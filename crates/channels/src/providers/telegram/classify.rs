@@ -1,35 +1,10 @@
 //! What the Bot API's answers mean.
 
-use serde::Deserialize;
+use serde_json::Value;
 use watchbell_core::Timestamp;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 
 use crate::http::{self, Answer};
-
-/// `{ok, result, error_code, description, parameters}`.
-#[derive(Deserialize)]
-struct Body {
-    ok: bool,
-    #[serde(default)]
-    result: Option<Sent>,
-    #[serde(default)]
-    description: String,
-    #[serde(default)]
-    parameters: Parameters,
-}
-
-#[derive(Deserialize)]
-struct Sent {
-    message_id: i64,
-}
-
-#[derive(Default, Deserialize)]
-struct Parameters {
-    #[serde(default)]
-    retry_after: Option<i64>,
-    #[serde(default)]
-    migrate_to_chat_id: Option<i64>,
-}
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -56,29 +31,27 @@ const NO_SUCH_CHAT: [&str; 9] = [
 /// Descriptions, in lower case, that mean the inline keyboard.
 const BAD_BUTTON: [&str; 3] = ["button_url_invalid", "inline keyboard button url", "reply_markup"];
 
+/// `{ok, result, error_code, description, parameters}`.
 pub fn classify(answer: &Answer, now: Timestamp) -> Verdict {
     let code = Some(format!("http_{}", answer.status));
-    let Ok(body) = serde_json::from_slice::<Body>(&answer.body) else {
+    let body = answer.json();
+    let Some(is_ok) = body.pointer("/ok").and_then(Value::as_bool) else {
         return Verdict::Done(match answer.status {
             200..=299 => Report::new(Outcome::Unknown, "broken_answer".to_owned()),
             404 => Report::new(Outcome::ProviderDown, code),
             _ => http::by_status(answer, now),
         });
     };
-    if body.ok && answer.status < 300 {
-        return Verdict::Done(Report::accepted(body.result.map(|sent| sent.message_id.to_string())));
+    if is_ok && answer.status < 300 {
+        return Verdict::Done(Report::accepted(http::id(&body, "/result/message_id")));
     }
-    let description = body.description.to_lowercase();
+    let description = http::text(&body, "/description").unwrap_or_default().to_lowercase();
     let says = |texts: &[&str]| texts.iter().any(|text| description.contains(text));
+    let moved_to = http::id(&body, "/parameters/migrate_to_chat_id");
     let outcome = match answer.status {
         // It does not say whether the chat's limit or the bot's was reached.
-        429 => {
-            let after = body.parameters.retry_after.and_then(|seconds| http::wait(now, seconds));
-            Outcome::Retry { after: after.or_else(|| http::retry_after(&answer.headers, now)), scope: LimitScope::Provider }
-        }
-        400 if body.parameters.migrate_to_chat_id.is_some() => {
-            return Verdict::MovedTo(body.parameters.migrate_to_chat_id.unwrap_or_default().to_string());
-        }
+        429 => Outcome::Retry { after: answer.retry_after(now), scope: LimitScope::Provider },
+        400 if moved_to.is_some() => return Verdict::MovedTo(moved_to.unwrap_or_default()),
         400 if says(&BAD_BUTTON) => return Verdict::BadButton,
         400 if says(&NO_SUCH_CHAT) => Outcome::BadAddress,
         // Blocked by the user, kicked from the group, or never started.

@@ -1,38 +1,27 @@
 //! What Twilio's answers and error codes mean.
 
-use serde::Deserialize;
 use watchbell_core::Timestamp;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 
 use crate::http::{self, Answer};
 
-/// A message, a call, or an error: `code` is an error's, `error_code` a message's.
-#[derive(Deserialize)]
-struct Body {
-    #[serde(default)]
-    sid: Option<String>,
-    #[serde(default)]
-    code: Option<u32>,
-    #[serde(default)]
-    error_code: Option<u32>,
-    /// A message's or call's state; an error repeats the HTTP status here, as a number.
-    #[serde(default)]
-    status: serde_json::Value,
-}
-
 /// What the answer to a new message or call means.
+///
+/// A message, a call, or an error: `code` is an error's, `error_code` a message's; `status` is a message's or call's state, where
+/// an error repeats the HTTP status.
 pub fn by_answer(answer: &Answer, now: Timestamp) -> Report {
-    let body = serde_json::from_slice::<Body>(&answer.body).ok();
-    let code = body.as_ref().and_then(|body| body.code.or(body.error_code));
-    if (200..300).contains(&answer.status) {
-        return match body {
-            Some(Body { status, .. }) if matches!(status.as_str(), Some("failed" | "undelivered" | "canceled")) => {
+    let body = answer.json();
+    let code = ["/code", "/error_code"].iter().find_map(|pointer| http::id(&body, pointer)?.parse::<u32>().ok());
+    if answer.is_success() {
+        let is_refused = matches!(http::text(&body, "/status"), Some("failed" | "undelivered" | "canceled"));
+        return match http::text(&body, "/sid") {
+            _ if is_refused => {
                 let outcome = code.and_then(|code| by_code(code, now)).unwrap_or(Outcome::BadMessage);
                 Report::new(outcome, code.map(|code| code.to_string()))
             }
-            Some(Body { sid: Some(sid), .. }) => Report::accepted(sid),
+            Some(sid) => Report::accepted(sid.to_owned()),
             // A success that names no message: somebody else answered, or half of it is missing.
-            _ => Report::new(Outcome::Unknown, "broken_answer".to_owned()),
+            None => Report::new(Outcome::Unknown, "broken_answer".to_owned()),
         };
     }
     let status = http::by_status(answer, now);
@@ -44,7 +33,7 @@ pub fn by_answer(answer: &Answer, now: Timestamp) -> Report {
     let outcome = match by_code(code, now) {
         // The code may say how long and for whom, but a status that passes is never made permanent by it.
         Some(Outcome::Retry { after, scope }) => {
-            Outcome::Retry { after: after.max(http::retry_after(&answer.headers, now)), scope }
+            Outcome::Retry { after: after.max(answer.retry_after(now)), scope }
         }
         Some(_) if http::is_passing(answer.status) => status.outcome,
         Some(outcome) => outcome,

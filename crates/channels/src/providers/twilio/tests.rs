@@ -207,6 +207,22 @@ fn every_answer_has_a_meaning() {
     }
 }
 
+/// Twilio repeats the message's text; whatever became of that on the way, the message was taken.
+#[test]
+fn a_letter_in_the_wrong_encoding_makes_no_success_a_failure() {
+    let now = at("2026-11-20T08:00:00Z");
+    let table: [(u16, &[u8], Report); 4] = [
+        (201, b"{\"body\":\"\xfcber\",\"sid\":\"SM1\",\"status\":\"queued\"}", Report::accepted("SM1".to_owned())),
+        (201, br#"{"body":"\ud83d","sid":"SM1","status":"queued","error_code":"0x"}"#, Report::accepted("SM1".to_owned())),
+        (400, b"{\"code\":21211,\"message\":\"ung\xfcltig\"}", Report::new(Outcome::BadAddress, "21211".to_owned())),
+        (400, br#"{"code":"21211"}"#, Report::new(Outcome::BadAddress, "21211".to_owned())),
+    ];
+    for (status, body, expected) in table {
+        let answer = Answer { status, body: body.to_vec(), ..Answer::default() };
+        assert_eq!(classify::by_answer(&answer, now), expected, "{}", body.escape_ascii());
+    }
+}
+
 #[test]
 fn settings_are_checked() {
     let check = |change: fn(&mut Settings)| {
