@@ -162,7 +162,8 @@ impl Authenticated {
         if self.0.may_publish() { Ok(()) } else { Err(Problem::forbidden("this needs a publisher or an admin key")) }
     }
 
-    fn refusal(&self) -> Problem {
+    /// Why the key does not reach a user, whether or not there is such a one.
+    pub(crate) fn refusal(&self) -> Problem {
         Problem::forbidden(match self.0.role {
             Role::Admin => "this key may not do that",
             Role::User => "a user key reaches only its own user",

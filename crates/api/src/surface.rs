@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -95,7 +95,12 @@ impl Surface {
         if problem.source.is_some() {
             tracing::error!(path, error = problem.chain(), "a request failed");
         }
-        self.render(&problem)
+        let mut rendered = self.render(&problem);
+        // Who answers a 405 may have said itself what is allowed.
+        if let Some(allow) = response.headers_mut().remove(ALLOW) {
+            rendered.headers_mut().insert(ALLOW, allow);
+        }
+        rendered
     }
 
     /// What a mount's own path answers, where a nested router does not get it.

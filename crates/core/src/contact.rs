@@ -69,6 +69,14 @@ pub struct Contact {
     pub status: ContactStatus,
 }
 
+/// The contact that stands for its user where a surface shows one of a kind: the primary one, else the first that is OK, else the
+/// first.
+pub fn shown(contacts: &[Contact], kind: ContactKind) -> Option<&Contact> {
+    let of_kind = || contacts.iter().filter(|contact| contact.kind == kind);
+    let ok = || of_kind().find(|contact| contact.status == ContactStatus::Ok);
+    of_kind().find(|contact| contact.primary).or_else(ok).or_else(|| of_kind().next())
+}
+
 /// The longest address that a surface takes, in characters (`apis/ilert.md`: `target` 1..=255).
 pub const LONGEST_TARGET: usize = 255;
 

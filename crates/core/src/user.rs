@@ -24,6 +24,7 @@ pub struct User {
     pub locale: String,
     pub quiet_hours: Option<QuietHours>,
     pub custom_fields: serde_json::Map<String, serde_json::Value>,
+    pub profile: Profile,
     /// Grows with every change of the user, their contacts, devices, rules and gates.
     pub version: i64,
     pub created_at: Timestamp,
@@ -37,6 +38,25 @@ impl User {
         let names = names.trim();
         if names.is_empty() { self.username.clone() } else { names.to_owned() }
     }
+}
+
+/// What an organisation says about a user's place in it. Kept for the clients that compare it; nothing is decided by it, so a
+/// role here gives no rights (API keys have roles of their own).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Profile {
+    /// `USER`, `ADMIN`, `STAKEHOLDER`, …; None is `USER`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub department: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The colour of the user's shifts in calendars, such as `#4cb054`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift_color: Option<String>,
 }
 
 /// Looks a time zone up by its IANA name.

@@ -8,7 +8,7 @@ use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::device::{Device, DeviceKind};
 use watchbell_core::ids::UserRef;
 use watchbell_core::rule::{Rule, Surface, Trigger};
-use watchbell_core::user::{QuietHours, User};
+use watchbell_core::user::{Profile, QuietHours, User};
 use watchbell_core::{Channel, ContactId, DeviceId, RuleId, Timestamp, UserId};
 
 use crate::StoreError;
@@ -27,10 +27,30 @@ pub struct NewUser {
     pub locale: String,
     pub quiet_hours: Option<QuietHours>,
     pub custom_fields: serde_json::Map<String, serde_json::Value>,
+    pub profile: Profile,
     /// A first email contact, OK at once. When replacing: ignored.
     pub email: Option<String>,
     /// A first phone number as E.164 and its region, OK at once. When replacing: ignored.
     pub phone: Option<(String, String)>,
+}
+
+impl From<User> for NewUser {
+    /// All that a replacement keeps of a user, for changing a part of it.
+    fn from(user: User) -> Self {
+        Self {
+            external_id: user.external_id,
+            username: user.username,
+            first_name: user.first_name,
+            last_name: user.last_name,
+            timezone: user.timezone,
+            locale: user.locale,
+            quiet_hours: user.quiet_hours,
+            custom_fields: user.custom_fields,
+            profile: user.profile,
+            email: None,
+            phone: None,
+        }
+    }
 }
 
 /// A contact to be made, or what replaces one. The target is parsed already.
@@ -130,9 +150,13 @@ pub trait Directory: Send + Sync {
     /// Users in order of id, and how many the filter finds in all.
     async fn users(&self, filter: &UserFilter) -> Result<(Vec<User>, i64), StoreError>;
 
+    /// Replaces a user's own fields. Each of `addresses` becomes the one that is shown of its kind
+    /// ([`watchbell_core::contact::shown`]): it takes the place of the one that was, so that rules which name that follow; a
+    /// phone number that the user has already becomes the primary one.
+    ///
     /// # Errors
-    /// `NotFound("user")`, `Taken`.
-    async fn replace_user(&self, by: Actor, id: UserId, user: NewUser) -> Result<User, StoreError>;
+    /// `NotFound("user")`, `Taken`; `DuplicateContact` for another address that the user has already and that cannot be primary.
+    async fn replace_user(&self, by: Actor, id: UserId, user: NewUser, addresses: &[NewContact]) -> Result<User, StoreError>;
 
     /// Deletes a user with all that is theirs; what was not sent yet is cancelled, history stays.
     ///

@@ -9,7 +9,7 @@ use watchbell_core::ContactId;
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus, parse_email, parse_phone};
 use watchbell_store::directory::NewContact;
 
-use super::{subject, wire};
+use super::{refused, subject, wire};
 use crate::auth::{Authenticated, Intent};
 use crate::problem::Problem;
 use crate::request::{Params, Payload};
@@ -53,7 +53,7 @@ async fn create(
 ) -> Result<Response, Problem> {
     let user = subject(&caller, &params, Intent::Change)?;
     let contact = read(kind, &caller, &mut payload.object()?)?;
-    let contact = api.store.create_contact(caller.actor(), user, contact).await?;
+    let contact = api.store.create_contact(caller.actor(), user, contact).await.map_err(refused)?;
     Ok(json(StatusCode::CREATED, &wire::contact(&contact)))
 }
 
@@ -75,7 +75,7 @@ async fn replace(
     let contact = read(kind, &caller, &mut payload.object()?)?;
     // An id of the other kind is no contact of this one; a contact never changes its kind, so this cannot be overtaken.
     found(&api, kind, user, &params).await?;
-    let contact = api.store.replace_contact(caller.actor(), user, id, contact).await?;
+    let contact = api.store.replace_contact(caller.actor(), user, id, contact).await.map_err(refused)?;
     Ok(json(StatusCode::OK, &wire::contact(&contact)))
 }
 
@@ -116,9 +116,14 @@ pub(super) fn matching<'c>(contacts: &'c [Contact], written: &str) -> Option<&'c
     })
 }
 
+/// What a user claims to be theirs is used once a code has been there and back.
+pub(super) fn status_of_new(caller: &Authenticated) -> ContactStatus {
+    if caller.is_admin() { ContactStatus::Ok } else { ContactStatus::Locked }
+}
+
 fn read(kind: ContactKind, caller: &Authenticated, fields: &mut Fields) -> Result<NewContact, Problem> {
-    // What a user claims to be theirs is used once a code has been there and back.
-    let status = if caller.is_admin() { ContactStatus::Ok } else { ContactStatus::Locked };
+    let status = status_of_new(caller);
+    fields.refuse_null(&["target", "regionCode", "primary"])?;
     if kind == ContactKind::Phone {
         let (target, region) = address::phone(fields, "target", "regionCode")?;
         let primary = Some(fields.boolean("primary")?.unwrap_or(false));

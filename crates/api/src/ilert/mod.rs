@@ -14,6 +14,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use watchbell_core::UserId;
 use watchbell_core::access::Role;
+use watchbell_store::StoreError;
 
 use crate::auth::{Authenticated, Credentials, Intent};
 use crate::problem::{Kind, Problem};
@@ -30,6 +31,14 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/users/{user}", get(users::show).put(users::replace).delete(users::delete))
         .route("/users/search-email", post(users::search_email));
     SURFACE.wrap(api, users.merge(contacts::routes()).merge(rules::routes()))
+}
+
+/// What the store refused. An address or a name that is somebody's already is a 400 here, as clients of ilert repeat a 409 for
+/// minutes, and it would be refused each time.
+fn refused(error: StoreError) -> Problem {
+    let is_taken = matches!(error, StoreError::DuplicateContact(_) | StoreError::Taken(_));
+    let problem = Problem::from(error);
+    if is_taken { Problem { kind: Kind::Invalid, ..problem } } else { problem }
 }
 
 /// The user that a path names: a number, or `current` for the key's own.

@@ -82,10 +82,10 @@ fn resource(part: &mut Part, tag: &str, path: &str, schema: &str, words: &Words,
     let response = "the response";
     part.add(Operation::get(&all, &words.list).of(tag).with(of_user).answers(200, response, array(&of(schema))));
     let create = Operation::post(&all, &words.create).of(tag).with(of_user).takes(body(), example.clone());
-    part.add(create.answers(201, response, of(schema)).fails(&[409]));
+    part.add(create.answers(201, response, of(schema)));
     part.add(Operation::get(&one, &words.show).of(tag).with(with_id).answers(200, response, of(schema)));
     let replace = Operation::put(&one, &words.replace).of(tag).with(with_id).takes(body(), example.clone()).optional();
-    part.add(replace.says("Replaces the whole of it; the body is needed.").answers(200, response, of(schema)).fails(&[409]));
+    part.add(replace.says("Replaces the whole of it; the body is needed.").answers(200, response, of(schema)));
     let mut delete = Operation::delete(&one, &words.delete).of(tag).with(with_id).answers_nothing("if deletion was successful");
     if tag == CONTACTS {
         delete = delete.query("force", "Delete the rules that use it as well", boolean()).fails(&[409]);
@@ -157,6 +157,11 @@ fn contacts(part: &mut Part, path: &str, schema: &str, example: &Value, [list, c
     );
 }
 
+/// The name of a role.
+fn role() -> Value {
+    json!({ "type": "string", "maxLength": 64, "pattern": "^[A-Z_]*$" })
+}
+
 fn users(part: &mut Part) {
     let phone = || object([("regionCode!", string()), ("number!", string())]);
     part.schema(
@@ -168,23 +173,33 @@ fn users(part: &mut Part) {
             ("lastName!", string()),
             ("timezone!", string()),
             ("language!", string()),
-            ("email", described(string(), "The first email contact")),
-            ("phone", described(phone(), "The primary phone number, or else the first")),
+            ("role!", described(string(), "USER, ADMIN, STAKEHOLDER, …; it gives no rights, API keys have roles of their own")),
+            ("position", string()),
+            ("department", string()),
+            ("region", string()),
+            ("shiftColor", string()),
+            ("email", described(string(), "The first email contact that is OK, or else the first")),
+            ("phone", described(phone(), "The primary phone number, or else the first that is OK, or else the first")),
         ]),
     );
     part.schema(
         "UserPost",
         described(
             object([
-                ("username", described(text(1, 255), "The email address, where there is none")),
+                ("username", described(text(1, 255), "Of a new user the email address, where there is none; later what it was")),
                 ("firstName", text(0, 255)),
                 ("lastName", text(0, 255)),
                 ("timezone", described(string(), "An IANA time zone, such as Europe/Berlin")),
                 ("language", described(string(), "A BCP 47 tag, such as de-AT")),
-                ("email", described(string(), "Of a new user this becomes an email contact; later it must be one of theirs")),
-                ("phone", phone()),
+                ("role", described(role(), "USER, ADMIN, STAKEHOLDER, …; USER unless told")),
+                ("position", text(0, 255)),
+                ("department", text(0, 255)),
+                ("region", text(0, 255)),
+                ("shiftColor", text(0, 255)),
+                ("email", described(string(), "Of a new user this becomes an email contact; later another one takes its place")),
+                ("phone", described(phone(), "As email; a number that the user has already becomes the primary one")),
             ]),
-            "There is a username or an email",
+            "A new user has a username or an email",
         ),
     );
     let example = json!({
@@ -193,6 +208,8 @@ fn users(part: &mut Part) {
         "lastName": "Ruiz",
         "timezone": "Europe/Madrid",
         "language": "es",
+        "role": "STAKEHOLDER",
+        "department": "Operations",
         "email": "carla@example.org",
         "phone": { "regionCode": "ES", "number": "612 34 56 78" },
     });
@@ -204,18 +221,19 @@ fn users(part: &mut Part) {
             .query("max-results", "How many to list", json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 50 }))
             .answers(200, "A page, in order of id", array(&of("User"))),
     );
-    part.add(
-        Operation::post("/users", "Create a user").of(USERS).takes(of("UserPost"), example).answers(201, user, of("User")).fails(&[409]),
-    );
+    part.add(Operation::post("/users", "Create a user").of(USERS).takes(of("UserPost"), example).answers(201, user, of("User")));
     part.add(Operation::get("/users/{user-id}", "Get a user").of(USERS).with(any_user).answers(200, user, of("User")));
     part.add(
         Operation::put("/users/{user-id}", "Update a user")
             .of(USERS)
-            .says("Addresses are changed as contacts.")
+            .says(
+                "Replaces all that is shown of the user, but for the username and addresses that are not given. Another email or phone \
+                 takes the place of the contact that was shown, and rules that name it follow; with a user's own key it is LOCKED until \
+                 it is verified.",
+            )
             .with(any_user)
-            .takes(of("UserPost"), json!({ "username": "anna", "firstName": "Anna", "timezone": "Europe/Vienna" }))
-            .answers(200, user, of("User"))
-            .fails(&[409]),
+            .takes(of("UserPost"), json!({ "username": "anna", "firstName": "Anna", "timezone": "Europe/Vienna", "position": "SRE" }))
+            .answers(200, user, of("User")),
     );
     part.add(
         Operation::delete("/users/{user-id}", "Delete a user, with all that is theirs")
@@ -233,5 +251,5 @@ fn users(part: &mut Part) {
 }
 
 fn any_user(operation: Operation) -> Operation {
-    operation.path("user-id", "The user's number, or current for the key's own", json!({ "type": "string", "example": "1" }))
+    operation.path("user-id", "The user's number or username, or current for the key's own", json!({ "type": "string", "example": "1" }))
 }

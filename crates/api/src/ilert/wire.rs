@@ -1,8 +1,8 @@
 //! Resources as ilert writes them. What a resource does not have is left out: null breaks the schema.
 
-use serde_json::{Map, Value, json};
-use watchbell_core::contact::{Contact, ContactKind};
-use watchbell_core::user::User;
+use serde_json::{Value, json};
+use watchbell_core::contact::{Contact, ContactKind, shown};
+use watchbell_core::user::{Profile, User};
 
 pub(super) fn contact(contact: &Contact) -> Value {
     let mut body = json!({ "id": contact.id.0, "target": contact.target, "status": contact.status.as_str() });
@@ -15,21 +15,38 @@ pub(super) fn contact(contact: &Contact) -> Value {
     body
 }
 
-/// A user with their first email address, and their primary phone number or else the first.
+/// A user with the email address and the phone number that stand for them.
 pub(super) fn user(user: &User, contacts: &[Contact]) -> Value {
-    let mut body = Map::new();
-    body.insert("id".to_owned(), user.id.0.into());
-    body.insert("username".to_owned(), user.username.as_str().into());
-    body.insert("firstName".to_owned(), user.first_name.as_str().into());
-    body.insert("lastName".to_owned(), user.last_name.as_str().into());
-    body.insert("timezone".to_owned(), user.timezone.as_str().into());
-    body.insert("language".to_owned(), user.locale.as_str().into());
-    if let Some(email) = contacts.iter().find(|contact| contact.kind == ContactKind::Email) {
-        body.insert("email".to_owned(), email.target.as_str().into());
+    let mut body = json!({
+        "id": user.id.0,
+        "username": user.username,
+        "firstName": user.first_name,
+        "lastName": user.last_name,
+        "timezone": user.timezone,
+        "language": user.locale,
+        "role": role(&user.profile),
+    });
+    let Profile { role: _, position, department, region, shift_color } = &user.profile;
+    let email = shown(contacts, ContactKind::Email).map(|email| &email.target);
+    let optional = [
+        ("position", position.as_ref()),
+        ("department", department.as_ref()),
+        ("region", region.as_ref()),
+        ("shiftColor", shift_color.as_ref()),
+        ("email", email),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            body[name] = value.as_str().into();
+        }
     }
-    let mut phones = contacts.iter().filter(|contact| contact.kind == ContactKind::Phone);
-    if let Some(phone) = phones.clone().find(|phone| phone.primary).or_else(|| phones.next()) {
-        body.insert("phone".to_owned(), json!({ "regionCode": phone.region.as_deref().unwrap_or_default(), "number": phone.target }));
+    if let Some(phone) = shown(contacts, ContactKind::Phone) {
+        body["phone"] = json!({ "regionCode": phone.region.as_deref().unwrap_or_default(), "number": phone.target });
     }
-    Value::Object(body)
+    body
+}
+
+/// `USER` unless told, as ilert has it.
+pub(super) fn role(profile: &Profile) -> &str {
+    profile.role.as_deref().unwrap_or("USER")
 }

@@ -1,7 +1,7 @@
 //! What an application says of its user: fields that are given are set, all others stay.
 
 use serde_json::{Map, Value};
-use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
+use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::user::User;
 use watchbell_store::StoreError;
 use watchbell_store::directory::{NewContact, NewUser};
@@ -62,62 +62,37 @@ impl Profile {
             last_name: self.last_name.unwrap_or_default(),
             timezone: self.timezone.unwrap_or_default(),
             locale: self.locale.unwrap_or_default(),
-            quiet_hours: None,
             custom_fields: self.custom_fields.unwrap_or_default(),
             email: self.email,
             phone: self.phone,
+            ..NewUser::default()
         }
     }
 
-    /// Sets what was given of a user who is there. Each step can be done again, so a request that was cut off is repeated.
+    /// Sets what was given of a user who is there.
     async fn change(self, api: &Api, caller: &Authenticated, user: User) -> Result<User, Problem> {
         let id = user.id;
-        if let Some(email) = self.email {
-            set_address(api, caller, &user, ContactKind::Email, email, None).await?;
-        }
-        if let Some((number, region)) = self.phone {
-            set_address(api, caller, &user, ContactKind::Phone, number, Some(region)).await?;
-        }
-        let mut custom_fields = user.custom_fields;
-        merge(&mut custom_fields, self.custom_fields.unwrap_or_default());
-        let wanted = NewUser {
-            external_id: user.external_id,
-            username: user.username,
-            first_name: self.first_name.unwrap_or(user.first_name),
-            last_name: self.last_name.unwrap_or(user.last_name),
-            timezone: self.timezone.unwrap_or(user.timezone),
-            locale: self.locale.unwrap_or(user.locale),
-            quiet_hours: user.quiet_hours,
-            custom_fields,
-            email: None,
-            phone: None,
+        let contacts = api.store.contacts(id, None).await?;
+        // Only an admin's key comes here, and what an admin says is verified. An address that the user has already stays as it is.
+        let address = |kind, target, region| NewContact { kind, target, region, primary: None, status: ContactStatus::Ok };
+        let email = self.email.map(|email| address(ContactKind::Email, email, None));
+        let phone = self.phone.map(|(number, region)| address(ContactKind::Phone, number, Some(region)));
+        let is_there =
+            |new: &NewContact| contacts.iter().any(|contact| contact.kind == new.kind && contact.target.eq_ignore_ascii_case(&new.target));
+        let addresses: Vec<NewContact> = email.into_iter().chain(phone).filter(|new| !is_there(new)).collect();
+        let mut wanted = NewUser::from(user);
+        merge(&mut wanted.custom_fields, self.custom_fields.unwrap_or_default());
+        let set = |kept: &mut String, given: Option<String>| {
+            if let Some(given) = given {
+                *kept = given;
+            }
         };
-        Ok(api.store.replace_user(caller.actor(), id, wanted).await?)
+        set(&mut wanted.first_name, self.first_name);
+        set(&mut wanted.last_name, self.last_name);
+        set(&mut wanted.timezone, self.timezone);
+        set(&mut wanted.locale, self.locale);
+        Ok(api.store.replace_user(caller.actor(), id, wanted, &addresses).await?)
     }
-}
-
-/// Sets the address of a kind that this surface shows. It takes the place of the one that was shown, so that rules which
-/// use that follow; an address that the user has already stays as it is.
-async fn set_address(
-    api: &Api,
-    caller: &Authenticated,
-    user: &User,
-    kind: ContactKind,
-    target: String,
-    region: Option<String>,
-) -> Result<(), Problem> {
-    let contacts = api.store.contacts(user.id, Some(kind)).await?;
-    if contacts.iter().any(|contact| contact.target.eq_ignore_ascii_case(&target)) {
-        return Ok(());
-    }
-    // Only an admin's key comes here, and what an admin says is verified.
-    let wanted = NewContact { kind, target, region, primary: None, status: ContactStatus::Ok };
-    let shown: Option<&Contact> = contacts.iter().find(|contact| contact.primary).or(contacts.first());
-    match shown {
-        Some(shown) => api.store.replace_contact(caller.actor(), user.id, shown.id, wanted).await?,
-        None => api.store.create_contact(caller.actor(), user.id, wanted).await?,
-    };
-    Ok(())
 }
 
 /// Merges objects member by member; whatever else is given replaces what was there.

@@ -3,23 +3,20 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use watchbell_core::contact::{Contact, ContactKind};
+use watchbell_core::contact::{Contact, ContactKind, shown};
 use watchbell_core::preference::{Category, ChannelType, Switches};
 use watchbell_core::user::User;
 
 use crate::problem::rfc3339;
 
-/// A user with their first email address, and their primary phone number or else the first. Who has no external id, having
+/// A user with the email address and the phone number that stand for them. Who has no external id, having
 /// been made elsewhere, is named by the `U…` id.
 pub(super) fn user(user: &User, contacts: &[Contact]) -> Value {
-    let email = contacts.iter().find(|contact| contact.kind == ContactKind::Email);
-    let mut phones = contacts.iter().filter(|contact| contact.kind == ContactKind::Phone);
-    let phone = phones.clone().find(|phone| phone.primary).or_else(|| phones.next());
     json!({
         "id": user.public_id,
         "external_id": user.external_id.as_deref().unwrap_or(&user.public_id),
-        "email": email.map(|email| &email.target),
-        "phone": phone.map(|phone| &phone.target),
+        "email": shown(contacts, ContactKind::Email).map(|email| &email.target),
+        "phone": shown(contacts, ContactKind::Phone).map(|phone| &phone.target),
         "first_name": given(&user.first_name),
         "last_name": given(&user.last_name),
         "avatar": null,

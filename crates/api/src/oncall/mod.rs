@@ -7,7 +7,10 @@
 //!
 //! A chain is one user's rules of one importance, in order of position; `important` is HIGH. Rules made here are shown and
 //! changed here only; all surfaces' rules compile into one plan.
+//!
+//! Of the original's other resources there is none here ([`absent`]); whoever lists them gets an empty page.
 
+mod absent;
 mod body;
 pub(crate) mod duration;
 mod error;
@@ -18,16 +21,18 @@ pub(crate) mod openapi;
 mod page;
 mod rules;
 mod users;
+mod view;
 
 use axum::Router;
-use axum::http::Method;
 use axum::routing::get;
 use watchbell_core::UserId;
 use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
 
+use self::page::Asked;
+use self::view::View;
 use crate::auth::{Authenticated, Credentials};
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
 use crate::state::Api;
 use crate::surface::{Counting, Surface};
 
@@ -37,22 +42,21 @@ pub(crate) const MOUNT: &str = "/api/v1";
 static SURFACE: Surface = Surface { credentials: Some(Credentials::Raw), counting: Counting::Window, form: error::form, head: error::head };
 
 pub(crate) fn router(api: &Api) -> Router<Api> {
-    let routes = [
-        ("/personal_notification_rules", get(rules::list).post(rules::create)),
-        ("/personal_notification_rules/{id}", get(rules::show).put(rules::change).patch(rules::change).delete(rules::delete)),
-        ("/users", get(users::list)),
-        ("/users/{id}", get(users::show)),
-    ];
-    let routes = routes.into_iter().fold(Router::new(), |router, (path, methods)| {
-        let methods = methods.fallback(not_allowed);
-        router.route(path, methods.clone()).route(&format!("{path}/"), methods)
-    });
+    let list = |path, name, verbs| View { path, name, is_instance: false, verbs };
+    let instance = |path, name, verbs| View { is_instance: true, ..list(path, name, verbs) };
+    let (rules, rule) = ("personal_notification_rules", "Personal Notification");
+    let mut routes = Router::new();
+    routes = list(rules, rule, view::READ_AND_MAKE).add(routes, get(rules::list).post(rules::create));
+    let changes = get(rules::show).put(rules::change).patch(rules::change).delete(rules::delete);
+    routes = instance(rules, rule, view::READ_AND_CHANGE).add(routes, changes);
+    routes = list("users", "User", view::READ).add(routes, get(users::list));
+    routes = instance("users", "User", view::READ).add(routes, get(users::show));
+    for resource in &absent::ALL {
+        let all = get(async move |caller: Authenticated, asked: Asked| resource.list(&caller, &asked));
+        routes = list(resource.path, resource.view, view::READ).add(routes, all);
+        routes = instance(resource.path, resource.view, view::READ).add(routes, get(absent::show));
+    }
     SURFACE.wrap(api, routes)
-}
-
-/// A verb that a path does not have. The `Allow` header is the router's doing.
-async fn not_allowed(method: Method) -> Problem {
-    Problem::new(Kind::MethodNotAllowed, format!("Method \"{method}\" not allowed."))
 }
 
 /// Whose things a key sees: everybody's, or those of one user.

@@ -2,20 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::{MOUNT, duration, kinds};
+use super::{MOUNT, absent, duration, kinds};
 use crate::openapi::schema::{array, boolean, described, int64, integer, names, nullable, object, of, string};
 use crate::openapi::{Failures, Operation, Part};
 
 const RULES: &str = "Personal notification rules";
 const USERS: &str = "OnCall users";
+const OTHERS: &str = "OnCall's other resources";
 
 pub(crate) fn part() -> Part {
     let failures = Failures { always: &[403, 429, 500, 503], schema: error() };
     let mut part = Part::new("Oncall", MOUNT, json!([{ "oncallToken": [] }]), failures);
     part.tag(RULES, "Grafana OnCall: a user's chains of steps. Paths are taken with and without the slash at the end.");
     part.tag(USERS, "Grafana OnCall: who there is");
+    part.tag(OTHERS, "Grafana OnCall: what it has and this has nothing of, for clients that list it all before they begin");
     rules(&mut part);
     users(&mut part);
+    others(&mut part);
     part
 }
 
@@ -160,4 +163,24 @@ fn users(part: &mut Part) {
             )
             .answers(200, "The user", of("OncallUser")),
     );
+}
+
+fn others(part: &mut Part) {
+    part.schema("OncallResource", object([("id!", string())]));
+    for resource in &absent::ALL {
+        let (what, path) = (resource.path.replace('_', " "), resource.path);
+        part.add(
+            Operation::get(format!("/{path}/"), &format!("List {what}"))
+                .of(OTHERS)
+                .with(|operation| paged(operation, resource.usual))
+                .answers(200, "An empty page", list(&of("OncallResource"))),
+        );
+        part.add(
+            Operation::get(format!("/{path}/{{id}}/"), &format!("Get one of the {what}"))
+                .of(OTHERS)
+                .path("id", "Its id in Grafana OnCall", json!({ "type": "string", "example": "F1" }))
+                .says("There is none, so this is a 404.")
+                .answers(200, "It", of("OncallResource")),
+        );
+    }
 }

@@ -52,6 +52,14 @@ impl Fields {
         self.members.contains_key(field)
     }
 
+    /// For where null is not as good as absent: such as an offset, which is 0 unless told and should not be so by accident.
+    pub fn refuse_null(&self, fields: &[&str]) -> Result<(), Problem> {
+        match fields.iter().find(|field| self.members.get(**field).is_some_and(Value::is_null)) {
+            None => Ok(()),
+            Some(field) => Err(self.invalid(field, "is null", "it must be left out, or have a value").because(Fault::Type)),
+        }
+    }
+
     pub fn required<T>(&self, field: &str, value: Option<T>, right: &str) -> Result<T, Problem> {
         value.ok_or_else(|| self.invalid(field, "is missing", right).because(Fault::Missing))
     }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use watchbell_core::user::{QuietHours, is_locale, parse_timezone};
+use watchbell_core::user::{Profile, QuietHours, is_locale, parse_timezone};
 
 use super::Fields;
 use crate::problem::Problem;
@@ -24,6 +24,29 @@ pub(crate) fn timezone(fields: &mut Fields, field: &str) -> Result<Option<String
 pub(crate) fn locale(fields: &mut Fields, field: &str) -> Result<Option<String>, Problem> {
     let Some(tag) = fields.text(field, &NAME)? else { return Ok(None) };
     if is_locale(&tag) { Ok(Some(tag)) } else { Err(fields.invalid(field, "is no language", "it must be a tag such as en or de-AT")) }
+}
+
+/// Characters in the name of a role, at most.
+const LONGEST_ROLE: usize = 64;
+
+/// What an organisation says about a user. A member that is empty is as good as none: clients clear one so.
+pub(crate) fn profile(fields: &mut Fields) -> Result<Profile, Problem> {
+    let role = text(fields, "role", LONGEST_ROLE)?;
+    let is_name = |role: &String| role.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    if !role.as_ref().is_none_or(is_name) {
+        return Err(fields.invalid("role", "is no role", "it must be a name in capitals such as USER, ADMIN or STAKEHOLDER"));
+    }
+    Ok(Profile {
+        role,
+        position: text(fields, "position", *NAME.end())?,
+        department: text(fields, "department", *NAME.end())?,
+        region: text(fields, "region", *NAME.end())?,
+        shift_color: text(fields, "shiftColor", *NAME.end())?,
+    })
+}
+
+fn text(fields: &mut Fields, field: &str, most: usize) -> Result<Option<String>, Problem> {
+    Ok(fields.text(field, &(0..=most))?.filter(|text| !text.is_empty()))
 }
 
 pub(crate) fn quiet_hours(fields: &mut Fields, field: &str) -> Result<Option<QuietHours>, Problem> {

@@ -25,23 +25,12 @@ pub(super) async fn change(State(api): State<Api>, caller: Authenticated, params
     let before = subject(&api, &caller, &params, Intent::Change).await?;
     let id = before.id;
     let wanted = merge(before, payload.object()?, &caller)?;
-    let user = api.store.replace_user(caller.actor(), id, wanted).await?;
+    let user = api.store.replace_user(caller.actor(), id, wanted, &[]).await?;
     Ok(surface::json(StatusCode::OK, &write(&user)))
 }
 
 fn merge(before: User, mut fields: Fields, caller: &Authenticated) -> Result<NewUser, Problem> {
-    let mut user = NewUser {
-        external_id: before.external_id,
-        username: before.username,
-        first_name: before.first_name,
-        last_name: before.last_name,
-        timezone: before.timezone,
-        locale: before.locale,
-        quiet_hours: before.quiet_hours,
-        custom_fields: before.custom_fields,
-        email: None,
-        phone: None,
-    };
+    let mut user = NewUser::from(before);
     if let Some(name) = fields.text("username", &person::NAME)? {
         user.username = name;
     }
@@ -83,6 +72,7 @@ fn write(user: &User) -> Value {
         "timezone": user.timezone,
         "locale": user.locale,
         "customFields": user.custom_fields,
+        "profile": user.profile,
         "createdAt": rfc3339(user.created_at),
         "updatedAt": rfc3339(user.updated_at),
     });

@@ -40,7 +40,7 @@ async fn of_contacts() {
         ("POST", emails, "target", not_emails, json!({})),
         ("POST", phones.clone(), "target", not_phones, json!({ "regionCode": "DE" })),
         ("POST", phones.clone(), "regionCode", not_regions, number),
-        ("POST", phones.clone(), "primary", vec![json!(1), json!("true"), json!({})], phone),
+        ("POST", phones.clone(), "primary", vec![json!(1), json!("true"), json!({}), json!(null)], phone),
     ];
     refused(&world, table).await;
     assert_eq!(world.get(ADMIN, &phones).await.expect(200), json!([]));

@@ -106,6 +106,10 @@ async fn ranges_and_enums_are_checked() {
         ("alerts", json!({ "type": 1 }), 400),
         ("alerts", json!({ "type": "HIGH_PRIORITY", "method": null }), 400),
         ("alerts", json!({ "type": "HIGH_PRIORITY", "method": "FAX" }), 400),
+        // Null would be read as 0, which nobody means by it.
+        ("alerts", json!({ "type": "HIGH_PRIORITY", "delayMin": null }), 400),
+        ("duties", json!({ "type": null }), 400),
+        ("duties", json!({ "beforeMin": null }), 400),
         ("duties", json!({ "type": "ON_CALL", "beforeMin": 1440 }), 201),
         ("duties", json!({ "beforeMin": 15 }), 201),
         ("duties", json!({ "beforeMin": 20 }), 400),

@@ -18,11 +18,8 @@ async fn a_user_is_made_shown_replaced_and_deleted() {
     assert_eq!(world.get(ADMIN, &path).await.expect(200), made);
     let emails = world.get(ADMIN, &format!("{path}/contacts/emails")).await.expect(200);
     assert_eq!((&emails[0]["target"], &emails[0]["status"]), (&json!("Cleo@example.org"), &json!("OK")));
-    // What was read can be sent back; an address is not changed here.
+    // What was read can be sent back.
     assert_eq!(world.call(ADMIN, "PUT", &path, &made).await.expect(200), made);
-    let mut other = made.clone();
-    other["email"] = "other@example.org".into();
-    assert!(world.call(ADMIN, "PUT", &path, &other).await.expect(400)["message"].as_str().unwrap().contains("email"));
     let replaced = world.call(ADMIN, "PUT", &path, &json!({ "username": "cleo2" })).await.expect(200);
     assert_eq!((&replaced["username"], &replaced["firstName"], &replaced["timezone"]), (&json!("cleo2"), &json!(""), &json!("UTC")));
     world.raw(ADMIN, "DELETE", &path, "").await.expect(204);
@@ -77,4 +74,94 @@ async fn current_is_the_key_s_own_user() {
     assert_eq!(world.get(USER, "/api/users/current/contacts/emails").await.expect(200)[0]["target"], "anna@example.org");
     world.get(ADMIN, "/api/users/current").await.expect(404);
     world.get(PUBLISHER, "/api/users/current").await.expect(403);
+}
+
+#[tokio::test]
+async fn what_terraform_compares_is_kept_and_answered() {
+    let world = world().await;
+    let body = json!({
+        "firstName": "Dora", "lastName": "D", "email": "dora@example.org", "timezone": "Europe/Berlin", "language": "de",
+        "role": "STAKEHOLDER", "position": "SRE", "department": "Ops", "region": "EU", "shiftColor": "#4cb054",
+    });
+    let made = world.call(ADMIN, "POST", "/api/users?send-no-invitation=true", &body).await.expect(201);
+    let path = format!("/api/users/{}", made["id"]);
+    let compare = |shown: &serde_json::Value, wanted: &serde_json::Value| {
+        for (name, value) in wanted.as_object().unwrap() {
+            assert_eq!(&shown[name], value, "{name}");
+        }
+    };
+    compare(&made, &body);
+    // Terraform's update never sends the username, and leaves out what is no longer wanted.
+    let other = json!({
+        "firstName": "Dora", "lastName": "E", "email": "dora.e@example.org", "timezone": "UTC", "language": "en", "role": "USER",
+        "position": "",
+    });
+    let replaced = world.call(ADMIN, "PUT", &path, &other).await.expect(200);
+    let gone = ["position", "department", "region", "shiftColor"];
+    assert!(gone.iter().all(|name| replaced.get(name).is_none()), "{replaced}");
+    let mut wanted = other.clone();
+    wanted.as_object_mut().unwrap().remove("position");
+    compare(&replaced, &wanted);
+    assert_eq!(replaced["username"], "dora@example.org", "stays");
+    assert_eq!(world.get(ADMIN, &path).await.expect(200), replaced);
+    for (field, bad) in [("role", json!("user role")), ("role", json!(5)), ("position", json!("x".repeat(256))), ("shiftColor", json!([]))]
+    {
+        let refused = world.call(ADMIN, "PUT", &path, &json!({ field: bad })).await.expect(400);
+        assert!(refused["message"].as_str().unwrap().starts_with(field), "{refused}");
+    }
+    assert_eq!(world.get(ADMIN, &format!("/api/users/{}", world.anna)).await.expect(200)["role"], "USER", "unless told");
+}
+
+#[tokio::test]
+async fn another_address_takes_the_place_of_the_one_that_was_shown() {
+    let world = world().await;
+    let path = format!("/api/users/{}", world.anna);
+    let (emails, phones) = (world.anna("contacts/emails"), world.anna("contacts/phone-numbers"));
+    let email = world.email().await;
+    let rules = world.anna("notification-preferences/subscriptions");
+    let rule = world.call(ADMIN, "POST", &rules, &json!({ "method": "EMAIL", "contact": { "id": email } })).await.expect(201);
+    let second = world.call(ADMIN, "POST", &emails, &json!({ "target": "second@example.org" })).await.expect(201);
+    let put = async |key: &str, body| world.call(key, "PUT", &path, &body).await;
+    // The rule that names the contact follows.
+    assert_eq!(put(ADMIN, json!({ "email": "moved@example.org" })).await.expect(200)["email"], "moved@example.org");
+    let contact = world.get(ADMIN, &format!("{rules}/{}", rule["id"])).await.expect(200)["contact"].clone();
+    assert_eq!(contact, json!({ "id": email, "target": "moved@example.org", "status": "OK" }));
+    // A contact of theirs is not there twice, and nothing of the rest was changed either.
+    let refused = put(ADMIN, json!({ "email": "second@example.org", "firstName": "X" })).await.expect(400);
+    assert_eq!((&refused["code"], &refused["contactId"]), (&json!("BAD_REQUEST"), &second["id"]));
+    assert_ne!(world.get(ADMIN, &path).await.expect(200)["firstName"], "X");
+    // Only its case: then that is what is answered.
+    assert_eq!(put(ADMIN, json!({ "email": "Moved@example.org" })).await.expect(200)["email"], "Moved@example.org");
+    // Who has no number gets one; another takes its place; one of theirs becomes the primary one.
+    let number = |digits: &str| json!({ "phone": { "regionCode": "DE", "number": digits } });
+    assert_eq!(put(ADMIN, number("0151 12345678")).await.expect(200)["phone"]["number"], "+4915112345678");
+    assert_eq!(put(ADMIN, number("0151 87654321")).await.expect(200)["phone"]["number"], "+4915187654321");
+    assert_eq!(world.get(ADMIN, &phones).await.expect(200).as_array().unwrap().len(), 1);
+    world.phone("0151 11111111").await;
+    assert_eq!(put(ADMIN, number("0151 11111111")).await.expect(200)["phone"]["number"], "+4915111111111");
+    let of_theirs = world.get(ADMIN, &phones).await.expect(200);
+    assert_eq!(of_theirs.as_array().unwrap().iter().map(|phone| &phone["primary"]).collect::<Vec<_>>(), [false, true]);
+    // What the user claims by themselves is verified first.
+    put(USER, json!({ "email": "mine@example.org" })).await.expect(200);
+    assert_eq!(world.get(ADMIN, &format!("{emails}/{email}")).await.expect(200)["status"], "LOCKED");
+    put(USER, json!({ "role": "ADMIN" })).await.expect(403);
+    put(USER, json!({ "role": "USER", "position": "SRE" })).await.expect(200);
+}
+
+#[tokio::test]
+async fn users_are_found_by_their_name() {
+    let world = world().await;
+    assert_eq!(world.get(ADMIN, "/api/users/anna").await.expect(200)["id"], world.anna);
+    assert_eq!(world.get(USER, "/api/users/anna").await.expect(200)["id"], world.anna);
+    world.get(ADMIN, "/api/users/nobody").await.expect(404);
+    for other in ["ben", "nobody"] {
+        world.get(USER, &format!("/api/users/{other}")).await.expect(403);
+    }
+    world.get(PUBLISHER, "/api/users/anna").await.expect(403);
+    let mail = world.call(ADMIN, "POST", "/api/users", &json!({ "email": "eve@example.org" })).await.expect(201);
+    let path = "/api/users/eve%40example.org";
+    assert_eq!(world.get(ADMIN, path).await.expect(200), mail);
+    assert_eq!(world.call(ADMIN, "PUT", path, &json!({ "firstName": "Eve" })).await.expect(200)["firstName"], "Eve");
+    world.raw(ADMIN, "DELETE", path, "").await.expect(204);
+    world.get(ADMIN, path).await.expect(404);
 }

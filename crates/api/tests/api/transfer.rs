@@ -20,6 +20,8 @@ async fn talkative() -> World {
     world.call(ADMIN, "PUT", &status, &json!({ "status": "BLACKLISTED" })).await.expect(200);
     let own = json!({ "timezone": "Europe/Berlin", "locale": "de", "quietHours": { "start": "22:00", "end": "07:00", "days": [1, 2] } });
     world.call(ADMIN, "PUT", &format!("/watchbell/v1/users/{}", world.anna), &own).await.expect(200);
+    let place = json!({ "username": "anna", "timezone": "Europe/Berlin", "language": "de", "role": "ADMIN", "region": "EU", "shiftColor": "#1abc9c" });
+    world.call(ADMIN, "PUT", &format!("/api/users/{}", world.anna), &place).await.expect(200);
     let rules = [
         ("alerts", json!({ "method": "SMS", "contact": { "id": phone }, "type": "HIGH_PRIORITY", "delayMin": 5 })),
         ("duties", json!({ "method": "EMAIL", "contact": { "id": world.email().await }, "beforeMin": 30 })),
@@ -79,10 +81,12 @@ async fn what_was_exported_and_imported_is_exported_again() {
     let (old, new) = (talkative().await, empty().await);
     let exported = old.get(ADMIN, EXPORT).await.expect(200);
     let anna = &exported["users"][0];
-    for part in ["contacts", "devices", "rules", "chains", "topics", "preferences", "quietHours", "customFields"] {
+    for part in ["contacts", "devices", "rules", "chains", "topics", "preferences", "quietHours", "customFields", "profile"] {
         assert!(anna[part].as_array().is_none_or(|list| !list.is_empty()) && !anna[part].is_null(), "{part}: {anna:#}");
     }
     assert_eq!(anna["chains"][1], json!({ "id": "NT79GA9I7E4DJ", "important": true, "position": 2, "type": "wait", "duration": 900 }));
+
+    assert_eq!(anna["profile"], json!({ "role": "ADMIN", "region": "EU", "shiftColor": "#1abc9c" }));
 
     let dry = new.call(ADMIN, "POST", &format!("{IMPORT}?dryRun=true"), &exported).await.expect(200);
     assert_eq!(new.get(ADMIN, EXPORT).await.expect(200)["users"], json!([]), "a dry run changes nothing");

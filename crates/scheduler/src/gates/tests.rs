@@ -30,6 +30,7 @@ pub fn anna() -> Policy {
         locale: "en".to_owned(),
         quiet_hours: None,
         custom_fields: serde_json::Map::new(),
+        profile: watchbell_core::user::Profile::default(),
         version: 1,
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),

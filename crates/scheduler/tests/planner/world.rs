@@ -41,6 +41,7 @@ pub fn user(id: i64) -> Policy {
         locale: "en".to_owned(),
         quiet_hours: None,
         custom_fields: serde_json::Map::new(),
+        profile: watchbell_core::user::Profile::default(),
         version: 1,
         created_at: s(0),
         updated_at: s(0),

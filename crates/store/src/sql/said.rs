@@ -74,6 +74,8 @@ impl Said {
             locale: there(self.t7)?,
             quiet_hours: self.t8,
             custom_fields: there(self.t9)?,
+            // Nothing is planned by it.
+            profile: "{}".to_owned(),
             version: there(self.n1)?,
             created_at: there(self.n2)?,
             updated_at: there(self.n3)?,

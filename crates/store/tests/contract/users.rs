@@ -7,7 +7,7 @@ use watchbell_core::ids::UserRef;
 use watchbell_core::user::QuietHours;
 use watchbell_core::{DeliveryId, Secret, UserId};
 use watchbell_store::StoreError;
-use watchbell_store::directory::{NewUser, UserFilter};
+use watchbell_store::directory::{NewContact, NewUser, UserFilter};
 
 use crate::harness::{BY, Bed, named};
 use crate::rules::{HIGH, rule};
@@ -17,6 +17,7 @@ on_both![
     users_are_listed_in_pages_by_name_and_by_email,
     an_external_id_belongs_to_one_user,
     replacing_a_user_replaces_all_but_the_ids,
+    an_address_takes_the_place_of_the_one_that_is_shown,
     deleting_a_user_cancels_what_is_pending_and_keeps_the_history,
     texts_that_are_not_there_find_nobody,
 ];
@@ -85,7 +86,7 @@ async fn an_external_id_belongs_to_one_user(bed: &Bed) {
     bed.store.create_user(BY, anna()).await.unwrap();
     let ben = bed.user("ben").await;
     assert!(matches!(bed.store.create_user(BY, anna()).await, Err(StoreError::Taken("external id"))));
-    assert!(matches!(bed.store.replace_user(BY, ben.id, anna()).await, Err(StoreError::Taken("external id"))));
+    assert!(matches!(bed.store.replace_user(BY, ben.id, anna(), &[]).await, Err(StoreError::Taken("external id"))));
     assert_eq!(bed.store.user(&UserRef::Id(ben.id)).await.unwrap(), Some(ben));
     assert_eq!(bed.store.users(&UserFilter::default()).await.unwrap().1, 2);
     assert_eq!(bed.number("SELECT COUNT(*) FROM contacts").await, 2);
@@ -95,13 +96,13 @@ async fn replacing_a_user_replaces_all_but_the_ids(bed: &Bed) {
     let made = bed.store.create_user(BY, anna()).await.unwrap();
     bed.clock.advance(std::time::Duration::from_secs(5));
     let new = NewUser { locale: "de-AT".to_owned(), email: Some("other@example.org".to_owned()), ..named("annika") };
-    let replaced = bed.store.replace_user(BY, made.id, new).await.unwrap();
+    let replaced = bed.store.replace_user(BY, made.id, new, &[]).await.unwrap();
     assert_eq!((replaced.id, &replaced.public_id, replaced.created_at), (made.id, &made.public_id, made.created_at));
     assert_eq!((replaced.username.as_str(), replaced.timezone.as_str(), replaced.locale.as_str()), ("annika", "UTC", "de-AT"));
     assert_eq!((replaced.external_id, replaced.quiet_hours, replaced.custom_fields.len()), (None, None, 0));
     assert_eq!((replaced.version, replaced.updated_at), (2, bed.now()));
     assert_eq!(bed.store.contacts(made.id, None).await.unwrap().len(), 2);
-    assert!(matches!(bed.store.replace_user(BY, UserId(999), named("nobody")).await, Err(StoreError::NotFound("user"))));
+    assert!(matches!(bed.store.replace_user(BY, UserId(999), named("nobody"), &[]).await, Err(StoreError::NotFound("user"))));
 }
 
 async fn deleting_a_user_cancels_what_is_pending_and_keeps_the_history(bed: &Bed) {
@@ -146,4 +147,39 @@ async fn texts_that_are_not_there_find_nobody(bed: &Bed) {
     // PostgreSQL cannot even be asked for a NUL; that is an error, no panic, and the next question is answered.
     let _ = bed.store.user(&UserRef::Name("a\0b".to_owned())).await;
     assert_eq!(bed.store.users(&UserFilter { limit: -1, offset: -1, ..UserFilter::default() }).await.unwrap().1, 1);
+}
+
+async fn an_address_takes_the_place_of_the_one_that_is_shown(bed: &Bed) {
+    let user = bed.store.create_user(BY, anna()).await.unwrap();
+    let address = |kind, target: &str, status| NewContact { kind, target: target.to_owned(), region: None, primary: None, status };
+    let put = async |addresses: &[NewContact]| bed.store.replace_user(BY, user.id, named("anna"), addresses).await;
+    let there = async || {
+        let contacts = bed.store.contacts(user.id, None).await.unwrap();
+        contacts.into_iter().map(|c| (c.target, c.status, c.primary)).collect::<Vec<_>>()
+    };
+    let second = bed.store.create_contact(BY, user.id, address(ContactKind::Phone, "+4915100000002", ContactStatus::Ok)).await.unwrap();
+    let other = bed.store.create_contact(BY, user.id, address(ContactKind::Email, "other@example.org", ContactStatus::Ok)).await.unwrap();
+    put(&[
+        address(ContactKind::Email, "moved@example.org", ContactStatus::Locked),
+        address(ContactKind::Phone, &second.target, ContactStatus::Locked),
+    ])
+    .await
+    .unwrap();
+    let expected = [
+        ("moved@example.org", ContactStatus::Locked, false),
+        ("+4915112345678", ContactStatus::Ok, false),
+        // Known already, so its status stays; it becomes the primary one.
+        ("+4915100000002", ContactStatus::Ok, true),
+        ("other@example.org", ContactStatus::Ok, false),
+    ];
+    assert_eq!(there().await, expected.map(|(target, status, primary)| (target.to_owned(), status, primary)));
+    // Shown now is the one that is OK, so the locked one is known and in the way; nothing else is changed either.
+    let twice = [
+        address(ContactKind::Phone, "+4915100000003", ContactStatus::Ok),
+        address(ContactKind::Email, "moved@example.org", ContactStatus::Ok),
+    ];
+    assert!(matches!(put(&twice).await, Err(StoreError::DuplicateContact(_))));
+    assert_eq!(there().await[2].0, "+4915100000002");
+    put(&[address(ContactKind::Email, &other.target, ContactStatus::Locked)]).await.unwrap();
+    assert_eq!(there().await[3].1, ContactStatus::Ok, "the same address is as good as it was");
 }

@@ -138,7 +138,7 @@ impl Stage<'_> {
         if let Some(known) = self.users.get_mut(name) {
             known.described = described;
             let (id, server) = (self.known(name)?.id, self.server()?);
-            server.with(server.store.replace_user(BY, id, new)).map_err(failed("changing a user"))?;
+            server.with(server.store.replace_user(BY, id, new, &[])).map_err(failed("changing a user"))?;
         } else {
             let server = self.server()?;
             let id = server.with(server.store.create_user(BY, new)).map_err(failed("making a user"))?.id;

@@ -100,6 +100,7 @@ fn named_contact(error: StoreError) -> Problem {
 
 async fn read(kind: &'static Kind, api: &Api, user: UserId, payload: &Payload) -> Result<NewRule, Problem> {
     let mut fields = payload.object()?;
+    fields.refuse_null(&["method", "type", "delayMin", "beforeMin"])?;
     let channel = fields.required_choice("method", kind.methods)?;
     let (trigger, offset_s) = (kind.read)(&mut fields)?;
     let contact_kinds = contact::kinds(channel);

@@ -118,6 +118,7 @@ fn schemas(part: &mut Part) {
             ("locale", string()),
             ("quietHours", nullable(of("QuietHours"))),
             ("customFields", json!({ "type": "object" })),
+            ("profile", of("UserProfile")),
             ("contacts", array(&contact)),
             ("devices", array(&device)),
             ("rules", described(array(&rule), "Of the ilert surface, in its words")),

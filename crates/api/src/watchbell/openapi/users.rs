@@ -47,6 +47,16 @@ fn schemas(part: &mut Part) {
         ),
     );
     part.schema(
+        "UserProfile",
+        closed([
+            ("role", described(string(), "USER, ADMIN, STAKEHOLDER, …; gives no rights")),
+            ("position", text(0, 255)),
+            ("department", text(0, 255)),
+            ("region", text(0, 255)),
+            ("shiftColor", text(0, 255)),
+        ]),
+    );
+    part.schema(
         "WatchbellUser",
         object([
             ("id!", int64()),
@@ -59,6 +69,7 @@ fn schemas(part: &mut Part) {
             ("locale!", string()),
             ("quietHours", of("QuietHours")),
             ("customFields!", json!({ "type": "object" })),
+            ("profile!", of("UserProfile")),
             ("createdAt!", time()),
             ("updatedAt!", time()),
         ]),

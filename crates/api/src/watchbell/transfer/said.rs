@@ -64,6 +64,7 @@ impl Said {
             "locale": user.locale,
             "quietHours": user.quiet_hours,
             "customFields": user.custom_fields,
+            "profile": user.profile,
             "contacts": self.contacts.iter().map(contact).collect::<Vec<_>>(),
             "devices": self.devices.iter().map(device).collect::<Vec<_>>(),
             "rules": self.rules.iter().filter_map(|rule| self.rule(rule)).collect::<Vec<_>>(),

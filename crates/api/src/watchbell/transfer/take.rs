@@ -134,18 +134,7 @@ impl Taker<'_> {
     }
 
     async fn change(&self, wanted: &Wanted, user: &User, outcome: &mut Outcome) -> Result<(), Problem> {
-        let before = NewUser {
-            external_id: user.external_id.clone(),
-            username: user.username.clone(),
-            first_name: user.first_name.clone(),
-            last_name: user.last_name.clone(),
-            timezone: user.timezone.clone(),
-            locale: user.locale.clone(),
-            quiet_hours: user.quiet_hours.clone(),
-            custom_fields: user.custom_fields.clone(),
-            email: None,
-            phone: None,
-        };
+        let before = NewUser::from(user.clone());
         let mut after = if self.is_joining { before.clone() } else { told(wanted, before.clone()) };
         if after.external_id.is_none() && user.public_id != wanted.external_id {
             after.external_id = Some(wanted.external_id.clone());
@@ -154,7 +143,7 @@ impl Taker<'_> {
             return Ok(());
         }
         let change = if self.is_joining { "give the user their external id" } else { "change the user's own fields" };
-        let made = if self.is_dry { Ok(()) } else { self.api.store.replace_user(self.by, user.id, after).await.map(drop) };
+        let made = if self.is_dry { Ok(()) } else { self.api.store.replace_user(self.by, user.id, after, &[]).await.map(drop) };
         outcome.note(change.to_owned(), made).map(drop)
     }
 
@@ -237,6 +226,7 @@ fn told(wanted: &Wanted, base: NewUser) -> NewUser {
         locale: wanted.locale.clone().unwrap_or(base.locale),
         quiet_hours: wanted.quiet_hours.clone().unwrap_or(base.quiet_hours),
         custom_fields: wanted.custom_fields.clone().unwrap_or(base.custom_fields),
+        profile: wanted.profile.clone().unwrap_or(base.profile),
         ..base
     }
 }

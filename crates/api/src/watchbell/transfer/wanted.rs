@@ -9,7 +9,7 @@ use watchbell_core::channel::join;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::ids::is_public_id;
 use watchbell_core::rule::Trigger;
-use watchbell_core::user::QuietHours;
+use watchbell_core::user::{Profile, QuietHours};
 use watchbell_store::directory::{ChainStep, NewContact};
 use watchbell_store::preferences::{ChannelType, Digest, NewCategory, NotiflowSwitches, Switches, Wants};
 
@@ -34,6 +34,7 @@ pub(super) struct Wanted {
     #[expect(clippy::option_option, reason = "a member that is null says something else than none")]
     pub quiet_hours: Option<Option<QuietHours>>,
     pub custom_fields: Option<Map<String, Value>>,
+    pub profile: Option<Profile>,
     pub contacts: Vec<NewContact>,
     pub devices: Vec<NewDevice>,
     pub rules: Vec<WantedRule>,
@@ -88,6 +89,10 @@ pub(super) fn user(api: &Api, caller: &Authenticated, value: Value) -> Result<Wa
     };
     if fields.is_given("quietHours") {
         wanted.quiet_hours = Some(person::quiet_hours(&mut fields, "quietHours")?);
+    }
+    if let Some(mut profile) = fields.object("profile")? {
+        wanted.profile = Some(person::profile(&mut profile)?);
+        profile.finish()?;
     }
     if let Some(switches) = fields.object("switches")? {
         wanted.switches = read_switches(switches)?;

@@ -2,7 +2,7 @@
 //!
 //! They are written only while their user is locked.
 
-use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
+use watchbell_core::contact::{self, Contact, ContactKind, ContactStatus};
 use watchbell_core::{ContactId, UserId};
 
 use super::super::array;
@@ -91,7 +91,30 @@ pub(super) async fn find(
 
 pub(super) async fn replace(store: &SqlStore, by: Actor, user: UserId, id: ContactId, new: NewContact) -> Result<Contact, StoreError> {
     let mut change = store.begin_change(user).await?;
-    let tx = &mut change.tx;
+    let replaced = replace_in(store, &mut change.tx, user, id, &new).await?;
+    store.commit_change(change, by, "contact.replace", object(user, id)).await?;
+    Ok(replaced)
+}
+
+/// Makes an address the one that is shown of its kind, within a change of its user.
+pub(super) async fn put_shown(store: &SqlStore, tx: &mut Tx, user: UserId, new: &NewContact) -> Result<(), StoreError> {
+    let rows: Vec<ContactRow> =
+        sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM contacts WHERE user_id = $1 AND kind = $2 ORDER BY id")))
+            .bind(user.0)
+            .bind(new.kind.as_str())
+            .fetch_all(&mut **tx)
+            .await?;
+    let contacts: Vec<Contact> = all(rows)?;
+    let shown = contact::shown(&contacts, new.kind);
+    match (contacts.iter().find(|there| there.target == new.target), shown) {
+        (Some(same), Some(shown)) if same.id == shown.id => Ok(()),
+        (Some(same), _) if new.kind == ContactKind::Phone => make_primary(tx, user, same.id).await,
+        (_, Some(shown)) => replace_in(store, tx, user, shown.id, new).await.map(drop),
+        (_, None) => insert(tx, user, new).await.map(drop),
+    }
+}
+
+async fn replace_in(store: &SqlStore, tx: &mut Tx, user: UserId, id: ContactId, new: &NewContact) -> Result<Contact, StoreError> {
     let old = find(tx, user, Some(new.kind), id).await?.ok_or(StoreError::NotFound("contact"))?;
     let moved = old.target != new.target;
     if moved {
@@ -119,7 +142,6 @@ pub(super) async fn replace(store: &SqlStore, by: Actor, user: UserId, id: Conta
     .bind(if moved { new.status } else { old.status }.as_str())
     .fetch_one(&mut **tx)
     .await?;
-    store.commit_change(change, by, "contact.replace", object(user, id)).await?;
     row.try_into()
 }
 

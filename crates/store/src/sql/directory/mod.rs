@@ -38,8 +38,8 @@ impl Directory for SqlStore {
         users::list(self, filter).await
     }
 
-    async fn replace_user(&self, by: Actor, id: UserId, user: NewUser) -> Result<User, StoreError> {
-        users::replace(self, by, id, user).await
+    async fn replace_user(&self, by: Actor, id: UserId, user: NewUser, addresses: &[NewContact]) -> Result<User, StoreError> {
+        users::replace(self, by, id, user, addresses).await
     }
 
     async fn delete_user(&self, by: Actor, id: UserId) -> Result<(), StoreError> {

@@ -14,7 +14,8 @@ use crate::directory::{NewContact, NewUser, UserFilter};
 
 macro_rules! columns {
     () => {
-        "id, public_id, external_id, username, first_name, last_name, timezone, locale, quiet_hours, custom_fields, version, created_at, updated_at"
+        "id, public_id, external_id, username, first_name, last_name, timezone, locale, quiet_hours, custom_fields, profile, version, created_at, \
+         updated_at"
     };
 }
 
@@ -22,8 +23,8 @@ pub(super) async fn create(store: &SqlStore, by: Actor, new: NewUser) -> Result<
     let first_contacts = first_contacts(&new);
     let mut tx = store.begin_tx().await?;
     let row: UserRow = sqlx::query_as(sql(concat!(
-        "INSERT INTO users (public_id, external_id, username, first_name, last_name, timezone, locale, quiet_hours, custom_fields, version, \
-         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10) RETURNING ",
+        "INSERT INTO users (public_id, external_id, username, first_name, last_name, timezone, locale, quiet_hours, custom_fields, profile, \
+         version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11) RETURNING ",
         columns!()
     )))
     .bind(public_id('U'))
@@ -35,6 +36,7 @@ pub(super) async fn create(store: &SqlStore, by: Actor, new: NewUser) -> Result<
     .bind(or(new.locale, "en"))
     .bind(new.quiet_hours.as_ref().map(to_json).transpose()?)
     .bind(to_json(&new.custom_fields)?)
+    .bind(to_json(&new.profile)?)
     .bind(store.clock.now().as_millis())
     .fetch_one(&mut *tx)
     .await
@@ -107,10 +109,13 @@ fn push_filter(query: &mut QueryBuilder<Db>, filter: &UserFilter) {
     }
 }
 
-pub(super) async fn replace(store: &SqlStore, by: Actor, id: UserId, new: NewUser) -> Result<User, StoreError> {
+pub(super) async fn replace(store: &SqlStore, by: Actor, id: UserId, new: NewUser, addresses: &[NewContact]) -> Result<User, StoreError> {
     let mut change = store.begin_change(id).await?;
+    for address in addresses {
+        contacts::put_shown(store, &mut change.tx, id, address).await?;
+    }
     sqlx::query(sql("UPDATE users SET external_id = $2, username = $3, first_name = $4, last_name = $5, timezone = $6, locale = $7, \
-         quiet_hours = $8, custom_fields = $9 WHERE id = $1"))
+         quiet_hours = $8, custom_fields = $9, profile = $10 WHERE id = $1"))
     .bind(id.0)
     .bind(new.external_id)
     .bind(new.username)
@@ -120,6 +125,7 @@ pub(super) async fn replace(store: &SqlStore, by: Actor, id: UserId, new: NewUse
     .bind(or(new.locale, "en"))
     .bind(new.quiet_hours.as_ref().map(to_json).transpose()?)
     .bind(to_json(&new.custom_fields)?)
+    .bind(to_json(&new.profile)?)
     .execute(&mut *change.tx)
     .await
     .map_err(taken)?;
