@@ -223,7 +223,7 @@ impl From<StoreError> for Problem {
             StoreError::Taken(what) => Self::conflict(format!("{what} belongs to another user")).at(what),
             StoreError::UnfitContact(why) => Self::bad_request(format!("contact cannot be used for this rule: {why}")).at("contact"),
             StoreError::Verification(why) => verification(why),
-            error @ (StoreError::Unavailable(_) | StoreError::Conflict) => Self {
+            error @ (StoreError::Unavailable(..) | StoreError::Conflict | StoreError::Known(_)) => Self {
                 source: Some(Arc::new(error)),
                 ..Self::new(Kind::Unavailable, "the database does not answer; nothing was changed; try again")
             },

@@ -2,6 +2,8 @@
 
 use watchbell_core::ContactId;
 
+use crate::fault::Fault;
+
 /// Why a transition was not made. Nothing of it was kept.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -23,18 +25,21 @@ pub enum StoreError {
     /// The code is wrong, expired, or was tried too often.
     #[error("{0}")]
     Verification(VerificationError),
-    /// The database could not be reached, or gave up; worth trying again.
+    /// The database could not do it now, whatever the reason: somebody may have to mend it, but nobody has to ask for anything else.
     #[error("the database is not available")]
-    Unavailable(#[source] sqlx::Error),
+    Unavailable(Fault, #[source] sqlx::Error),
     /// The process's life has ended, or was not renewed in time: it may take no leases until it is.
     #[error("this process's lease was not renewed in time")]
     Lapsed,
     /// Another transition did the same at the same moment, or changed what this one went by; to be done again.
     #[error("another change came in between")]
     Conflict,
-    /// The database refused what was asked; trying again gives the same.
-    #[error("the database refused a statement")]
-    Database(#[source] sqlx::Error),
+    /// A row with that key is there already.
+    #[error("the row is there already")]
+    Known(#[source] sqlx::Error),
+    /// A value cannot be stored, among those that were given together.
+    #[error("the database cannot store a value")]
+    Refused(#[source] sqlx::Error),
     /// A value in the database is not what this version writes.
     #[error("unreadable value in the database: {0}")]
     Corrupt(String),
@@ -62,48 +67,34 @@ pub enum VerificationError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        use sqlx::Error::{BeginFailed, InvalidSavePointStatement, Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
-        match &error {
-            // The last two are the connection's fault, not the transition's: the next try has another one.
-            Io(_) | Tls(_) | PoolTimedOut | PoolClosed | WorkerCrashed | Protocol(_) | BeginFailed | InvalidSavePointStatement => {
-                Self::Unavailable(error)
-            }
-            sqlx::Error::Database(db) if is_passing(db.code().as_deref()) => Self::Unavailable(error),
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Corrupt(error.to_string()),
-            _ => Self::Database(error),
+        match Fault::of(&error) {
+            Fault::Known => Self::Known(error),
+            Fault::Data => Self::Refused(error),
+            Fault::Conflict => Self::Conflict,
+            Fault::Unreadable => Self::Corrupt(error.to_string()),
+            fault => Self::Unavailable(fault, error),
         }
-    }
-}
-
-/// SQLSTATE classes (PostgreSQL) and result codes (SQLite) of faults that pass.
-fn is_passing(code: Option<&str>) -> bool {
-    let Some(code) = code else { return false };
-    match code.len() {
-        // 08 connection, 23503 a user deleted meanwhile, 25006 read-only, 25P03 a transaction
-        // that waited too long for its own process, 40 serialisation and deadlock, 53 resources, 57 shutdown, 58 system.
-        5 => matches!(&code[..2], "08" | "40" | "53" | "57" | "58") || matches!(code, "23503" | "25006" | "25P03"),
-        // SQLite, primary code in the low byte: BUSY 5, LOCKED 6, IOERR 10, FULL 13.
-        _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13)),
     }
 }
 
 impl StoreError {
-    /// Whether the transition lost against another one: found out by itself, or by the database (SQLSTATE class 40).
+    /// Whether the transition is to be done again at once: it lost against another one, or was prepared for another schema.
     pub(crate) fn is_conflict(&self) -> bool {
-        match self {
-            Self::Conflict => true,
-            Self::Unavailable(sqlx::Error::Database(error)) => error.code().is_some_and(|code| code.len() == 5 && code.starts_with("40")),
-            _ => false,
-        }
+        matches!(self, Self::Conflict | Self::Unavailable(Fault::Stale, _))
     }
 
     /// Whether a row was written that is there already.
     pub(crate) fn is_known_already(&self) -> bool {
-        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+        matches!(self, Self::Known(_))
     }
 
-    /// Whether the same call may succeed later.
+    /// Whether it says nothing about what was asked for, so that the same call may succeed later.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Conflict)
+        matches!(self, Self::Unavailable(..) | Self::Conflict)
+    }
+
+    /// Whether nothing at all can be asked of the database now.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable(Fault::Connection, _))
     }
 }

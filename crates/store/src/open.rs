@@ -15,6 +15,8 @@ pub struct Options {
     pub url: String,
     /// Connections at most; for SQLite the readers beside its one writer.
     pub max_connections: u32,
+    /// Of those to PostgreSQL, the ones that are for requests to the API; none where the process has no such role.
+    pub api_connections: u32,
     /// When a call that nobody answered is made again.
     pub retries: Retries,
     /// What recipients take.
@@ -22,9 +24,18 @@ pub struct Options {
 }
 
 impl Options {
+    /// What is wrong with them, as a sentence; at the latest [`open`] finds it.
+    pub fn problem(&self) -> Option<String> {
+        if self.is_postgres() { postgres::too_few(self) } else { None }
+    }
+
+    fn is_postgres(&self) -> bool {
+        self.url.starts_with("postgres:") || self.url.starts_with("postgresql:")
+    }
+
     /// A database with the design's figures for everything else.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), max_connections: 8, retries: Retries::default(), limits: RecipientLimits::default() }
+        Self { url: url.into(), max_connections: 10, api_connections: 2, retries: Retries::default(), limits: RecipientLimits::default() }
     }
 }
 
@@ -58,7 +69,7 @@ impl Retries {
 pub async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StoreError> {
     if options.url.starts_with("sqlite:") {
         sqlite::open(options, planner, clock).await
-    } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+    } else if options.is_postgres() {
         postgres::open(options, planner, clock).await
     } else {
         Err(StoreError::Unusable("database.url must begin with sqlite:// or postgres://".to_owned()))

@@ -1,17 +1,21 @@
 //! PostgreSQL: any number of processes.
 
+mod listen;
 mod reach;
 
 use std::str::FromStr;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use watchbell_core::{Channel, Clock};
+use futures::future::BoxFuture;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use watchbell_core::Clock;
 
 use crate::columns::{Column, Field, Row};
-use crate::{Options, Planner, Store, StoreError, Wakes};
+use crate::dialect::PLAN_FOR_LARGE_TABLES;
+use crate::pool::{Backend, Connect, Limits, Pool};
+use crate::{Options, Planner, Store, StoreError};
 
 pub(crate) type Db = sqlx::Postgres;
 pub(crate) const DIALECT: crate::dialect::Dialect = crate::dialect::Dialect::Postgres;
@@ -34,58 +38,86 @@ pub(crate) fn array<F: Field>(items: impl IntoIterator<Item = F>) -> Result<Argu
 #[expect(clippy::duplicate_mod, reason = "one body of SQL, compiled once for each database")]
 pub(crate) mod sql;
 
-/// A process that freezes in the middle of a transaction would hold its locks until it wakes, and nobody could take over what
-/// it had claimed. No transaction here waits for its own process that long. (SET, not a start-up option: poolers refuse those.)
-const END_FROZEN_TRANSACTIONS: &str = "SET idle_in_transaction_session_timeout = '3s'";
+/// Told to the server on each connection, all with one statement. (SET, not start-up options: poolers refuse those.)
+///
+/// A process that freezes in the middle of a transaction would hold its locks until it wakes, and nobody could take over what it
+/// had claimed: no transaction here waits for its own process that long. What this process has given up, the server gives up as
+/// well, whatever an operator's defaults are; and a client that is gone without a word is noticed while it holds locks.
+const SETTINGS: &str = "SET idle_in_transaction_session_timeout = '5s'; SET statement_timeout = '6s'; SET lock_timeout = 0; \
+     SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '10s'; ";
 
-/// A connection that was used so lately is taken to work.
-const TRUSTED: Duration = Duration::from_millis(500);
+/// Connections beside those of the engine and of the API: for heartbeats, and to hear wake-ups.
+const PULSE: u32 = 1;
+const LISTENER: u32 = 1;
+/// With fewer, an event that is planned would keep a claim waiting, and a claim the other events.
+const LEAST_FOR_ENGINE: u32 = 2;
+
+/// What is wrong with the number of connections, if anything.
+pub(crate) fn too_few(options: &Options) -> Option<String> {
+    let Options { max_connections, api_connections, .. } = options;
+    let least = PULSE + LISTENER + LEAST_FOR_ENGINE + api_connections;
+    let api = if *api_connections == 0 {
+        String::new()
+    } else {
+        format!(", {api_connections} for requests to the API (database.api_connections)")
+    };
+    (*max_connections < least).then(|| {
+        format!(
+            "database.max_connections = {max_connections}: must be at least {least} for this process's roles: {LEAST_FOR_ENGINE} to plan and \
+             send, {PULSE} for heartbeats, {LISTENER} to hear wake-ups{api}"
+        )
+    })
+}
+
+/// Soon enough that a host that has gone silent costs less than ten seconds, and long enough for any statement here: the longest
+/// ones plan or delete some hundred rows.
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(4),
+    check: Duration::from_secs(4),
+    statement: Duration::from_secs(5),
+    acquire: Duration::from_secs(10),
+};
+
+/// A heartbeat must have been given up, and made again on another connection, before a lease is lost.
+const PULSE_LIMITS: Limits = Limits { statement: Duration::from_millis(3_500), check: Duration::from_secs(2), ..LIMITS };
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
 
+impl Backend for Db {
+    fn roll_back(connection: &mut PgConnection) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+        Box::pin(async move { connection.execute("ROLLBACK").await.map(|_| ()) })
+    }
+}
+
 pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StoreError> {
+    if let Some(sentence) = too_few(options) {
+        return Err(StoreError::Unusable(sentence));
+    }
     let connect = PgConnectOptions::from_str(&options.url)
         .map_err(|_| StoreError::Unusable("database.url must be such as postgres://user:password@host:5432/watchbell".to_owned()))?
         .application_name("watchbell")
         .statement_cache_capacity(256);
-    reach::reach(&connect, clock.as_ref()).await?;
-    let pool = PgPoolOptions::new()
-        // One more for heartbeats.
-        .max_connections(options.max_connections + 1)
-        .acquire_timeout(Duration::from_secs(10))
-        // A connection that was just used needs no further round trip to tell that it works.
-        .test_before_acquire(false)
-        .before_acquire(|connection, used| {
-            Box::pin(async move { Ok(used.idle_for < TRUSTED || sqlx::Connection::ping(connection).await.is_ok()) })
-        })
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                sqlx::Executor::execute(&mut *connection, END_FROZEN_TRANSACTIONS).await?;
-                sqlx::Executor::execute(connection, crate::dialect::PLAN_FOR_LARGE_TABLES).await.map(|_| ())
-            })
-        })
-        .connect_with(connect)
-        .await
-        .map_err(|error| StoreError::Unusable(format!("cannot open the PostgreSQL database: {error}")))?;
-    MIGRATIONS.run(&pool).await.map_err(|error| crate::open::migration_error(&error))?;
+    let mut first = reach::reach(&connect, clock.as_ref()).await?;
+    MIGRATIONS.run_direct(None, &mut first, false).await.map_err(|error| crate::open::migration_error(&error))?;
+    // It has served its purpose, however it ends.
+    let _ = first.close().await;
+    let pool = |most: u32, limits| Pool::new(most as usize, limits, connecting(connect.clone()));
+    let write = pool(options.max_connections - PULSE - LISTENER - options.api_connections, LIMITS);
+    let read = if options.api_connections == 0 { write.clone() } else { pool(options.api_connections, LIMITS) };
+    let pools = sql::Pools { pulse: pool(PULSE, PULSE_LIMITS), edit: read.clone(), read, write };
     let wakes = Arc::default();
-    tokio::spawn(listen(pool.clone(), Arc::downgrade(&wakes)));
-    Ok(Arc::new(sql::SqlStore::new(pool.clone(), pool, planner, clock, options, wakes, None)))
+    listen::listen(connect, Arc::downgrade(&wakes));
+    Ok(Arc::new(sql::SqlStore::new(pools, planner, clock, options, wakes, None)))
 }
 
-/// Hears what other processes made due while no broker says so; ends with the store. A broken connection is made again by
-/// the listener; what was said meanwhile is noticed by the workers' own checks.
-async fn listen(pool: PgPool, wakes: Weak<Wakes>) {
-    let heard = async {
-        let mut listener = PgListener::connect_with(&pool).await?;
-        listener.listen("watchbell_wake").await?;
-        loop {
-            let notice = listener.recv().await?;
-            let Some(wakes) = wakes.upgrade() else { return Ok::<(), sqlx::Error>(()) };
-            wakes.heard(&notice.payload().split(',').filter_map(Channel::from_db).collect());
-        }
-    };
-    if let Err(error) = heard.await {
-        tracing::debug!(%error, "wake-ups through the database are not heard any more");
-    }
+fn connecting(options: PgConnectOptions) -> Connect<Db> {
+    let options = Arc::new(options);
+    Box::new(move || {
+        let options = Arc::clone(&options);
+        Box::pin(async move {
+            let mut connection = options.connect().await?;
+            connection.execute(AssertSqlSafe(format!("{SETTINGS}{PLAN_FOR_LARGE_TABLES}"))).await?;
+            Ok(connection)
+        })
+    })
 }

@@ -1,16 +1,18 @@
 //! SQLite: one file, one process, one writer beside readers.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::path::{Path, PathBuf};
+mod file;
+
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Connection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use futures::future::BoxFuture;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Executor};
 use watchbell_core::Clock;
 
 use crate::columns::{Field, Row};
+use crate::pool::{Backend, Connect, Limits, Pool};
 use crate::{Options, Planner, Store, StoreError};
 
 pub(crate) type Db = sqlx::Sqlite;
@@ -32,11 +34,31 @@ pub(crate) fn array<F: Field>(items: impl IntoIterator<Item = F>) -> Result<Argu
 #[path = "sql/mod.rs"]
 pub(crate) mod sql;
 
+/// Statements wait for a disk, and for whoever else looks into the file; nothing can be done by giving up sooner.
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(15),
+    check: Duration::from_secs(15),
+    statement: Duration::from_secs(30),
+    acquire: Duration::from_secs(10),
+};
+
+/// Changes by requests to the API that have or await the writer at once: whatever is sent waits for that many of them at most.
+const EDITS_AT_ONCE: usize = 1;
+
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+impl Backend for Db {
+    fn roll_back(connection: &mut SqliteConnection) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+        Box::pin(async move { connection.execute("ROLLBACK").await.map(|_| ()) })
+    }
+}
 
 pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StoreError> {
     let connect = SqliteConnectOptions::from_str(&options.url)
-        .map_err(|_| StoreError::Unusable("database.url must be sqlite:// and a path, such as sqlite://./data/watchbell.db".to_owned()))?
+        .map_err(|_| StoreError::Unusable("database.url must be sqlite:// and a path, such as sqlite://./data/watchbell.db".to_owned()))?;
+    let (file, lock) = file::take(connect.get_filename())?;
+    let connect = connect
+        .filename(&file)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         // An acknowledged event must outlive a power cut; from 50 rows a transaction on it costs a few per cent.
@@ -44,46 +66,20 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
         .busy_timeout(Duration::from_secs(10))
         .foreign_keys(true)
         .statement_cache_capacity(256);
-    let file = connect.get_filename().to_owned();
-    let lock = lock(&file)?;
     let unusable = |error: sqlx::Error| StoreError::Unusable(format!("cannot open the database {}: {error}", file.display()));
-    let write = SqlitePoolOptions::new()
-        .max_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        // On a full disk SQLite ends a transaction by itself, and sqlx goes on believing in it: it could never begin another one.
-        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-        .connect_with(connect.clone())
-        .await
-        .map_err(unusable)?;
-    MIGRATIONS.run(&write).await.map_err(|error| crate::open::migration_error(&error))?;
-    let read = SqlitePoolOptions::new()
-        .max_connections(options.max_connections)
-        .test_before_acquire(false)
-        .connect_with(connect.read_only(true))
-        .await
-        .map_err(unusable)?;
-    Ok(Arc::new(sql::SqlStore::new(write, read, planner, clock, options, Arc::default(), Some(lock))))
+    let mut first = connect.connect().await.map_err(unusable)?;
+    MIGRATIONS.run_direct(None, &mut first, false).await.map_err(|error| crate::open::migration_error(&error))?;
+    first.close().await.map_err(unusable)?;
+    let read = Pool::new(options.max_connections.max(1) as usize, LIMITS, connecting(connect.clone().read_only(true)));
+    let write = Pool::new(1, LIMITS, connecting(connect));
+    let pools = sql::Pools { pulse: write.clone(), edit: write.in_turns(EDITS_AT_ONCE), write, read };
+    Ok(Arc::new(sql::SqlStore::new(pools, planner, clock, options, Arc::default(), Some(lock))))
 }
 
-/// Takes the lock that a second process on the same file would need. It is released when the process ends, however it ends.
-fn lock(database: &Path) -> Result<File, StoreError> {
-    if let Some(folder) = database.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| StoreError::Unusable(format!("cannot make the folder {} for the database: {error}", folder.display())))?;
-    }
-    let mut path = PathBuf::from(database).into_os_string();
-    path.push(".lock");
-    let path = PathBuf::from(path);
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|error| StoreError::Unusable(format!("cannot open the lock file {}: {error}", path.display())))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Unusable(format!(
-            "another Watchbell process uses the database {}; SQLite serves one process, use PostgreSQL for more",
-            database.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(StoreError::Unusable(format!("cannot lock {}: {error}", path.display()))),
-    }
+fn connecting(options: SqliteConnectOptions) -> Connect<Db> {
+    let options = Arc::new(options);
+    Box::new(move || {
+        let options = Arc::clone(&options);
+        Box::pin(async move { options.connect().await })
+    })
 }

@@ -3,56 +3,40 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use watchbell_core::Clock;
 
 use crate::StoreError;
+use crate::fault::Fault;
 
 /// How long a server may take to answer, and to start when it is started along with us.
 const PATIENCE: Duration = Duration::from_secs(3);
 const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
-/// Makes sure that the database can be reached. A pool would try everything again, and know in the end no more than that it took
-/// too long.
+/// The first connection. A pool would try everything again, and know in the end no more than that it took too long.
 ///
 /// # Errors
 /// `Unusable`: what cannot be reached, why, and what would help.
-pub(super) async fn reach(connect: &PgConnectOptions, clock: &dyn Clock) -> Result<(), StoreError> {
+pub(super) async fn reach(connect: &PgConnectOptions, clock: &dyn Clock) -> Result<PgConnection, StoreError> {
     let mut last = None;
     let reached = tokio::time::timeout(PATIENCE, async {
         loop {
             match connect.connect().await {
-                Ok(connection) => {
-                    // It has served its purpose, however it ends.
-                    let _ = connection.close().await;
-                    return Ok(());
-                }
-                Err(error) if may_pass(&error) => last = Some(error),
+                Ok(connection) => return Ok(connection),
+                Err(error) if Fault::is_starting(&error) => last = Some(error),
                 Err(error) => return Err(error),
             }
             clock.sleep(BETWEEN_TRIES).await;
         }
     });
     let why = match reached.await {
-        Ok(Ok(())) => return Ok(()),
+        Ok(Ok(connection)) => return Ok(connection),
         Ok(Err(error)) => why(&error, connect),
         Err(_) => last.map_or_else(|| format!("no answer within {} s", PATIENCE.as_secs()), |error| why(&error, connect)),
     };
     let (host, port) = (connect.get_host(), connect.get_port());
     Err(StoreError::Unusable(format!("cannot open the PostgreSQL database at {host}:{port}: {why}")))
-}
-
-/// Whether a server that is just being started answers like that.
-fn may_pass(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(error) => {
-            matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
-        }
-        // Starting up, or shutting down; all connections in use.
-        sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("57P03" | "53300")),
-        _ => false,
-    }
 }
 
 fn why(error: &sqlx::Error, connect: &PgConnectOptions) -> String {

@@ -90,7 +90,7 @@ impl Access for SqlStore {
     }
 
     async fn delete_key(&self, by: Actor, id: KeyId) -> Result<(), StoreError> {
-        let mut tx = self.begin_tx().await?;
+        let mut tx = self.begin_edit().await?;
         if sqlx::query(sql("DELETE FROM keys WHERE id = $1")).bind(id.0).execute(&mut *tx).await?.rows_affected() == 0 {
             return Err(StoreError::NotFound("key"));
         }
@@ -117,7 +117,7 @@ impl Access for SqlStore {
         sqlx::query(sql("INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"))
             .bind(name)
             .bind(value)
-            .execute(&self.write)
+            .execute(&self.edit)
             .await?;
         Ok(())
     }
@@ -138,7 +138,7 @@ impl SqlStore {
         role: Role,
         user_id: Option<UserId>,
     ) -> Result<ApiKey, StoreError> {
-        let mut tx = self.begin_tx().await?;
+        let mut tx = self.begin_edit().await?;
         let made: Option<KeyRow> = sqlx::query_as(sql("INSERT INTO keys (name, hash, role, user_id, public_key, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING RETURNING id, name, hash, role, user_id, public_key, created_at"))
         .bind(name)

@@ -8,10 +8,11 @@ use watchbell_core::rule::Trigger;
 
 use super::plan::Writes;
 use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all};
-use super::{SqlStore, Tx, array, sql};
+use super::{BEGIN, Db, SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::facts::{Alert, Planned, Responder, Scope, UserFacts};
+use crate::pool::Pool;
 use crate::wake::Effects;
 
 /// A change of one user that is under way. The user and their open alerts are locked.
@@ -21,13 +22,22 @@ pub(super) struct Change {
 }
 
 impl SqlStore {
-    /// Begins a change of a user or of what is theirs.
+    /// Begins a change of a user or of what is theirs, for a request to the API.
     ///
     /// # Errors
     /// `NotFound("user")`.
     pub(super) async fn begin_change(&self, user: UserId) -> Result<Change, StoreError> {
+        self.begin_change_on(&self.edit, user).await
+    }
+
+    /// The same for what the engine finds out about a user's addresses.
+    pub(super) async fn begin_own_change(&self, user: UserId) -> Result<Change, StoreError> {
+        self.begin_change_on(&self.write, user).await
+    }
+
+    async fn begin_change_on(&self, pool: &Pool<Db>, user: UserId) -> Result<Change, StoreError> {
         loop {
-            let mut tx = self.begin_tx().await?;
+            let mut tx = pool.begin(BEGIN).await?;
             // Alerts are locked before users, everywhere: an event of theirs waits for this change, or this for it.
             let locked = self.lock_open_alerts(&mut tx, user).await?;
             let found: Option<i64> =

@@ -103,7 +103,7 @@ impl SqlStore {
 
     /// Deletes what the filter finds, whatever its cursor and limit; how many.
     pub(super) async fn purge(&self, by: Actor, filter: &DeadLetterFilter) -> Result<u64, StoreError> {
-        let mut tx = self.begin_tx().await?;
+        let mut tx = self.begin_edit().await?;
         let mut query = QueryBuilder::<Db>::new("DELETE FROM dead_letters WHERE 1 = 1");
         push_filter(&mut query, filter);
         let deleted = query.build().execute(&mut *tx).await?.rows_affected();

@@ -38,7 +38,7 @@ impl SqlStore {
         let ends_there = |end: &Finished| end.next == Next::Sent && end.attempt.is_some() && !end.is_bundle;
         if finished.iter().all(ends_there) {
             // Nothing follows, and one statement is a transaction by itself.
-            let held = self.write_ends(&mut *self.write.acquire().await?, epoch, finished).await?;
+            let held = self.write_ends(&mut self.write.acquire().await?, epoch, finished).await?;
             return Ok(held.into_iter().collect());
         }
         let mut tx = self.begin_tx().await?;
@@ -200,7 +200,7 @@ impl SqlStore {
         let row: Option<(i64, Option<i64>, Option<i64>)> =
             sqlx::query_as(sql("SELECT user_id, contact_id, device_id FROM deliveries WHERE id = $1"))
                 .bind(of.as_str().to_owned())
-                .fetch_optional(&self.read)
+                .fetch_optional(&self.write)
                 .await?;
         let Some((user, contact, device)) = row else { return Ok(()) };
         let (statement, id, action, object) = match (contact, device) {
@@ -208,7 +208,7 @@ impl SqlStore {
             (None, Some(id)) => ("DELETE FROM devices WHERE id = $1", id, "device.deleted", "device"),
             (None, None) => return Ok(()),
         };
-        let mut change = self.begin_change(UserId(user)).await?;
+        let mut change = self.begin_own_change(UserId(user)).await?;
         if sqlx::query(sql(statement)).bind(id).execute(&mut *change.tx).await?.rows_affected() == 0 {
             return Ok(());
         }

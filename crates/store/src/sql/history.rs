@@ -115,7 +115,7 @@ impl History for SqlStore {
 
     async fn replay_delivery(&self, by: Actor, id: &DeliveryId) -> Result<bool, StoreError> {
         let now = self.clock.now().as_millis();
-        let mut tx = self.begin_tx().await?;
+        let mut tx = self.begin_edit().await?;
         // The retry window counts from `due_at`; attempts go on counting, since their log stays.
         let channel: Option<String> = sqlx::query_scalar(sql(
             "UPDATE deliveries SET state = 'scheduled', reason = 'replayed', due_at = $2, ready_at = $2, lease = NULL, begun_at = NULL, \

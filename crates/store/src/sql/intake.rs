@@ -37,7 +37,7 @@ impl Intake for SqlStore {
     }
 
     async fn explain(&self, event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
-        let mut tx = self.begin_tx().await?;
+        let mut tx = self.begin_edit().await?;
         let mut accepted = vec![unplanned(&event)];
         let if_known = IfKnown::LeaveAlone;
         self.insert_events(&mut tx, std::slice::from_ref(&event), &accepted, if_known).await?;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use sqlx::Connection as _;
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
 use watchbell_core::{Channel, DeliveryId, Timestamp};
@@ -24,8 +23,7 @@ impl SqlStore {
     ) -> Result<Pulse, StoreError> {
         let now = self.clock.now();
         // Committed by itself: burying may have to wait for a lock that a frozen process holds, and this life must not end by that.
-        let mut connection = self.pulse().await?;
-        let mut tx = connection.begin_with(BEGIN).await?;
+        let mut tx = self.pulse.begin(BEGIN).await?;
         let alive: Option<i64> = sqlx::query_scalar(sql("UPDATE processes SET alive_until = $2 WHERE epoch = $1 RETURNING epoch"))
             .bind(epoch.0)
             .bind(alive_until.as_millis())
@@ -39,7 +37,6 @@ impl SqlStore {
         let mut processes = self.all_processes(&mut tx).await?;
         let ready = self.what_is_ready(&mut tx).await?;
         tx.commit().await?;
-        self.keep_pulse(connection);
         let all = processes.len();
         processes.retain(|process| process.alive_until >= now);
         if processes.len() < all {
@@ -72,7 +69,7 @@ impl SqlStore {
         let lost: Vec<String> = sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE id {in $1 text} AND lease = $2"))
             .bind(array(&gone)?)
             .bind(epoch.0)
-            .fetch_all(&self.read)
+            .fetch_all(&self.write)
             .await?;
         let mut tx = self.begin_tx().await?;
         let due = self.free(&mut tx, &[epoch.0], &lost).await?;

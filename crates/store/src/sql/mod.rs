@@ -1,16 +1,15 @@
 //! The body of SQL, compiled once for each database: `super` says which.
 
 use std::fs::File;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_cache::sync::Cache;
-use sqlx::pool::PoolConnection;
-use sqlx::{Pool, Transaction};
 use watchbell_core::{Clock, UserId};
 
 use super::{Argument, BEGIN, DIALECT, Db, array, columns};
 use crate::allot::RecipientLimits;
+use crate::pool::Pool;
 use crate::{LocalWorkers, Options, Planner, Policy, Retries, Store, StoreError, Wakes};
 
 mod access;
@@ -44,8 +43,14 @@ const REMEMBERED_USERS: usize = 20_000;
 
 #[derive(Debug)]
 pub(crate) struct SqlStore {
+    /// Of the engine: accepting, planning, claiming, beginning, finishing, housekeeping; and its own looks.
     write: Pool<Db>,
+    /// Of heartbeats: they do not wait for those that plans and claims use.
+    pulse: Pool<Db>,
+    /// Of the API, to read.
     read: Pool<Db>,
+    /// Of the API, to change something.
+    edit: Pool<Db>,
     planner: Arc<dyn Planner>,
     clock: Arc<dyn Clock>,
     retries: Retries,
@@ -59,20 +64,25 @@ pub(crate) struct SqlStore {
     growth: statistics::Growth,
     /// Counts claims, for what is given in turn.
     turns: AtomicU64,
-    /// The connection of heartbeats, where there are several: they do not wait for those that plans and claims use, need not ask
-    /// whether it still works, and prepare their statements once.
-    pulse: Mutex<Option<PoolConnection<Db>>>,
     /// Held as long as the store is open.
     _lock: Option<File>,
 }
 
-type Tx = Transaction<'static, Db>;
-type Connection = <Db as sqlx::Database>::Connection;
+type Tx = crate::pool::Tx<Db>;
+type Connection = crate::pool::Session<Db>;
+
+/// Connections, by whose they are: what is sent never waits for requests to the API.
+#[derive(Debug)]
+pub(crate) struct Pools {
+    pub write: Pool<Db>,
+    pub pulse: Pool<Db>,
+    pub read: Pool<Db>,
+    pub edit: Pool<Db>,
+}
 
 impl SqlStore {
     pub(crate) fn new(
-        write: Pool<Db>,
-        read: Pool<Db>,
+        Pools { write, pulse, read, edit }: Pools,
         planner: Arc<dyn Planner>,
         clock: Arc<dyn Clock>,
         options: &Options,
@@ -82,7 +92,9 @@ impl SqlStore {
         let (retries, limits) = (options.retries.clone(), options.limits.clone());
         Self {
             write,
+            pulse,
             read,
+            edit,
             planner,
             clock,
             retries,
@@ -93,39 +105,18 @@ impl SqlStore {
             names: Cache::new(REMEMBERED_USERS),
             growth: statistics::Growth::default(),
             turns: AtomicU64::new(0),
-            pulse: Mutex::default(),
             _lock: lock,
         }
     }
 
-    /// For heartbeats, and looks in between. Whoever had an error does not give it back by [`SqlStore::keep_pulse`].
-    async fn pulse(&self) -> Result<PoolConnection<Db>, StoreError> {
-        let kept = self.pulse.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(match kept {
-            Some(connection) => connection,
-            None => self.write.acquire().await?,
-        })
-    }
-
-    fn keep_pulse(&self, connection: PoolConnection<Db>) {
-        // SQLite has one writer for all.
-        if DIALECT == crate::dialect::Dialect::Postgres {
-            *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
-        }
-    }
-
+    /// A transaction of the engine.
     async fn begin_tx(&self) -> Result<Tx, StoreError> {
-        Ok(self.write.begin_with(BEGIN).await?)
+        Ok(self.write.begin(BEGIN).await?)
     }
-}
 
-impl Drop for SqlStore {
-    fn drop(&mut self) {
-        // A task gives it back to the pool; where no runtime is left to run that, the process ends, and the connection with it.
-        let kept = self.pulse.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if tokio::runtime::Handle::try_current().is_err() {
-            std::mem::forget(kept);
-        }
+    /// A transaction of a request to the API.
+    async fn begin_edit(&self) -> Result<Tx, StoreError> {
+        Ok(self.edit.begin(BEGIN).await?)
     }
 }
 

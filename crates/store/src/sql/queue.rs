@@ -83,7 +83,7 @@ impl Queue for SqlStore {
 
     async fn processes(&self) -> Result<Vec<Process>, StoreError> {
         let now = self.clock.now();
-        let mut processes = self.all_processes(&mut *self.read.acquire().await?).await?;
+        let mut processes = self.all_processes(&mut self.read.acquire().await?).await?;
         processes.retain(|process| process.alive_until >= now);
         Ok(processes)
     }
@@ -181,16 +181,13 @@ impl Queue for SqlStore {
              UNION ALL SELECT (SELECT ready_at FROM waiting WHERE channel = $1 AND rank = 1 ORDER BY ready_at LIMIT 1) \
              UNION ALL SELECT (SELECT ready_at FROM waiting WHERE channel = $1 AND rank = 2 ORDER BY ready_at LIMIT 1)) AS firsts"))
         .bind(channel.as_str())
-        .fetch_one(&self.read)
+        .fetch_one(&self.write)
         .await?;
         Ok(next.map(at))
     }
 
     async fn ready(&self) -> Result<Ready, StoreError> {
-        let mut connection = self.pulse().await?;
-        let ready = self.what_is_ready(&mut connection).await?;
-        self.keep_pulse(connection);
-        Ok(ready)
+        self.what_is_ready(&mut self.pulse.acquire().await?).await
     }
 
     async fn receipts(&self, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError> {
@@ -199,9 +196,9 @@ impl Queue for SqlStore {
 
     async fn contact_moved(&self, contact: ContactId, target: &str) -> Result<(), StoreError> {
         let user: Option<i64> =
-            sqlx::query_scalar(sql("SELECT user_id FROM contacts WHERE id = $1")).bind(contact.0).fetch_optional(&self.read).await?;
+            sqlx::query_scalar(sql("SELECT user_id FROM contacts WHERE id = $1")).bind(contact.0).fetch_optional(&self.write).await?;
         let Some(user) = user else { return Ok(()) };
-        let mut change = self.begin_change(watchbell_core::UserId(user)).await?;
+        let mut change = self.begin_own_change(watchbell_core::UserId(user)).await?;
         let moved = sqlx::query(sql("UPDATE contacts SET target = $2 WHERE id = $1")).bind(contact.0).bind(target.to_owned());
         match moved.execute(&mut *change.tx).await {
             Ok(_) => self.commit_change(change, Actor::System, "contact.moved", format!("contact {contact}")).await,

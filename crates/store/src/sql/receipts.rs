@@ -54,7 +54,7 @@ impl SqlStore {
     async fn counts_on(&self, delivery: &DeliveryId) -> Result<bool, StoreError> {
         let state: Option<String> = sqlx::query_scalar(sql("SELECT state FROM deliveries WHERE id = $1"))
             .bind(delivery.as_str().to_owned())
-            .fetch_optional(&self.read)
+            .fetch_optional(&self.write)
             .await?;
         Ok(matches!(state.as_deref(), Some("sending" | "sent")))
     }

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{DIALECT, SqlStore};
+use super::{BEGIN, DIALECT, Db, SqlStore};
 use crate::dialect::Dialect;
+use crate::pool::Pool;
 
 /// Events after which the tables are looked at for the first time.
 const FIRST: usize = 200;
@@ -40,14 +41,19 @@ impl SqlStore {
             if known.is_ok_and(|known| f64::from(known) >= f64::from(u32::try_from(events).unwrap_or(u32::MAX))) {
                 return;
             }
-            // A small sample of one column: what matters is how large a table is, not what is in it.
-            let tables = "BEGIN; SET LOCAL default_statistics_target = 10; \
-                          ANALYZE events (id), alerts (id), responders (user_id), deliveries (id); COMMIT";
-            if let Err(error) = sqlx::raw_sql(tables).execute(&pool).await {
+            if let Err(error) = look(&pool).await {
                 tracing::debug!(%error, "the tables' statistics could not be brought up to date; autovacuum will");
             }
         });
     }
+}
+
+/// A small sample of one column: what matters is how large a table is, not what is in it.
+async fn look(pool: &Pool<Db>) -> Result<(), sqlx::Error> {
+    let mut tx = pool.begin(BEGIN).await?;
+    sqlx::query("SET LOCAL default_statistics_target = 10").execute(&mut *tx).await?;
+    sqlx::query("ANALYZE events (id), alerts (id), responders (user_id), deliveries (id)").execute(&mut *tx).await?;
+    tx.commit().await
 }
 
 #[cfg(test)]

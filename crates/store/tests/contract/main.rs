@@ -10,6 +10,7 @@ mod harness;
 
 mod access;
 mod chains;
+mod connections;
 mod contacts;
 mod dead_letters;
 mod devices;

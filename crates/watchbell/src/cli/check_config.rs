@@ -49,6 +49,9 @@ fn summary(config: &Config) -> String {
     if nats_servers(&config.nats).is_empty() {
         lines.push("  NATS is off: events come over HTTP only".to_owned());
     }
+    if let Some(problem) = crate::serve::store_options(config, &config.roles).problem() {
+        lines.push(format!("  {problem}"));
+    }
     if config.http.public_url().is_none() {
         lines.push("  http.public_url is empty: providers cannot report what became of a message".to_owned());
     }

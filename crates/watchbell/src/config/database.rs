@@ -11,7 +11,10 @@ use super::problem::Section;
 pub struct Database {
     /// `sqlite://PATH` or `postgres://…`; may hold a password.
     pub url: String,
+    /// To PostgreSQL together; readers of SQLite.
     pub max_connections: u32,
+    /// Of those to PostgreSQL.
+    pub api_connections: u32,
 }
 
 impl Database {
@@ -24,6 +27,7 @@ impl Database {
         let parsed = || url::Url::parse(&self.url).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
         at.check(sqlite || parsed().is_some(), "url", "must be sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME");
         at.check((1..=1_000).contains(&self.max_connections), "max_connections", "must be 1 to 1000");
+        at.check((1..=1_000).contains(&self.api_connections), "api_connections", "must be 1 to 1000");
     }
 }
 

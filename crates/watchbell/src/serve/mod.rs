@@ -122,13 +122,7 @@ impl Server {
         let mut routes = providers::routes(&config, &clock)?;
         // The port first: a process that cannot serve must not begin to send.
         let listener = if has(Role::Api) { Some(listen(&config.http.listen).await?) } else { None };
-        let retries = Retries { high: config.retry.high.clone(), normal: config.retry.normal.clone() };
-        let options = watchbell_store::Options {
-            url: config.database.url.clone(),
-            max_connections: config.database.max_connections,
-            retries: retries.clone(),
-            limits: RecipientLimits { rates: config.limits.recipient.clone(), bundling: config.bundling },
-        };
+        let options = store_options(&config, &roles);
         let store = watchbell_store::open(&options, Arc::new(RulePlanner::new(settings)), clock.clone()).await?;
         routes.push(providers::in_app(&config, &store));
         store.ensure_categories(&config.messaging.categories).await?;
@@ -166,7 +160,7 @@ impl Server {
                 heartbeat: Duration::from_secs(u64::from(config.lease.heartbeat_s)),
                 lease: Duration::from_secs(u64::from(config.lease.lease_s)),
                 drain: Duration::from_secs(u64::from(config.worker.drain_s)),
-                retries,
+                retries: options.retries,
                 callback_base: config.http.public_url().map(str::to_owned),
                 recheck: (!config.database.is_sqlite()).then_some(RECHECK),
                 channels: routes.into_iter().filter(|route| channels.is_empty() || channels.contains(&route.channel)).collect(),
@@ -222,6 +216,17 @@ impl Server {
             broker.flush().await;
         }
         http
+    }
+}
+
+/// How the database is opened for a process with these roles.
+pub fn store_options(config: &Config, roles: &BTreeSet<Role>) -> watchbell_store::Options {
+    watchbell_store::Options {
+        url: config.database.url.clone(),
+        max_connections: config.database.max_connections,
+        api_connections: if roles.contains(&Role::Api) { config.database.api_connections } else { 0 },
+        retries: Retries { high: config.retry.high.clone(), normal: config.retry.normal.clone() },
+        limits: RecipientLimits { rates: config.limits.recipient.clone(), bundling: config.bundling },
     }
 }
 

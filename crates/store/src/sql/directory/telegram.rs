@@ -9,7 +9,7 @@ use crate::access::Actor;
 use crate::directory::NewContact;
 
 pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, token_hash: &str, expires_at: Timestamp) -> Result<(), StoreError> {
-    let mut tx = store.begin_tx().await?;
+    let mut tx = store.begin_edit().await?;
     // Links that nobody followed go when the next is made.
     sqlx::query(sql("DELETE FROM telegram_links WHERE expires_at <= $1")).bind(store.clock.now().as_millis()).execute(&mut *tx).await?;
     sqlx::query(sql("INSERT INTO telegram_links (token_hash, user_id, expires_at) VALUES ($1, $2, $3)"))

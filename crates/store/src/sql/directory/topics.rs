@@ -16,7 +16,7 @@ row! {
 
 pub(super) async fn add(store: &SqlStore, by: Actor, topic: &str, users: &[UserId]) -> Result<(), StoreError> {
     let members: Vec<Member> = users.iter().map(|id| Member { id: *id }).collect();
-    let mut tx = store.begin_tx().await?;
+    let mut tx = store.begin_edit().await?;
     // In order of id, as users are locked everywhere: PostgreSQL checks each row's user under a lock.
     sqlx::query(sql("INSERT INTO topics (topic, user_id) SELECT $1, r.id FROM {rows $2: id bigint} WHERE true ORDER BY r.id \
          ON CONFLICT DO NOTHING"))
@@ -31,7 +31,7 @@ pub(super) async fn add(store: &SqlStore, by: Actor, topic: &str, users: &[UserI
 }
 
 pub(super) async fn remove(store: &SqlStore, by: Actor, topic: &str, user: UserId) -> Result<bool, StoreError> {
-    let mut tx = store.begin_tx().await?;
+    let mut tx = store.begin_edit().await?;
     let removed = sqlx::query(sql("DELETE FROM topics WHERE topic = $1 AND user_id = $2"))
         .bind(topic)
         .bind(user.0)

@@ -21,7 +21,7 @@ macro_rules! columns {
 
 pub(super) async fn create(store: &SqlStore, by: Actor, new: NewUser) -> Result<User, StoreError> {
     let first_contacts = first_contacts(&new);
-    let mut tx = store.begin_tx().await?;
+    let mut tx = store.begin_edit().await?;
     let row: UserRow = sqlx::query_as(sql(concat!(
         "INSERT INTO users (public_id, external_id, username, first_name, last_name, timezone, locale, quiet_hours, custom_fields, profile, \
          version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11) RETURNING ",

@@ -45,7 +45,7 @@ pub(super) async fn ensure(store: &SqlStore, handles: &[String]) -> Result<(), S
     }
     let handles: BTreeSet<&str> = handles.iter().map(String::as_str).collect();
     let rows: Vec<Row<'_>> = handles.into_iter().map(|handle| Row { handle, id: uuid() }).collect();
-    let mut tx = store.begin_tx().await?;
+    let mut tx = store.begin_edit().await?;
     sqlx::query(sql("INSERT INTO categories (handle, id, name, default_channels, created_at) \
          SELECT r.handle, r.id, r.handle, '[]', $1 FROM {rows $2: handle text, id text} WHERE true ORDER BY r.handle \
          ON CONFLICT (handle) DO NOTHING"))
@@ -58,7 +58,7 @@ pub(super) async fn ensure(store: &SqlStore, handles: &[String]) -> Result<(), S
 
 pub(super) async fn put(store: &SqlStore, by: Actor, category: NewCategory) -> Result<(Category, bool), StoreError> {
     let id = uuid();
-    let mut tx = store.begin_tx().await?;
+    let mut tx = store.begin_edit().await?;
     let row: CategoryRow =
         sqlx::query_as(sql("INSERT INTO categories (handle, id, name, default_channels, created_at) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (handle) DO UPDATE SET name = excluded.name, default_channels = excluded.default_channels \
@@ -77,7 +77,7 @@ pub(super) async fn put(store: &SqlStore, by: Actor, category: NewCategory) -> R
 }
 
 pub(super) async fn delete(store: &SqlStore, by: Actor, handle: &str) -> Result<(), StoreError> {
-    let mut tx = store.begin_tx().await?;
+    let mut tx = store.begin_edit().await?;
     let deleted = sqlx::query(sql("DELETE FROM categories WHERE handle = $1")).bind(handle).execute(&mut *tx).await?.rows_affected();
     if deleted == 0 {
         return Err(StoreError::NotFound("category"));

@@ -141,7 +141,7 @@ pub(super) async fn act(
             columns!()
         ),
     };
-    let mut tx = store.begin_tx().await?;
+    let mut tx = store.begin_edit().await?;
     let row: Option<NotificationRow> =
         sqlx::query_as(sql(statement)).bind(id.as_str()).bind(user.0).bind(store.clock.now().as_millis()).fetch_optional(&mut *tx).await?;
     let notification: Notification = row.ok_or(StoreError::NotFound("notification"))?.try_into()?;
@@ -151,7 +151,7 @@ pub(super) async fn act(
 }
 
 pub(super) async fn mark_all_seen(store: &SqlStore, by: Actor, user: UserId) -> Result<u64, StoreError> {
-    let mut tx = store.begin_tx().await?;
+    let mut tx = store.begin_edit().await?;
     let seen = sqlx::query(sql("UPDATE notifications SET seen_at = $2 WHERE user_id = $1 AND seen_at IS NULL AND dismissed_at IS NULL"))
         .bind(user.0)
         .bind(store.clock.now().as_millis())
