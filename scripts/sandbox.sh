@@ -27,7 +27,7 @@ start_sandbox() { # ADMIN_KEY
   export WATCHBELL_PROVIDERS__SANDBOX__KIND=sandbox WATCHBELL_ADMIN_KEY=$1
   export WATCHBELL_DATABASE__URL=sqlite://$servers_dir/watchbell.db WATCHBELL_NATS__URL=
   export WATCHBELL_HTTP__LISTEN=127.0.0.1:0
-  export WATCHBELL_HTTP__RATE_LIMIT__KEY_PER_MINUTE=1000000 WATCHBELL_HTTP__RATE_LIMIT__ADDRESS_PER_MINUTE=1000000
+  export WATCHBELL_HTTP__RATE_LIMIT__KEY_PER_MINUTE=1000000 WATCHBELL_HTTP__RATE_LIMIT__OWN_KEY_PER_MINUTE=1000000
   start_session TERM "$watchbell_bin" serve 2>"$log"
   watchbell_url=
   while [ -z "$watchbell_url" ]; do

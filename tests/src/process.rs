@@ -55,6 +55,16 @@ impl Process {
         Self::start(command, &settings, port)
     }
 
+    /// As [`Process::serve`], by a shell that first lets it open no more than so many files.
+    pub fn serve_with_few_files(settings: &Settings, files: u32) -> Self {
+        let port = free_port();
+        let mut settings = settings.clone();
+        settings.set("HTTP__LISTEN", &format!("127.0.0.1:{port}"));
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" serve")]).arg(program());
+        Self::start(command, &settings, port)
+    }
+
     /// Starts `watchbell` with any arguments.
     pub fn run(settings: &Settings, arguments: &[&str]) -> Self {
         let mut command = Command::new(program());

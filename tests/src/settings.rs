@@ -28,7 +28,7 @@ impl Settings {
             .set("HTTP__LISTEN", "127.0.0.1:0")
             .set("HTTP__PUBLIC_URL", PUBLIC_URL)
             .set("HTTP__RATE_LIMIT__KEY_PER_MINUTE", "1000000")
-            .set("HTTP__RATE_LIMIT__ADDRESS_PER_MINUTE", "1000000")
+            .set("HTTP__RATE_LIMIT__OWN_KEY_PER_MINUTE", "1000000")
             .set("BUNDLING__FIRST", "0");
         for channel in ["SMS", "VOICE", "WHATSAPP", "TELEGRAM", "EMAIL", "PUSH"] {
             settings.set(&format!("LIMITS__RECIPIENT__{channel}"), "{ calls = 100000, per_s = 1 }");

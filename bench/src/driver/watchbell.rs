@@ -44,7 +44,7 @@ impl Settings {
             ("LOG__LEVEL", "warn"),
             ("HTTP__PUBLIC_URL", "https://bell.bench.example"),
             ("HTTP__RATE_LIMIT__KEY_PER_MINUTE", "100000000"),
-            ("HTTP__RATE_LIMIT__ADDRESS_PER_MINUTE", "100000000"),
+            ("HTTP__RATE_LIMIT__OWN_KEY_PER_MINUTE", "100000000"),
             ("BUNDLING__FIRST", "0"),
             ("PROVIDERS__TWILIO__BASE_URL", &base),
             ("PROVIDERS__TWILIO__ACCOUNT_SID", "ACbench"),

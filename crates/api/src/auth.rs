@@ -1,11 +1,14 @@
 //! Who calls, and what they may: the one place for every surface.
 
+use std::net::IpAddr;
+
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use quick_cache::sync::Cache;
 use rand::RngExt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -66,11 +69,22 @@ impl Credentials {
     }
 }
 
+/// Digests of keys that were found valid lately: they are looked up without waiting behind who tries wrong ones.
+pub(crate) struct KnownKeys(Cache<String, ()>);
+
+impl Default for KnownKeys {
+    fn default() -> Self {
+        Self(Cache::new(KNOWN_KEYS))
+    }
+}
+
+const KNOWN_KEYS: usize = 10_000;
+
 /// Finds out who calls.
 ///
 /// # Errors
-/// `Unauthenticated` without a key, or with one that nobody has.
-pub(crate) async fn authenticate(api: &Api, credentials: Credentials, headers: &HeaderMap) -> Result<Caller, Problem> {
+/// `Unauthenticated` without a key, or with one that nobody has; `TooMany` where the address sent too many of those.
+pub(crate) async fn authenticate(api: &Api, credentials: Credentials, headers: &HeaderMap, address: IpAddr) -> Result<Caller, Problem> {
     let presented = credentials.read(headers).filter(|presented| !presented.key.is_empty()).ok_or_else(|| {
         let form = match credentials {
             Credentials::BearerOrBasic => "send the header Authorization: Bearer KEY",
@@ -80,12 +94,21 @@ pub(crate) async fn authenticate(api: &Api, credentials: Credentials, headers: &
         Problem::new(Kind::Unauthenticated, format!("no API key; {form}"))
     })?;
     let hash = hash_key(&presented.key);
+    let _turn = match api.known_keys.0.get(&hash) {
+        Some(()) => None,
+        None => Some(api.gates.stranger().await?),
+    };
     let found = api.store.key_by_hash(&hash).await?;
     match found {
         Some((key, kept)) if bool::from(kept.as_bytes().ct_eq(hash.as_bytes())) && presented.is_of(&key) => {
+            api.known_keys.0.insert(hash, ());
             Ok(Caller { key_id: key.id, role: key.role, user_id: key.user_id })
         }
-        _ => Err(Problem::new(Kind::Unauthenticated, "unknown API key")),
+        _ => {
+            api.known_keys.0.remove(&hash);
+            let unknown = Problem::new(Kind::Unauthenticated, "unknown API key");
+            Err(api.limits.failed(address, "an API key that nobody has was presented", unknown))
+        }
     }
 }
 

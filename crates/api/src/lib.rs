@@ -2,8 +2,8 @@
 //!
 //! A request passes, from the outside in: the log line ([`server`]), its surface's layer ([`surface`]: form of errors,
 //! panics, admission), its handler. Everything that surfaces share stands beside them: who calls and what they may
-//! ([`auth`]), how often ([`limits`]), reading paths, queries and bodies ([`request`]), checks of fields ([`validate`]), and
-//! what can be wrong ([`problem`]). A surface is a thin folder of routes, wire types and its error form.
+//! ([`auth`]), how often ([`limits`]) and how many at once ([`gates`], [`connections`]), reading paths, queries and bodies
+//! ([`request`]), checks of fields ([`validate`]), and what can be wrong ([`problem`]). A surface is a thin folder of routes, wire types and its error form.
 //!
 //! Handlers hold no state: every change is one transition of the store, so a request that is cut off by a crash or by its
 //! client leaves nothing half done.
@@ -11,6 +11,8 @@
 pub mod asyncapi;
 pub mod auth;
 pub mod callbacks;
+mod connections;
+mod gates;
 pub mod ilert;
 mod json;
 mod limits;
@@ -19,6 +21,7 @@ pub mod notiflows;
 pub mod oncall;
 pub mod openapi;
 mod origin;
+mod paced;
 mod people;
 pub mod problem;
 pub mod request;

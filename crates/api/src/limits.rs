@@ -1,5 +1,9 @@
-//! How often a key, and a client address, may call.
+//! How often a key may call, and how often an address may fail.
+//!
+//! Requests with a valid key count by that key alone, whatever address they come from: many people share one address, and
+//! none of them may lock the others out. By address count wrong keys and wrong signatures, and requests that need no key.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -22,6 +26,8 @@ use crate::surface::Counting;
 mod window;
 
 use self::window::Window;
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// After so many checks, keys that have been quiet for long enough to be as new are forgotten: the map holds no more than
 /// who called in the last minute or so.
@@ -81,30 +87,42 @@ impl<K: std::hash::Hash + Eq + Clone> PerMinute<K> {
     }
 }
 
+/// Peers whose `X-Forwarded-For` is not believed that are told of in the log, each once.
+const UNTRUSTED_TOLD: usize = 16;
+
 pub(crate) struct Limits {
     keys: PerMinute<KeyId>,
-    addresses: PerMinute<IpAddr>,
     window: Window,
     ample: PerMinute<KeyId>,
     ample_per_minute: u32,
+    own: PerMinute<KeyId>,
+    addresses: PerMinute<IpAddr>,
+    failures: PerMinute<IpAddr>,
+    /// When it was last said of an address that it fails too often.
+    said: PerMinute<IpAddr>,
+    untrusted: Mutex<HashSet<IpAddr>>,
 }
 
 impl Limits {
     pub fn new(settings: &ApiSettings, clock: &Arc<dyn Clock>) -> Self {
         Self {
             keys: PerMinute::new(settings.key_per_minute, clock),
-            addresses: PerMinute::new(settings.address_per_minute, clock),
             window: Window::new(usize::try_from(settings.oncall_key_per_minute).unwrap_or(usize::MAX), clock),
             ample: PerMinute::new(settings.application_key_per_minute, clock),
             ample_per_minute: settings.application_key_per_minute,
+            own: PerMinute::new(settings.own_key_per_minute, clock),
+            addresses: PerMinute::new(settings.address_per_minute, clock),
+            failures: PerMinute::new(settings.failures_per_minute, clock),
+            said: PerMinute::new(1, clock),
+            untrusted: Mutex::default(),
         }
     }
 
     pub fn check_key(&self, counting: Counting, key: KeyId) -> Result<(), Problem> {
         match counting {
-            Counting::Not => Ok(()),
             Counting::Rates => self.keys.check(&key, "key"),
             Counting::Window => self.window.check(key),
+            Counting::Own => self.own.check(&key, "key"),
             Counting::Ample => {
                 let quota = Some(problem::Quota { limit: self.ample_per_minute, window_s: 60 });
                 self.ample.check(&key, "key").map_err(|mut problem| {
@@ -115,9 +133,42 @@ impl Limits {
         }
     }
 
-    /// Looks at the caller's address before anything else is done for it.
-    pub fn check_address(&self, counting: Counting, address: impl FnOnce() -> IpAddr) -> Result<(), Problem> {
-        if counting == Counting::Rates { self.addresses.check(&address(), "address") } else { Ok(()) }
+    /// Counts a request that needs no key.
+    pub fn check_address(&self, address: IpAddr) -> Result<(), Problem> {
+        self.addresses.check(&address, "address")
+    }
+
+    /// Counts a wrong key or signature, says so in the log, and answers what the client is told: `problem`, or how long to
+    /// wait after too many of them. What was right is never refused for what an address did wrong before.
+    pub fn failed(&self, address: IpAddr, what: &'static str, problem: Problem) -> Problem {
+        match self.failures.check(&address, "address with a wrong key or signature") {
+            Ok(()) => {
+                tracing::warn!(%address, "{what}");
+                problem
+            }
+            Err(too_many) => {
+                if self.said.check(&address, "address").is_ok() {
+                    tracing::warn!(%address, "{what}, as too often within a minute; more of them are answered 429 and not logged");
+                }
+                too_many
+            }
+        }
+    }
+
+    /// The address that counts as the client's.
+    pub fn client(&self, extensions: &Extensions, headers: &HeaderMap, proxies: &TrustedProxies) -> IpAddr {
+        let peer = peer_address(extensions);
+        if headers.contains_key(FORWARDED_FOR) && !proxies.trusts(peer) {
+            let mut untrusted = self.untrusted.lock().unwrap_or_else(PoisonError::into_inner);
+            if untrusted.len() < UNTRUSTED_TOLD && untrusted.insert(peer) {
+                tracing::warn!(
+                    %peer,
+                    "X-Forwarded-For of this peer is not believed, so all its clients count as one address; \
+                     if it is a proxy of yours, name it in http.trusted_proxies"
+                );
+            }
+        }
+        client_address(extensions, headers, proxies)
     }
 }
 
@@ -132,22 +183,26 @@ pub(crate) fn peer_address(extensions: &Extensions) -> IpAddr {
     extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip().to_canonical())
 }
 
-/// Who calls: the peer, or what the trusted proxies in front say they forward for, from the nearest on. Of an IPv6 address
-/// the network counts (/64), as its holder has all of it.
-pub(crate) fn client_address(extensions: &Extensions, headers: &HeaderMap, proxies: &TrustedProxies) -> IpAddr {
+/// Who calls: the peer, or what the trusted proxies in front say they forward for, from the nearest on.
+fn client_address(extensions: &Extensions, headers: &HeaderMap, proxies: &TrustedProxies) -> IpAddr {
     let forwarded: Vec<&str> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
+        headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
     let mut client = peer_address(extensions);
     for hop in forwarded.iter().rev() {
         if !proxies.trusts(client) {
             break;
         }
         let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
-        client = address.to_canonical();
+        client = address;
     }
-    match client {
-        IpAddr::V4(_) => client,
+    client_network(client)
+}
+
+/// What counts as one client: of an IPv6 address the network (/64), as its holder has all of it.
+pub(crate) fn client_network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -3,12 +3,13 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use futures::StreamExt;
+use tokio::sync::OwnedSemaphorePermit;
 use watchbell_core::Timestamp;
 
 use crate::json;
@@ -125,28 +126,55 @@ impl FromRequest<Api> for Payload {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        let limit = api.settings.body_limit_bytes;
-        let (parts, body) = request.into_parts();
-        let read = tokio::time::timeout(api.settings.request_timeout, read(body, limit));
-        let bytes = read.await.map_err(|_| Problem::new(Kind::Timeout, "the body did not arrive in time"))??;
-        Ok(Self { bytes, headers: parts.headers })
+        Self::read(request, api, api.settings.body_limit_bytes).await.map(|(payload, _)| payload)
     }
 }
 
-async fn read(body: axum::body::Body, limit: usize) -> Result<Bytes, Problem> {
+/// Memory that a body takes up.
+pub(crate) type Room = Option<OwnedSemaphorePermit>;
+
+/// A request whose body has arrived whole. The room is to be kept as long as the body is.
+pub(crate) async fn arrived(request: Request, api: &Api) -> Result<(Request, Room), Problem> {
+    if request.body().is_end_stream() {
+        return Ok((request, None));
+    }
+    let (parts, body) = request.into_parts();
+    let (bytes, room) = read(body, api, api.settings.body_limit_bytes).await?;
+    Ok((Request::from_parts(parts, Body::from(bytes)), room))
+}
+
+async fn read(body: Body, api: &Api, limit: usize) -> Result<(Bytes, Room), Problem> {
+    let read = tokio::time::timeout(api.settings.request_timeout, read_all(body, api, limit));
+    read.await.map_err(|_| Problem::new(Kind::Timeout, "the body did not arrive in time"))?
+}
+
+async fn read_all(body: Body, api: &Api, limit: usize) -> Result<(Bytes, Room), Problem> {
     let mut stream = body.into_data_stream();
     let mut whole: Vec<u8> = Vec::new();
+    let mut room: Room = None;
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| Problem::bad_request("the body did not arrive whole"))?;
         if whole.len() + chunk.len() > limit {
             return Err(Problem::new(Kind::TooLarge, format!("the body is too large; at most {limit} bytes are taken")));
         }
+        let more = api.gates.room(chunk.len()).ok_or_else(|| Problem::new(Kind::Unavailable, "too many large requests arrive at once"))?;
+        match &mut room {
+            Some(room) => room.merge(more),
+            None => room = Some(more),
+        }
         whole.extend_from_slice(&chunk);
     }
-    Ok(whole.into())
+    Ok((whole.into(), room))
 }
 
 impl Payload {
+    /// Reads a body that has not arrived yet, of `limit` bytes at most.
+    pub(crate) async fn read(request: Request, api: &Api, limit: usize) -> Result<(Self, Room), Problem> {
+        let (parts, body) = request.into_parts();
+        let (bytes, room) = read(body, api, limit).await?;
+        Ok((Self { bytes, headers: parts.headers }, room))
+    }
+
     /// The content type's media type in lower case; empty when there is none.
     pub fn media_type(&self) -> String {
         let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -1,20 +1,27 @@
 //! The whole router, and serving it.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get};
-use axum::{Extension, Router};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower::Service as _;
 
+use crate::connections::Connections;
+use crate::limits::client_network;
+use crate::paced::Paced;
 use crate::state::Api;
 use crate::watchbell::health;
 use crate::{callbacks, ilert, messaging, notiflows, oncall, openapi, watchbell};
@@ -35,7 +42,7 @@ pub(crate) struct Ending(pub CancellationToken);
 /// Every route.
 pub fn router(api: &Api) -> Router {
     let health = Router::new().route("/-/healthy", get(health::healthy)).route("/-/ready", get(health::ready));
-    let open = health.merge(callbacks::routes()).merge(openapi::routes());
+    let open = health.merge(callbacks::routes()).merge(openapi::routes(api));
     watchbell::OPEN
         .wrap(api, open)
         .nest("/api", ilert::router(api))
@@ -71,14 +78,19 @@ async fn log(State(api): State<Api>, request: Request, next: Next) -> Response {
     response
 }
 
+/// What is told a connection for which there is no place.
+const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
 /// Serves until `shutdown`; then takes no more connections, lets requests in flight finish for up to 5 s, and returns.
 ///
 /// # Errors
 /// The listener's address cannot be read. A connection that cannot be taken is no error: the next is tried.
 pub async fn serve(listener: TcpListener, api: &Api, shutdown: CancellationToken) -> io::Result<()> {
     let router = router(api);
+    let settings = &api.settings;
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(api.settings.request_timeout).max_buf_size(HEAD_BYTES);
+    builder.timer(TokioTimer::new()).header_read_timeout(settings.request_timeout).max_buf_size(HEAD_BYTES);
+    let connections = Arc::new(Connections::new(settings.connections, settings.connections_per_address));
     let graceful = GracefulShutdown::new();
     tracing::info!(address = %listener.local_addr()?, "serving HTTP");
     loop {
@@ -94,14 +106,32 @@ pub async fn serve(listener: TcpListener, api: &Api, shutdown: CancellationToken
                 continue;
             }
         };
+        let is_proxy = settings.trusted_proxies.trusts(peer.ip().to_canonical());
+        let Some(place) = connections.place(client_network(peer.ip()), is_proxy) else {
+            tracing::debug!("a connection was turned away: as many as may be have requests under way");
+            // All of it fits into an empty socket, or the client learns it by the end of the connection.
+            let _ = stream.try_write(NO_PLACE);
+            continue;
+        };
         // Answers are small and whole: waiting to fill a packet only costs time. A socket that refuses is served all the same.
         let _ = stream.set_nodelay(true);
-        let service = router.clone().layer(Extension(ConnectInfo(peer))).layer(Extension(Ending(shutdown.clone())));
-        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let cut = place.cut.clone();
+        let (router, ending) = (router.clone(), Ending(shutdown.clone()));
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let (mut router, under_way) = (router.clone(), place.request());
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(ending.clone());
+            async move { router.call(request).await.map(|response| response.map(|body| under_way.until_end_of(body))) }
+        });
+        let connection = builder.serve_connection(TokioIo::new(Paced::new(stream, settings.write_timeout)), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
-            // A client that goes away or speaks something else is no event of ours.
-            let _ = connection.await;
+            tokio::select! {
+                // A client that goes away or speaks something else is no event of ours.
+                _ = connection => {}
+                () = cut.cancelled() => {}
+            }
         });
     }
     drop(listener);

@@ -13,7 +13,10 @@ use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock, Secret};
 use watchbell_store::Store;
 
+use crate::auth::KnownKeys;
+use crate::gates::Gates;
 use crate::limits::Limits;
+use crate::watchbell::Readiness;
 
 /// What the binary knows about the process beyond the database.
 pub trait Health: Send + Sync + fmt::Debug {
@@ -83,14 +86,32 @@ pub struct ApiSettings {
     pub request_timeout: Duration,
     /// How often a stream says that it is still there.
     pub heartbeat: Duration,
-    /// On the ilert surface.
+    /// Requests of a key a minute on the ilert surface.
     pub key_per_minute: u32,
-    /// On the ilert surface.
-    pub address_per_minute: u32,
     /// On the OnCall surface.
     pub oncall_key_per_minute: u32,
     /// On the messaging and Notiflows surfaces.
     pub application_key_per_minute: u32,
+    /// On Watchbell's own.
+    pub own_key_per_minute: u32,
+    /// Requests a minute of an address that need no key.
+    pub address_per_minute: u32,
+    /// Wrong keys and signatures a minute of an address that are told apart from too many.
+    pub failures_per_minute: u32,
+    /// Requests of one key that are worked on at once.
+    pub requests_per_key: usize,
+    /// Requests that read, and requests that change something, which are at the database at once.
+    pub reads_at_once: usize,
+    pub changes_at_once: usize,
+    /// How long a request waits for its turn among those.
+    pub turn_timeout: Duration,
+    /// Streams that a user may have open.
+    pub streams_per_user: usize,
+    /// Connections that are kept open, and those of one address among them.
+    pub connections: usize,
+    pub connections_per_address: usize,
+    /// How long a client may take nothing of an answer.
+    pub write_timeout: Duration,
     pub trusted_proxies: TrustedProxies,
     /// Where contacts that are URLs may lead beside the public internet, by kind; what their providers are set to.
     pub contact_reach: BTreeMap<ContactKind, Reach>,
@@ -114,9 +135,19 @@ impl Default for ApiSettings {
             heartbeat: Duration::from_secs(15),
             // The original's figures.
             key_per_minute: 120,
-            address_per_minute: 700,
             oncall_key_per_minute: 300,
             application_key_per_minute: 6_000,
+            own_key_per_minute: 60_000,
+            address_per_minute: 700,
+            failures_per_minute: 60,
+            requests_per_key: 16,
+            reads_at_once: 8,
+            changes_at_once: 4,
+            turn_timeout: Duration::from_secs(5),
+            streams_per_user: 8,
+            connections: 1_024,
+            connections_per_address: 256,
+            write_timeout: Duration::from_secs(10),
             trusted_proxies: TrustedProxies::none(),
             contact_reach: BTreeMap::new(),
             push_reach: Reach::default(),
@@ -138,12 +169,16 @@ pub struct Shared {
     pub health: Arc<dyn Health>,
     pub settings: ApiSettings,
     pub(crate) limits: Limits,
+    pub(crate) gates: Gates,
+    pub(crate) known_keys: KnownKeys,
+    pub(crate) readiness: Readiness,
 }
 
 impl Api {
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, health: Arc<dyn Health>, settings: ApiSettings) -> Self {
-        let limits = Limits::new(&settings, &clock);
-        Self(Arc::new(Shared { store, clock, health, settings, limits }))
+        let (limits, gates) = (Limits::new(&settings, &clock), Gates::new(&settings));
+        let (known_keys, readiness) = (KnownKeys::default(), Readiness::default());
+        Self(Arc::new(Shared { store, clock, health, settings, limits, gates, known_keys, readiness }))
     }
 }
 

@@ -14,19 +14,20 @@ use futures::FutureExt;
 use serde_json::Value;
 
 use crate::auth::{Authenticated, Credentials, authenticate};
-use crate::limits::client_address;
 use crate::problem::{Kind, Problem};
+use crate::request;
 use crate::state::Api;
 
-/// How a surface counts requests.
+/// How a surface counts the requests of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counting {
-    Not,
-    /// By key and by address, at the settings' rates, which fill up evenly.
+    /// At a rate that fills up evenly (ilert's way).
     Rates,
-    /// By key, so many unless set otherwise that only a client which has gone wild meets the end.
+    /// So many unless set otherwise that only a client which has gone wild meets the end.
     Ample,
-    /// By key: at most so many in any minute, each of them counted until a minute after it (Grafana OnCall's way).
+    /// As ample, for our own surface, by which events come too.
+    Own,
+    /// At most so many in any minute, each of them counted until a minute after it (Grafana OnCall's way).
     Window,
 }
 
@@ -47,9 +48,9 @@ pub struct Surface {
 }
 
 impl Surface {
-    /// One that needs no key and counts nothing.
+    /// One that needs no key. Its routes look after themselves.
     pub const fn open(form: fn(&Problem) -> Value) -> Self {
-        Self { credentials: None, counting: Counting::Not, form, head: challenge }
+        Self { credentials: None, counting: Counting::Own, form, head: challenge }
     }
 
     /// Puts the surface's layers around its routes.
@@ -64,15 +65,17 @@ impl Surface {
             .layer(from_fn(answer))
     }
 
-    /// Lets a request in, with who makes it.
-    async fn admit(&self, api: Api, mut request: Request, next: Next) -> Result<Response, Problem> {
-        let address = || client_address(request.extensions(), request.headers(), &api.settings.trusted_proxies);
-        api.limits.check_address(self.counting, address)?;
-        if let Some(credentials) = self.credentials {
-            let caller = authenticate(&api, credentials, request.headers()).await?;
-            api.limits.check_key(self.counting, caller.key_id)?;
-            request.extensions_mut().insert(Authenticated(caller));
-        }
+    /// Lets a request in, with who makes it: counted, with its body here, and when it is its turn.
+    async fn admit(&self, api: Api, request: Request, next: Next) -> Result<Response, Problem> {
+        let Some(credentials) = self.credentials else { return Ok(next.run(request).await) };
+        let address = api.limits.client(request.extensions(), request.headers(), &api.settings.trusted_proxies);
+        let caller = authenticate(&api, credentials, request.headers(), address).await?;
+        api.limits.check_key(self.counting, caller.key_id)?;
+        let _share = api.gates.of_key(caller.key_id).await?;
+        // A client that is slow to send holds up no others: it waits for its turn once all is here.
+        let (mut request, _room) = request::arrived(request, &api).await?;
+        let _turn = api.gates.turn(request.method()).await?;
+        request.extensions_mut().insert(Authenticated(caller));
         Ok(next.run(request).await)
     }
 

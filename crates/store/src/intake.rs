@@ -77,8 +77,8 @@ pub trait Intake: Send + Sync {
     /// The same for events of which more come after them: what is accepted from `on_planned` on comes behind these.
     async fn accept_in_turn(&self, events: &[Event], on_planned: OnPlanned<'_>) -> Result<Vec<Accepted>, StoreError>;
 
-    /// What accepting an event would plan for one user, and what would be decided about it; nothing is kept. It is the accepting
-    /// itself, taken back.
+    /// What accepting an event would plan for one user, and what would be decided about it: the planner asked about that user
+    /// alone, with what one snapshot of the database knows. Nothing is locked or written.
     async fn explain(&self, event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError>;
 
     /// Plans the next chunk of members of one topic event; whether there was one to do. Many processes may call this.

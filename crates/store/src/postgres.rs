@@ -20,6 +20,8 @@ use crate::{Options, Planner, Store, StoreError};
 pub(crate) type Db = sqlx::Postgres;
 pub(crate) const DIALECT: crate::dialect::Dialect = crate::dialect::Dialect::Postgres;
 pub(crate) const BEGIN: &str = "BEGIN";
+/// Every statement of the transaction sees the database as it was at the first one.
+pub(crate) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// How a batch is bound.
 pub(crate) type Argument = Column;

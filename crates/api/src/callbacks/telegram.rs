@@ -28,12 +28,22 @@ impl Reply {
     }
 }
 
+/// What Telegram sends with every update.
+pub(super) const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
+
+/// What updates have to prove that they know.
+///
+/// # Errors
+/// `NotFound` where none are taken.
+pub(super) fn secret(api: &Api) -> Result<&Secret, Problem> {
+    let secret = api.settings.telegram.webhook_secret.as_ref().filter(|secret| !secret.is_empty());
+    secret.ok_or_else(|| Problem::new(Kind::NotFound, "no Telegram updates are taken here: no webhook_secret is set"))
+}
+
 /// `POST /callbacks/{provider}`: one update. The answer's body may be a call of the Bot API, which carries the reply.
 pub(super) async fn webhook(api: &Api, payload: &Payload) -> Result<Response, Problem> {
-    let Some(secret) = api.settings.telegram.webhook_secret.as_ref().filter(|secret| !secret.is_empty()) else {
-        return Err(Problem::new(Kind::NotFound, "no Telegram updates are taken here: no webhook_secret is set"));
-    };
-    let given = payload.headers.get("x-telegram-bot-api-secret-token").map_or(&b""[..], axum::http::HeaderValue::as_bytes);
+    let secret = secret(api)?;
+    let given = payload.headers.get(SECRET_HEADER).map_or(&b""[..], axum::http::HeaderValue::as_bytes);
     if !bool::from(given.ct_eq(secret.expose().as_bytes())) {
         return Err(Problem::forbidden("X-Telegram-Bot-Api-Secret-Token is not ours"));
     }

@@ -27,6 +27,7 @@ use watchbell_store::{Notified, StoreError};
 
 use super::{own_user, wire};
 use crate::auth::{Authenticated, Intent};
+use crate::gates::Stream;
 use crate::problem::Problem;
 use crate::request::parameter;
 use crate::server::Ending;
@@ -57,6 +58,7 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let user = own_user(&caller, Intent::Read)?;
+    let place = api.gates.stream(user)?;
     // Listening begins before looking, so nothing can come in between.
     let announced = api.store.wakes().notified();
     let (floor, sent) = match last_seen(&headers)? {
@@ -69,8 +71,19 @@ pub(super) async fn stream(
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let heartbeat = KeepAlive::new().interval(api.settings.heartbeat).text("heartbeat");
     let ending = ending.map(|Extension(Ending(token))| token).unwrap_or_default();
-    let following =
-        Following { user, after, floor, sent, backlog: VecDeque::new(), announced, look, ends_at: Instant::now() + LIFE, ending, api };
+    let following = Following {
+        user,
+        after,
+        floor,
+        sent,
+        backlog: VecDeque::new(),
+        announced,
+        look,
+        ends_at: Instant::now() + LIFE,
+        ending,
+        api,
+        _place: place,
+    };
     let events = stream::unfold(following, |mut following| async {
         let notification = following.next().await?;
         Some((Ok::<_, Infallible>(event(&notification)), following))
@@ -113,6 +126,8 @@ struct Following {
     look: Interval,
     ends_at: Instant,
     ending: CancellationToken,
+    /// Among the user's streams.
+    _place: Stream,
 }
 
 impl Following {

@@ -13,7 +13,9 @@ pub(crate) mod schema;
 use std::sync::LazyLock;
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
@@ -22,6 +24,7 @@ pub(crate) use operation::Operation;
 pub(crate) use part::{Failures, Part};
 
 use crate::asyncapi;
+use crate::problem::Problem;
 use crate::state::Api;
 
 const PAGE: &str = include_str!("docs.html");
@@ -34,11 +37,19 @@ static OPENAPI: LazyLock<String> = LazyLock::new(|| document().to_string());
 static ASYNCAPI: LazyLock<String> = LazyLock::new(|| asyncapi::document().to_string());
 
 /// Part of what needs no key.
-pub(crate) fn routes() -> Router<Api> {
+pub(crate) fn routes(api: &Api) -> Router<Api> {
     Router::new()
         .route("/openapi.json", get(async || served("application/json", &OPENAPI)))
         .route("/asyncapi.json", get(async || served("application/json", &ASYNCAPI)))
         .route("/docs", get(async || served("text/html; charset=utf-8", PAGE)))
+        .route_layer(from_fn_with_state(api.clone(), count))
+}
+
+/// Anybody may read these, so often.
+async fn count(State(api): State<Api>, request: Request, next: Next) -> Result<Response, Problem> {
+    let address = api.limits.client(request.extensions(), request.headers(), &api.settings.trusted_proxies);
+    api.limits.check_address(address)?;
+    Ok(next.run(request).await)
 }
 
 fn served(media_type: &'static str, text: &'static str) -> Response {

@@ -1,6 +1,7 @@
 //! `/explain`: what a user was told of an event and why, or what they would be told.
 //!
-//! What would be is found by accepting the event and taking that back: the code that plans is the code that explains.
+//! What would be is found by asking the planner, with what a snapshot of the database knows of that user: the code that plans
+//! is the code that explains, and who asks holds up nobody.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -51,7 +52,10 @@ pub(super) async fn show_event(
     let content_type = headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
     let mut decoded = decode::from_http(content_type, &headers, &payload.bytes, api.clock.now()).map_err(|why| events::unusable(&why))?;
     match (decoded.pop(), decoded.is_empty()) {
-        (Some(event), true) => would_be(&api, &user, event).await,
+        (Some(event), true) => {
+            events::check_names(&event)?;
+            would_be(&api, &user, event).await
+        }
         _ => Err(Problem::bad_request("one event is explained at a time; send just one")),
     }
 }

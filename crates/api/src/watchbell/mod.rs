@@ -22,6 +22,8 @@ mod topics;
 mod transfer;
 mod users;
 
+pub(crate) use health::Readiness;
+
 use axum::Router;
 use axum::routing::{delete, get, post, put};
 use watchbell_core::ids::UserRef;
@@ -34,7 +36,7 @@ use crate::state::Api;
 use crate::surface::{Counting, Surface, challenge};
 
 static SURFACE: Surface =
-    Surface { credentials: Some(Credentials::BearerOrBasic), counting: Counting::Not, form: error::form, head: challenge };
+    Surface { credentials: Some(Credentials::BearerOrBasic), counting: Counting::Own, form: error::form, head: challenge };
 
 /// What needs no key, in the same form.
 pub(crate) static OPEN: Surface = Surface::open(error::form);

@@ -93,7 +93,7 @@ pub async fn world_with(change: impl FnOnce(&mut ApiSettings)) -> World {
     let mut settings = ApiSettings {
         public_url: Some("https://bell.example.org".to_owned()),
         key_per_minute: 100_000,
-        address_per_minute: 100_000,
+        failures_per_minute: 100_000,
         request_timeout: Duration::from_secs(5),
         telegram: TelegramSettings {
             provider: "telegram".to_owned(),

@@ -1,4 +1,4 @@
-//! How often the ilert surface may be called.
+//! How often a key may call, and an address fail; and how many requests are worked on at once.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 
-use crate::harness::{ADMIN, Answer, PUBLIC_KEY, READER, SECRET_KEY, World, check_form, world_with};
+use crate::harness::{ADMIN, Answer, PUBLIC_KEY, READER, SECRET_KEY, TELEGRAM_SECRET, World, check_form, world_with};
 
-async fn from(world: &World, address: &str, key: &str) -> Answer {
-    let mut request = Request::builder().uri("/api/users").header("authorization", format!("Bearer {key}")).body(Body::empty()).unwrap();
+async fn from(world: &World, address: &str, path: &str, key: &str) -> Answer {
+    let mut request = Request::builder().uri(path).header("authorization", format!("Bearer {key}")).body(Body::empty()).unwrap();
     request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address.parse().unwrap(), 1)));
     world.send(request).await
 }
@@ -26,24 +26,72 @@ async fn a_key_that_calls_too_often_is_told_when_to_come_again() {
     assert_eq!(answer.header("retry-after"), "1");
     check_form("/api", &answer);
     world.get(READER, "/api/users").await.expect(200);
-    // The other surfaces are not counted.
+    // The other surfaces are counted apart.
     world.get(ADMIN, "/watchbell/v1/keys").await.expect(200);
     world.clock.advance(Duration::from_secs(1));
     world.get(ADMIN, "/api/users").await.expect(200);
 }
 
+/// One address may be that of a whole company: wrong keys are counted by address, and what is right is answered.
 #[tokio::test]
-async fn an_address_is_counted_whatever_keys_it_tries() {
-    let world = world_with(|settings| settings.address_per_minute = 3).await;
-    from(&world, "198.51.100.7", "wrong").await.expect(401);
-    from(&world, "198.51.100.7", ADMIN).await.expect(200);
-    from(&world, "198.51.100.7", "wrong too").await.expect(401);
-    let answer = from(&world, "198.51.100.7", ADMIN).await;
-    answer.expect(429);
-    assert_eq!(answer.header("retry-after"), "20");
-    from(&world, "198.51.100.8", ADMIN).await.expect(200);
+async fn wrong_keys_are_counted_by_address_and_lock_nobody_out() {
+    let world = world_with(|settings| settings.failures_per_minute = 3).await;
+    for surface in ["/api/users", "/watchbell/v1/keys", "/v1/messaging/preferences"] {
+        from(&world, "198.51.100.7", surface, "wrong").await.expect(401);
+    }
+    for surface in ["/api/users", "/watchbell/v1/keys", "/v1/messaging/preferences"] {
+        let answer = from(&world, "198.51.100.7", surface, "wrong too").await;
+        answer.expect(429);
+        assert_eq!(answer.header("retry-after"), "20", "{surface}");
+    }
+    // A key that was never seen before, and one that was.
+    for _ in 0..2 {
+        from(&world, "198.51.100.7", "/api/users", ADMIN).await.expect(200);
+    }
+    from(&world, "198.51.100.8", "/api/users", "wrong").await.expect(401);
     world.clock.advance(Duration::from_secs(20));
-    from(&world, "198.51.100.7", ADMIN).await.expect(200);
+    from(&world, "198.51.100.7", "/api/users", "wrong").await.expect(401);
+}
+
+#[tokio::test]
+async fn wrong_signatures_are_counted_by_address_too() {
+    let world = world_with(|settings| settings.failures_per_minute = 2).await;
+    let callback = async |path: &str, secret: Option<&str>| {
+        let mut request = Request::builder().method("POST").uri(path);
+        if let Some(secret) = secret {
+            request = request.header("x-telegram-bot-api-secret-token", secret);
+        }
+        world.send(request.body(Body::from("{}")).unwrap()).await
+    };
+    callback("/callbacks/telegram", Some("wrong")).await.expect(403);
+    callback("/callbacks/twilio", None).await.expect(403);
+    callback("/callbacks/telegram", Some("wrong")).await.expect(429);
+    callback("/callbacks/twilio/gather", None).await.expect(429);
+    callback("/callbacks/telegram", Some(TELEGRAM_SECRET)).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_needs_no_key_is_counted_by_address_and_health_is_not() {
+    let world = world_with(|settings| settings.address_per_minute = 3).await;
+    for path in ["/openapi.json", "/asyncapi.json", "/docs"] {
+        assert_eq!(from(&world, "198.51.100.7", path, ADMIN).await.status, 200, "{path}");
+    }
+    for path in ["/openapi.json", "/asyncapi.json", "/docs"] {
+        from(&world, "198.51.100.7", path, ADMIN).await.expect(429);
+    }
+    assert_eq!(from(&world, "198.51.100.8", "/docs", "").await.status, 200);
+    from(&world, "198.51.100.7", "/-/ready", "").await.expect(200);
+    from(&world, "198.51.100.7", "/api/users", ADMIN).await.expect(200);
+}
+
+#[tokio::test]
+async fn our_own_surface_counts_too() {
+    let world = world_with(|settings| settings.own_key_per_minute = 2).await;
+    for _ in 0..2 {
+        world.get(ADMIN, "/watchbell/v1/keys").await.expect(200);
+    }
+    world.get(ADMIN, "/watchbell/v1/keys").await.expect(429);
+    world.get(READER, "/watchbell/v1/categories").await.expect(200);
 }
 
 #[tokio::test]

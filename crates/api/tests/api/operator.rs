@@ -243,3 +243,54 @@ async fn health_needs_no_key_and_readiness_tells_what_is_missing() {
         assert_eq!((&ready["database"], &ready["nats"]), (&json!("up"), &json!(shown)));
     }
 }
+
+#[tokio::test]
+async fn an_event_names_so_many_users_and_a_batch_any_number() {
+    let world = world().await;
+    let many = |count: usize| Value::from((0..count).map(|at| format!("nobody-{at}")).chain(["ext-anna".to_owned()]).collect::<Vec<_>>());
+    let kinds = [
+        ("alert", "responders", json!({ "alertId": "A-1", "summary": "x", "priority": "HIGH" })),
+        ("update", "responders", json!({ "alertId": "A-1", "status": "ESCALATED" })),
+        ("update", "notify", json!({ "alertId": "A-1", "status": "ACCEPTED" })),
+        ("subscription", "users", json!({ "title": "x", "message": "y" })),
+    ];
+    for (kind, field, mut event) in kinds {
+        (event["id"], event["type"]) = ("1".into(), format!("watchbell.events.{kind}").into());
+        event[field] = many(1_000);
+        for path in ["events", &format!("explain?user={}", world.anna)] {
+            let refused = world.call(ADMIN, "POST", &format!("/watchbell/v1/{path}"), &event).await.expect(400);
+            assert_eq!(refused["error"]["field"], field, "{path}: {refused}");
+            let message = refused["error"]["message"].as_str().unwrap();
+            assert!(message.contains("names 1001 users") && message.contains("topic"), "{message}");
+        }
+    }
+    assert_eq!(items(&world, "deliveries").await, Vec::<Value>::new());
+    world.publish("alert", "2", json!({ "alertId": "A-1", "summary": "x", "priority": "HIGH", "responders": many(999) })).await;
+    assert_eq!(items(&world, "deliveries").await.len(), 1);
+    let entry = |at: usize| {
+        let data = json!({ "alertId": format!("B-{at}"), "summary": "x", "priority": "HIGH", "responders": many(600) });
+        json!({ "specversion": "1.0", "source": "s", "id": at.to_string(), "type": "watchbell.events.alert", "data": data })
+    };
+    let batch = Value::from((0..4).map(entry).collect::<Vec<_>>());
+    let request = Request::builder().method("POST").uri("/watchbell/v1/events").header("authorization", format!("Bearer {PUBLISHER}"));
+    let request = request.header("content-type", "application/cloudevents-batch+json").body(Body::from(batch.to_string())).unwrap();
+    assert_eq!(world.send(request).await.expect(202)["events"].as_array().unwrap().len(), 4);
+    assert_eq!(items(&world, "deliveries").await.len(), 5);
+}
+
+#[tokio::test]
+async fn explain_tells_of_a_member_of_a_topic_and_of_nobody_else() {
+    let world = world().await;
+    world.call(ADMIN, "PUT", "/watchbell/v1/topics/news/users", &json!({ "users": [world.anna] })).await.expect(204);
+    let rule = json!({ "method": "EMAIL", "contact": { "id": world.email().await } });
+    world.call(ADMIN, "POST", &world.anna("notification-preferences/subscriptions"), &rule).await.expect(201);
+    let event =
+        json!({ "id": "1", "type": "watchbell.events.subscription", "title": "x", "message": "y", "topic": "news" });
+    let steps = async |user: i64| {
+        let path = format!("/watchbell/v1/explain?user={user}");
+        world.call(READER, "POST", &path, &event).await.expect(200)["steps"].as_array().unwrap().len()
+    };
+    // By email, and in the app.
+    assert_eq!((steps(world.anna).await, steps(world.ben).await), (2, 0));
+    assert_eq!(items(&world, "deliveries").await, Vec::<Value>::new());
+}

@@ -72,3 +72,94 @@ async fn what_is_no_http_harms_nobody() {
     served.stop.cancel();
     served.task.await.unwrap().unwrap();
 }
+
+/// The whole answer to a request with `Connection: close`.
+fn closing(head: &str) -> Vec<u8> {
+    format!("{head}\r\nHost: x\r\nConnection: close\r\n\r\n").into_bytes()
+}
+
+/// Waits until the other end has closed the connection.
+async fn is_closed(stream: &mut TcpStream) -> bool {
+    let mut rest = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest)).await;
+    // A connection that is cut with something unread ends with an error.
+    read.is_ok()
+}
+
+#[tokio::test]
+async fn silent_connections_give_way_to_who_says_something() {
+    let world = world_with(|settings| (settings.connections, settings.connections_per_address) = (4, 2)).await;
+    let served = serve(&world).await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(TcpStream::connect(served.address).await.unwrap());
+    }
+    let answer = talk(served.address, &closing("GET /-/healthy HTTP/1.1")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    for stream in &mut silent[..18] {
+        assert!(is_closed(stream).await);
+    }
+    served.stop.cancel();
+    served.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn where_all_connections_are_at_work_a_new_one_is_turned_away() {
+    let world = world_with(|settings| (settings.connections, settings.connections_per_address) = (1, 1)).await;
+    let served = serve(&world).await;
+    let mut streaming = TcpStream::connect(served.address).await.unwrap();
+    let request = "GET /v1/messaging/notifications/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wb_user\r\n\r\n";
+    streaming.write_all(request.as_bytes()).await.unwrap();
+    let mut first = [0; 15];
+    streaming.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    let mut turned_away = TcpStream::connect(served.address).await.unwrap();
+    assert!(is_closed(&mut turned_away).await);
+    // The stream goes on.
+    streaming.read_exact(&mut [0; 10]).await.unwrap();
+    drop(streaming);
+    served.stop.cancel();
+    served.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_callback_s_body_is_not_waited_for_unless_it_may_be_a_provider_s() {
+    let world = world().await;
+    let served = serve(&world).await;
+    let begin = |path: &str, header: &str| {
+        format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\nConnection: close\r\n{header}\r\n{{").into_bytes()
+    };
+    let table = [
+        ("/callbacks/none", "", "HTTP/1.1 404"),
+        ("/callbacks/none/gather", "X-Twilio-Signature: x\r\n", "HTTP/1.1 404"),
+        ("/callbacks/twilio", "", "HTTP/1.1 403"),
+        ("/callbacks/twilio/gather", "", "HTTP/1.1 403"),
+        ("/callbacks/telegram", "X-Twilio-Signature: x\r\n", "HTTP/1.1 403"),
+    ];
+    for (path, header, status) in table {
+        let answer = talk(served.address, &begin(path, header)).await;
+        assert!(answer.starts_with(status), "{path}: {answer}");
+    }
+    // What may be one is read as far as one ever goes.
+    let mut large = begin("/callbacks/twilio", "X-Twilio-Signature: x\r\n");
+    large.extend(vec![b'x'; 64 * 1024]);
+    let answer = talk(served.address, &large).await;
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("65536"), "{answer}");
+    served.stop.cancel();
+    served.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut() {
+    let world = world_with(|settings| settings.write_timeout = Duration::from_millis(200)).await;
+    let served = serve(&world).await;
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    // More answers than the sockets between hold.
+    let asked = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(200);
+    let asks = async { while stream.write_all(&asked).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(10), asks).await.expect("the server has gone, so asking for more ends with an error");
+    let answer = talk(served.address, &closing("GET /-/healthy HTTP/1.1")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    served.stop.cancel();
+    served.task.await.unwrap().unwrap();
+}

@@ -9,7 +9,7 @@ use watchbell_core::{EventId, UserId};
 use super::handover::Handover;
 use super::known::{names, subject_key, subscription_category, waves};
 use super::plan::{IfKnown, Writes};
-use super::rows::{AlertRow, PlannedRow, all, at, name, to_json};
+use super::rows::{AlertRow, at, name, to_json};
 use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::access::Actor;
 use crate::columns::row;
@@ -37,23 +37,7 @@ impl Intake for SqlStore {
     }
 
     async fn explain(&self, event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
-        let mut tx = self.begin_edit().await?;
-        let mut accepted = vec![unplanned(&event)];
-        let if_known = IfKnown::LeaveAlone;
-        self.insert_events(&mut tx, std::slice::from_ref(&event), &accepted, if_known).await?;
-        let way = Way { if_known, handover: None, on_planned: &|| {} };
-        self.accept_wave(&mut tx, std::slice::from_ref(&event), &[0], &mut accepted, way).await?;
-        let planned: Vec<PlannedRow> = sqlx::query_as(sql(
-            "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject = $3 AND user_id = $2 AND event_id = $1 ORDER BY due_at, id",
-        ))
-        .bind(event.id().0)
-        .bind(user.0)
-        .bind(subject_key(&event))
-        .fetch_all(&mut *tx)
-        .await?;
-        tx.rollback().await?;
-        Ok((accepted.swap_remove(0), all(planned)?))
+        self.explain_for(event, user).await
     }
 
     async fn fan_out(&self) -> Result<bool, StoreError> {
@@ -351,11 +335,11 @@ impl SqlStore {
     }
 }
 
-fn unplanned(event: &Event) -> Accepted {
+pub(super) fn unplanned(event: &Event) -> Accepted {
     Accepted { id: event.id(), duplicate: false, planned: 0, problems: event.problems.clone(), decision: None }
 }
 
-fn note(accepted: &mut Accepted, plan: &Plan) {
+pub(super) fn note(accepted: &mut Accepted, plan: &Plan) {
     accepted.planned = plan.insert.len();
     accepted.decision.clone_from(&plan.decision);
     if !plan.unknown_users.is_empty() {

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use quick_cache::sync::Cache;
 use watchbell_core::{Clock, UserId};
 
-use super::{Argument, BEGIN, DIALECT, Db, array, columns};
+use super::{Argument, BEGIN, DIALECT, Db, SNAPSHOT, array, columns};
 use crate::allot::RecipientLimits;
 use crate::pool::Pool;
 use crate::{LocalWorkers, Options, Planner, Policy, Retries, Store, StoreError, Wakes};
@@ -17,6 +17,7 @@ mod attempts;
 mod change;
 mod dead_letters;
 mod directory;
+mod explain;
 mod finish;
 mod handover;
 mod history;

@@ -15,18 +15,25 @@ pub struct Http {
     public_url: String,
     pub body_limit_bytes: usize,
     pub request_timeout_s: u32,
+    pub write_timeout_s: u32,
     trusted_proxies: Vec<String>,
+    pub connections: usize,
+    pub connections_per_address: usize,
+    pub requests_per_key: usize,
+    pub streams_per_user: usize,
     pub rate_limit: RateLimit,
 }
 
-/// `[http.rate_limit]`: requests a minute, on the ilert surface and by name on the others.
+/// `[http.rate_limit]`: requests a minute, by key on each surface, and by address without one.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     pub key_per_minute: u32,
-    pub address_per_minute: u32,
     pub oncall_key_per_minute: u32,
     pub application_key_per_minute: u32,
+    pub own_key_per_minute: u32,
+    pub address_per_minute: u32,
+    pub failures_per_minute: u32,
 }
 
 impl Http {
@@ -55,14 +62,26 @@ impl Http {
         }
         at.check((1_024..=64 << 20).contains(&self.body_limit_bytes), "body_limit_bytes", "must be 1024 to 67108864");
         at.check((1..=3_600).contains(&self.request_timeout_s), "request_timeout_s", "must be 1 to 3600");
+        at.check((1..=3_600).contains(&self.write_timeout_s), "write_timeout_s", "must be 1 to 3600");
+        let counts = [
+            ("connections", self.connections),
+            ("connections_per_address", self.connections_per_address),
+            ("requests_per_key", self.requests_per_key),
+            ("streams_per_user", self.streams_per_user),
+        ];
+        for (name, count) in counts {
+            at.check((1..=1_000_000).contains(&count), name, "must be 1 to 1000000");
+        }
         let proxies = self.trusted_proxies.iter().all(|text| Network::parse(text).is_some());
         at.check(proxies, "trusted_proxies", "must be a list of addresses or networks such as [\"10.0.0.0/8\", \"::1\"]");
         let mut limit = at.inner("rate_limit");
         let rates = [
             ("key_per_minute", self.rate_limit.key_per_minute),
-            ("address_per_minute", self.rate_limit.address_per_minute),
             ("oncall_key_per_minute", self.rate_limit.oncall_key_per_minute),
             ("application_key_per_minute", self.rate_limit.application_key_per_minute),
+            ("own_key_per_minute", self.rate_limit.own_key_per_minute),
+            ("address_per_minute", self.rate_limit.address_per_minute),
+            ("failures_per_minute", self.rate_limit.failures_per_minute),
         ];
         for (name, rate) in rates {
             limit.check(rate > 0, name, "must be 1 or more");

@@ -4,6 +4,7 @@
 //! API and the consumers stop first, then calls in flight end and leases are given back, then the store closes.
 
 mod broker;
+mod descriptors;
 mod health;
 mod providers;
 mod sink;
@@ -27,7 +28,7 @@ use watchbell_scheduler::{Retention, RulePlanner, Scheduler, SchedulerSettings};
 use watchbell_store::allot::RecipientLimits;
 use watchbell_store::{Retries, Store, StoreError};
 
-use crate::config::{Config, Role};
+use crate::config::{self, Config, Role};
 
 /// How late a process may notice what another one made due, when a wake-up was missed.
 const RECHECK: Duration = Duration::from_secs(1);
@@ -245,17 +246,36 @@ fn hostname() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "host".to_owned(), |name| name.trim().to_owned())
 }
 
+/// Requests that read, and requests that change something, which are at the database at once: on PostgreSQL those that have
+/// a connection. SQLite has one writer for all: beyond one request that writes and one that comes next, they would only stand
+/// before the workers in its queue.
+fn at_once(database: &config::Database) -> (usize, usize) {
+    let count = |connections| usize::try_from(connections).unwrap_or(usize::MAX);
+    let api = count(database.api_connections);
+    if database.is_sqlite() { (count(database.max_connections), 2) } else { (api, api) }
+}
+
 fn api_settings(config: &Config) -> ApiSettings {
     let networks = config.http.trusted_proxies();
     let telegram = providers::telegram(config);
+    let (reads_at_once, changes_at_once) = at_once(&config.database);
     ApiSettings {
         public_url: config.http.public_url().map(str::to_owned),
         body_limit_bytes: config.http.body_limit_bytes,
         request_timeout: Duration::from_secs(u64::from(config.http.request_timeout_s)),
         key_per_minute: config.http.rate_limit.key_per_minute,
-        address_per_minute: config.http.rate_limit.address_per_minute,
         oncall_key_per_minute: config.http.rate_limit.oncall_key_per_minute,
         application_key_per_minute: config.http.rate_limit.application_key_per_minute,
+        own_key_per_minute: config.http.rate_limit.own_key_per_minute,
+        address_per_minute: config.http.rate_limit.address_per_minute,
+        failures_per_minute: config.http.rate_limit.failures_per_minute,
+        requests_per_key: config.http.requests_per_key,
+        reads_at_once,
+        changes_at_once,
+        streams_per_user: config.http.streams_per_user,
+        connections: descriptors::for_connections(config.http.connections),
+        connections_per_address: config.http.connections_per_address,
+        write_timeout: Duration::from_secs(u64::from(config.http.write_timeout_s)),
         trusted_proxies: TrustedProxies::new(move |address| networks.iter().any(|network| network.contains(address))),
         telegram: TelegramSettings {
             provider: telegram.map(|(name, _)| name.to_owned()).unwrap_or_default(),

@@ -3,12 +3,11 @@
 mod meaning;
 mod signature;
 
-use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use watchbell_core::event::{Event, EventData, Occurrence, Original, UpdateData, UpdateStatus};
-use watchbell_core::{DeliveryId, Timestamp};
+use watchbell_core::{DeliveryId, Secret, Timestamp};
 use watchbell_store::history::Delivery;
 use watchbell_store::queue::Receipt;
 
@@ -38,9 +37,9 @@ pub(super) async fn status(api: &Api, uri: &Uri, params: &Params, payload: &Payl
 }
 
 /// `POST /callbacks/{provider}/gather?delivery=…`: a key was pressed. 1 accepts the alert on behalf of whom the call was for.
-pub(super) async fn gather(State(api): State<Api>, uri: Uri, params: Params, payload: Payload) -> Result<Response, Problem> {
-    let form = verified(&api, &uri, &params, &payload)?;
-    let id = delivery_id(&params)?;
+pub(super) async fn gather(api: &Api, uri: &Uri, params: &Params, payload: &Payload) -> Result<Response, Problem> {
+    let form = verified(api, uri, params, payload)?;
+    let id = delivery_id(params)?;
     let delivery = api.store.delivery(&id).await?.map(|(delivery, _)| delivery);
     let say = match delivery {
         None => "This alert is not known any more.",
@@ -80,15 +79,25 @@ fn acceptance(delivery: &Delivery, now: Timestamp) -> Option<Event> {
     })
 }
 
+/// What Twilio signs every callback with.
+pub(super) const SIGNATURE_HEADER: &str = "x-twilio-signature";
+
+/// How the world reaches this server, and the tokens of the account that a provider's table names.
+///
+/// # Errors
+/// `NotFound` where no callbacks of that name are taken.
+pub(super) fn tokens<'a>(api: &'a Api, provider: &str) -> Result<(&'a str, &'a [Secret]), Problem> {
+    let tokens = api.settings.twilio_tokens.get(provider);
+    let open = api.settings.public_url.as_deref().zip(tokens.map(Vec::as_slice));
+    open.ok_or_else(|| Problem::new(Kind::NotFound, "no callbacks are taken here: no such provider has any, or http.public_url is not set"))
+}
+
 /// The form, once its signature was found right: by the account's token that the path names.
 fn verified(api: &Api, uri: &Uri, params: &Params, payload: &Payload) -> Result<Form, Problem> {
-    let tokens = api.settings.twilio_tokens.get(params.path("provider"));
-    let (Some(base), Some(tokens)) = (&api.settings.public_url, tokens) else {
-        return Err(Problem::new(Kind::NotFound, "no callbacks are taken here: no such provider has any, or http.public_url is not set"));
-    };
+    let (base, tokens) = tokens(api, params.path("provider"))?;
     let path = uri.path_and_query().map_or("", axum::http::uri::PathAndQuery::as_str);
     let form: Form = url::form_urlencoded::parse(&payload.bytes).into_owned().collect();
-    let given = payload.headers.get("x-twilio-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let given = payload.headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if signature::is_right(tokens, &format!("{base}{path}"), &form, given) {
         Ok(form)
     } else {

@@ -1,0 +1,119 @@
+//! Explaining: what accepting an event would plan for one user, found from one snapshot of the database.
+//!
+//! Nothing is locked and nothing is written, so whoever asks holds up nobody. Only the asked user is planned for: whoever
+//! else the event names costs no more than the look-up of their name.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use watchbell_core::UserId;
+use watchbell_core::event::{AlertData, Event, EventData, UpdateData};
+
+use super::known::{names, subject_key, subscription_category};
+use super::rows::{AlertRow, DutyRow, PlannedRow, all};
+use super::{SNAPSHOT, SqlStore, Tx, sql};
+use crate::StoreError;
+use crate::facts::{Facts, Planned};
+use crate::intake::Accepted;
+
+impl SqlStore {
+    pub(super) async fn explain_for(&self, mut event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
+        let mut tx = self.read.begin(SNAPSHOT).await?;
+        let named: BTreeSet<String> = names(&event).into_iter().cloned().collect();
+        let resolved = self.resolve(&mut tx, &named).await?;
+        only_naming(&mut event.data, |name| resolved.get(name).is_none_or(|id| *id == user));
+        let mut facts = self.snapshot_of(&mut tx, &event, user).await?;
+        facts.names = names(&event).into_iter().filter_map(|name| Some((name.clone(), *resolved.get(name)?))).collect();
+        let mut users: BTreeSet<UserId> = facts.names.values().copied().collect();
+        users.insert(user);
+        let policies = self.read_policies(&mut tx, &users).await?;
+        facts.policies = policies.into_iter().map(|(id, policy)| (id, Arc::new(policy))).collect();
+        let categories = subscription_category(&event).into_iter().collect();
+        facts.default_channels = self.default_channels(&mut tx, &categories).await?.into_values().next().unwrap_or_default();
+
+        let now = self.clock.now();
+        let mut accepted = super::intake::unplanned(&event);
+        let plan = self.planner.plan(&event, &facts, now);
+        super::intake::note(&mut accepted, &plan);
+        let moved = plan.update.into_iter().filter(|planned| planned.event_id == accepted.id);
+        let mut planned: Vec<Planned> = plan.insert.into_iter().chain(moved).collect();
+        if let (Some(topic), EventData::Subscription(data)) = (plan.fan_out, &event.data) {
+            let members = self.only_if_member(&mut tx, &topic, user, &facts).await?;
+            let base_at = event.occurrence.base_at();
+            planned.extend(self.planner.plan_members(&accepted.id, data, base_at, &members, &facts.default_channels, now).insert);
+        }
+        tx.rollback().await?;
+        planned.retain(|planned| planned.user_id == user);
+        planned.sort_by(|a, b| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
+        accepted.planned = planned.len();
+        Ok((accepted, planned))
+    }
+
+    /// What is known of the event's subject, as far as it concerns the user.
+    async fn snapshot_of(&self, tx: &mut Tx, event: &Event, user: UserId) -> Result<Facts, StoreError> {
+        let mut facts = Facts::default();
+        match &event.data {
+            EventData::Alert(AlertData { alert_id, .. }) | EventData::Update(UpdateData { alert_id, .. }) => {
+                let row: Option<AlertRow> = sqlx::query_as(sql(
+                    "SELECT id, state, priority, summary, url, category, round, since_round, event_id, history FROM alerts WHERE id = $1",
+                ))
+                .bind(alert_id.clone())
+                .fetch_optional(&mut **tx)
+                .await?;
+                facts.alert = row.map(TryInto::try_into).transpose()?;
+            }
+            EventData::Duty(data) => {
+                let row: Option<DutyRow> = sqlx::query_as(sql(
+                    "SELECT id, user_id, starts_at, ends_at, schedule, status, told, event_id FROM duties WHERE id = $1",
+                ))
+                .bind(data.duty_id.clone())
+                .fetch_optional(&mut **tx)
+                .await?;
+                facts.duty = row.map(TryInto::try_into).transpose()?;
+            }
+            EventData::Subscription(_) | EventData::Verification(_) => return Ok(facts),
+        }
+        let rows: Vec<PlannedRow> = sqlx::query_as(sql(
+            "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
+             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject = $1 AND user_id = $2 \
+             AND purpose NOT IN ('bundle', 'digest')",
+        ))
+        .bind(subject_key(event))
+        .bind(user.0)
+        .fetch_all(&mut **tx)
+        .await?;
+        facts.deliveries = all(rows)?;
+        Ok(facts)
+    }
+
+    /// The user's policy, if the user is a member of the topic.
+    async fn only_if_member(
+        &self,
+        tx: &mut Tx,
+        topic: &str,
+        user: UserId,
+        facts: &Facts,
+    ) -> Result<HashMap<UserId, Arc<crate::Policy>>, StoreError> {
+        let member: Option<i64> = sqlx::query_scalar(sql("SELECT user_id FROM topics WHERE topic = $1 AND user_id = $2"))
+            .bind(topic.to_owned())
+            .bind(user.0)
+            .fetch_optional(&mut **tx)
+            .await?;
+        let policy = member.and_then(|_| facts.policies.get(&user));
+        Ok(policy.map(|policy| (user, policy.clone())).into_iter().collect())
+    }
+}
+
+/// Leaves out of an event's lists whoever is not to be planned for.
+fn only_naming(data: &mut EventData, keep: impl Fn(&String) -> bool) {
+    match data {
+        EventData::Alert(data) => data.responders.retain(keep),
+        EventData::Update(data) => {
+            data.responders.retain(&keep);
+            data.notify.retain(keep);
+        }
+        EventData::Subscription(data) => data.users.retain(keep),
+        // A duty is one user's, and whoever had it before may be asked about too.
+        EventData::Duty(_) | EventData::Verification(_) => {}
+    }
+}
