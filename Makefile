@@ -1,4 +1,4 @@
-.PHONY: help run test bench lint fmt
+.PHONY: help run test bench lint deny fmt
 
 help: ## Say what can be made (this)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ bench: ## Measure Watchbell beside a bare pipeline (at most 40 minutes); ARGS="s
 lint: ## Check formatting and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+deny: ## Check dependencies: licences, sources, bans, and advisories where their database can be reached
+	@scripts/deny.sh
 
 fmt: ## Format the code
 	cargo fmt --all

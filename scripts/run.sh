@@ -43,7 +43,10 @@ else
   build_watchbell --release -p watchbell --bins
 fi
 
+# Addresses and the admin key are in it, also where it was made before.
+umask 077
 mkdir -p data
+chmod 700 data
 if [ -z "${WATCHBELL_NATS__URL:-}" ]; then
   refuse_second_run
   own_nats=1

@@ -65,6 +65,16 @@ impl Process {
         Self::start(command, &settings, port)
     }
 
+    /// As [`Process::serve`], by a shell that first sets the umask, such as `022`.
+    pub fn serve_with_umask(settings: &Settings, umask: &str) -> Self {
+        let port = free_port();
+        let mut settings = settings.clone();
+        settings.set("HTTP__LISTEN", &format!("127.0.0.1:{port}"));
+        let mut command = Command::new("sh");
+        command.args(["-c", "umask \"$1\"; exec \"$0\" serve"]).arg(program()).arg(umask);
+        Self::start(command, &settings, port)
+    }
+
     /// Starts `watchbell` with any arguments.
     pub fn run(settings: &Settings, arguments: &[&str]) -> Self {
         let mut command = Command::new(program());

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use watchbell::config::Config;
 
 /// The admin key of every server under test.
-pub const ADMIN_KEY: &str = "wb_e2e_admin";
+pub const ADMIN_KEY: &str = "wb_e2e_admin_of_the_tests";
 /// Where providers would send receipts; the messages name it, so that a delivery can be told from its message.
 pub const PUBLIC_URL: &str = "https://bell.example.org";
 /// What Telegram would send with each update.

@@ -12,7 +12,7 @@ use super::world::World;
 use crate::clock::pause;
 use crate::error::{Doing, Error};
 
-pub const ADMIN_KEY: &str = "wb_bench_admin";
+pub const ADMIN_KEY: &str = "wb_bench_admin_of_the_load";
 /// The stream and the subject of alerts, as Watchbell has them.
 pub const SUBJECT: &str = "watchbell.events.alert";
 /// A key that nobody else trusts; it signs what the receiver does not check.

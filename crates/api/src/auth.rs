@@ -14,10 +14,11 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use watchbell_core::access::{Caller, Role};
 use watchbell_core::{Secret, UserId};
-use watchbell_store::access::{Actor, ApiKey};
+use watchbell_store::access::{Actor, AdminKey, ApiKey};
 use watchbell_store::{Store, StoreError};
 
 use crate::problem::{Kind, Problem};
+use crate::refusals;
 use crate::state::Api;
 
 /// How a surface's clients send their key.
@@ -80,11 +81,16 @@ impl Default for KnownKeys {
 
 const KNOWN_KEYS: usize = 10_000;
 
-/// Finds out who calls.
+/// Finds out who calls, from which address.
 ///
 /// # Errors
 /// `Unauthenticated` without a key, or with one that nobody has; `TooMany` where the address sent too many of those.
-pub(crate) async fn authenticate(api: &Api, credentials: Credentials, headers: &HeaderMap, address: IpAddr) -> Result<Caller, Problem> {
+pub(crate) async fn authenticate(
+    api: &Api,
+    credentials: Credentials,
+    headers: &HeaderMap,
+    address: IpAddr,
+) -> Result<Authenticated, Problem> {
     let presented = credentials.read(headers).filter(|presented| !presented.key.is_empty()).ok_or_else(|| {
         let form = match credentials {
             Credentials::BearerOrBasic => "send the header Authorization: Bearer KEY",
@@ -102,10 +108,11 @@ pub(crate) async fn authenticate(api: &Api, credentials: Credentials, headers: &
     match found {
         Some((key, kept)) if bool::from(kept.as_bytes().ct_eq(hash.as_bytes())) && presented.is_of(&key) => {
             api.known_keys.0.insert(hash, ());
-            Ok(Caller { key_id: key.id, role: key.role, user_id: key.user_id })
+            Ok(Authenticated(Caller { key_id: key.id, role: key.role, user_id: key.user_id }, address))
         }
         _ => {
             api.known_keys.0.remove(&hash);
+            refusals::note(api, address);
             let unknown = Problem::new(Kind::Unauthenticated, "unknown API key");
             Err(api.limits.failed(address, "an API key that nobody has was presented", unknown))
         }
@@ -123,9 +130,9 @@ impl Presented {
     }
 }
 
-/// The caller, as the surface's layer found them.
+/// The caller, as the surface's layer found them, and the address that they called from.
 #[derive(Clone, Debug)]
-pub struct Authenticated(pub Caller);
+pub struct Authenticated(pub Caller, pub IpAddr);
 
 impl FromRequestParts<Api> for Authenticated {
     type Rejection = Problem;
@@ -145,7 +152,7 @@ pub enum Intent {
 
 impl Authenticated {
     pub fn actor(&self) -> Actor {
-        Actor::from(&self.0)
+        Actor::Key { id: self.0.key_id, address: Some(self.1) }
     }
 
     pub fn is_admin(&self) -> bool {
@@ -185,7 +192,7 @@ impl Authenticated {
         if self.0.may_publish() { Ok(()) } else { Err(Problem::forbidden("this needs a publisher or an admin key")) }
     }
 
-    /// Why the key does not reach a user, whether or not there is such a one.
+    /// Says no in words that are the same whether or not what was asked for is there.
     pub(crate) fn refusal(&self) -> Problem {
         Problem::forbidden(match self.0.role {
             Role::Admin => "this key may not do that",
@@ -222,23 +229,19 @@ pub(crate) fn random_text<const N: usize>() -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Makes sure that there is a key to begin with: the configured one, or, where there is none at all yet, a new one, which
-/// is answered so that it can be shown, once.
+/// Makes sure that there is an admin key: the configured one, which takes the place of the one configured before; or, where
+/// there is none at all, a new one, which is answered so that it can be shown, once.
 ///
 /// # Errors
 /// The database's.
 pub async fn bootstrap_admin_key(store: &dyn Store, configured: Option<&Secret>) -> Result<Option<Secret>, StoreError> {
     const NAME: &str = "first admin";
-    if let Some(key) = configured {
-        store.add_key(Actor::System, NAME, &hash_key(key), Role::Admin, None).await?;
-        return Ok(None);
+    let key = configured.cloned().unwrap_or_else(new_key);
+    let outcome = store.ensure_admin_key(NAME, &hash_key(&key), configured.is_some()).await?;
+    if outcome == AdminKey::Deleted {
+        tracing::warn!("admin_key is a key that was deleted: it opens nothing; take it out of the configuration, or set another one");
     }
-    if !store.keys().await?.is_empty() {
-        return Ok(None);
-    }
-    let key = new_key();
-    store.add_key(Actor::System, NAME, &hash_key(&key), Role::Admin, None).await?;
-    Ok(Some(key))
+    Ok(Some(key).filter(|_| configured.is_none() && outcome == AdminKey::Made))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod origin;
 mod paced;
 mod people;
 pub mod problem;
+mod refusals;
 pub mod request;
 pub mod server;
 pub mod state;

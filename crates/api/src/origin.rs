@@ -1,18 +1,19 @@
-//! How the client reaches this server, for links that it can follow.
+//! Where this server is reached, for links that a client can follow.
+
+use std::net::SocketAddr;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 
 use crate::limits::peer_address;
 use crate::problem::Problem;
+use crate::server::LocalAddress;
 use crate::state::Api;
 
-/// Scheme and host, such as `https://bell.example.org`, without a slash at the end.
-///
-/// Whoever comes by a trusted proxy has come by `http.public_url`, or else by what the proxy says. Whoever comes straight
-/// has come by the host that they named, which may be another one than the world's.
+/// Scheme and host, such as `https://bell.example.org`, without a slash at the end: `http.public_url` where it is set, else what a
+/// trusted proxy says that the client called, else the address that the connection came to. Never the `Host` that a client
+/// names: links that lead elsewhere, kept by whoever follows them, would take keys there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin(pub String);
 
@@ -21,32 +22,28 @@ impl FromRequestParts<Api> for Origin {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let is_forwarded = api.settings.trusted_proxies.trusts(peer_address(&parts.extensions));
-        let host = text(&parts.headers, HOST.as_str()).or_else(|| parts.uri.authority().map(axum::http::uri::Authority::as_str));
-        let public = api.settings.public_url.as_deref();
-        Ok(Self(origin(&parts.headers, host, public, is_forwarded)))
+        let own = parts.extensions.get::<Option<LocalAddress>>().copied().flatten();
+        let own = own.map(|LocalAddress(own)| SocketAddr::new(own.ip().to_canonical(), own.port()));
+        Ok(Self(origin(&parts.headers, api.settings.public_url.as_deref(), own, is_forwarded)))
     }
 }
 
-fn origin(headers: &HeaderMap, host: Option<&str>, public: Option<&str>, is_forwarded: bool) -> String {
-    let host = host.filter(|host| is_host(host));
-    let is_public = |public: &&str| host.is_none_or(|host| is_forwarded || authority(public).eq_ignore_ascii_case(host));
-    if let Some(public) = public.filter(is_public) {
+fn origin(headers: &HeaderMap, public: Option<&str>, own: Option<SocketAddr>, is_forwarded: bool) -> String {
+    if let Some(public) = public {
         return public.trim_end_matches('/').to_owned();
     }
     let forwarded = |name| text(headers, name).filter(|_| is_forwarded).map(|list| list.split(',').next().unwrap_or_default().trim());
     let scheme = forwarded("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https")).unwrap_or("http");
-    let host = forwarded("x-forwarded-host").filter(|host| is_host(host)).or(host).unwrap_or("localhost");
-    format!("{scheme}://{host}")
+    match (forwarded("x-forwarded-host").filter(|host| is_host(host)), own) {
+        (Some(host), _) => format!("{scheme}://{host}"),
+        (None, Some(own)) => format!("{scheme}://{own}"),
+        // A router without a server.
+        (None, None) => format!("{scheme}://localhost"),
+    }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).map(HeaderValue::to_str)?.ok()
-}
-
-/// Host and port of a URL.
-fn authority(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or_default()
 }
 
 /// Whether a text can be a host with or without a port: nothing else may get into a link.
@@ -60,34 +57,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_lead_where_the_client_came_in() {
+    fn links_lead_to_where_the_server_is_whatever_the_client_calls_it() {
         const PUBLIC: Option<&str> = Some("https://bell.example.org/");
+        const OWN: Option<&str> = Some("10.0.0.1:8080");
         let table = [
-            // Host, X-Forwarded-Proto, public URL, by a trusted proxy.
-            (Some("10.0.0.1:8080"), "https", None, false, "http://10.0.0.1:8080"),
-            (Some("10.0.0.1:8080"), "https", PUBLIC, false, "http://10.0.0.1:8080"),
-            (Some("bell.example.org"), "", PUBLIC, false, "https://bell.example.org"),
-            (Some("upstream"), "http", PUBLIC, true, "https://bell.example.org"),
-            (Some("bell.internal"), "https", None, true, "https://bell.internal"),
-            (Some("bell.internal"), "https, http", None, true, "https://bell.internal"),
-            (Some("bell.internal"), "javascript", None, true, "http://bell.internal"),
-            (Some("[::1]:8080"), "", None, false, "http://[::1]:8080"),
-            (Some("evil/..\"<x>"), "", None, false, "http://localhost"),
-            (Some("evil/..\"<x>"), "", PUBLIC, false, "https://bell.example.org"),
-            (None, "", PUBLIC, false, "https://bell.example.org"),
-            (None, "", None, false, "http://localhost"),
+            // X-Forwarded-Host, X-Forwarded-Proto, public URL, the connection's own end, by a trusted proxy.
+            ("evil.example.com", "https", None, OWN, false, "http://10.0.0.1:8080"),
+            ("evil.example.com", "https", PUBLIC, OWN, false, "https://bell.example.org"),
+            ("other.example.org", "http", PUBLIC, OWN, true, "https://bell.example.org"),
+            ("bell.internal", "https", None, OWN, true, "https://bell.internal"),
+            ("bell.internal, 10.0.0.2", "https, http", None, OWN, true, "https://bell.internal"),
+            ("bell.internal", "javascript", None, OWN, true, "http://bell.internal"),
+            ("evil/..\"<x>", "https", None, OWN, true, "https://10.0.0.1:8080"),
+            ("", "", None, Some("[::1]:8080"), false, "http://[::1]:8080"),
+            ("", "", None, None, false, "http://localhost"),
         ];
-        for (host, proto, public, is_forwarded, expected) in table {
-            let mut headers = HeaderMap::new();
-            headers.insert("x-forwarded-proto", proto.parse().unwrap());
-            assert_eq!(origin(&headers, host, public, is_forwarded), expected, "{host:?} {proto} {public:?} {is_forwarded}");
+        for (host, proto, public, own, is_forwarded, expected) in table {
+            let headers = [("host", "evil.example.com"), ("x-forwarded-host", host), ("x-forwarded-proto", proto)];
+            let headers = HeaderMap::from_iter(headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())));
+            let own = own.map(|own| own.parse().unwrap());
+            assert_eq!(origin(&headers, public, own, is_forwarded), expected, "{host} {proto} {public:?} {own:?} {is_forwarded}");
         }
-    }
-
-    #[test]
-    fn only_a_trusted_proxy_names_another_host() {
-        let headers = HeaderMap::from_iter([("x-forwarded-host".parse().unwrap(), "bell.example.org".parse().unwrap())]);
-        assert_eq!(origin(&headers, Some("upstream"), None, true), "http://bell.example.org");
-        assert_eq!(origin(&headers, Some("upstream"), None, false), "http://upstream");
     }
 }

@@ -220,6 +220,7 @@ impl From<StoreError> for Problem {
                 Self::conflict(format!("the contact is used by rules {named}; delete them first, or delete both with ?force=true"))
                     .with("ruleIds", rules)
             }
+            StoreError::LastAdminKey => Self::conflict("the last admin key goes with this; make another one first"),
             StoreError::Taken(what) => Self::conflict(format!("{what} belongs to another user")).at(what),
             StoreError::UnfitContact(why) => Self::bad_request(format!("contact cannot be used for this rule: {why}")).at("contact"),
             StoreError::Verification(why) => verification(why),

@@ -1,13 +1,16 @@
 //! The whole router, and serving it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{any, get};
 use hyper::body::Incoming;
@@ -24,7 +27,7 @@ use crate::limits::client_network;
 use crate::paced::Paced;
 use crate::state::Api;
 use crate::watchbell::health;
-use crate::{callbacks, ilert, messaging, notiflows, oncall, openapi, watchbell};
+use crate::{callbacks, ilert, messaging, notiflows, oncall, openapi, refusals, watchbell};
 
 /// How long requests in flight may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -38,6 +41,10 @@ const HEAD_BYTES: usize = 64 * 1024;
 /// Ends when the server does: for answers that go on until then.
 #[derive(Clone, Debug)]
 pub(crate) struct Ending(pub CancellationToken);
+
+/// The end of a connection that is this server's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LocalAddress(pub SocketAddr);
 
 /// Every route.
 pub fn router(api: &Api) -> Router {
@@ -57,8 +64,17 @@ pub fn router(api: &Api) -> Router {
         .route("/admin/", notiflows::root())
         .route("/admin/v1/", notiflows::root())
         .route("/watchbell/v1/", any(async || watchbell::OPEN.nothing()))
+        .layer(map_response(guard))
         .layer(from_fn_with_state(api.clone(), log))
         .with_state(api.clone())
+}
+
+/// Answers are what they say they are, and are kept by nobody on the way, unless they say so themselves.
+async fn guard(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 /// One line a request: never its path as it came, which may hold an address or a token.
@@ -115,12 +131,15 @@ pub async fn serve(listener: TcpListener, api: &Api, shutdown: CancellationToken
         };
         // Answers are small and whole: waiting to fill a packet only costs time. A socket that refuses is served all the same.
         let _ = stream.set_nodelay(true);
+        // Where the client has come to, for links. A connection whose address cannot be read is about to end.
+        let own = stream.local_addr().map(LocalAddress).ok();
         let cut = place.cut.clone();
         let (router, ending) = (router.clone(), Ending(shutdown.clone()));
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let (mut router, under_way) = (router.clone(), place.request());
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(own);
             request.extensions_mut().insert(ending.clone());
             async move { router.call(request).await.map(|response| response.map(|body| under_way.until_end_of(body))) }
         });
@@ -138,5 +157,6 @@ pub async fn serve(listener: TcpListener, api: &Api, shutdown: CancellationToken
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still open after {} s and were cut", DRAIN.as_secs());
     }
+    refusals::flush(api).await;
     Ok(())
 }

@@ -16,6 +16,7 @@ use watchbell_store::Store;
 use crate::auth::KnownKeys;
 use crate::gates::Gates;
 use crate::limits::Limits;
+use crate::refusals::Refusals;
 use crate::watchbell::Readiness;
 
 /// What the binary knows about the process beyond the database.
@@ -172,13 +173,14 @@ pub struct Shared {
     pub(crate) gates: Gates,
     pub(crate) known_keys: KnownKeys,
     pub(crate) readiness: Readiness,
+    pub(crate) refusals: Refusals,
 }
 
 impl Api {
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, health: Arc<dyn Health>, settings: ApiSettings) -> Self {
         let (limits, gates) = (Limits::new(&settings, &clock), Gates::new(&settings));
-        let (known_keys, readiness) = (KnownKeys::default(), Readiness::default());
-        Self(Arc::new(Shared { store, clock, health, settings, limits, gates, known_keys, readiness }))
+        let (known_keys, readiness, refusals) = (KnownKeys::default(), Readiness::default(), Refusals::default());
+        Self(Arc::new(Shared { store, clock, health, settings, limits, gates, known_keys, readiness, refusals }))
     }
 }
 

@@ -13,7 +13,7 @@ use axum::routing::{MethodRouter, any};
 use futures::FutureExt;
 use serde_json::Value;
 
-use crate::auth::{Authenticated, Credentials, authenticate};
+use crate::auth::{Credentials, authenticate};
 use crate::problem::{Kind, Problem};
 use crate::request;
 use crate::state::Api;
@@ -70,12 +70,12 @@ impl Surface {
         let Some(credentials) = self.credentials else { return Ok(next.run(request).await) };
         let address = api.limits.client(request.extensions(), request.headers(), &api.settings.trusted_proxies);
         let caller = authenticate(&api, credentials, request.headers(), address).await?;
-        api.limits.check_key(self.counting, caller.key_id)?;
-        let _share = api.gates.of_key(caller.key_id).await?;
+        api.limits.check_key(self.counting, caller.0.key_id)?;
+        let _share = api.gates.of_key(caller.0.key_id).await?;
         // A client that is slow to send holds up no others: it waits for its turn once all is here.
         let (mut request, _room) = request::arrived(request, &api).await?;
         let _turn = api.gates.turn(request.method()).await?;
-        request.extensions_mut().insert(Authenticated(caller));
+        request.extensions_mut().insert(caller);
         Ok(next.run(request).await)
     }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use watchbell_core::Clock;
+use watchbell_core::{Clock, Timestamp};
+use watchbell_store::queue::Cutoffs;
 use watchbell_store::{Store, StoreError};
 
 /// How often a process without a worker, which looks every second, looks for topic events that another one left unfinished.
@@ -19,6 +20,20 @@ const TIDY_BATCH: i64 = 500;
 pub struct Retention {
     pub deliveries_days: i64,
     pub events_days: i64,
+    pub dead_letters_days: i64,
+    pub audit_days: i64,
+}
+
+impl Retention {
+    fn cutoffs(&self, now: Timestamp) -> Cutoffs {
+        let before = |days: i64| now.plus_s(-days * 24 * 3_600);
+        Cutoffs {
+            deliveries: before(self.deliveries_days),
+            events: before(self.events_days),
+            dead_letters: before(self.dead_letters_days),
+            audit: before(self.audit_days),
+        }
+    }
 }
 
 /// The scheduler role's background work.
@@ -69,11 +84,10 @@ impl Scheduler {
 
     async fn tidy(&self) {
         loop {
-            let now = self.clock.now();
-            let before = |days: i64| now.plus_s(-days * 24 * 3_600);
+            let before = self.retention.cutoffs(self.clock.now());
             loop {
                 let began = self.clock.now();
-                match self.store.tidy(before(self.retention.deliveries_days), before(self.retention.events_days), TIDY_BATCH).await {
+                match self.store.tidy(&before, TIDY_BATCH).await {
                     // As long as it took: what is late already must not slow down what is not.
                     Ok(true) => self.clock.sleep(self.clock.now() - began).await,
                     Ok(false) => break,

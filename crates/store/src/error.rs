@@ -19,6 +19,9 @@ pub enum StoreError {
     /// Another user has this name, external id or the like.
     #[error("{0} is taken")]
     Taken(&'static str),
+    /// It is the last key that can make others.
+    #[error("this is the last admin key")]
+    LastAdminKey,
     /// A rule needs a contact of that user and kind, and this is none.
     #[error("the contact cannot be used for this rule: {0}")]
     UnfitContact(&'static str),

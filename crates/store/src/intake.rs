@@ -5,6 +5,7 @@ use watchbell_core::event::{Event, EventData, EventKind, Original};
 use watchbell_core::{EventId, Timestamp, UserId};
 
 use crate::StoreError;
+use crate::access::Actor;
 use crate::facts::{Alert, Planned};
 
 /// What became of one event.
@@ -30,13 +31,24 @@ pub struct Rejected {
     pub detail: String,
 }
 
+/// A dead letter as it is listed: without what came over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     pub id: i64,
-    pub rejected: Rejected,
+    pub subject: String,
+    pub reason: String,
+    /// At most [`DETAIL_BYTES`].
+    pub detail: String,
+    pub received_at: Timestamp,
     pub created_at: Timestamp,
     pub replayed_at: Option<Timestamp>,
 }
+
+/// What a dead letter's detail may have, in bytes; a longer one is cut.
+pub const DETAIL_BYTES: usize = 4_096;
+
+/// Of a payload that is too large to be an event, so many bytes are kept: enough to see what it is, as it cannot be replayed.
+pub const TOO_LARGE_KEPT_BYTES: usize = 65_536;
 
 /// Which dead letters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +86,9 @@ pub trait Intake: Send + Sync {
         self.accept_in_turn(events, &|| {}).await
     }
 
+    /// The same for a client's events, with a line of the audit log in the same transaction, unless all of them were known.
+    async fn accept_from(&self, by: Actor, action: &'static str, events: &[Event]) -> Result<Vec<Accepted>, StoreError>;
+
     /// The same for events of which more come after them: what is accepted from `on_planned` on comes behind these.
     async fn accept_in_turn(&self, events: &[Event], on_planned: OnPlanned<'_>) -> Result<Vec<Accepted>, StoreError>;
 
@@ -90,10 +105,11 @@ pub trait Intake: Send + Sync {
     /// Newest first.
     async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, StoreError>;
 
-    async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>, StoreError>;
+    /// One, with what came over the wire.
+    async fn dead_letter(&self, id: i64) -> Result<Option<(DeadLetter, Original)>, StoreError>;
 
-    /// Deletes those that the filter finds (its cursor and limit do not count); how many.
-    async fn purge_dead_letters(&self, by: crate::access::Actor, filter: &DeadLetterFilter) -> Result<u64, StoreError>;
+    /// Deletes those that the filter finds and that are there now (its cursor and limit do not count), batch by batch; how many.
+    async fn purge_dead_letters(&self, by: Actor, filter: &DeadLetterFilter) -> Result<u64, StoreError>;
 
     async fn event(&self, id: &EventId) -> Result<Option<EventRecord>, StoreError>;
 

@@ -12,6 +12,7 @@
 
 pub mod access;
 pub mod allot;
+mod changes;
 mod columns;
 pub mod dialect;
 pub mod directory;
@@ -22,9 +23,11 @@ pub mod handover;
 pub mod history;
 pub mod intake;
 mod open;
+mod packed;
 mod pool;
 mod postgres;
 pub mod preferences;
+pub mod private;
 pub mod queue;
 mod sqlite;
 pub mod wake;

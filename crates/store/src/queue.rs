@@ -126,6 +126,22 @@ pub enum AddressFate {
     Bad,
 }
 
+/// What is older than these has been kept long enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cutoffs {
+    pub deliveries: Timestamp,
+    pub events: Timestamp,
+    pub dead_letters: Timestamp,
+    pub audit: Timestamp,
+}
+
+impl Cutoffs {
+    /// The same for everything.
+    pub fn all(before: Timestamp) -> Self {
+        Self { deliveries: before, events: before, dead_letters: before, audit: before }
+    }
+}
+
 /// Something that a provider said later about a message that it took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
@@ -248,6 +264,6 @@ pub trait Queue: Send + Sync {
     /// Writes a contact's new target, as its provider gave it.
     async fn contact_moved(&self, contact: ContactId, target: &str) -> Result<(), StoreError>;
 
-    /// Deletes a batch of what has been kept long enough; whether there may be more.
-    async fn tidy(&self, deliveries_before: Timestamp, events_before: Timestamp, most: i64) -> Result<bool, StoreError>;
+    /// Deletes a batch of what has been kept long enough, at most so many rows of a table; whether there may be more.
+    async fn tidy(&self, before: &Cutoffs, most: i64) -> Result<bool, StoreError>;
 }

@@ -71,6 +71,8 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     let unusable = |error: sqlx::Error| StoreError::Unusable(format!("cannot open the database {}: {error}", file.display()));
     let mut first = connect.connect().await.map_err(unusable)?;
     MIGRATIONS.run_direct(None, &mut first, false).await.map_err(|error| crate::open::migration_error(&error))?;
+    // Now its log lies beside it too.
+    file::warn_of_open_files(&file);
     first.close().await.map_err(unusable)?;
     let read = Pool::new(options.max_connections.max(1) as usize, LIMITS, connecting(connect.clone().read_only(true)));
     let write = Pool::new(1, LIMITS, connecting(connect));

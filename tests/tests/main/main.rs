@@ -31,6 +31,7 @@ mod hammer;
 mod intake;
 mod outages;
 mod pages;
+mod privacy;
 mod processes;
 mod promises;
 mod receipts;

@@ -4,8 +4,8 @@
 //! announcement was missed, arrive within a second all the same, and a client that was away goes on after the last event
 //! that it saw (`Last-Event-ID`). Without that header the stream starts with what comes from now on.
 //!
-//! A stream ends after an hour, so that a key that was deleted does not listen for ever (clients connect again by themselves),
-//! and at once when the server stops.
+//! A stream ends with its key: each look asks first whether that is still there, whichever process deleted it. It also ends after
+//! an hour (clients connect again by themselves), and at once when the server stops.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -21,7 +22,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use watchbell_core::{DeliveryId, Timestamp, UserId};
+use watchbell_core::{DeliveryId, KeyId, Timestamp, UserId};
 use watchbell_store::preferences::{Notification, NotificationCursor, NotificationFilter, NotificationsFrom};
 use watchbell_store::{Notified, StoreError};
 
@@ -48,8 +49,10 @@ const PAGE: i64 = 100;
 /// Beyond this many notifications within the overlap one might be sent again.
 const REMEMBERED: usize = 1_000;
 
-/// A proxy (nginx) that keeps answers back until they are whole would keep these for ever.
-const UNBUFFERED: (HeaderName, HeaderValue) = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+/// A proxy (nginx) that keeps answers back until they are whole would keep these for ever; and what is said to one user is kept
+/// by nobody.
+const UNBUFFERED: [(HeaderName, HeaderValue); 2] =
+    [(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
 pub(super) async fn stream(
     State(api): State<Api>,
@@ -72,6 +75,7 @@ pub(super) async fn stream(
     let heartbeat = KeepAlive::new().interval(api.settings.heartbeat).text("heartbeat");
     let ending = ending.map(|Extension(Ending(token))| token).unwrap_or_default();
     let following = Following {
+        key: caller.0.key_id,
         user,
         after,
         floor,
@@ -88,7 +92,7 @@ pub(super) async fn stream(
         let notification = following.next().await?;
         Some((Ok::<_, Infallible>(event(&notification)), following))
     });
-    Ok(([UNBUFFERED], Sse::new(events).keep_alive(heartbeat)).into_response())
+    Ok((UNBUFFERED, Sse::new(events).keep_alive(heartbeat)).into_response())
 }
 
 fn event(notification: &Notification) -> Event {
@@ -114,6 +118,7 @@ async fn newest(api: &Api, user: UserId) -> Result<VecDeque<NotificationCursor>,
 /// One client that listens.
 struct Following {
     api: Api,
+    key: KeyId,
     user: UserId,
     /// The newest that was sent, or was there before.
     after: NotificationCursor,
@@ -150,15 +155,22 @@ impl Following {
                     Err(RecvError::Closed) => return None,
                 },
             };
-            if is_worth_a_look && let Err(error) = self.read().await {
-                // The next look tries again; that the database is away is said elsewhere, once.
-                tracing::debug!(%error, "a stream of notifications could not look for new ones");
+            if is_worth_a_look {
+                match self.read().await {
+                    Ok(true) => {}
+                    Ok(false) => return None,
+                    // The next look tries again; that the database is away is said elsewhere, once.
+                    Err(error) => tracing::debug!(%error, "a stream of notifications could not look for new ones"),
+                }
             }
         }
     }
 
-    /// Reads what is new since the last look.
-    async fn read(&mut self) -> Result<(), StoreError> {
+    /// Reads what is new since the last look; false when the key may not see it any more.
+    async fn read(&mut self) -> Result<bool, StoreError> {
+        if !self.api.store.has_key(self.key).await? {
+            return Ok(false);
+        }
         let back = NotificationCursor {
             created_at: Timestamp::from_millis(self.after.created_at.as_millis().saturating_sub(OVERLAP_MS)),
             id: DeliveryId(String::new()),
@@ -168,7 +180,7 @@ impl Following {
             let filter = NotificationFilter { from: NotificationsFrom::NewerThan(from), category: None, status: None, limit: PAGE };
             let mut page = self.api.store.notifications(self.user, &filter).await?;
             let is_last = i64::try_from(page.len()).is_ok_and(|count| count < PAGE);
-            let Some(newest) = page.first().map(Notification::cursor) else { return Ok(()) };
+            let Some(newest) = page.first().map(Notification::cursor) else { return Ok(true) };
             // Lists are newest first, streams oldest first.
             page.reverse();
             for notification in page {
@@ -179,7 +191,7 @@ impl Following {
             }
             // A long backlog is handed on before more of it is read.
             if is_last || self.backlog.len() >= REMEMBERED / 2 {
-                return Ok(());
+                return Ok(true);
             }
             from = newest;
         }

@@ -102,6 +102,6 @@ async fn subject(api: &Api, caller: &Authenticated, params: &Params, intent: Int
     match find(api, id).await? {
         Some(user) => caller.check_user(user.id, intent).map_err(scope.refused()).map(|()| user),
         None if caller.sees_everybody() => Err(Problem::not_found("user").named(id)),
-        None => Err(Problem::forbidden("this key does not reach that user")).map_err(scope.refused()),
+        None => Err(scope.refused()(caller.refusal())),
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Profile {
 
 impl Profile {
     pub fn read(fields: &mut Fields) -> Result<Self, Problem> {
+        let custom_fields = fields.object("custom_fields")?.map(Fields::into_members);
+        person::check_custom_fields("custom_fields", custom_fields.as_ref().unwrap_or(&Map::new()))?;
         Ok(Self {
             email: address::email(fields, "email")?,
             phone: address::e164(fields, "phone")?,
@@ -34,7 +36,7 @@ impl Profile {
             last_name: fields.text("last_name", &person::OPTIONAL_NAME)?,
             locale: person::locale(fields, "locale")?,
             timezone: person::timezone(fields, "timezone")?,
-            custom_fields: fields.object("custom_fields")?.map(Fields::into_members),
+            custom_fields,
         })
     }
 
@@ -81,7 +83,10 @@ impl Profile {
             |new: &NewContact| contacts.iter().any(|contact| contact.kind == new.kind && contact.target.eq_ignore_ascii_case(&new.target));
         let addresses: Vec<NewContact> = email.into_iter().chain(phone).filter(|new| !is_there(new)).collect();
         let mut wanted = NewUser::from(user);
-        merge(&mut wanted.custom_fields, self.custom_fields.unwrap_or_default());
+        if let Some(custom_fields) = self.custom_fields {
+            merge(&mut wanted.custom_fields, custom_fields);
+            person::check_custom_fields("custom_fields", &wanted.custom_fields)?;
+        }
         let set = |kept: &mut String, given: Option<String>| {
             if let Some(given) = given {
                 *kept = given;

@@ -47,7 +47,7 @@ pub(super) async fn run(State(api): State<Api>, caller: Authenticated, params: P
     } else {
         let mut message = message(&category, &data);
         audience.address(&api, &caller, &mut message).await?;
-        accept(&api, &source, &id, message, &fingerprint, key.as_deref()).await?
+        accept(&api, &caller, &source, &id, message, &fingerprint, key.as_deref()).await?
     };
     Ok(surface::json(StatusCode::OK, &json!({ "notiflow_run_id": run.as_str() })))
 }
@@ -77,6 +77,7 @@ async fn repeated(api: &Api, identity: &str, fingerprint: &str, key: Option<&str
 /// Accepts a run as any other event: read by the same decoder, planned in the same transaction.
 async fn accept(
     api: &Api,
+    caller: &Authenticated,
     source: &str,
     id: &str,
     message: Map<String, Value>,
@@ -94,7 +95,7 @@ async fn accept(
             data.fingerprint = Some(fingerprint.to_owned());
         }
     }
-    let accepted = api.store.accept(&events).await?.into_iter().next();
+    let accepted = api.store.accept_from(caller.actor(), "notiflow.run", &events).await?.into_iter().next();
     match accepted {
         Some(accepted) if !accepted.duplicate => Ok(accepted.id),
         // A request with the same key has overtaken this one.

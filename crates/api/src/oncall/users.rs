@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 use watchbell_core::UserId;
-use watchbell_core::access::Role;
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
@@ -42,7 +41,8 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, asked: A
         if page.turn_back(count) {
             continue;
         }
-        let admins = admins(&api).await?;
+        let ids: Vec<UserId> = users.iter().map(|user| user.id).collect();
+        let admins = api.store.admins_among(&ids).await?;
         let results = people::written(&api, &users, |user, contacts| wire(user, contacts, &admins)).await?;
         return Ok(asked.answer(page, count, results));
     }
@@ -67,13 +67,9 @@ pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: 
     };
     let user = user.filter(|user| caller.0.may_read_user(user.id)).ok_or_else(|| Problem::not_found("user"))?;
     let contacts = api.store.contacts(user.id, None).await?;
-    Ok(json(StatusCode::OK, &wire(&user, &contacts, &admins(&api).await?)))
-}
-
-/// Users that admin keys are bound to: a role is a key's here, not a user's.
-async fn admins(api: &Api) -> Result<Vec<UserId>, Problem> {
-    let keys = api.store.keys().await?;
-    Ok(keys.into_iter().filter(|key| key.role == Role::Admin).filter_map(|key| key.user_id).collect())
+    // A role is a key's here, not a user's.
+    let admins = api.store.admins_among(&[user.id]).await?;
+    Ok(json(StatusCode::OK, &wire(&user, &contacts, &admins)))
 }
 
 fn wire(user: &User, contacts: &[Contact], admins: &[UserId]) -> Value {

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use serde_json::{Map, Value};
 use watchbell_core::user::{Profile, QuietHours, is_locale, parse_timezone};
 
 use super::Fields;
@@ -10,6 +11,16 @@ use crate::problem::Problem;
 /// Characters in a name, or in an id of another system.
 pub(crate) const NAME: RangeInclusive<usize> = 1..=255;
 pub(crate) const OPTIONAL_NAME: RangeInclusive<usize> = 0..=255;
+
+/// What applications may keep of their own with a user, in bytes of JSON: lists show a thousand users at once.
+const CUSTOM_FIELDS_BYTES: usize = 16_384;
+
+/// Refuses fields of an application's own that are too many, however they were brought together.
+pub(crate) fn check_custom_fields(field: &str, custom: &Map<String, Value>) -> Result<(), Problem> {
+    let is_small = serde_json::to_string(custom).is_ok_and(|text| text.len() <= CUSTOM_FIELDS_BYTES);
+    let right = format!("all of a user's together may have {CUSTOM_FIELDS_BYTES} bytes of JSON");
+    if is_small { Ok(()) } else { Err(Problem::invalid(field, "are too large", &right)) }
+}
 
 /// An IANA time zone.
 pub(crate) fn timezone(fields: &mut Fields, field: &str) -> Result<Option<String>, Problem> {

@@ -8,6 +8,7 @@ use watchbell_core::Channel;
 use watchbell_core::channel::join;
 use watchbell_store::preferences::{Category, NewCategory};
 
+use super::page;
 use crate::auth::Authenticated;
 use crate::problem::Problem;
 use crate::request::{Params, Payload};
@@ -15,10 +16,15 @@ use crate::state::Api;
 use crate::surface;
 use crate::validate::{Fields, person};
 
-pub(super) async fn list(State(api): State<Api>, caller: Authenticated) -> Result<Response, Problem> {
+/// In order of handle, which is the cursor too.
+pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_reads_all()?;
-    let items: Vec<Value> = api.store.categories().await?.iter().map(wire).collect();
-    Ok(surface::json(StatusCode::OK, &json!({ "items": items })))
+    let limit = page::limit(&params)?;
+    let after = params.query("cursor")?.unwrap_or_default();
+    let mut categories = api.store.categories().await?;
+    categories.retain(|category| category.handle.as_str() > after);
+    categories.sort_by(|a, b| a.handle.cmp(&b.handle));
+    Ok(page::write(categories, limit, |category| category.handle.clone(), wire))
 }
 
 /// By handle or by id.

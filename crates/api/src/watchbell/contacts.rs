@@ -1,8 +1,7 @@
 //! `/users/{user}/contacts`: where a user can be reached, of every kind; and making a contact usable, or not.
 
 use axum::extract::State;
-use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use rand::RngExt;
 use serde_json::{Value, json};
@@ -76,9 +75,9 @@ pub(super) async fn signing_secret(State(api): State<Api>, caller: Authenticated
     if contact.status != ContactStatus::Ok && !caller.is_admin() {
         return Err(Problem::conflict("the contact is not verified yet"));
     }
-    let mut response = surface::json(StatusCode::OK, &json!({ "secret": key.secret_of(&contact.target).expose() }));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    let object = format!("users/{}/contacts/{}", user.id, contact.id);
+    api.store.note(caller.actor(), "signing_secret.read", &object, None).await?;
+    Ok(surface::json(StatusCode::OK, &json!({ "secret": key.secret_of(&contact.target).expose() })))
 }
 
 async fn found(api: &Api, user: UserId, params: &Params) -> Result<Contact, Problem> {

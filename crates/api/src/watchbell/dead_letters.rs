@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use watchbell_core::decode;
+use watchbell_core::event::Original;
 use watchbell_store::intake::{Accepted, DeadLetter, DeadLetterFilter};
 
 use super::{events, page};
@@ -31,8 +32,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
 /// One dead letter with what came over the wire.
 pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_reads_all()?;
-    let letter = found(&api, &params).await?;
-    let original = &letter.rejected.original;
+    let (letter, original) = found(&api, params.id("id")?).await?;
     let mut body = write(&letter);
     body["headers"] = original.headers.iter().map(|(name, value)| json!([name, value])).collect();
     match std::str::from_utf8(&original.payload) {
@@ -45,8 +45,7 @@ pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: 
 /// Plays one again: plans what of it is still missing, and nothing twice.
 pub(super) async fn replay(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_admin()?;
-    let letter = found(&api, &params).await?;
-    let accepted = play(&api, letter).await?;
+    let accepted = play(&api, &caller, params.id("id")?).await?;
     Ok(surface::json(StatusCode::ACCEPTED, &json!({ "events": accepted.iter().map(events::write).collect::<Vec<_>>() })))
 }
 
@@ -62,7 +61,7 @@ pub(super) async fn replay_all(State(api): State<Api>, caller: Authenticated, pa
     for letter in letters.into_iter().take(usize::try_from(REPLAYED_AT_ONCE).unwrap_or(usize::MAX)) {
         let id = letter.id;
         last = Some(id);
-        match play(&api, letter).await {
+        match play(&api, &caller, id).await {
             // What still cannot be used keeps its letter open.
             Ok(accepted) => match accepted.iter().flat_map(|accepted| &accepted.problems).next() {
                 None => replayed += 1,
@@ -86,18 +85,19 @@ pub(super) async fn purge(State(api): State<Api>, caller: Authenticated, params:
     Ok(surface::json(StatusCode::OK, &json!({ "deleted": deleted })))
 }
 
-async fn play(api: &Api, letter: DeadLetter) -> Result<Vec<Accepted>, Problem> {
-    let event = decode::from_nats(letter.rejected.original);
+async fn play(api: &Api, caller: &Authenticated, id: i64) -> Result<Vec<Accepted>, Problem> {
+    let (_, original) = found(api, id).await?;
+    let event = decode::from_nats(original);
     let mut event = event.map_err(|rejected| {
         let why = decode::Undecodable::new(rejected.reason, rejected.detail);
         Problem { kind: Kind::Conflict, ..events::unusable(&why) }
     })?;
-    event.replay_of = Some(letter.id);
-    Ok(api.store.accept(&[event]).await?)
+    event.replay_of = Some(id);
+    Ok(api.store.accept_from(caller.actor(), "dead_letter.replay", &[event]).await?)
 }
 
-async fn found(api: &Api, params: &Params) -> Result<DeadLetter, Problem> {
-    api.store.dead_letter(params.id("id")?).await?.ok_or_else(|| Problem::not_found("dead letter"))
+async fn found(api: &Api, id: i64) -> Result<(DeadLetter, Original), Problem> {
+    api.store.dead_letter(id).await?.ok_or_else(|| Problem::not_found("dead letter"))
 }
 
 fn filter(params: &Params) -> Result<DeadLetterFilter, Problem> {
@@ -112,10 +112,10 @@ fn filter(params: &Params) -> Result<DeadLetterFilter, Problem> {
 fn write(letter: &DeadLetter) -> Value {
     let mut body = json!({
         "id": letter.id,
-        "subject": letter.rejected.original.subject,
-        "reason": letter.rejected.reason,
-        "detail": letter.rejected.detail,
-        "receivedAt": rfc3339(letter.rejected.original.received_at),
+        "subject": letter.subject,
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "receivedAt": rfc3339(letter.received_at),
         "createdAt": rfc3339(letter.created_at),
     });
     if let Some(at) = letter.replayed_at {

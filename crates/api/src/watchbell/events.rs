@@ -25,7 +25,7 @@ pub(super) async fn publish(State(api): State<Api>, caller: Authenticated, paylo
     let mut rest = events.as_slice();
     while !rest.is_empty() {
         let (now, later) = rest.split_at(together(rest));
-        written.extend(api.store.accept(now).await?.iter().map(write));
+        written.extend(api.store.accept_from(caller.actor(), "event.publish", now).await?.iter().map(write));
         rest = later;
     }
     Ok(surface::json(StatusCode::ACCEPTED, &json!({ "events": written })))

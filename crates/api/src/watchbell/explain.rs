@@ -34,10 +34,10 @@ pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: 
     let event = params.query("event")?.map(|text| page::derived_id("event", text)).transpose()?.map(EventId);
     let alert = params.query("alert")?.map(str::to_owned);
     if event.is_some() || alert.is_some() {
-        return past(&api, &user, event, alert).await;
+        return past(&api, &caller, &user, event, alert).await;
     }
     let made_up = made_up(&user, &params, api.clock.now())?;
-    would_be(&api, &user, made_up).await
+    would_be(&api, &caller, &user, made_up).await
 }
 
 /// Of the event in the body, in any form that `/events` takes.
@@ -54,7 +54,7 @@ pub(super) async fn show_event(
     match (decoded.pop(), decoded.is_empty()) {
         (Some(event), true) => {
             events::check_names(&event)?;
-            would_be(&api, &user, event).await
+            would_be(&api, &caller, &user, event).await
         }
         _ => Err(Problem::bad_request("one event is explained at a time; send just one")),
     }
@@ -65,15 +65,22 @@ async fn user(api: &Api, caller: &Authenticated, params: &Params) -> Result<User
     super::named_user(api, caller, name, Intent::Read).await
 }
 
-async fn past(api: &Api, user: &User, event: Option<EventId>, alert: Option<String>) -> Result<Response, Problem> {
+const NOTHING: &str = "nothing was planned for this user";
+
+async fn past(api: &Api, caller: &Authenticated, user: &User, event: Option<EventId>, alert: Option<String>) -> Result<Response, Problem> {
     let record = match &event {
-        Some(id) => Some(api.store.event(id).await?.ok_or_else(|| Problem::not_found("event"))?),
+        Some(id) => api.store.event(id).await?,
         None => None,
     };
+    if event.is_some() && record.is_none() && caller.sees_everybody() {
+        return Err(Problem::not_found("event"));
+    }
     let filter = DeliveryFilter { user: Some(user.id), event, alert: alert.clone(), limit: MOST_STEPS, ..DeliveryFilter::default() };
     let mut deliveries = api.store.deliveries(&filter).await?;
     deliveries.sort_by(|a, b| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
     let decision = match record.and_then(|record| record.decision) {
+        // Who sees only their own is not told what there is beside it.
+        _ if deliveries.is_empty() && !caller.sees_everybody() => Some(why_nothing_of_theirs(api, user, alert.as_deref()).await?),
         None if deliveries.is_empty() => Some(why_nothing(api, user, alert.as_deref()).await?),
         decision => decision,
     };
@@ -81,9 +88,18 @@ async fn past(api: &Api, user: &User, event: Option<EventId>, alert: Option<Stri
     Ok(surface::json(StatusCode::OK, &json!({ "userId": user.id, "hypothetical": false, "decision": decision, "steps": steps })))
 }
 
+/// As [`why_nothing`], for the user's own key: the same of an alert that does not name them and of one that never was.
+async fn why_nothing_of_theirs(api: &Api, user: &User, alert: Option<&str>) -> Result<String, Problem> {
+    let Some(id) = alert else { return Ok(NOTHING.to_owned()) };
+    let known = api.store.alert(id).await?;
+    let is_named =
+        known.is_some_and(|alert| alert.history.iter().flat_map(|happened| &happened.named).any(|named| named.user_id == user.id));
+    if is_named { why_nothing(api, user, Some(id)).await } else { Ok(format!("{NOTHING}: no event of this alert names them")) }
+}
+
 /// Why nothing of an alert was planned for a user.
 async fn why_nothing(api: &Api, user: &User, alert: Option<&str>) -> Result<String, Problem> {
-    let nothing = "nothing was planned for this user";
+    let nothing = NOTHING;
     let Some(id) = alert else { return Ok(nothing.to_owned()) };
     let Some(alert) = api.store.alert(id).await? else { return Ok(format!("{nothing}: no event of this alert is known")) };
     let mut named = alert.history.iter().flat_map(|happened| &happened.named);
@@ -99,8 +115,14 @@ async fn why_nothing(api: &Api, user: &User, alert: Option<&str>) -> Result<Stri
     })
 }
 
-async fn would_be(api: &Api, user: &User, event: Event) -> Result<Response, Problem> {
-    let (accepted, planned) = api.store.explain(event, user.id).await?;
+async fn would_be(api: &Api, caller: &Authenticated, user: &User, event: Event) -> Result<Response, Problem> {
+    let of_event_itself = event.problems.clone();
+    let (mut accepted, planned) = api.store.explain(event, user.id).await?;
+    if !caller.sees_everybody() {
+        // Neither which other names are somebody's, nor what is the case with alerts that are not theirs.
+        accepted.problems = of_event_itself;
+        accepted.decision = accepted.decision.filter(|_| !planned.is_empty());
+    }
     let decision = accepted.decision.or_else(|| planned.is_empty().then(|| "nothing would be planned for this user".to_owned()));
     let steps: Vec<Value> = planned.iter().map(would).collect();
     let body = json!({ "userId": user.id, "hypothetical": true, "decision": decision, "problems": accepted.problems, "steps": steps });

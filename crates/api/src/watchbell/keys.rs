@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use watchbell_core::access::Role;
@@ -10,6 +9,7 @@ use watchbell_core::ids::UserRef;
 use watchbell_core::{KeyId, UserId};
 use watchbell_store::access::ApiKey;
 
+use super::page;
 use crate::auth::{Authenticated, hash_key, new_key, new_key_pair};
 use crate::problem::{Problem, rfc3339};
 use crate::request::{Params, Payload};
@@ -17,10 +17,12 @@ use crate::state::Api;
 use crate::surface;
 use crate::validate::{Fields, person};
 
-pub(super) async fn list(State(api): State<Api>, caller: Authenticated) -> Result<Response, Problem> {
+pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_reads_all()?;
-    let items: Vec<Value> = api.store.keys().await?.iter().map(write).collect();
-    Ok(surface::json(StatusCode::OK, &json!({ "items": items })))
+    let limit = page::limit(&params)?;
+    let after = KeyId(page::numeric_cursor(&params)?.unwrap_or_default());
+    let keys = api.store.keys(after, limit + 1).await?;
+    Ok(page::write(keys, limit, |key| key.id.to_string(), write))
 }
 
 pub(super) async fn create(State(api): State<Api>, caller: Authenticated, payload: Payload) -> Result<Response, Problem> {
@@ -48,21 +50,12 @@ pub(super) async fn create(State(api): State<Api>, caller: Authenticated, payloa
         body["key"] = key.expose().into();
         body
     };
-    let mut response = surface::json(StatusCode::CREATED, &body);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(surface::json(StatusCode::CREATED, &body))
 }
 
-/// The last admin key stays: without one nobody could make another. With a pair one cannot.
 pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_admin()?;
-    let id = KeyId(params.id("id")?);
-    let is_admin = |key: &&ApiKey| key.role == Role::Admin && key.public_key.is_none();
-    let keys = api.store.keys().await?;
-    if keys.iter().filter(is_admin).all(|key| key.id == id) {
-        return Err(Problem::conflict("this is the last admin key; make another one first"));
-    }
-    api.store.delete_key(caller.actor(), id).await?;
+    api.store.delete_key(caller.actor(), KeyId(params.id("id")?)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -97,6 +97,6 @@ async fn named_user(api: &Api, caller: &Authenticated, text: &str, intent: Inten
     match user {
         Some(user) => caller.check_user(user.id, intent).map(|()| user),
         None if caller.sees_everybody() => Err(Problem::not_found("user")),
-        None => Err(Problem::forbidden("this key does not reach that user")),
+        None => Err(caller.refusal()),
     }
 }

@@ -26,8 +26,11 @@ pub(super) async fn audit(State(api): State<Api>, caller: Authenticated, params:
         if let Some(key) = entry.key_id {
             body["keyId"] = key.0.into();
         }
+        if let Some(address) = &entry.address {
+            body["address"] = address.as_str().into();
+        }
         if let Some(detail) = &entry.detail {
-            body["detail"] = detail.as_str().into();
+            body["detail"] = Value::Object(detail.clone());
         }
         body
     };

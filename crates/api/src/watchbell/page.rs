@@ -13,22 +13,39 @@ use crate::surface::json;
 const LIMIT: RangeInclusive<i64> = 1..=500;
 const USUAL: i64 = 50;
 
+/// The items of a page, in bytes as they are sent; one that is larger comes alone.
+pub(super) const MOST_BYTES: usize = 1 << 20;
+
 /// How many to list.
 pub(super) fn limit(params: &Params) -> Result<i64, Problem> {
     Ok(params.integer("limit", &LIMIT)?.unwrap_or(USUAL))
 }
 
-/// Writes the first `limit` of what was found, one more having been asked for; `cursor` names the last one shown.
-pub(super) fn write<T>(mut found: Vec<T>, limit: i64, cursor: impl Fn(&T) -> String, item: impl Fn(&T) -> Value) -> Response {
-    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = found.len() > shown;
-    found.truncate(shown);
-    let mut body = Map::new();
-    body.insert("items".to_owned(), found.iter().map(item).collect());
-    if let Some(last) = found.last().filter(|_| has_more) {
-        body.insert("nextCursor".to_owned(), cursor(last).into());
+/// Writes the first `limit` of what was found, one more having been asked for, but no more than [`MOST_BYTES`] of them; `cursor`
+/// names the last one shown.
+pub(super) fn write<T>(found: Vec<T>, limit: i64, cursor: impl Fn(&T) -> String, item: impl Fn(&T) -> Value) -> Response {
+    let (items, next) = fill(found, limit, cursor, item);
+    let mut body = Map::from_iter([("items".to_owned(), items.into())]);
+    if let Some(next) = next {
+        body.insert("nextCursor".to_owned(), next.into());
     }
     json(StatusCode::OK, &Value::Object(body))
+}
+
+fn fill<T>(found: Vec<T>, limit: i64, cursor: impl Fn(&T) -> String, item: impl Fn(&T) -> Value) -> (Vec<Value>, Option<String>) {
+    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+    let (mut items, mut room, mut last) = (Vec::new(), MOST_BYTES, None);
+    for entry in found {
+        let written = item(&entry);
+        let bytes = written.to_string().len();
+        if items.len() == shown || (bytes > room && !items.is_empty()) {
+            return (items, last);
+        }
+        room = room.saturating_sub(bytes);
+        last = Some(cursor(&entry));
+        items.push(written);
+    }
+    (items, None)
 }
 
 /// A cursor that is a number.
@@ -43,4 +60,27 @@ pub(super) fn derived_id(name: &str, text: &str) -> Result<String, Problem> {
         return Ok(text.to_owned());
     }
     Err(Problem::invalid(name, "is no id", "it must be the 26 characters that Watchbell gave"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_ends_where_it_is_full() {
+        let fill = |lengths: &[usize], limit| {
+            let found: Vec<(usize, usize)> = lengths.iter().copied().enumerate().collect();
+            let (items, next) = fill(found, limit, |(at, _)| at.to_string(), |(_, length)| "x".repeat(*length).into());
+            (items.len(), next)
+        };
+        let half = MOST_BYTES / 2 - 2;
+        assert_eq!(fill(&[], 2), (0, None));
+        assert_eq!(fill(&[1, 1], 2), (2, None));
+        assert_eq!(fill(&[1, 1, 1], 2), (2, Some("1".to_owned())));
+        assert_eq!(fill(&[half, half], 9), (2, None));
+        assert_eq!(fill(&[half, half, 1], 9), (2, Some("1".to_owned())));
+        // What fits no page is a page of its own.
+        assert_eq!(fill(&[3 * MOST_BYTES, 1], 9), (1, Some("0".to_owned())));
+        assert_eq!(fill(&[1, 3 * MOST_BYTES], 9), (1, Some("0".to_owned())));
+    }
 }

@@ -3,6 +3,7 @@
 
 mod bad_fields;
 mod bad_input;
+mod bounds;
 mod callbacks;
 mod categories;
 mod contacts;

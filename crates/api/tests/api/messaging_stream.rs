@@ -30,7 +30,7 @@ impl Listener {
         let response = watchbell_api::router(&world.api).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        assert_eq!(response.headers()["cache-control"], "no-cache");
+        assert_eq!(response.headers()["cache-control"], "no-store");
         Self { frames: response.into_body().into_data_stream(), text: String::new() }
     }
 
@@ -142,4 +142,23 @@ async fn streams_end_at_once_when_the_server_stops() {
     tokio::time::timeout(Duration::from_secs(3), serving).await.unwrap().unwrap().unwrap();
     tokio::time::timeout(Duration::from_secs(3), stream.read_to_end(&mut rest)).await.unwrap().unwrap();
     assert!(rest.ends_with(b"0\r\n\r\n"), "the answer was ended, not cut");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_key_and_tells_nothing_more() {
+    let world = quick().await;
+    let mut listener = Listener::open(&world, None).await;
+    notify(&world, "BEFORE", "chat.message", 0).await;
+    assert_eq!(listener.events(1).await.len(), 1);
+    let keys = world.get(crate::harness::ADMIN, "/watchbell/v1/keys").await.expect(200);
+    let own = keys["items"].as_array().unwrap().iter().find(|key| key["name"] == USER).unwrap()["id"].clone();
+    world.raw(crate::harness::ADMIN, "DELETE", &format!("/watchbell/v1/keys/{own}"), "").await.expect(204);
+    notify(&world, "AFTER", "chat.message", 1).await;
+    let rest = async {
+        while let Some(frame) = listener.frames.next().await {
+            listener.text.push_str(std::str::from_utf8(&frame.unwrap()).unwrap());
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), rest).await.expect("the stream goes on");
+    assert!(!listener.text.contains("data:"), "{}", listener.text);
 }

@@ -1,5 +1,7 @@
 //! Events, deliveries, dead letters, keys, audit, health.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
@@ -166,11 +168,97 @@ async fn the_first_admin_key_is_configured_or_made_up_once() {
         assert_eq!(watchbell_api::bootstrap_admin_key(store, Some(&configured)).await.unwrap(), None);
     }
     world.get(configured.expose(), "/api/users").await.expect(200);
-    for key in store.keys().await.unwrap() {
-        store.delete_key(watchbell_store::access::Actor::System, key.id).await.unwrap();
+    world.get(ADMIN, "/api/users").await.expect(200);
+    // Another one takes its place, not that of the others.
+    let rotated = Secret::new("wb_from_the_environment_again");
+    assert_eq!(watchbell_api::bootstrap_admin_key(store, Some(&rotated)).await.unwrap(), None);
+    world.get(configured.expose(), "/api/users").await.expect(401);
+    world.get(rotated.expose(), "/api/users").await.expect(200);
+    // Deleted by somebody, it does not come back with the next start.
+    let id = items(&world, "keys").await.iter().rfind(|key| key["name"] == "first admin").unwrap()["id"].clone();
+    world.raw(ADMIN, "DELETE", &format!("/watchbell/v1/keys/{id}"), "").await.expect(204);
+    assert_eq!(watchbell_api::bootstrap_admin_key(store, Some(&rotated)).await.unwrap(), None);
+    world.get(rotated.expose(), "/api/users").await.expect(401);
+    world.get(ADMIN, "/api/users").await.expect(200);
+}
+
+#[tokio::test]
+async fn refused_keys_are_counted_by_address_in_the_audit_log() {
+    let world = world().await;
+    for number in 0..50 {
+        world.get(&format!("wb_guess_{number}"), "/watchbell/v1/keys").await.expect(401);
+        world.get(&format!("wb_guess_{number}"), "/api/users").await.expect(401);
     }
-    let made = watchbell_api::bootstrap_admin_key(store, None).await.unwrap().unwrap();
-    world.get(made.expose(), "/api/users").await.expect(200);
+    // No key at all is no attempt.
+    world.get("", "/watchbell/v1/keys").await.expect(401);
+    let refused = async || {
+        let audit = items(&world, "audit?limit=500").await;
+        audit.into_iter().filter(|entry| entry["action"] == "key.refused").collect::<Vec<Value>>()
+    };
+    until(async || refused().await.len() == 1).await;
+    assert_eq!((&refused().await[0]["address"], &refused().await[0]["detail"]), (&json!("0.0.0.0"), &json!({ "count": 1 })));
+    // How many more there were is told when the window ends.
+    until(async || {
+        world.clock.advance(Duration::from_mins(10));
+        refused().await.len() == 2
+    })
+    .await;
+    assert_eq!(refused().await[0]["detail"], json!({ "more": 99 }));
+}
+
+/// What another task is about to do.
+async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_thousand_names_of_nobody_are_cut_everywhere_but_in_the_payload() {
+    let world = world().await;
+    let names: Vec<String> = (0..900).map(|n| format!("nobody-{n}")).collect();
+    let mut responders = names.clone();
+    responders.push("ext-anna".to_owned());
+    let data = json!({ "alertId": "A-1", "summary": "disk full", "priority": "HIGH", "responders": responders });
+    let answer = world.publish("alert", "e1", data).await;
+    let problem = answer["events"][0]["problems"][0].as_str().unwrap();
+    assert!(problem.contains("nobody-19") && !problem.contains("nobody-20") && problem.ends_with("and 880 more"), "{problem}");
+    let listed = items(&world, "dead-letters").await;
+    assert_eq!((listed[0]["detail"].as_str(), listed[0].get("payload")), (Some(problem), None));
+    let one = world.get(READER, &format!("/watchbell/v1/dead-letters/{}", listed[0]["id"])).await.expect(200);
+    assert!(one["payload"].as_str().unwrap().contains("nobody-899"));
+    // Somebody turns up, and the replay finds them by the name that was cut.
+    let late = NewUser {
+        username: "late".to_owned(),
+        external_id: Some("nobody-777".to_owned()),
+        email: Some("late@example.org".to_owned()),
+        ..NewUser::default()
+    };
+    world.store.create_user(Actor::System, late).await.unwrap();
+    let replayed = world.raw(ADMIN, "POST", &format!("/watchbell/v1/dead-letters/{}/replay", listed[0]["id"]), "").await.expect(202);
+    assert_eq!(replayed["events"][0]["planned"], 1, "{replayed}");
+}
+
+#[tokio::test]
+async fn what_is_read_or_published_with_a_key_is_audited_as_changes_are() {
+    let world = world().await;
+    let last = async || items(&world, "audit?limit=1").await.remove(0);
+    let published = world.publish("alert", "e1", alert("A-1", &json!(["ext-anna", "nobody"]))).await;
+    let (id, entry) = (&published["events"][0]["id"], last().await);
+    assert_eq!((&entry["action"], &entry["object"]), (&json!("event.publish"), &json!(format!("events/{}", id.as_str().unwrap()))));
+    assert_eq!((&entry["detail"], &entry["address"]), (&json!({ "events": [id], "planned": 1 }), &json!("0.0.0.0")));
+    let key = entry["keyId"].clone();
+    // The same again changes nothing, so it is no entry.
+    world.publish("alert", "e1", alert("A-1", &json!(["ext-anna", "nobody"]))).await;
+    assert_eq!(last().await["id"], entry["id"]);
+    world.raw(ADMIN, "POST", "/watchbell/v1/dead-letters/1/replay", "").await.expect(202);
+    assert_eq!((last().await["action"].as_str(), last().await["object"].as_str()), (Some("dead_letter.replay"), Some("dead-letters/1")));
+    assert_ne!(last().await["keyId"], key);
+    world.get(ADMIN, "/watchbell/v1/export").await.expect(200);
+    assert_eq!((last().await["action"].as_str(), &last().await["detail"]["users"]), (Some("export"), &json!(2)));
 }
 
 #[tokio::test]
@@ -181,6 +269,7 @@ async fn writes_are_audited_without_addresses() {
     let entry = audit.expect(200);
     assert!(entry["items"][0]["keyId"].is_i64() && entry["items"][0]["action"].is_string(), "{entry}");
     assert!(!audit.text.contains("12345678"));
+    assert_eq!(entry["items"][0]["detail"]["target"], json!({ "after": "+49…5678" }));
     let next = format!("/watchbell/v1/audit?limit=1&cursor={}", entry["nextCursor"].as_str().unwrap());
     assert_ne!(world.get(READER, &next).await.expect(200)["items"][0]["id"], entry["items"][0]["id"]);
 }
@@ -284,8 +373,7 @@ async fn explain_tells_of_a_member_of_a_topic_and_of_nobody_else() {
     world.call(ADMIN, "PUT", "/watchbell/v1/topics/news/users", &json!({ "users": [world.anna] })).await.expect(204);
     let rule = json!({ "method": "EMAIL", "contact": { "id": world.email().await } });
     world.call(ADMIN, "POST", &world.anna("notification-preferences/subscriptions"), &rule).await.expect(201);
-    let event =
-        json!({ "id": "1", "type": "watchbell.events.subscription", "title": "x", "message": "y", "topic": "news" });
+    let event = json!({ "id": "1", "type": "watchbell.events.subscription", "title": "x", "message": "y", "topic": "news" });
     let steps = async |user: i64| {
         let path = format!("/watchbell/v1/explain?user={user}");
         world.call(READER, "POST", &path, &event).await.expect(200)["steps"].as_array().unwrap().len()

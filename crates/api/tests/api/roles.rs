@@ -150,3 +150,34 @@ async fn a_user_key_reads_its_own_deliveries_only() {
         world.get(USER, &path).await.expect(if delivery["userId"] == world.anna { 200 } else { 404 });
     }
 }
+
+/// What a key does not reach is answered in the same words whether or not it is there.
+#[tokio::test]
+async fn refusals_do_not_tell_who_and_what_there_is() {
+    let world = world().await;
+    world.publish("alert", "e1", json!({ "alertId": "BENS", "summary": "s", "priority": "HIGH", "responders": ["ext-ben"] })).await;
+    let theirs = world.get(ADMIN, "/watchbell/v1/deliveries").await.expect(200)["items"][0].clone();
+    let event = theirs["eventId"].as_str().unwrap();
+    let nowhere = format!("{}{}", &event[..25], if event.ends_with('Z') { 'Y' } else { 'Z' });
+    let explain = |query: String| format!("/watchbell/v1/explain?user=current&{query}");
+    let pairs = [
+        (format!("/watchbell/v1/users/{}", world.ben), "/watchbell/v1/users/999".to_owned()),
+        ("/watchbell/v1/users/ext-ben/contacts".to_owned(), "/watchbell/v1/users/ext-nobody/contacts".to_owned()),
+        (format!("/api/users/{}", world.ben), "/api/users/999".to_owned()),
+        (format!("/watchbell/v1/deliveries?user={}", world.ben), "/watchbell/v1/deliveries?user=999".to_owned()),
+        ("/watchbell/v1/explain?user=ext-ben".to_owned(), "/watchbell/v1/explain?user=ext-nobody".to_owned()),
+        (explain("alert=BENS".to_owned()), explain("alert=NOBODYS".to_owned())),
+        (explain(format!("event={event}")), explain(format!("event={nowhere}"))),
+        (explain("kind=update&status=ACCEPTED&alertId=BENS".to_owned()), explain("kind=update&status=ACCEPTED&alertId=NOBODYS".to_owned())),
+    ];
+    for (there, nowhere) in pairs {
+        let (one, other) = (world.get(USER, &there).await, world.get(USER, &nowhere).await);
+        assert_eq!((one.status, one.text), (other.status, other.text), "{there}");
+    }
+    // Nor can names be tried out by explaining.
+    let explained = async |name: &str| {
+        let event = json!({ "id": "x", "type": "watchbell.events.alert", "alertId": "X", "summary": "s", "priority": "LOW", "responders": ["ext-anna", name] });
+        world.call(USER, "POST", "/watchbell/v1/explain?user=current", &event).await.expect(200)
+    };
+    assert_eq!(explained("ext-ben").await["problems"], explained("ext-nobody").await["problems"]);
+}

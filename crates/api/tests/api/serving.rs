@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{World, world, world_with};
+use crate::harness::{ADMIN, World, world, world_with};
 
-struct Served {
-    address: std::net::SocketAddr,
+pub struct Served {
+    pub address: std::net::SocketAddr,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
-async fn serve(world: &World) -> Served {
+pub async fn serve(world: &World) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let (api, token) = (world.api.clone(), stop.clone());
@@ -22,7 +25,7 @@ async fn serve(world: &World) -> Served {
     Served { address, stop, task }
 }
 
-async fn talk(address: std::net::SocketAddr, request: &[u8]) -> String {
+pub async fn talk(address: std::net::SocketAddr, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request).await.unwrap();
     let mut answer = Vec::new();
@@ -43,6 +46,40 @@ async fn requests_are_answered_until_the_end_and_idle_connections_end_with_it() 
     served.stop.cancel();
     tokio::time::timeout(Duration::from_secs(4), served.task).await.unwrap().unwrap().unwrap();
     assert!(TcpStream::connect(served.address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn no_answer_is_sniffed_or_kept_on_the_way() {
+    let world = world().await;
+    let paths = [
+        "/-/healthy",
+        "/api/users",
+        "/api/v1/users",
+        "/admin/v1/users/x",
+        "/v1/messaging/preferences",
+        "/watchbell/v1/keys",
+        "/nowhere",
+        "/callbacks/none",
+    ];
+    for path in paths {
+        for key in ["", ADMIN] {
+            let answer = world.get(key, path).await;
+            assert_eq!((answer.header("x-content-type-options"), answer.header("cache-control")), ("nosniff", "no-store"), "{path}");
+        }
+    }
+    // What is the same for everybody may be kept, and asked for whether it still is.
+    let page = world.get("", "/docs").await;
+    assert_eq!((page.header("x-content-type-options"), page.header("cache-control")), ("nosniff", "no-cache"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    // Each part of the page that the policy has to let pass, by its digest.
+    for (tag, source) in [("script", "script-src"), ("style", "style-src")] {
+        let inside = page.text.split(&format!("<{tag}>")).nth(1).unwrap().split(&format!("</{tag}>")).next().unwrap();
+        let digest = STANDARD.encode(Sha256::digest(inside.as_bytes()));
+        assert!(policy.contains(&format!("{source} 'sha256-{digest}'")), "{policy}");
+        assert_eq!(page.text.matches(&format!("<{tag}")).count(), 1, "one {tag}, inline");
+    }
+    assert!(!page.text.contains(" onclick=") && !page.text.contains(" style="), "no attributes that the policy refuses");
 }
 
 #[tokio::test]

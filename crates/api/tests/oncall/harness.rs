@@ -88,6 +88,7 @@ pub async fn world_with(change: impl FnOnce(&mut ApiSettings)) -> World {
     let planner = Arc::new(RulePlanner::new(SchedulerSettings::default()));
     let store = watchbell_store::open(&options, planner, shared.clone()).await.unwrap();
     let mut settings = ApiSettings {
+        public_url: Some("http://bell.test:8080".to_owned()),
         request_timeout: Duration::from_secs(5),
         // Requests without a connection come from 0.0.0.0.
         trusted_proxies: TrustedProxies::none(),
@@ -130,7 +131,7 @@ impl World {
 
     /// A request with any body.
     pub async fn raw(&self, key: &str, method: &str, path: &str, content_type: &str, body: impl Into<Body>) -> Answer {
-        let mut request = Request::builder().method(method).uri(path).header("host", "bell.test:8080");
+        let mut request = Request::builder().method(method).uri(path).header("host", "evil.example.com");
         for (name, value) in [("authorization", key), ("content-type", content_type)] {
             if !value.is_empty() {
                 request = request.header(name, value);

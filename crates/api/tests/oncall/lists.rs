@@ -1,9 +1,8 @@
 //! Lists: filters, order and pages.
 
 use serde_json::{Value, json};
-use watchbell_api::TrustedProxies;
 
-use crate::harness::{ADMIN, PUBLISHER, READER, RULES, USER, World, path, world, world_with};
+use crate::harness::{ADMIN, PUBLISHER, READER, RULES, USER, World, path, world};
 
 async fn fill(world: &World, count: usize) {
     for _ in 0..count {
@@ -67,17 +66,6 @@ async fn nothing_is_one_empty_page() {
     for query in ["", "?page=7"] {
         assert_eq!(page(&world, query).await, empty);
     }
-}
-
-#[tokio::test]
-async fn links_lead_where_the_client_came_in() {
-    let public = |settings: &mut watchbell_api::ApiSettings| {
-        settings.public_url = Some("https://bell.example.org".to_owned());
-        settings.trusted_proxies = TrustedProxies::new(|_| true);
-    };
-    let world = world_with(public).await;
-    fill(&world, 2).await;
-    assert_eq!(page(&world, "?perpage=1").await["next"], format!("https://bell.example.org{RULES}/?page=2&perpage=1"));
 }
 
 #[tokio::test]

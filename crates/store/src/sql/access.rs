@@ -1,13 +1,16 @@
-//! API keys, the audit log, and small settings.
+//! API keys and small settings.
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 use watchbell_core::access::Role;
 use watchbell_core::{KeyId, UserId};
 
+use super::audit::Done;
 use super::rows::{all, at, name};
-use super::{SqlStore, sql};
+use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
-use crate::access::{Access, Actor, ApiKey, AuditEntry};
+use crate::access::{Access, Actor, AdminKey, ApiKey, AuditEntry};
+use crate::changes::Changes;
 
 #[derive(sqlx::FromRow)]
 struct KeyRow {
@@ -35,26 +38,53 @@ impl TryFrom<KeyRow> for ApiKey {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct AuditRow {
-    id: i64,
-    at: i64,
-    key_id: Option<i64>,
-    action: String,
-    object: String,
-    detail: Option<String>,
-}
+/// The setting that remembers the hash of the admin key that was last configured.
+const CONFIGURED_KEY: &str = "admin_key";
 
-impl From<AuditRow> for AuditEntry {
-    fn from(row: AuditRow) -> Self {
-        Self { id: row.id, at: at(row.at), key_id: row.key_id.map(KeyId), action: row.action, object: row.object, detail: row.detail }
-    }
+macro_rules! columns {
+    () => {
+        "id, name, hash, role, user_id, public_key, created_at"
+    };
 }
 
 #[async_trait]
 impl Access for SqlStore {
+    async fn ensure_admin_key(&self, name: &str, hash: &str, configured: bool) -> Result<AdminKey, StoreError> {
+        let mut tx = self.begin_edit().await?;
+        // The row is made first, so that of several processes that start at once one does this after the other.
+        sqlx::query(sql("INSERT INTO settings (name, value) VALUES ($1, '') ON CONFLICT (name) DO NOTHING"))
+            .bind(CONFIGURED_KEY)
+            .execute(&mut *tx)
+            .await?;
+        let before: String =
+            sqlx::query_scalar(sql("SELECT value FROM settings WHERE name = $1 {lock}")).bind(CONFIGURED_KEY).fetch_one(&mut *tx).await?;
+        let admins = self.admin_keys(&mut tx).await?;
+        if !configured {
+            if !admins.is_empty() {
+                return Ok(AdminKey::Kept);
+            }
+            return self.make_first_key(tx, name, hash).await;
+        }
+        if before == hash {
+            let kept: Option<i64> =
+                sqlx::query_scalar(sql("SELECT id FROM keys WHERE hash = $1")).bind(hash).fetch_optional(&mut *tx).await?;
+            match kept {
+                Some(_) => return Ok(AdminKey::Kept),
+                None if !admins.is_empty() => return Ok(AdminKey::Deleted),
+                None => return self.make_first_key(tx, name, hash).await,
+            }
+        }
+        let former: Option<i64> =
+            sqlx::query_scalar(sql("DELETE FROM keys WHERE hash = $1 RETURNING id")).bind(before).fetch_optional(&mut *tx).await?;
+        if let Some(former) = former {
+            self.record(&mut tx, Actor::System, "key.delete", format!("keys/{former}")).await?;
+        }
+        sqlx::query(sql("UPDATE settings SET value = $2 WHERE name = $1")).bind(CONFIGURED_KEY).bind(hash).execute(&mut *tx).await?;
+        self.make_first_key(tx, name, hash).await
+    }
+
     async fn add_key(&self, by: Actor, name: &str, hash: &str, role: Role, user_id: Option<UserId>) -> Result<ApiKey, StoreError> {
-        self.insert_key(by, name, None, hash, role, user_id).await
+        self.add(by, NewKey { name, public_key: None, hash, role, user_id }).await
     }
 
     async fn add_key_pair(
@@ -66,15 +96,12 @@ impl Access for SqlStore {
         role: Role,
         user_id: Option<UserId>,
     ) -> Result<ApiKey, StoreError> {
-        self.insert_key(by, name, Some(public_key), hash, role, user_id).await
+        self.add(by, NewKey { name, public_key: Some(public_key), hash, role, user_id }).await
     }
 
     async fn key_by_hash(&self, hash: &str) -> Result<Option<(ApiKey, String)>, StoreError> {
         let row: Option<KeyRow> =
-            sqlx::query_as(sql("SELECT id, name, hash, role, user_id, public_key, created_at FROM keys WHERE hash = $1"))
-                .bind(hash)
-                .fetch_optional(&self.read)
-                .await?;
+            sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM keys WHERE hash = $1"))).bind(hash).fetch_optional(&self.read).await?;
         row.map(|row| {
             let kept = row.hash.clone();
             Ok((row.try_into()?, kept))
@@ -82,31 +109,50 @@ impl Access for SqlStore {
         .transpose()
     }
 
-    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
-        let rows: Vec<KeyRow> = sqlx::query_as(sql("SELECT id, name, hash, role, user_id, public_key, created_at FROM keys ORDER BY id"))
+    async fn has_key(&self, id: KeyId) -> Result<bool, StoreError> {
+        let found: Option<i64> = sqlx::query_scalar(sql("SELECT id FROM keys WHERE id = $1")).bind(id.0).fetch_optional(&self.read).await?;
+        Ok(found.is_some())
+    }
+
+    async fn keys(&self, after: KeyId, limit: i64) -> Result<Vec<ApiKey>, StoreError> {
+        let rows: Vec<KeyRow> = sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM keys WHERE id > $1 ORDER BY id LIMIT $2")))
+            .bind(after.0)
+            .bind(limit.max(0))
             .fetch_all(&self.read)
             .await?;
         all(rows)
     }
 
+    async fn admins_among(&self, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+        let admins: Vec<i64> = sqlx::query_scalar(sql("SELECT DISTINCT user_id FROM keys WHERE user_id {in $1 bigint} AND role = 'admin'"))
+            .bind(array(users)?)
+            .fetch_all(&self.read)
+            .await?;
+        Ok(admins.into_iter().map(UserId).collect())
+    }
+
     async fn delete_key(&self, by: Actor, id: KeyId) -> Result<(), StoreError> {
         let mut tx = self.begin_edit().await?;
-        if sqlx::query(sql("DELETE FROM keys WHERE id = $1")).bind(id.0).execute(&mut *tx).await?.rows_affected() == 0 {
-            return Err(StoreError::NotFound("key"));
+        let admins = self.admin_keys(&mut tx).await?;
+        if admins.iter().any(|(key, _)| *key == id) && admins.len() == 1 {
+            return Err(StoreError::LastAdminKey);
         }
-        self.record(&mut tx, by, "key.delete", format!("keys/{id}")).await?;
+        let key: Option<KeyRow> = sqlx::query_as(sql(concat!("DELETE FROM keys WHERE id = $1 RETURNING ", columns!())))
+            .bind(id.0)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let key: ApiKey = key.ok_or(StoreError::NotFound("key"))?.try_into()?;
+        self.record(&mut tx, by, "key.delete", Done::new(format!("keys/{id}"), changes(Some(&key), None))).await?;
         tx.commit().await?;
         Ok(())
     }
 
+    async fn note(&self, by: Actor, action: &str, object: &str, detail: Option<Map<String, Value>>) -> Result<(), StoreError> {
+        self.record_alone(by, action, object, detail).await
+    }
+
     async fn audit(&self, before: Option<i64>, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
-        let rows: Vec<AuditRow> =
-            sqlx::query_as(sql("SELECT id, at, key_id, action, object, detail FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2"))
-                .bind(before.unwrap_or(i64::MAX))
-                .bind(limit.max(0))
-                .fetch_all(&self.read)
-                .await?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        self.list_audit(before, limit).await
     }
 
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
@@ -129,39 +175,81 @@ impl Access for SqlStore {
 }
 
 impl SqlStore {
-    async fn insert_key(
-        &self,
-        by: Actor,
-        name: &str,
-        public_key: Option<&str>,
-        hash: &str,
-        role: Role,
-        user_id: Option<UserId>,
-    ) -> Result<ApiKey, StoreError> {
-        let mut tx = self.begin_edit().await?;
-        let made: Option<KeyRow> = sqlx::query_as(sql("INSERT INTO keys (name, hash, role, user_id, public_key, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING RETURNING id, name, hash, role, user_id, public_key, created_at"))
-        .bind(name)
-        .bind(hash)
-        .bind(role.as_str())
-        .bind(user_id.map(|user| user.0))
-        .bind(public_key)
+    /// The keys that can make others, with whom they are bound to, locked: of those who take some away at once each sees what
+    /// the one before has left. A pair cannot make others.
+    pub(super) async fn admin_keys(&self, tx: &mut Tx) -> Result<Vec<(KeyId, Option<UserId>)>, StoreError> {
+        let keys: Vec<(i64, Option<i64>)> =
+            sqlx::query_as(sql("SELECT id, user_id FROM keys WHERE role = 'admin' AND public_key IS NULL ORDER BY id {lock}"))
+                .fetch_all(&mut **tx)
+                .await?;
+        Ok(keys.into_iter().map(|(id, user)| (KeyId(id), user.map(UserId))).collect())
+    }
+
+    async fn make_first_key(&self, mut tx: Tx, name: &str, hash: &str) -> Result<AdminKey, StoreError> {
+        let made =
+            self.insert_key(&mut tx, Actor::System, NewKey { name, public_key: None, hash, role: Role::Admin, user_id: None }).await?;
+        tx.commit().await?;
+        Ok(if made.is_some() { AdminKey::Made } else { AdminKey::Kept })
+    }
+
+    /// Writes a key; None where its hash is kept already.
+    async fn insert_key(&self, tx: &mut Tx, by: Actor, new: NewKey<'_>) -> Result<Option<ApiKey>, StoreError> {
+        let made: Option<KeyRow> = sqlx::query_as(sql(concat!(
+            "INSERT INTO keys (name, hash, role, user_id, public_key, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT (hash) DO NOTHING RETURNING ",
+            columns!()
+        )))
+        .bind(new.name)
+        .bind(new.hash)
+        .bind(new.role.as_str())
+        .bind(new.user_id.map(|user| user.0))
+        .bind(new.public_key)
         .bind(self.clock.now().as_millis())
-        .fetch_optional(&mut *tx)
+        .fetch_optional(&mut **tx)
         .await
         .map_err(no_such_user)?;
-        let Some(made) = made else {
-            let kept: Option<KeyRow> =
-                sqlx::query_as(sql("SELECT id, name, hash, role, user_id, public_key, created_at FROM keys WHERE hash = $1"))
-                    .bind(hash)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-            return kept.ok_or(StoreError::NotFound("key"))?.try_into();
-        };
-        self.record(&mut tx, by, "key.create", format!("keys/{}", made.id)).await?;
-        tx.commit().await?;
-        made.try_into()
+        let made: Option<ApiKey> = made.map(TryInto::try_into).transpose()?;
+        if let Some(made) = &made {
+            self.record(tx, by, "key.create", Done::new(format!("keys/{}", made.id), changes(None, Some(made)))).await?;
+        }
+        Ok(made)
     }
+
+    async fn add(&self, by: Actor, new: NewKey<'_>) -> Result<ApiKey, StoreError> {
+        let mut tx = self.begin_edit().await?;
+        if let Some(made) = self.insert_key(&mut tx, by, new).await? {
+            tx.commit().await?;
+            return Ok(made);
+        }
+        let kept: Option<KeyRow> = sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM keys WHERE hash = $1")))
+            .bind(new.hash)
+            .fetch_optional(&mut *tx)
+            .await?;
+        kept.ok_or(StoreError::NotFound("key"))?.try_into()
+    }
+}
+
+/// A key to be written.
+#[derive(Clone, Copy)]
+struct NewKey<'a> {
+    name: &'a str,
+    public_key: Option<&'a str>,
+    hash: &'a str,
+    role: Role,
+    user_id: Option<UserId>,
+}
+
+fn changes(before: Option<&ApiKey>, after: Option<&ApiKey>) -> Changes {
+    fn of<T>(key: Option<&ApiKey>, get: impl Fn(&ApiKey) -> Option<T>) -> Option<T> {
+        key.and_then(get)
+    }
+    let name = |key: &ApiKey| Some(key.name.clone());
+    let role = |key: &ApiKey| Some(key.role);
+    let user = |key: &ApiKey| key.user_id.map(|user| user.0);
+    Changes::default()
+        .field("name", of(before, name).as_ref(), of(after, name).as_ref())
+        .field("role", of(before, role).as_ref(), of(after, role).as_ref())
+        .field("userId", of(before, user).as_ref(), of(after, user).as_ref())
 }
 
 /// The only foreign key that such a statement can violate is its user.

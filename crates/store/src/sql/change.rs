@@ -6,6 +6,7 @@ use std::sync::Arc;
 use watchbell_core::UserId;
 use watchbell_core::rule::Trigger;
 
+use super::audit::Done;
 use super::plan::Writes;
 use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all};
 use super::{BEGIN, Db, SqlStore, Tx, array, sql};
@@ -71,7 +72,7 @@ impl SqlStore {
 
     /// Gives the user their next version, plans anew what they were not sent yet, writes the audit entry, commits, and tells
     /// the workers.
-    pub(super) async fn commit_change(&self, mut change: Change, by: Actor, action: &str, object: String) -> Result<(), StoreError> {
+    pub(super) async fn commit_change(&self, mut change: Change, by: Actor, action: &str, done: impl Into<Done>) -> Result<(), StoreError> {
         let now = self.clock.now().as_millis();
         sqlx::query(sql("UPDATE users SET version = version + 1, updated_at = $2 WHERE id = $1"))
             .bind(change.user.0)
@@ -79,7 +80,7 @@ impl SqlStore {
             .execute(&mut *change.tx)
             .await?;
         let effects = self.replan(&mut change.tx, change.user).await?;
-        self.record(&mut change.tx, by, action, object).await?;
+        self.record(&mut change.tx, by, action, done).await?;
         change.tx.commit().await?;
         self.wakes.announce(effects);
         Ok(())
@@ -151,17 +152,5 @@ impl SqlStore {
         .fetch_all(&mut **tx)
         .await?;
         all(rows)
-    }
-
-    /// Writes a line of the audit log.
-    pub(super) async fn record(&self, tx: &mut Tx, by: Actor, action: &str, object: String) -> Result<(), StoreError> {
-        sqlx::query(sql("INSERT INTO audit (at, key_id, action, object) VALUES ($1, $2, $3, $4)"))
-            .bind(self.clock.now().as_millis())
-            .bind(by.key_id())
-            .bind(action.to_owned())
-            .bind(object)
-            .execute(&mut **tx)
-            .await?;
-        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
-use watchbell_core::event::{Event, EventData};
+use watchbell_core::event::{Event, EventData, Original};
 use watchbell_core::{EventId, UserId};
 
 use super::handover::Handover;
@@ -18,22 +18,20 @@ use crate::intake::{Accepted, DeadLetter, DeadLetterFilter, EventRecord, Intake,
 use crate::wake::Effects;
 use crate::{StoreError, facts::Scope};
 
+/// Of those whom an event names and who are nobody, so many are named in the reason.
+const NAMED: usize = 20;
+
 /// How many members of a topic are planned in one transaction: some 20 ms of work, in which an alert of one of them waits.
 const FAN_OUT_CHUNK: i64 = 200;
 
 #[async_trait]
 impl Intake for SqlStore {
+    async fn accept_from(&self, by: Actor, action: &'static str, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
+        self.accept_trying(events, &|| {}, Some((by, action))).await
+    }
+
     async fn accept_in_turn(&self, events: &[Event], on_planned: OnPlanned<'_>) -> Result<Vec<Accepted>, StoreError> {
-        // Nearly always all of it is new, and the database need not be asked row by row whether it is.
-        let (mut if_known, mut goes_short_way) = (IfKnown::GiveUp, true);
-        loop {
-            match super::retrying(|| self.accept_all(events, if_known, goes_short_way, on_planned)).await {
-                Err(error) if error.is_known_already() && if_known == IfKnown::GiveUp => if_known = IfKnown::LeaveAlone,
-                // The life of the worker next door has ended.
-                Err(StoreError::Lapsed) if goes_short_way => goes_short_way = false,
-                done => return done,
-            }
-        }
+        self.accept_trying(events, on_planned, None).await
     }
 
     async fn explain(&self, event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
@@ -91,7 +89,7 @@ impl Intake for SqlStore {
         self.list_dead_letters(filter).await
     }
 
-    async fn dead_letter(&self, id: i64) -> Result<Option<DeadLetter>, StoreError> {
+    async fn dead_letter(&self, id: i64) -> Result<Option<(DeadLetter, Original)>, StoreError> {
         self.get_dead_letter(id).await
     }
 
@@ -144,13 +142,30 @@ struct Way<'a> {
     on_planned: OnPlanned<'a>,
 }
 
+/// Who publishes, and what that is called in the audit log; None for what comes over the broker.
+type Client = Option<(Actor, &'static str)>;
+
 impl SqlStore {
+    async fn accept_trying(&self, events: &[Event], on_planned: OnPlanned<'_>, client: Client) -> Result<Vec<Accepted>, StoreError> {
+        // Nearly always all of it is new, and the database need not be asked row by row whether it is.
+        let (mut if_known, mut goes_short_way) = (IfKnown::GiveUp, true);
+        loop {
+            match super::retrying(|| self.accept_all(events, if_known, goes_short_way, on_planned, client)).await {
+                Err(error) if error.is_known_already() && if_known == IfKnown::GiveUp => if_known = IfKnown::LeaveAlone,
+                // The life of the worker next door has ended.
+                Err(StoreError::Lapsed) if goes_short_way => goes_short_way = false,
+                done => return done,
+            }
+        }
+    }
+
     async fn accept_all(
         &self,
         events: &[Event],
         if_known: IfKnown,
         goes_short_way: bool,
         on_planned: OnPlanned<'_>,
+        client: Client,
     ) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let mut accepted: Vec<Accepted> = events.iter().map(unplanned).collect();
@@ -187,6 +202,9 @@ impl SqlStore {
             .collect();
         self.insert_dead_letters(&mut tx, &dead).await?;
         self.mark_replayed(&mut tx, events, &accepted).await?;
+        if let Some((by, action)) = client {
+            self.record_accepted(&mut tx, by, action, events, &accepted).await?;
+        }
         tx.commit().await?;
         handover.complete();
         self.note_growth(events.len());
@@ -279,8 +297,10 @@ impl SqlStore {
             facts.default_channels = subscription_category(event).and_then(|category| defaults.get(category)).cloned().unwrap_or_default();
             let plan = self.planner.plan(event, &facts, self.clock.now());
             note(&mut accepted[*at], &plan);
-            if plan.data.is_some() || plan.decision.is_some() {
-                annotations.push((id.clone(), plan.data.as_ref().map(to_json).transpose()?, plan.decision.clone()));
+            let data = known_only(plan.data.as_ref().unwrap_or(&event.data), &plan.unknown_users);
+            let data = data.as_ref().or(plan.data.as_ref());
+            if data.is_some() || plan.decision.is_some() {
+                annotations.push((id.clone(), data.map(to_json).transpose()?, plan.decision.clone()));
             }
             fan_outs.extend(plan.fan_out.clone().map(|topic| (id.clone(), topic)));
             gather(&mut writes, plan, &id, facts.alert.is_some());
@@ -342,9 +362,30 @@ pub(super) fn unplanned(event: &Event) -> Accepted {
 pub(super) fn note(accepted: &mut Accepted, plan: &Plan) {
     accepted.planned = plan.insert.len();
     accepted.decision.clone_from(&plan.decision);
-    if !plan.unknown_users.is_empty() {
-        accepted.problems.push(format!("nobody is called {}", plan.unknown_users.join(", ")));
+    let (named, more) = plan.unknown_users.split_at(plan.unknown_users.len().min(NAMED));
+    if !named.is_empty() {
+        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        accepted.problems.push(format!("nobody is called {}{more}", named.join(", ")));
     }
+}
+
+/// The event without the names of nobody, where there are many: they are in the dead letter, and need not be kept twice.
+fn known_only(data: &EventData, unknown: &[String]) -> Option<EventData> {
+    if unknown.len() <= NAMED {
+        return None;
+    }
+    let unknown: HashSet<&String> = unknown.iter().collect();
+    let mut data = data.clone();
+    let lists: &mut [&mut Vec<String>] = match &mut data {
+        EventData::Alert(alert) => &mut [&mut alert.responders],
+        EventData::Update(update) => &mut [&mut update.responders, &mut update.notify],
+        EventData::Subscription(news) => &mut [&mut news.users],
+        EventData::Duty(_) | EventData::Verification(_) => &mut [],
+    };
+    for list in lists {
+        list.retain(|name| !unknown.contains(name));
+    }
+    Some(data)
 }
 
 fn gather(writes: &mut Writes, plan: Plan, event_id: &EventId, is_known: bool) {

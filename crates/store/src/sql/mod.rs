@@ -14,6 +14,8 @@ use crate::{LocalWorkers, Options, Planner, Policy, Retries, Store, StoreError, 
 
 mod access;
 mod attempts;
+mod audit;
+mod blacklist;
 mod change;
 mod dead_letters;
 mod directory;

@@ -15,7 +15,7 @@ use crate::StoreError;
 use crate::access::Actor;
 use crate::columns::row;
 use crate::dialect::Dialect;
-use crate::queue::{Call, Finished, Job, Outage, Process, Pulse, Queue, Ready, Receipt, Target};
+use crate::queue::{Call, Cutoffs, Finished, Job, Outage, Process, Pulse, Queue, Ready, Receipt, Target};
 use crate::wake::Effects;
 
 /// One claim in so many slots is kept for others than HIGH alerts, so that a storm of those does not starve the rest.
@@ -208,8 +208,8 @@ impl Queue for SqlStore {
         }
     }
 
-    async fn tidy(&self, deliveries_before: Timestamp, events_before: Timestamp, most: i64) -> Result<bool, StoreError> {
-        self.tidy_once(deliveries_before, events_before, most).await
+    async fn tidy(&self, before: &Cutoffs, most: i64) -> Result<bool, StoreError> {
+        self.tidy_once(before, most).await
     }
 }
 

@@ -1,16 +1,17 @@
 //! Deleting what has been kept long enough, in batches that hold no lock for long.
 
-use watchbell_core::Timestamp;
 use watchbell_core::ids::id_floor;
 
 use super::{SqlStore, array, sql};
 use crate::StoreError;
+use crate::queue::Cutoffs;
 
 /// Milliseconds after which the event that carried a verification code is deleted; the code itself is worthless after 15 minutes.
 const CODE_KEPT_MS: i64 = 60 * 60 * 1000;
 
 impl SqlStore {
-    pub(super) async fn tidy_once(&self, deliveries_before: Timestamp, events_before: Timestamp, most: i64) -> Result<bool, StoreError> {
+    pub(super) async fn tidy_once(&self, before: &Cutoffs, most: i64) -> Result<bool, StoreError> {
+        let (deliveries_before, events_before) = (before.deliveries, before.events);
         let now = self.clock.now();
         let mut tx = self.begin_tx().await?;
         let deliveries: Vec<String> =
@@ -63,11 +64,27 @@ impl SqlStore {
         .execute(&mut *tx)
         .await?
         .rows_affected();
+        // Each may hold a payload of a megabyte.
+        let most_letters = (most / 10).max(1);
+        let letters = sqlx::query(sql("DELETE FROM dead_letters WHERE id {anyof} SELECT id FROM dead_letters WHERE created_at < $1 \
+             ORDER BY created_at LIMIT $2 {end}"))
+        .bind(before.dead_letters.as_millis())
+        .bind(most_letters)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        let audit = sqlx::query(sql("DELETE FROM audit WHERE id {anyof} SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2 {end}"))
+            .bind(before.audit.as_millis())
+            .bind(most)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
         sqlx::query(sql("DELETE FROM unreachable WHERE at < $1")).bind(deliveries_before.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM recipients WHERE quiet_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM telegram_links WHERE expires_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         tx.commit().await?;
-        let most = u64::try_from(most).unwrap_or(u64::MAX);
-        Ok([deliveries.len() as u64, notifications, events, alerts, duties].into_iter().any(|deleted| deleted >= most))
+        let (most, most_letters) = (most.unsigned_abs(), most_letters.unsigned_abs());
+        let is_full = [deliveries.len() as u64, notifications, events, alerts, duties, audit].into_iter().any(|deleted| deleted >= most);
+        Ok(is_full || letters >= most_letters)
     }
 }

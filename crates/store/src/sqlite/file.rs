@@ -1,9 +1,9 @@
 //! The file: by which name it is opened, and that no other process has it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use crate::StoreError;
+use crate::{StoreError, private};
 
 /// Finds the file, made if absent, and takes the lock on it, which ends with the process however that ends.
 ///
@@ -11,12 +11,13 @@ use crate::StoreError;
 /// link, a hard link, or another mount. It is `flock`'s, of which SQLite's own locks know nothing. SQLite puts its write-ahead log
 /// beside the name by which it opens the file: that is always the one at the end of all symbolic links.
 pub(super) fn take(name: &Path) -> Result<(PathBuf, File), StoreError> {
-    if let Some(folder) = name.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
+    if let Some(folder) = name.parent() {
+        private::folder(folder)
             .map_err(|error| StoreError::Unusable(format!("cannot make the folder {} for the database: {error}", folder.display())))?;
     }
     let cannot_open = |error| StoreError::Unusable(format!("cannot open the database {}: {error}", name.display()));
-    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(name).map_err(cannot_open)?;
+    // SQLite gives the files that it puts beside it the same mode.
+    let file = private::file(name).map_err(cannot_open)?;
     let path = name.canonicalize().map_err(cannot_open)?;
     match file.try_lock() {
         Ok(()) => {}
@@ -30,6 +31,18 @@ pub(super) fn take(name: &Path) -> Result<(PathBuf, File), StoreError> {
     }
     warn_of_hard_links(&path, &file);
     Ok((path, file))
+}
+
+/// Who made the database before may have left it open to others on the machine.
+pub(super) fn warn_of_open_files(database: &Path) {
+    let files = ["", "-wal", "-shm"].map(|ending| {
+        let mut path = database.as_os_str().to_owned();
+        path.push(ending);
+        PathBuf::from(path)
+    });
+    if let Some(commands) = private::what_would_close(database.parent().into_iter().chain(files.iter().map(PathBuf::as_path))) {
+        tracing::warn!("others on this machine may look into the database, where addresses and tokens are; to end that: {commands}");
+    }
 }
 
 /// After a crash, what was written last is only found by the name by which it was written.

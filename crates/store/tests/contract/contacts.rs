@@ -3,7 +3,7 @@
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::{ContactId, UserId};
 use watchbell_store::StoreError;
-use watchbell_store::directory::NewContact;
+use watchbell_store::directory::{NewContact, NewUser};
 
 use crate::harness::{BY, Bed};
 use crate::rules::{HIGH, rule};
@@ -18,6 +18,7 @@ on_both![
     an_admin_sets_any_status,
     contacts_of_many_users_come_in_one_list,
     somebody_else_s_contact_is_not_found,
+    what_is_blacklisted_stays_so_whatever_becomes_of_the_contact,
     every_change_raises_the_version_and_is_audited,
 ];
 
@@ -176,4 +177,49 @@ async fn every_change_raises_the_version_and_is_audited(bed: &Bed) {
     let actions: Vec<&str> = audit.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["contact.delete", "contact.status", "contact.replace", "contact.create", "user.create"]);
     assert!(audit[..4].iter().all(|entry| entry.object == format!("users/{}/contacts/{}", anna.id, made.id)));
+}
+
+/// An admin's word is about the address: it is not taken back by whoever deletes the contact and makes it again, whether they
+/// write it otherwise, are another user, or come by another way.
+async fn what_is_blacklisted_stays_so_whatever_becomes_of_the_contact(bed: &Bed) {
+    use ContactStatus::{Blacklisted, Locked, Ok};
+    let store = &bed.store;
+    let (anna, ben) = (bed.user("anna").await.id, bed.user("ben").await.id);
+    let email = |target: &str| contact(ContactKind::Email, target);
+    let kept = store.create_contact(BY, anna, email("pager@example.org")).await.unwrap();
+    store.set_contact_status(BY, anna, kept.id, Blacklisted).await.unwrap();
+    // While it is there, others who claim it get no code sent to it either.
+    let bens = store.create_contact(BY, ben, NewContact { status: Locked, ..email("pager@example.org") }).await.unwrap();
+    assert_eq!(bens.status, Blacklisted);
+    store.delete_contact(BY, ben, None, bens.id, false).await.unwrap();
+    // There and back.
+    let away = store.replace_contact(BY, anna, kept.id, email("other@example.org")).await.unwrap();
+    assert_eq!(away.status, Ok);
+    let back = store.replace_contact(BY, anna, kept.id, NewContact { status: Locked, ..email("Pager@Example.org") }).await.unwrap();
+    assert_eq!(back.status, Blacklisted);
+    // Deleted and made again, by an admin too.
+    store.delete_contact(BY, anna, None, kept.id, false).await.unwrap();
+    let again = store.create_contact(BY, anna, email("PAGER@example.org")).await.unwrap();
+    assert_eq!(again.status, Blacklisted);
+    // With the user.
+    store.delete_user(BY, anna).await.unwrap();
+    let named = NewUser { email: Some("pager@example.org".to_owned()), ..crate::harness::named("anna again") };
+    let anna = store.create_user(BY, named).await.unwrap().id;
+    let first = store.contacts(anna, None).await.unwrap().remove(0);
+    assert_eq!(first.status, Blacklisted);
+    // A chat that is linked anew.
+    let chat = store.create_contact(BY, anna, contact(ContactKind::Telegram, "4711")).await.unwrap();
+    store.set_contact_status(BY, anna, chat.id, Blacklisted).await.unwrap();
+    for (user, chat_id, status) in [(anna, "4712", Ok), (anna, "4711", Blacklisted), (ben, "4711", Blacklisted), (ben, "4712", Ok)] {
+        store.start_telegram_link(BY, user, chat_id, bed.now().plus_s(60)).await.unwrap();
+        assert_eq!(store.finish_telegram_link(chat_id, chat_id).await.unwrap(), Some(user));
+        let chats = store.contacts(user, Some(ContactKind::Telegram)).await.unwrap();
+        assert_eq!(chats.iter().map(|chat| (chat.target.as_str(), chat.status)).collect::<Vec<_>>(), [(chat_id, status)]);
+    }
+    // Another address of the same kind, and the same text of another kind, are none of it.
+    assert_eq!(store.create_contact(BY, anna, contact(ContactKind::Slack, "4711")).await.unwrap().status, Ok);
+    // Until an admin says otherwise.
+    assert_eq!(store.set_contact_status(BY, anna, first.id, Ok).await.unwrap().status, Ok);
+    store.delete_contact(BY, anna, None, first.id, false).await.unwrap();
+    assert_eq!(store.create_contact(BY, anna, email("pager@example.org")).await.unwrap().status, Ok);
 }

@@ -2,11 +2,11 @@
 
 use watchbell_core::Timestamp;
 use watchbell_core::event::Original;
-use watchbell_store::intake::{DeadLetterFilter, Rejected};
+use watchbell_store::intake::{DETAIL_BYTES, DeadLetterFilter, Rejected, TOO_LARGE_KEPT_BYTES};
 
 use crate::harness::{BY, Bed, START};
 
-on_both![whatever_came_is_kept_as_it_was, dead_letters_are_filtered_paged_and_purged];
+on_both![whatever_came_is_kept_as_it_was, dead_letters_are_filtered_paged_and_purged, what_a_dead_letter_takes_is_bounded];
 
 fn rejected(subject: &str, reason: &str, payload: &[u8]) -> Rejected {
     let original = Original {
@@ -25,16 +25,51 @@ async fn whatever_came_is_kept_as_it_was(bed: &Bed) {
     bed.store.reject(vec![]).await.unwrap();
     let mut kept = bed.store.dead_letters(&DeadLetterFilter { limit: 10, ..DeadLetterFilter::default() }).await.unwrap();
     kept.reverse();
-    assert!(kept.iter().map(|letter| &letter.rejected).eq(&all));
     assert!(kept.iter().all(|letter| letter.created_at == bed.now() && letter.replayed_at.is_none()));
-    assert_eq!(bed.store.dead_letter(kept[1].id).await.unwrap().as_ref(), Some(&kept[1]));
+    for (letter, came) in kept.iter().zip(&all) {
+        assert_eq!((&letter.subject, &letter.reason, &letter.detail), (&came.original.subject, &came.reason, &came.detail));
+        assert_eq!(bed.store.dead_letter(letter.id).await.unwrap(), Some((letter.clone(), came.original.clone())));
+    }
     assert_eq!(bed.store.dead_letter(999).await.unwrap(), None);
 
     // PostgreSQL keeps no NUL in a text, and refusing would block the stream.
     let odd = Rejected { detail: "a\0b".to_owned(), ..rejected("a\0b", "bad\0json", b"x") };
     bed.store.reject(vec![odd]).await.unwrap();
     let newest = bed.store.dead_letters(&DeadLetterFilter { limit: 1, ..DeadLetterFilter::default() }).await.unwrap().remove(0);
-    assert_eq!(newest.rejected.detail, "a\u{fffd}b");
+    assert_eq!(newest.detail, "a\u{fffd}b");
+}
+
+/// What somebody sends by mistake, or to do harm, takes little room, and what can be replayed is kept whole.
+async fn what_a_dead_letter_takes_is_bounded(bed: &Bed) {
+    let size = async || {
+        if bed.is_sqlite() {
+            bed.number("SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)").await
+        } else {
+            bed.number("SELECT pg_total_relation_size('dead_letters')").await
+        }
+    };
+    let before = size().await;
+    let names: Vec<String> = (0..10_000).map(|n| format!("\"nobody-{n:05}@some-department.example.org\"")).collect();
+    let payload = format!("{{\"responders\":[{}]}}", names.join(",")).into_bytes();
+    let detail = format!("nobody is called {}", names.join(", "));
+    for _ in 0..15 {
+        let ten = (0..10).map(|_| Rejected { detail: detail.clone(), ..rejected("alert", "unknown_user", &payload) });
+        bed.store.reject(ten.collect()).await.unwrap();
+    }
+    let grown = size().await - before;
+    assert!(grown < 16 << 20, "{} bytes of payloads took {grown}", 150 * payload.len());
+    let page = bed.store.dead_letters(&DeadLetterFilter { limit: 500, ..DeadLetterFilter::default() }).await.unwrap();
+    assert!(page.iter().all(|letter| letter.detail.len() <= DETAIL_BYTES && letter.detail.ends_with('…')));
+    assert_eq!(bed.store.dead_letter(page[0].id).await.unwrap().unwrap().1.payload, payload);
+
+    // What no replay would take is kept in part, and says so; long headers come back as they were.
+    let mut huge = rejected("alert", "too_large", &vec![b'y'; 3 << 20]);
+    huge.original.headers = vec![("ce-long".to_owned(), "h".repeat(200_000))];
+    bed.store.reject(vec![huge.clone()]).await.unwrap();
+    let newest = bed.store.dead_letters(&DeadLetterFilter { limit: 1, ..DeadLetterFilter::default() }).await.unwrap().remove(0);
+    assert_eq!(newest.detail, "it is no JSON; the first 65536 of its 3145728 bytes are kept");
+    let (_, original) = bed.store.dead_letter(newest.id).await.unwrap().unwrap();
+    assert_eq!((original.payload.len(), original.headers), (TOO_LARGE_KEPT_BYTES, huge.original.headers));
 }
 
 async fn dead_letters_are_filtered_paged_and_purged(bed: &Bed) {

@@ -66,7 +66,7 @@ async fn what_was_committed_is_there_after_opening_again(bed: &Bed) {
     for hash in ["one", "two"] {
         let store = watchbell_store::open(&options, Arc::new(PlansNews), clock.clone()).await.unwrap();
         store.add_key(Actor::System, hash, hash, watchbell_core::access::Role::Admin, None).await.unwrap();
-        assert_eq!(store.keys().await.unwrap().len(), if hash == "one" { 1 } else { 2 });
+        assert_eq!(store.keys(watchbell_core::KeyId(0), 10).await.unwrap().len(), if hash == "one" { 1 } else { 2 });
     }
 }
 

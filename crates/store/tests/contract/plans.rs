@@ -4,7 +4,8 @@ use watchbell_core::delivery::State;
 use watchbell_core::{Channel, DeliveryId, EventId, Timestamp, UserId};
 use watchbell_store::dialect::Dialect;
 use watchbell_store::history::DeliveryFilter;
-use watchbell_store::queue::{AddressFate, Call, Finished, Next, Receipt, ReceiptOutcome};
+use watchbell_store::intake::DeadLetterFilter;
+use watchbell_store::queue::{AddressFate, Call, Cutoffs, Finished, Next, Receipt, ReceiptOutcome};
 
 use crate::harness::Bed;
 
@@ -12,7 +13,7 @@ use crate::harness::Bed;
 const ROWS: i64 = 200_000;
 
 /// The tables that grow without end.
-const GROWING: [&str; 6] = ["deliveries", "waiting", "failures", "events", "responders", "alerts"];
+const GROWING: [&str; 8] = ["deliveries", "waiting", "failures", "events", "responders", "alerts", "audit", "dead_letters"];
 
 /// Statements that read a growing table as a whole on purpose, each with the reason.
 const ALLOWED: [(&str, &str); 0] = [];
@@ -117,6 +118,7 @@ async fn fill(bed: &Bed, rows: i64) {
             "INSERT INTO responders (alert_id, round, user_id, base_at, event_id) \
              SELECT 'A-' || n, 1, 1 + n % 1000, {now}, '01E' || n FROM {series} AS s"
         ),
+        format!("INSERT INTO audit (at, action, object) SELECT {now} - n, 'a', 'o' FROM {series} AS s"),
     ] {
         bed.execute(&insert).await;
     }
@@ -163,7 +165,10 @@ async fn use_everything(bed: &Bed) {
         store.deliveries(&filter).await.unwrap();
     }
     store.delivery(&DeliveryId("01A7".to_owned())).await.unwrap();
-    store.tidy(Timestamp::from_millis(0), Timestamp::from_millis(0), 500).await.unwrap();
+    store.tidy(&Cutoffs::all(Timestamp::from_millis(0)), 500).await.unwrap();
+    store.audit(None, 50).await.unwrap();
+    store.dead_letters(&DeadLetterFilter { limit: 50, ..DeadLetterFilter::default() }).await.unwrap();
+    store.purge_dead_letters(crate::harness::BY, &DeadLetterFilter::default()).await.unwrap();
     store.accept(&crate::queue::events(bed)).await.unwrap();
     let rule = watchbell_store::directory::NewRule {
         surface: watchbell_core::rule::Surface::Ilert,

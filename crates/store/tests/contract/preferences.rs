@@ -217,7 +217,7 @@ async fn what_was_told_goes_with_its_user_and_its_time(bed: &Bed) {
         assert_eq!(bed.number(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
     }
     assert_eq!(bed.store.unread_count(ben).await.unwrap(), 2);
-    bed.store.tidy(bed.now(), bed.now(), 100).await.unwrap();
+    bed.store.tidy(&watchbell_store::queue::Cutoffs::all(bed.now()), 100).await.unwrap();
     assert_eq!(bed.store.unread_count(ben).await.unwrap(), 1);
 }
 

@@ -2,6 +2,8 @@
 
 use watchbell_core::{DeliveryId, EventId, Timestamp};
 
+use watchbell_store::queue::Cutoffs;
+
 use crate::harness::{Bed, START};
 
 on_both![what_is_old_goes_in_small_batches_and_what_is_needed_stays];
@@ -43,7 +45,17 @@ async fn what_is_old_goes_in_small_batches_and_what_is_needed_stays(bed: &Bed) {
     let count = async |table: &str| bed.number(&format!("SELECT COUNT(*) FROM {table}")).await;
     let mut left = (count("deliveries").await, count("events").await, count("alerts").await);
     let mut rounds = 0;
-    while bed.store.tidy(days_ago(90), days_ago(30), 2).await.unwrap() {
+    for (age, at) in [(61, days_ago(61)), (62, days_ago(62)), (63, days_ago(63)), (59, days_ago(59))] {
+        let ms = at.as_millis();
+        bed.execute(&format!(
+            "INSERT INTO dead_letters (subject, reason, detail, headers, payload, received_at, created_at) \
+             VALUES ('s', 'r', 'd{age}', '[]', '', {ms}, {ms})"
+        ))
+        .await;
+        bed.execute(&format!("INSERT INTO audit (at, action, object) VALUES ({ms}, 'a', 'o{age}')")).await;
+    }
+    let before = Cutoffs { deliveries: days_ago(90), events: days_ago(30), dead_letters: days_ago(60), audit: days_ago(62) };
+    while bed.store.tidy(&before, 2).await.unwrap() {
         let now = (count("deliveries").await, count("events").await, count("alerts").await);
         assert!(left.0 - now.0 <= 2 && left.1 - now.1 <= 2 && left.2 - now.2 <= 2, "{left:?} {now:?}");
         left = now;
@@ -54,6 +66,9 @@ async fn what_is_old_goes_in_small_batches_and_what_is_needed_stays(bed: &Bed) {
     // Pending ones and a younger one; what an open alert is rendered from and a younger one.
     assert_eq!(found, [3, 2, 2]);
     assert_eq!(count("unreachable").await, 1);
+    assert_eq!((count("dead_letters").await, count("dead_letters WHERE detail = 'd59'").await), (1, 1));
+    // One of its own for the user that was made, and two that are not older.
+    assert_eq!((count("audit WHERE action = 'a'").await, count("audit WHERE object = 'o63'").await), (3, 0));
     assert_eq!(bed.number("SELECT COUNT(*) FROM deliveries WHERE state IN ('scheduled', 'held')").await, 2);
     assert_eq!(bed.number("SELECT COUNT(*) FROM alerts WHERE id IN ('A-33', 'A-29')").await, 2);
 }

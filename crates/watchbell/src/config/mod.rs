@@ -61,6 +61,9 @@ use self::problem::Findings;
 /// The commented defaults, as `config/default.toml` has them.
 pub const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 
+/// The shortest admin key taken, in characters: random letters and digits of that length have more than 100 bits.
+const LEAST_ADMIN_KEY: usize = 20;
+
 /// Everything that can be set. Values are those that `validate` has seen.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,9 +119,15 @@ impl Config {
     fn validate(&self, given: &Layers, findings: &mut Findings) {
         let mut top = findings.section(&[]);
         top.check(!self.roles.is_empty(), "roles", "must name one or more of api, ingest, scheduler, worker");
-        // It travels in a header.
-        let printable = self.admin_key.expose().bytes().all(|byte| byte.is_ascii_graphic());
-        top.check(printable, "admin_key", "must be printable ASCII without spaces");
+        // It travels in a header, and opens everything to whoever guesses it.
+        let key = self.admin_key.expose();
+        let is_printable = key.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_long = key.is_empty() || key.len() >= LEAST_ADMIN_KEY;
+        top.check(
+            is_printable && is_long,
+            "admin_key",
+            "must be at least 20 printable ASCII characters without spaces, such as `openssl rand -hex 24` prints",
+        );
         self.http.validate(&mut findings.section(&["http"]));
         self.database.validate(&mut findings.section(&["database"]));
         nats::validate(&self.nats, &mut findings.section(&["nats"]));

@@ -116,7 +116,7 @@ fn variables_become_what_the_setting_is() {
         "",
         &[
             // A text stays one, whatever it looks like.
-            ("WATCHBELL_ADMIN_KEY", "12345"),
+            ("WATCHBELL_ADMIN_KEY", "12345678901234567890"),
             ("WATCHBELL_NATS__USER", "true"),
             ("WATCHBELL_NATS__PASSWORD", "[1]"),
             ("WATCHBELL_NATS__TLS_REQUIRED", "true"),
@@ -136,7 +136,10 @@ fn variables_become_what_the_setting_is() {
             ("WATCHBELL_TEST_POSTGRES", "postgres://x"),
         ],
     );
-    assert_eq!((config.admin_key.expose(), config.nats.user.as_str(), config.nats.password.expose()), ("12345", "true", "[1]"));
+    assert_eq!(
+        (config.admin_key.expose(), config.nats.user.as_str(), config.nats.password.expose()),
+        ("12345678901234567890", "true", "[1]")
+    );
     assert!(config.nats.tls_required);
     assert_eq!(config.database.max_connections, 12);
     assert_eq!((config.retry.high.waits_s.as_slice(), config.retry.normal.waits_s.as_slice()), ([1, 2, 3].as_slice(), [4].as_slice()));

@@ -148,6 +148,8 @@ impl Server {
             let retention = Retention {
                 deliveries_days: i64::from(config.retention.deliveries_days),
                 events_days: i64::from(config.retention.events_days),
+                dead_letters_days: i64::from(config.retention.dead_letters_days),
+                audit_days: i64::from(config.retention.audit_days),
             };
             let scheduler = Scheduler::new(store.clone(), clock.clone(), retention, config.database.is_sqlite() || !has(Role::Worker));
             let stop = stop.clone();

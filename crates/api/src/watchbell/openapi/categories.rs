@@ -3,7 +3,8 @@
 use serde_json::json;
 use watchbell_core::Channel;
 
-use crate::openapi::schema::{array, closed, described, names, object, of, string, text, time};
+use super::paged;
+use crate::openapi::schema::{array, closed, described, names, object, of, page, string, text, time};
 use crate::openapi::{Operation, Part};
 
 const CATEGORIES: &str = "Categories";
@@ -20,8 +21,11 @@ pub(super) fn describe(part: &mut Part) {
         "Category",
         object([("id!", string()), ("handle!", string()), ("name!", string()), ("defaultChannels!", channels()), ("createdAt!", time())]),
     );
-    let all = object([("items!", array(&of("Category")))]);
-    part.add(Operation::get("/categories", "List categories").of(CATEGORIES).answers(200, "All of them", all));
+    part.add(Operation::get("/categories", "List categories").of(CATEGORIES).with(paged).answers(
+        200,
+        "A page, in order of handle",
+        page(&of("Category")),
+    ));
     let one = |operation: Operation| {
         let schema = json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,255}$", "example": "order.updated" });
         operation.of(CATEGORIES).path("handle", "As events name it", schema)

@@ -26,8 +26,7 @@ pub(super) fn describe(part: &mut Part) {
             ("createdAt!", time()),
         ]),
     );
-    let all = |items: &serde_json::Value| object([("items!", array(items))]);
-    part.add(Operation::get("/keys", "List API keys").of(KEYS).answers(200, "All of them", all(&of("Key"))));
+    part.add(Operation::get("/keys", "List API keys").of(KEYS).with(paged).answers(200, "A page, in order of id", page(&of("Key"))));
     let secret =
         object([("key", described(string(), "Shown here, and never again")), ("secretKey", described(string(), "Likewise, of a pair"))]);
     let shown = json!({ "allOf": [of("Key"), secret] });
@@ -51,8 +50,21 @@ pub(super) fn describe(part: &mut Part) {
             .answers_nothing("It opens nothing any more")
             .fails(&[409]),
     );
-    let entry =
-        object([("id!", int64()), ("at!", time()), ("action!", string()), ("object!", string()), ("keyId", int64()), ("detail", string())]);
+    let entry = object([
+        ("id!", int64()),
+        ("at!", time()),
+        ("action!", string()),
+        ("object!", string()),
+        ("keyId", described(int64(), "The key that was used; none is Watchbell itself, or somebody without a known key")),
+        ("address", described(string(), "Where the request came from; of IPv6 the network of 64 bits")),
+        (
+            "detail",
+            described(
+                json!({ "type": "object", "additionalProperties": true }),
+                "Of a change, each field with what it was `before` and is `after`; masked where it says who somebody is",
+            ),
+        ),
+    ]);
     part.add(Operation::get("/audit", "List what was changed, and by which key").of(OPERATOR).with(paged).answers(
         200,
         "A page, newest first",
@@ -87,5 +99,9 @@ pub(super) fn describe(part: &mut Part) {
         ("available!", boolean()),
         ("providers!", array(&provider)),
     ]);
-    part.add(Operation::get("/channels", "List channels and who serves them").of(OPERATOR).answers(200, "All of them", all(&channel)));
+    part.add(Operation::get("/channels", "List channels and who serves them").of(OPERATOR).answers(
+        200,
+        "All of them",
+        object([("items!", array(&channel))]),
+    ));
 }

@@ -41,15 +41,27 @@ pub(super) async fn export(State(api): State<Api>, caller: Authenticated, params
     if after.is_none() {
         body["categories"] = api.store.categories().await?.iter().map(said::category).collect();
     }
-    if let Some(last) = usize::try_from(limit).ok().filter(|limit| users.len() > *limit) {
-        users.truncate(last);
-        body["nextCursor"] = users.last().map(|user| user.id.to_string()).into();
-    }
-    let mut written = Vec::with_capacity(users.len());
+    let mut has_more = usize::try_from(limit).is_ok_and(|limit| users.len() > limit);
+    users.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let (mut written, mut room, mut last) = (Vec::with_capacity(users.len()), page::MOST_BYTES, None);
     for user in users {
+        let id = user.id;
         if let Some(said) = Said::load(&*api.store, user).await? {
-            written.push(said.write());
+            let said = said.write();
+            let bytes = said.to_string().len();
+            if bytes > room && !written.is_empty() {
+                has_more = true;
+                break;
+            }
+            room = room.saturating_sub(bytes);
+            written.push(said);
         }
+        last = Some(id);
+    }
+    let detail = json!({ "after": after.map(|after| after.0), "users": written.len() });
+    api.store.note(caller.actor(), "export", "users", detail.as_object().cloned()).await?;
+    if let Some(last) = last.filter(|_| has_more) {
+        body["nextCursor"] = last.to_string().into();
     }
     body["users"] = written.into();
     Ok(surface::json(StatusCode::OK, &body))

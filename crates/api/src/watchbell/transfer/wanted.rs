@@ -87,6 +87,7 @@ pub(super) fn user(api: &Api, caller: &Authenticated, value: Value) -> Result<Wa
         custom_fields: fields.object("customFields")?.map(Fields::into_members),
         ..Wanted::default()
     };
+    person::check_custom_fields("customFields", wanted.custom_fields.as_ref().unwrap_or(&Map::new()))?;
     if fields.is_given("quietHours") {
         wanted.quiet_hours = Some(person::quiet_hours(&mut fields, "quietHours")?);
     }

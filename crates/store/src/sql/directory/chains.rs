@@ -7,6 +7,7 @@ use sqlx::QueryBuilder;
 use watchbell_core::rule::{Rule, Surface, Trigger};
 use watchbell_core::{Channel, RuleId, UserId};
 
+use super::super::audit::Done;
 use super::rows::{RuleRow, all};
 use super::{Db, SqlStore, Tx, rules, sql};
 use crate::StoreError;
@@ -44,7 +45,7 @@ pub(super) async fn create(store: &SqlStore, by: Actor, user: UserId, new: NewRu
     if place != Place::End {
         put(tx, &mut rule, end, place).await?;
     }
-    store.commit_change(change, by, "rule.create", rules::object(user, rule.id)).await?;
+    store.commit_change(change, by, "rule.create", Done::new(rules::object(user, rule.id), rules::changes(None, Some(&rule)))).await?;
     Ok(rule)
 }
 
@@ -65,7 +66,8 @@ pub(super) async fn change(
         .bind(surface.as_str())
         .fetch_optional(&mut **tx)
         .await?;
-    let mut rule = ChainRule::try_from(row.ok_or(StoreError::NotFound("rule"))?)?.rule;
+    let before = ChainRule::try_from(row.ok_or(StoreError::NotFound("rule"))?)?.rule;
+    let mut rule = before.clone();
     if let Some(step) = step {
         sqlx::query(sql("UPDATE rules SET channel = $2, critical = $3, offset_s = $4 WHERE id = $1"))
             .bind(id.0)
@@ -79,7 +81,7 @@ pub(super) async fn change(
     if let (Some(place), Some(from)) = (place, rule.position) {
         put(tx, &mut rule, from, place).await?;
     }
-    store.commit_change(change, by, "rule.replace", rules::object(user, id)).await?;
+    store.commit_change(change, by, "rule.replace", Done::new(rules::object(user, id), rules::changes(Some(&before), Some(&rule)))).await?;
     Ok(rule)
 }
 

@@ -2,14 +2,17 @@
 //!
 //! They are written only while their user is locked.
 
+use serde_json::Value;
 use watchbell_core::contact::{self, Contact, ContactKind, ContactStatus};
-use watchbell_core::{ContactId, UserId};
+use watchbell_core::{ContactId, UserId, mask};
 
-use super::super::array;
+use super::super::audit::Done;
+use super::super::{array, blacklist};
 use super::rows::{ContactRow, all};
 use super::{Connection, SqlStore, Tx, sql, users, verification};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::changes::Changes;
 use crate::directory::NewContact;
 
 macro_rules! columns {
@@ -21,11 +24,12 @@ macro_rules! columns {
 pub(super) async fn create(store: &SqlStore, by: Actor, user: UserId, new: NewContact) -> Result<Contact, StoreError> {
     let mut change = store.begin_change(user).await?;
     let made = insert(&mut change.tx, user, &new).await?;
-    store.commit_change(change, by, "contact.create", object(user, made.id)).await?;
+    store.commit_change(change, by, "contact.create", Done::new(object(user, made.id), changes(None, Some(&made)))).await?;
     Ok(made)
 }
 
 pub(super) async fn insert(tx: &mut Tx, user: UserId, new: &NewContact) -> Result<Contact, StoreError> {
+    let status = blacklist::status(tx, new.kind, &new.target, new.status).await?;
     let made: Option<ContactRow> = sqlx::query_as(sql(concat!(
         "INSERT INTO contacts (user_id, kind, target, region, is_primary, status) VALUES ($1, $2, $3, $4, FALSE, $5) \
          ON CONFLICT (user_id, kind, target) DO NOTHING RETURNING ",
@@ -35,7 +39,7 @@ pub(super) async fn insert(tx: &mut Tx, user: UserId, new: &NewContact) -> Resul
     .bind(new.kind.as_str())
     .bind(&new.target)
     .bind(&new.region)
-    .bind(new.status.as_str())
+    .bind(status.as_str())
     .fetch_optional(&mut **tx)
     .await?;
     let Some(made) = made else {
@@ -91,13 +95,13 @@ pub(super) async fn find(
 
 pub(super) async fn replace(store: &SqlStore, by: Actor, user: UserId, id: ContactId, new: NewContact) -> Result<Contact, StoreError> {
     let mut change = store.begin_change(user).await?;
-    let replaced = replace_in(store, &mut change.tx, user, id, &new).await?;
-    store.commit_change(change, by, "contact.replace", object(user, id)).await?;
-    Ok(replaced)
+    let (old, contact) = replace_in(store, &mut change.tx, user, id, &new).await?;
+    store.commit_change(change, by, "contact.replace", Done::new(object(user, id), changes(Some(&old), Some(&contact)))).await?;
+    Ok(contact)
 }
 
 /// Makes an address the one that is shown of its kind, within a change of its user.
-pub(super) async fn put_shown(store: &SqlStore, tx: &mut Tx, user: UserId, new: &NewContact) -> Result<(), StoreError> {
+pub(super) async fn put_shown(store: &SqlStore, tx: &mut Tx, by: Actor, user: UserId, new: &NewContact) -> Result<(), StoreError> {
     let rows: Vec<ContactRow> =
         sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM contacts WHERE user_id = $1 AND kind = $2 ORDER BY id")))
             .bind(user.0)
@@ -109,12 +113,26 @@ pub(super) async fn put_shown(store: &SqlStore, tx: &mut Tx, user: UserId, new: 
     match (contacts.iter().find(|there| there.target == new.target), shown) {
         (Some(same), Some(shown)) if same.id == shown.id => Ok(()),
         (Some(same), _) if new.kind == ContactKind::Phone => make_primary(tx, user, same.id).await,
-        (_, Some(shown)) => replace_in(store, tx, user, shown.id, new).await.map(drop),
-        (_, None) => insert(tx, user, new).await.map(drop),
+        (_, Some(shown)) => {
+            let (old, contact) = replace_in(store, tx, user, shown.id, new).await?;
+            let done = Done::new(object(user, contact.id), changes(Some(&old), Some(&contact)));
+            store.record(tx, by, "contact.replace", done).await
+        }
+        (_, None) => {
+            let made = insert(tx, user, new).await?;
+            store.record(tx, by, "contact.create", Done::new(object(user, made.id), changes(None, Some(&made)))).await
+        }
     }
 }
 
-async fn replace_in(store: &SqlStore, tx: &mut Tx, user: UserId, id: ContactId, new: &NewContact) -> Result<Contact, StoreError> {
+/// The contact as it was and as it is.
+async fn replace_in(
+    store: &SqlStore,
+    tx: &mut Tx,
+    user: UserId,
+    id: ContactId,
+    new: &NewContact,
+) -> Result<(Contact, Contact), StoreError> {
     let old = find(tx, user, Some(new.kind), id).await?.ok_or(StoreError::NotFound("contact"))?;
     let moved = old.target != new.target;
     if moved {
@@ -123,7 +141,9 @@ async fn replace_in(store: &SqlStore, tx: &mut Tx, user: UserId, id: ContactId, 
         }
         // A code that went to the old address must not open the new one, nor be sent there.
         verification::void(store, tx, id, "the address was changed").await?;
+        blacklist::remember(tx, [&old]).await?;
     }
+    let status = if moved { blacklist::status(tx, new.kind, &new.target, new.status).await? } else { old.status };
     let primary = match new.primary {
         Some(primary) => primary && new.kind == ContactKind::Phone,
         None => old.primary,
@@ -139,10 +159,10 @@ async fn replace_in(store: &SqlStore, tx: &mut Tx, user: UserId, id: ContactId, 
     .bind(&new.target)
     .bind(&new.region)
     .bind(primary)
-    .bind(if moved { new.status } else { old.status }.as_str())
+    .bind(status.as_str())
     .fetch_one(&mut **tx)
     .await?;
-    row.try_into()
+    Ok((old, row.try_into()?))
 }
 
 pub(super) async fn delete(
@@ -155,17 +175,19 @@ pub(super) async fn delete(
 ) -> Result<(), StoreError> {
     let mut change = store.begin_change(user).await?;
     let tx = &mut change.tx;
-    find(tx, user, kind, id).await?.ok_or(StoreError::NotFound("contact"))?;
+    let contact = find(tx, user, kind, id).await?.ok_or(StoreError::NotFound("contact"))?;
     let rules: Vec<i64> =
         sqlx::query_scalar(sql("SELECT id FROM rules WHERE contact_id = $1 ORDER BY id")).bind(id.0).fetch_all(&mut **tx).await?;
     if !rules.is_empty() && !force {
         return Err(StoreError::ContactInUse(rules));
     }
     verification::void(store, tx, id, "the contact was deleted").await?;
+    blacklist::remember(tx, [&contact]).await?;
     for text in ["DELETE FROM rules WHERE contact_id = $1", "DELETE FROM contacts WHERE id = $1"] {
         sqlx::query(sql(text)).bind(id.0).execute(&mut **tx).await?;
     }
-    store.commit_change(change, by, "contact.delete", object(user, id)).await
+    let changes = changes(Some(&contact), None).field("rules", Some(&rules).filter(|rules| !rules.is_empty()), None);
+    store.commit_change(change, by, "contact.delete", Done::new(object(user, id), changes)).await
 }
 
 pub(super) async fn set_status(
@@ -176,11 +198,15 @@ pub(super) async fn set_status(
     status: ContactStatus,
 ) -> Result<Contact, StoreError> {
     let mut change = store.begin_change(user).await?;
+    let before = find(&mut change.tx, user, None, id).await?.ok_or(StoreError::NotFound("contact"))?;
     let contact = write_status(&mut change.tx, user, id, status).await?;
+    if before.status == ContactStatus::Blacklisted && status != ContactStatus::Blacklisted {
+        blacklist::forget(&mut change.tx, &before).await?;
+    }
     if status != ContactStatus::Locked {
         verification::void(store, &mut change.tx, id, "an admin decided about the contact").await?;
     }
-    store.commit_change(change, by, "contact.status", object(user, id)).await?;
+    store.commit_change(change, by, "contact.status", Done::new(object(user, id), changes(Some(&before), Some(&contact)))).await?;
     Ok(contact)
 }
 
@@ -210,6 +236,21 @@ async fn with_target(tx: &mut Tx, user: UserId, kind: ContactKind, target: &str)
         .fetch_optional(&mut **tx)
         .await?;
     Ok(found.map(ContactId))
+}
+
+/// The target masked, as in histories.
+fn changes(before: Option<&Contact>, after: Option<&Contact>) -> Changes {
+    let kind = |contact: &Contact| contact.kind.as_str();
+    let target = |contact: &Contact| (contact.kind, contact.target.clone());
+    let primary = |contact: &Contact| contact.primary;
+    let status = |contact: &Contact| contact.status.as_str();
+    Changes::default()
+        .field("kind", before.map(kind).as_ref(), after.map(kind).as_ref())
+        .shown("target", before.map(target).as_ref(), after.map(target).as_ref(), |(kind, target)| {
+            Value::String(mask::address(*kind, target))
+        })
+        .field("primary", before.map(primary).as_ref(), after.map(primary).as_ref())
+        .field("status", before.map(status).as_ref(), after.map(status).as_ref())
 }
 
 pub(super) fn object(user: UserId, id: ContactId) -> String {

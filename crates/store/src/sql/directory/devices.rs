@@ -1,12 +1,14 @@
 //! Devices that take push messages. A token is one installation of an app, so it belongs to one user.
 
 use watchbell_core::device::{Device, DeviceKind};
-use watchbell_core::{DeviceId, UserId};
+use watchbell_core::{DeviceId, UserId, mask};
 
+use super::super::audit::Done;
 use super::rows::{DeviceRow, all};
 use super::{Change, SqlStore, Tx, sql, users};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::changes::Changes;
 use crate::wake::Effects;
 
 pub(super) async fn add(
@@ -46,7 +48,13 @@ pub(super) async fn add(
             Some(owner) => replan_former_owner(store, &mut change.tx, owner).await?,
             None => Effects::default(),
         };
-        store.commit_change(change, by, "device.add", object(user, device.id)).await?;
+        let token = mask::token(&device.token);
+        let changes = Changes::default().field("kind", None, Some(&device.kind.as_str())).field("token", None, Some(&token)).field(
+            "userId",
+            owner.filter(|owner| *owner != user).map(|owner| owner.0).as_ref(),
+            Some(&user.0),
+        );
+        store.commit_change(change, by, "device.add", Done::new(object(user, device.id), changes)).await?;
         store.wakes.announce(others);
         return Ok(device);
     }
@@ -85,16 +93,14 @@ pub(super) async fn list(store: &SqlStore, user: UserId) -> Result<Vec<Device>, 
 
 pub(super) async fn delete(store: &SqlStore, by: Actor, user: UserId, id: DeviceId) -> Result<(), StoreError> {
     let mut change = store.begin_change(user).await?;
-    let deleted = sqlx::query(sql("DELETE FROM devices WHERE id = $1 AND user_id = $2"))
+    let deleted: Option<(String, String)> = sqlx::query_as(sql("DELETE FROM devices WHERE id = $1 AND user_id = $2 RETURNING kind, token"))
         .bind(id.0)
         .bind(user.0)
-        .execute(&mut *change.tx)
-        .await?
-        .rows_affected();
-    if deleted == 0 {
-        return Err(StoreError::NotFound("device"));
-    }
-    store.commit_change(change, by, "device.delete", object(user, id)).await
+        .fetch_optional(&mut *change.tx)
+        .await?;
+    let (kind, token) = deleted.ok_or(StoreError::NotFound("device"))?;
+    let changes = Changes::default().field("kind", Some(&kind), None).field("token", Some(&mask::token(&token)), None);
+    store.commit_change(change, by, "device.delete", Done::new(object(user, id), changes)).await
 }
 
 async fn replan_former_owner(store: &SqlStore, tx: &mut Tx, owner: UserId) -> Result<Effects, StoreError> {

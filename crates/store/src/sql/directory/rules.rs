@@ -4,10 +4,12 @@ use watchbell_core::rule::{Rule, Surface, Trigger};
 use watchbell_core::{Channel, RuleId, UserId};
 
 use super::super::array;
+use super::super::audit::Done;
 use super::rows::{RuleRow, all};
-use super::{SqlStore, Tx, contacts, sql, users};
+use super::{Connection, SqlStore, Tx, contacts, sql, users};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::changes::Changes;
 use crate::directory::NewRule;
 
 macro_rules! columns {
@@ -19,7 +21,7 @@ macro_rules! columns {
 pub(super) async fn create(store: &SqlStore, by: Actor, user: UserId, new: NewRule) -> Result<Rule, StoreError> {
     let mut change = store.begin_change(user).await?;
     let rule = insert(&mut change.tx, user, new).await?;
-    store.commit_change(change, by, "rule.create", object(user, rule.id)).await?;
+    store.commit_change(change, by, "rule.create", Done::new(object(user, rule.id), changes(None, Some(&rule)))).await?;
     Ok(rule)
 }
 
@@ -68,6 +70,10 @@ pub(super) async fn get(
     triggers: &[Trigger],
     id: RuleId,
 ) -> Result<Option<Rule>, StoreError> {
+    find(&mut store.read.acquire().await?, user, surface, triggers, id).await
+}
+
+async fn find(on: &mut Connection, user: UserId, surface: Surface, triggers: &[Trigger], id: RuleId) -> Result<Option<Rule>, StoreError> {
     let row: Option<RuleRow> = sqlx::query_as(sql(concat!(
         "SELECT ",
         columns!(),
@@ -77,7 +83,7 @@ pub(super) async fn get(
     .bind(user.0)
     .bind(surface.as_str())
     .bind(array(triggers.iter().map(|trigger| trigger.as_str()))?)
-    .fetch_optional(&store.read)
+    .fetch_optional(on)
     .await?;
     row.map(TryInto::try_into).transpose()
 }
@@ -92,15 +98,13 @@ pub(super) async fn replace(
 ) -> Result<Rule, StoreError> {
     let mut change = store.begin_change(user).await?;
     check_contact(&mut change.tx, user, &new).await?;
-    let row: Option<RuleRow> = sqlx::query_as(sql(concat!(
-        "UPDATE rules SET cause = $5, channel = $6, contact_id = $7, offset_s = $8, position = $9, critical = $10, \
-         public_id = COALESCE($11, public_id) WHERE id = $1 AND user_id = $2 AND surface = $3 AND cause {in $4 text} RETURNING ",
+    let before = find(&mut change.tx, user, new.surface, triggers, id).await?.ok_or(StoreError::NotFound("rule"))?;
+    let row: RuleRow = sqlx::query_as(sql(concat!(
+        "UPDATE rules SET cause = $2, channel = $3, contact_id = $4, offset_s = $5, position = $6, critical = $7, \
+         public_id = COALESCE($8, public_id) WHERE id = $1 RETURNING ",
         columns!()
     )))
     .bind(id.0)
-    .bind(user.0)
-    .bind(new.surface.as_str())
-    .bind(array(triggers.iter().map(|trigger| trigger.as_str()))?)
     .bind(new.trigger.as_str())
     .bind(new.channel.map(Channel::as_str))
     .bind(new.contact_id.map(|id| id.0))
@@ -108,11 +112,11 @@ pub(super) async fn replace(
     .bind(new.position)
     .bind(new.critical)
     .bind(new.public_id)
-    .fetch_optional(&mut *change.tx)
+    .fetch_one(&mut *change.tx)
     .await?;
-    let row = row.ok_or(StoreError::NotFound("rule"))?;
-    store.commit_change(change, by, "rule.replace", object(user, id)).await?;
-    row.try_into()
+    let rule: Rule = row.try_into()?;
+    store.commit_change(change, by, "rule.replace", Done::new(object(user, id), changes(Some(&before), Some(&rule)))).await?;
+    Ok(rule)
 }
 
 pub(super) async fn delete(
@@ -124,18 +128,9 @@ pub(super) async fn delete(
     id: RuleId,
 ) -> Result<(), StoreError> {
     let mut change = store.begin_change(user).await?;
-    let deleted = sqlx::query(sql("DELETE FROM rules WHERE id = $1 AND user_id = $2 AND surface = $3 AND cause {in $4 text}"))
-        .bind(id.0)
-        .bind(user.0)
-        .bind(surface.as_str())
-        .bind(array(triggers.iter().map(|trigger| trigger.as_str()))?)
-        .execute(&mut *change.tx)
-        .await?
-        .rows_affected();
-    if deleted == 0 {
-        return Err(StoreError::NotFound("rule"));
-    }
-    store.commit_change(change, by, "rule.delete", object(user, id)).await
+    let rule = find(&mut change.tx, user, surface, triggers, id).await?.ok_or(StoreError::NotFound("rule"))?;
+    sqlx::query(sql("DELETE FROM rules WHERE id = $1")).bind(id.0).execute(&mut *change.tx).await?;
+    store.commit_change(change, by, "rule.delete", Done::new(object(user, id), changes(Some(&rule), None))).await
 }
 
 /// Somebody else's contact is as good as none.
@@ -143,6 +138,22 @@ async fn check_contact(tx: &mut Tx, user: UserId, new: &NewRule) -> Result<(), S
     let Some(id) = new.contact_id else { return Ok(()) };
     let contact = contacts::find(tx, user, None, id).await?.ok_or(StoreError::NotFound("contact"))?;
     if new.contact_kinds.contains(&contact.kind) { Ok(()) } else { Err(StoreError::UnfitContact("it is of another kind")) }
+}
+
+pub(super) fn changes(before: Option<&Rule>, after: Option<&Rule>) -> Changes {
+    let trigger = |rule: &Rule| rule.trigger.as_str();
+    let channel = |rule: &Rule| rule.channel.map(Channel::as_str);
+    let contact = |rule: &Rule| rule.contact_id.map(|contact| contact.0);
+    let offset_s = |rule: &Rule| rule.offset_s;
+    let position = |rule: &Rule| rule.position;
+    let critical = |rule: &Rule| rule.critical;
+    Changes::default()
+        .field("trigger", before.map(trigger).as_ref(), after.map(trigger).as_ref())
+        .field("channel", before.and_then(channel).as_ref(), after.and_then(channel).as_ref())
+        .field("contactId", before.and_then(contact).as_ref(), after.and_then(contact).as_ref())
+        .field("offsetS", before.map(offset_s).as_ref(), after.map(offset_s).as_ref())
+        .field("position", before.and_then(position).as_ref(), after.and_then(position).as_ref())
+        .field("critical", before.map(critical).as_ref(), after.map(critical).as_ref())
 }
 
 pub(super) fn object(user: UserId, id: RuleId) -> String {

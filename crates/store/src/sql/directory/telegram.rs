@@ -1,8 +1,10 @@
 //! Linking a Telegram chat: a deep link's token says whose chat it is.
 
-use watchbell_core::contact::{ContactKind, ContactStatus};
+use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::{ContactId, Timestamp, UserId};
 
+use super::super::blacklist;
+use super::rows::{ContactRow, all};
 use super::{SqlStore, Tx, contacts, no_such_user, sql, verification};
 use crate::StoreError;
 use crate::access::Actor;
@@ -51,21 +53,23 @@ pub(super) async fn finish(store: &SqlStore, token_hash: &str, chat_id: &str) ->
 /// Makes the chat the user's only one. The first contact keeps its id, since rules may name it; rules that name another are
 /// given this one.
 async fn link(store: &SqlStore, tx: &mut Tx, user: UserId, chat_id: &str) -> Result<ContactId, StoreError> {
-    let had: Vec<(i64, String, String)> =
-        sqlx::query_as(sql("SELECT id, target, status FROM contacts WHERE user_id = $1 AND kind = 'telegram' ORDER BY id"))
-            .bind(user.0)
-            .fetch_all(&mut **tx)
-            .await?;
-    let Some((kept, ..)) = had.first() else {
+    let had: Vec<ContactRow> = sqlx::query_as(sql(
+        "SELECT id, user_id, kind, target, region, is_primary, status FROM contacts WHERE user_id = $1 AND kind = 'telegram' ORDER BY id",
+    ))
+    .bind(user.0)
+    .fetch_all(&mut **tx)
+    .await?;
+    let had: Vec<Contact> = all(had)?;
+    let Some(Contact { id: ContactId(kept), .. }) = had.first() else {
         let new =
             NewContact { kind: ContactKind::Telegram, target: chat_id.to_owned(), region: None, primary: None, status: ContactStatus::Ok };
         return Ok(contacts::insert(tx, user, &new).await?.id);
     };
     // A chat that an admin blacklisted stays so until an admin clears it.
-    let blacklisted = had.iter().any(|(_, target, status)| target == chat_id && status == ContactStatus::Blacklisted.as_str());
-    let status = if blacklisted { ContactStatus::Blacklisted } else { ContactStatus::Ok };
-    for (id, ..) in &had {
-        verification::void(store, tx, ContactId(*id), "the chat was linked").await?;
+    blacklist::remember(tx, &had).await?;
+    let status = blacklist::status(tx, ContactKind::Telegram, chat_id, ContactStatus::Ok).await?;
+    for contact in &had {
+        verification::void(store, tx, contact.id, "the chat was linked").await?;
     }
     sqlx::query(sql("UPDATE rules SET contact_id = $2 WHERE contact_id IN \
          (SELECT id FROM contacts WHERE user_id = $1 AND kind = 'telegram' AND id <> $2)"))

@@ -2,11 +2,16 @@
 
 use watchbell_core::UserId;
 
+use super::super::audit::Done;
 use super::super::{BindAll, columns};
 use super::{SqlStore, no_such_user, sql};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::changes::Changes;
 use crate::columns::row;
+
+/// Of those who are added at once, so many are named in the audit log.
+const NAMED: usize = 20;
 
 row! {
     struct Member {
@@ -25,7 +30,9 @@ pub(super) async fn add(store: &SqlStore, by: Actor, topic: &str, users: &[UserI
     .execute(&mut *tx)
     .await
     .map_err(no_such_user)?;
-    store.record(&mut tx, by, "topic.add", format!("topics/{topic}: {} users", users.len())).await?;
+    let first: Vec<i64> = users.iter().take(NAMED).map(|user| user.0).collect();
+    let changes = Changes::default().field("users", None, Some(&first)).field("count", None, Some(&users.len()));
+    store.record(&mut tx, by, "topic.add", Done::new(format!("topics/{topic}"), changes)).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -6,10 +6,13 @@ use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::ids::{UserRef, public_id};
 use watchbell_core::user::User;
 
-use super::rows::{UserRow, all, to_json};
-use super::{Db, SqlStore, contacts, sql};
+use super::super::audit::Done;
+use super::super::blacklist;
+use super::rows::{ContactRow, UserRow, all, to_json};
+use super::{Connection, Db, SqlStore, contacts, sql};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::changes::Changes;
 use crate::directory::{NewContact, NewUser, UserFilter};
 
 macro_rules! columns {
@@ -45,7 +48,7 @@ pub(super) async fn create(store: &SqlStore, by: Actor, new: NewUser) -> Result<
     for contact in &first_contacts {
         contacts::insert(&mut tx, user.id, contact).await?;
     }
-    store.record(&mut tx, by, "user.create", format!("users/{}", user.id)).await?;
+    store.record(&mut tx, by, "user.create", Done::new(format!("users/{}", user.id), changes(None, Some(&user)))).await?;
     tx.commit().await?;
     Ok(user)
 }
@@ -111,8 +114,9 @@ fn push_filter(query: &mut QueryBuilder<Db>, filter: &UserFilter) {
 
 pub(super) async fn replace(store: &SqlStore, by: Actor, id: UserId, new: NewUser, addresses: &[NewContact]) -> Result<User, StoreError> {
     let mut change = store.begin_change(id).await?;
+    let before = read(&mut change.tx, id).await?;
     for address in addresses {
-        contacts::put_shown(store, &mut change.tx, id, address).await?;
+        contacts::put_shown(store, &mut change.tx, by, id, address).await?;
     }
     sqlx::query(sql("UPDATE users SET external_id = $2, username = $3, first_name = $4, last_name = $5, timezone = $6, locale = $7, \
          quiet_hours = $8, custom_fields = $9, profile = $10 WHERE id = $1"))
@@ -129,14 +133,28 @@ pub(super) async fn replace(store: &SqlStore, by: Actor, id: UserId, new: NewUse
     .execute(&mut *change.tx)
     .await
     .map_err(taken)?;
-    store.commit_change(change, by, "user.replace", format!("users/{id}")).await?;
+    let after = read(&mut change.tx, id).await?;
+    store.commit_change(change, by, "user.replace", Done::new(format!("users/{id}"), changes(Some(&before), Some(&after)))).await?;
     // Read anew, for the version that the change was given.
     get(store, &UserRef::Id(id)).await?.ok_or(StoreError::NotFound("user"))
 }
 
-/// There is nobody left to plan for, so this ends without the change's plan.
+/// There is nobody left to plan for, so this ends without the change's plan. The user's keys go too, but never the last that
+/// can make others.
 pub(super) async fn delete(store: &SqlStore, by: Actor, id: UserId) -> Result<(), StoreError> {
     let mut change = store.begin_change(id).await?;
+    let admins = store.admin_keys(&mut change.tx).await?;
+    if !admins.is_empty() && admins.iter().all(|(_, user)| *user == Some(id)) {
+        return Err(StoreError::LastAdminKey);
+    }
+    let before = read(&mut change.tx, id).await?;
+    let blacklisted: Vec<ContactRow> = sqlx::query_as(sql(
+        "SELECT id, user_id, kind, target, region, is_primary, status FROM contacts WHERE user_id = $1 AND status = 'BLACKLISTED'",
+    ))
+    .bind(id.0)
+    .fetch_all(&mut *change.tx)
+    .await?;
+    blacklist::remember(&mut change.tx, &all(blacklisted)?).await?;
     let stopped: Vec<String> = sqlx::query_scalar(sql(
         "UPDATE deliveries SET state = 'cancelled', reason = 'user deleted', lease = NULL, updated_at = $2 WHERE id \
          {anyof} SELECT id FROM waiting WHERE user_id = $1 {end} AND state IN ('scheduled', 'held') RETURNING id",
@@ -150,9 +168,35 @@ pub(super) async fn delete(store: &SqlStore, by: Actor, id: UserId) -> Result<()
     for text in ["DELETE FROM responders WHERE user_id = $1", "DELETE FROM rules WHERE user_id = $1", "DELETE FROM users WHERE id = $1"] {
         sqlx::query(sql(text)).bind(id.0).execute(&mut *change.tx).await?;
     }
-    store.record(&mut change.tx, by, "user.delete", format!("users/{id}")).await?;
+    store.record(&mut change.tx, by, "user.delete", Done::new(format!("users/{id}"), changes(Some(&before), None))).await?;
     change.tx.commit().await?;
     Ok(())
+}
+
+/// A user who is locked.
+async fn read(on: &mut Connection, id: UserId) -> Result<User, StoreError> {
+    let row: Option<UserRow> =
+        sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM users WHERE id = $1"))).bind(id.0).fetch_optional(on).await?;
+    row.ok_or(StoreError::NotFound("user"))?.try_into()
+}
+
+/// Who a user is, is masked; how they read is not. Of fields of others' making only that they changed is said.
+fn changes(before: Option<&User>, after: Option<&User>) -> Changes {
+    fn text<'a>(user: Option<&'a User>, get: impl Fn(&'a User) -> &'a str) -> Option<&'a str> {
+        user.map(get)
+    }
+    let timezone = |user: &User| user.timezone.clone();
+    let locale = |user: &User| user.locale.clone();
+    Changes::default()
+        .masked("externalId", before.and_then(|user| user.external_id.as_deref()), after.and_then(|user| user.external_id.as_deref()))
+        .masked("username", text(before, |user| &user.username), text(after, |user| &user.username))
+        .masked("firstName", text(before, |user| &user.first_name), text(after, |user| &user.first_name))
+        .masked("lastName", text(before, |user| &user.last_name), text(after, |user| &user.last_name))
+        .field("timezone", before.map(timezone).as_ref(), after.map(timezone).as_ref())
+        .field("locale", before.map(locale).as_ref(), after.map(locale).as_ref())
+        .field("quietHours", before.and_then(|user| user.quiet_hours.as_ref()), after.and_then(|user| user.quiet_hours.as_ref()))
+        .shown("profile", before.map(|user| &user.profile), after.map(|user| &user.profile), |_| "…".into())
+        .shown("customFields", before.map(|user| &user.custom_fields), after.map(|user| &user.custom_fields), |_| "…".into())
 }
 
 /// For a list that came out empty: is the user there at all?

@@ -5,11 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use watchbell_core::Channel;
 use watchbell_core::ids::{is_uuid, uuid};
 
+use super::super::audit::Done;
 use super::super::{BindAll, array, columns};
 use super::rows::{all, at, json, to_json};
 use super::{SqlStore, Tx, sql};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::changes::Changes;
 use crate::columns::row;
 use crate::preferences::{Category, NewCategory};
 
@@ -59,6 +61,12 @@ pub(super) async fn ensure(store: &SqlStore, handles: &[String]) -> Result<(), S
 pub(super) async fn put(store: &SqlStore, by: Actor, category: NewCategory) -> Result<(Category, bool), StoreError> {
     let id = uuid();
     let mut tx = store.begin_edit().await?;
+    let before: Option<CategoryRow> =
+        sqlx::query_as(sql("SELECT handle, id, name, default_channels, created_at FROM categories WHERE handle = $1"))
+            .bind(category.handle.clone())
+            .fetch_optional(&mut *tx)
+            .await?;
+    let before: Option<Category> = before.map(TryInto::try_into).transpose()?;
     let row: CategoryRow =
         sqlx::query_as(sql("INSERT INTO categories (handle, id, name, default_channels, created_at) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (handle) DO UPDATE SET name = excluded.name, default_channels = excluded.default_channels \
@@ -70,20 +78,32 @@ pub(super) async fn put(store: &SqlStore, by: Actor, category: NewCategory) -> R
         .bind(store.clock.now().as_millis())
         .fetch_one(&mut *tx)
         .await?;
-    store.record(&mut tx, by, "category.put", format!("categories/{}", row.handle)).await?;
+    let category: Category = row.try_into()?;
+    let done = Done::new(format!("categories/{}", category.handle), changes(before.as_ref(), Some(&category)));
+    store.record(&mut tx, by, "category.put", done).await?;
     tx.commit().await?;
-    let is_new = row.id == id;
-    Ok((row.try_into()?, is_new))
+    let is_new = category.id == id;
+    Ok((category, is_new))
 }
 
 pub(super) async fn delete(store: &SqlStore, by: Actor, handle: &str) -> Result<(), StoreError> {
     let mut tx = store.begin_edit().await?;
-    let deleted = sqlx::query(sql("DELETE FROM categories WHERE handle = $1")).bind(handle).execute(&mut *tx).await?.rows_affected();
-    if deleted == 0 {
-        return Err(StoreError::NotFound("category"));
-    }
-    store.record(&mut tx, by, "category.delete", format!("categories/{handle}")).await?;
+    let deleted: Option<CategoryRow> =
+        sqlx::query_as(sql("DELETE FROM categories WHERE handle = $1 RETURNING handle, id, name, default_channels, created_at"))
+            .bind(handle)
+            .fetch_optional(&mut *tx)
+            .await?;
+    let deleted: Category = deleted.ok_or(StoreError::NotFound("category"))?.try_into()?;
+    store.record(&mut tx, by, "category.delete", Done::new(format!("categories/{handle}"), changes(Some(&deleted), None))).await?;
     Ok(tx.commit().await?)
+}
+
+fn changes(before: Option<&Category>, after: Option<&Category>) -> Changes {
+    Changes::default().field("name", before.map(|category| &category.name), after.map(|category| &category.name)).field(
+        "defaultChannels",
+        before.map(|category| &category.default_channels),
+        after.map(|category| &category.default_channels),
+    )
 }
 
 pub(super) async fn get(store: &SqlStore, id_or_handle: &str) -> Result<Option<Category>, StoreError> {

@@ -1,12 +1,16 @@
 //! Notiflows' switches, each a row: a category or all, a channel type or the category's own.
 
+use std::collections::BTreeMap;
+
 use watchbell_core::UserId;
 
+use super::super::audit::Done;
 use super::super::{BindAll, Connection, columns};
 use super::rows::name;
 use super::{Change, SqlStore, sql};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::changes::Changes;
 use crate::columns::row;
 use crate::preferences::Switches;
 
@@ -60,6 +64,7 @@ fn rows_of(switches: &Switches) -> Vec<Row<'_>> {
 
 pub(super) async fn merge(store: &SqlStore, by: Actor, user: UserId, changes: &Switches) -> Result<Switches, StoreError> {
     let Change { mut tx, user } = store.begin_change(user).await?;
+    let before = list(&mut tx, user).await?;
     sqlx::query(sql("INSERT INTO switches (user_id, category, channel_type, enabled) \
          SELECT $1, category, channel_type, r.enabled FROM {rows $2: category text, channel_type text, enabled boolean} WHERE true \
          ON CONFLICT (user_id, category, channel_type) DO UPDATE SET enabled = excluded.enabled"))
@@ -68,8 +73,24 @@ pub(super) async fn merge(store: &SqlStore, by: Actor, user: UserId, changes: &S
     .execute(&mut *tx)
     .await?;
     let switches = list(&mut tx, user).await?;
-    store.commit_change(Change { tx, user }, by, "switches.merge", format!("users/{user}/switches")).await?;
+    let done = Done::new(format!("users/{user}/switches"), differences(&before, &switches));
+    store.commit_change(Change { tx, user }, by, "switches.merge", done).await?;
     Ok(switches)
+}
+
+/// Each switch by its category and channel type; `*` is every category.
+fn differences(before: &Switches, after: &Switches) -> Changes {
+    let of = |switches: &Switches| {
+        let rows = rows_of(switches).into_iter();
+        let name = |row: &Row<'_>| match (row.category, row.channel_type) {
+            ("", channel_type) => format!("*/{channel_type}"),
+            (category, "") => category.to_owned(),
+            (category, channel_type) => format!("{category}/{channel_type}"),
+        };
+        rows.map(|row| (name(&row), row.enabled)).collect::<BTreeMap<String, bool>>()
+    };
+    let (before, after) = (of(before), of(after));
+    after.iter().fold(Changes::default(), |changes, (name, enabled)| changes.field(name, before.get(name), Some(enabled)))
 }
 
 pub(super) async fn list(on: &mut Connection, user: UserId) -> Result<Switches, StoreError> {

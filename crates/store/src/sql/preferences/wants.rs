@@ -2,10 +2,12 @@
 
 use watchbell_core::UserId;
 
+use super::super::audit::Done;
 use super::rows::{all, at, name};
 use super::{SqlStore, sql};
 use crate::StoreError;
 use crate::access::Actor;
+use crate::changes::Changes;
 use crate::preferences::{Preference, Wants};
 
 #[derive(Debug, sqlx::FromRow)]
@@ -38,6 +40,14 @@ impl TryFrom<PreferenceRow> for Preference {
 
 pub(super) async fn put(store: &SqlStore, by: Actor, user: UserId, category: Option<&str>, wants: Wants) -> Result<Preference, StoreError> {
     let mut change = store.begin_change(user).await?;
+    let before: Option<PreferenceRow> =
+        sqlx::query_as(sql("SELECT id, user_id, category, in_app, email, push, digest, created_at, updated_at FROM preferences \
+         WHERE user_id = $1 AND category = $2"))
+        .bind(user.0)
+        .bind(category.unwrap_or_default())
+        .fetch_optional(&mut *change.tx)
+        .await?;
+    let before: Option<Preference> = before.map(TryInto::try_into).transpose()?;
     let row: PreferenceRow =
         sqlx::query_as(sql("INSERT INTO preferences (id, user_id, category, in_app, email, push, digest, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (user_id, category) DO UPDATE SET in_app = excluded.in_app, \
@@ -54,8 +64,17 @@ pub(super) async fn put(store: &SqlStore, by: Actor, user: UserId, category: Opt
         .fetch_one(&mut *change.tx)
         .await?;
     let object = format!("users/{user}/preferences/{}", category.unwrap_or("*"));
-    store.commit_change(change, by, "preference.put", object).await?;
+    let changes = changes(before.map(|before| before.wants), wants);
+    store.commit_change(change, by, "preference.put", Done::new(object, changes)).await?;
     row.try_into()
+}
+
+fn changes(before: Option<Wants>, after: Wants) -> Changes {
+    Changes::default()
+        .field("inApp", before.map(|wants| wants.in_app).as_ref(), Some(&after.in_app))
+        .field("email", before.map(|wants| wants.email).as_ref(), Some(&after.email))
+        .field("push", before.map(|wants| wants.push).as_ref(), Some(&after.push))
+        .field("digest", before.map(|wants| wants.digest.as_str()).as_ref(), Some(&after.digest.as_str()))
 }
 
 pub(super) async fn list(store: &SqlStore, user: UserId) -> Result<Vec<Preference>, StoreError> {

@@ -69,7 +69,7 @@ impl Demo {
     }
 
     async fn show(self) -> Result<(), Error> {
-        std::fs::create_dir_all(&self.data).map_err(|source| Error::Data { path: self.data.display().to_string(), source })?;
+        watchbell_store::private::folder(&self.data).map_err(|source| Error::Data { path: self.data.display().to_string(), source })?;
         let key = key::kept_in(&self.data)?;
         let bot = telegram::BotApi::start().await.map_err(Error::Bot)?;
         let config = self.config(&key, &bot)?;
