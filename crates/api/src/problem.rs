@@ -222,6 +222,7 @@ impl From<StoreError> for Problem {
             }
             StoreError::LastAdminKey => Self::conflict("the last admin key goes with this; make another one first"),
             StoreError::Taken(what) => Self::conflict(format!("{what} belongs to another user")).at(what),
+            StoreError::BadExternalId(error) => Self::bad_request(format!("the external id {error}")).at("externalId"),
             StoreError::UnfitContact(why) => Self::bad_request(format!("contact cannot be used for this rule: {why}")).at("contact"),
             StoreError::Verification(why) => verification(why),
             error @ (StoreError::Unavailable(..) | StoreError::Conflict | StoreError::Known(_)) => Self {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use watchbell_core::contact::ContactKind;
 use watchbell_core::contact_key::ContactKey;
+use watchbell_core::decode::EventSettings;
 use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock, Secret};
 use watchbell_store::Store;
@@ -113,6 +114,8 @@ pub struct ApiSettings {
     pub connections_per_address: usize,
     /// How long a client may take nothing of an answer.
     pub write_timeout: Duration,
+    /// How events are read.
+    pub events: EventSettings,
     pub trusted_proxies: TrustedProxies,
     /// Where contacts that are URLs may lead beside the public internet, by kind; what their providers are set to.
     pub contact_reach: BTreeMap<ContactKind, Reach>,
@@ -149,6 +152,7 @@ impl Default for ApiSettings {
             connections: 1_024,
             connections_per_address: 256,
             write_timeout: Duration::from_secs(10),
+            events: EventSettings::default(),
             trusted_proxies: TrustedProxies::none(),
             contact_reach: BTreeMap::new(),
             push_reach: Reach::default(),

@@ -64,39 +64,58 @@ named_enum! {
 /// When an event happened, for deciding which of two came first.
 ///
 /// Publishers' clocks differ, so the time that a publisher wrote orders only the events of its own `source`; otherwise
-/// the time at which the broker took them does.
+/// the order in which the broker took them does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occurrence {
     pub source: String,
-    /// The CloudEvents `time`.
+    /// The CloudEvents `time`, unless it is too old to be believed.
     pub time: Option<Timestamp>,
     /// The broker's timestamp; over HTTP the first receipt.
     pub received_at: Timestamp,
+    /// The place in the stream, which orders events of the same millisecond; over HTTP the place in the request.
+    #[serde(default)]
+    pub sequence: u64,
 }
 
 impl Occurrence {
-    /// min(`time`, broker timestamp): the time from which delays count.
+    /// min(`time`, broker timestamp): the time from which delays count. A clock that is ahead is not believed.
     pub fn base_at(&self) -> Timestamp {
         self.time.map_or(self.received_at, |time| time.min(self.received_at))
     }
 
-    /// Whether this happened after `other`. Of two at the same time neither did.
+    /// The latest time that the base time may stand for: many publishers write whole seconds, which may be any moment of that
+    /// second up to when the broker took the event.
+    pub fn latest_at(&self) -> Timestamp {
+        let base_at = self.base_at();
+        let is_whole_second = self.time == Some(base_at) && base_at.as_millis() % 1000 == 0;
+        if is_whole_second { base_at.plus_ms(999).min(self.received_at) } else { base_at }
+    }
+
+    /// Whether its own source says beyond doubt that this happened before `other`, whenever the broker took the two.
+    pub fn is_surely_before(&self, other: &Self) -> bool {
+        self.source == other.source && self.latest_at() < other.base_at()
+    }
+
+    /// The broker's order.
+    pub fn place(&self) -> (Timestamp, u64) {
+        (self.received_at, self.sequence)
+    }
+
+    /// Whether this happened after `other`: their source's base times decide, where there is one source and they differ, else
+    /// the broker's order. Of two that nothing tells apart neither did.
     pub fn is_after(&self, other: &Self) -> bool {
-        match (self.time, other.time) {
-            (Some(mine), Some(theirs)) if self.source == other.source => mine > theirs,
-            _ => self.received_at > other.received_at,
-        }
+        other.is_surely_before(self) || (!self.is_surely_before(other) && self.place() > other.place())
     }
 }
 
 /// An event that is ready to be accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// (`source`, `id`), or what stands for it; unique among all events.
+    /// (publisher, `source`, `id`), or what stands for it; unique among all events.
     pub identity: String,
     pub occurrence: Occurrence,
     pub data: EventData,
-    /// What of the event cannot be used, each a sentence; the rest is used.
+    /// What of the event was repaired or left out, each a sentence; the rest is used.
     pub problems: Vec<String>,
     /// The dead letter that this event is replayed from: then a known identity is no duplicate.
     pub replay_of: Option<i64>,
@@ -108,6 +127,24 @@ impl Event {
     pub fn id(&self) -> EventId {
         EventId::derive(self.occurrence.base_at(), &self.identity)
     }
+
+    /// A digest of what the event says, however that was encoded, spaced or ordered, and whenever it was sent: it tells an event
+    /// that comes again from another one that claims the same identity.
+    pub fn digest(&self) -> String {
+        digest(self.data.kind(), &serde_json::to_string(&self.data).unwrap_or_default())
+    }
+
+    /// The event under an identity of its own, which it gets when its identity belongs to another one.
+    #[must_use]
+    pub fn told_apart(mut self) -> Self {
+        self.identity = format!("conflict:{}:{}", self.digest(), self.identity);
+        self
+    }
+}
+
+/// [`Event::digest`] of data as [`serde_json::to_string`] writes them.
+pub fn digest(kind: EventKind, data: &str) -> String {
+    crate::ids::digest(&[kind.as_str(), data])
 }
 
 /// An event as it came over the wire, kept when some of it cannot be used.
@@ -242,14 +279,18 @@ pub struct VerificationData {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(source: &str, time: Option<i64>, received_at: i64) -> Occurrence {
-        Occurrence { source: source.to_owned(), time: time.map(Timestamp::from_millis), received_at: Timestamp::from_millis(received_at) }
+        let time = time.map(Timestamp::from_millis);
+        Occurrence { source: source.to_owned(), time, received_at: Timestamp::from_millis(received_at), sequence: 0 }
     }
 
     #[test]
     fn a_source_s_own_times_order_its_events_and_the_broker_s_order_the_rest() {
+        let hour = 3_600_000;
         let table = [
             (at("a", Some(10), 100), at("a", Some(20), 90), false),
             (at("a", Some(20), 90), at("a", Some(10), 100), true),
@@ -257,15 +298,49 @@ mod tests {
             (at("a", Some(20), 90), at("b", Some(10), 100), false),
             (at("a", None, 101), at("a", Some(900), 100), true),
             (at("a", Some(10), 100), at("a", Some(10), 200), false),
+            (at("a", Some(10), 200), at("a", Some(10), 100), true),
+            // A clock that was ahead says no more than the broker does; it can be right, or further ahead, afterwards.
+            (at("a", Some(110), 110), at("a", Some(2 * hour), 100), true),
+            (at("a", Some(2 * hour), 110), at("a", Some(3 * hour), 100), true),
+            // Whole seconds are any moment of theirs, up to when the broker took the event.
+            (at("a", Some(5_000), 5_900), at("a", None, 5_350), true),
+            (at("a", Some(5_000), 5_900), at("a", Some(5_300), 5_350), true),
+            (at("a", Some(5_000), 6_900), at("a", Some(6_001), 6_350), false),
+            (at("a", Some(5_000), 6_900), at("a", Some(4_999), 6_950), true),
         ];
         for (one, other, after) in table {
             assert_eq!(one.is_after(&other), after, "{one:?} {other:?}");
         }
+        let later = Occurrence { sequence: 8, ..at("a", Some(5_000), 5_100) };
+        assert!(later.is_after(&Occurrence { sequence: 7, ..at("a", Some(5_000), 5_100) }));
     }
 
     #[test]
     fn base_time_is_the_earlier_of_the_two() {
         assert_eq!(at("a", Some(10), 100).base_at(), Timestamp::from_millis(10));
         assert_eq!(at("a", Some(500), 100).base_at(), Timestamp::from_millis(100));
+    }
+
+    fn any_occurrence() -> impl Strategy<Value = Occurrence> {
+        (
+            0..2_u8,
+            proptest::option::of(prop_oneof![0..4_000_i64, (0..4_i64).prop_map(|s| s * 1000), Just(i64::MAX)]),
+            0..4_000_i64,
+            0..3_u64,
+        )
+            .prop_map(|(source, time, received_at, sequence)| Occurrence { sequence, ..at(&source.to_string(), time, received_at) })
+    }
+
+    proptest! {
+        /// What a source says beyond doubt never goes round in a circle, and of two events one at most is the later.
+        #[test]
+        fn what_is_sure_is_an_order(a in any_occurrence(), b in any_occurrence(), c in any_occurrence()) {
+            prop_assert!(!a.is_surely_before(&a));
+            prop_assert!(!(a.is_after(&b) && b.is_after(&a)));
+            if a.is_surely_before(&b) && b.is_surely_before(&c) {
+                prop_assert!(a.is_surely_before(&c));
+            }
+            prop_assert!(a.base_at() <= a.latest_at() && a.latest_at() <= a.received_at);
+        }
     }
 }

@@ -172,6 +172,29 @@ pub fn is_uuid(text: &str) -> bool {
         && text.bytes().enumerate().all(|(at, b)| if matches!(at, 8 | 13 | 18 | 23) { b == b'-' } else { b.is_ascii_hexdigit() })
 }
 
+/// A text that cannot be the id which another system gives a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must have 1 to 255 bytes, no control characters and no blanks at its ends, and be no whole number: those are the numbers of users \
+     (put something before it, such as user-42)"
+)]
+pub struct BadExternalId;
+
+/// Checks the id that another system gives a user. A whole number is none: as a reference it means the user with that number.
+///
+/// # Errors
+/// The text would mean somebody else, or nobody.
+pub fn check_external_id(text: &str) -> Result<(), BadExternalId> {
+    let is_name = (1..=255).contains(&text.len()) && text.trim() == text && !text.chars().any(char::is_control);
+    if is_name && !is_whole_number(text) { Ok(()) } else { Err(BadExternalId) }
+}
+
+/// Whether a text is written as a whole number, of whatever length.
+pub fn is_whole_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// How an event, a topic or an operator names a user.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UserRef {
@@ -211,6 +234,18 @@ mod tests {
         assert_eq!(early, DeliveryId::derive(Timestamp::from_millis(1_000), &["alert:A:1", "7", "3"]));
         assert_ne!(early, DeliveryId::derive(Timestamp::from_millis(1_000), &["alert:A:1", "73", ""]));
         assert_eq!(early.0.len(), 26);
+    }
+
+    #[test]
+    fn an_external_id_means_nobody_else() {
+        for good in ["anna", "U4DNY931HHJS5", "user-42", "4.2", "4e2", "a b", "٤٢", "cn=anna,ou=ops", "-"] {
+            assert_eq!(check_external_id(good), Ok(()), "{good}");
+        }
+        for bad in
+            ["", "5", "-5", "+5", "007", "99999999999999999999999999", " 5", "5 ", " anna", "anna\n", "a\0b", "\u{a0}5", &"x".repeat(256)]
+        {
+            assert_eq!(check_external_id(bad), Err(BadExternalId), "{bad}");
+        }
     }
 
     #[test]

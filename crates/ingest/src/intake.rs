@@ -6,7 +6,7 @@ use async_nats::jetstream::Message;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use watchbell_core::Clock;
-use watchbell_core::decode::{Reason, Rejected, Undecodable, from_nats};
+use watchbell_core::decode::{EventSettings, Reason, Rejected, Undecodable, from_nats};
 use watchbell_core::event::{Event, Original};
 
 use crate::backoff::Backoff;
@@ -20,6 +20,7 @@ use crate::trouble::{Trouble, chain};
 pub(crate) struct Intake {
     sink: Arc<dyn Sink>,
     connection: Connection,
+    events: EventSettings,
     counters: Arc<Counters>,
     trouble: Trouble,
     clock: Arc<dyn Clock>,
@@ -37,8 +38,14 @@ pub(crate) enum Undone {
 }
 
 impl Intake {
-    pub(crate) fn new(sink: Arc<dyn Sink>, connection: Connection, counters: Arc<Counters>, clock: Arc<dyn Clock>) -> Self {
-        Self { sink, connection, counters, trouble: Trouble::new("events cannot be kept"), clock }
+    pub(crate) fn new(
+        sink: Arc<dyn Sink>,
+        connection: Connection,
+        events: EventSettings,
+        counters: Arc<Counters>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { sink, connection, events, counters, trouble: Trouble::new("events cannot be kept"), clock }
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -58,6 +65,31 @@ impl Intake {
         match rejected {
             Ok(rejected) => self.reject(rejected, stop).await.is_ok(),
             Err(_) => false,
+        }
+    }
+
+    /// Commits one event that did not come as a message.
+    pub(crate) async fn settle_original(&self, original: Original, stop: &CancellationToken) -> Result<(), Undone> {
+        let mut backoff = Backoff::default();
+        loop {
+            let event = match from_nats(original.clone(), &self.events) {
+                Ok(event) => event,
+                Err(letter) => return self.reject(vec![*letter], stop).await,
+            };
+            match self.sink.accept(vec![event], &|| {}).await {
+                Ok(()) => {
+                    self.trouble.ends();
+                    Counters::add(&self.counters.accepted, 1);
+                    return Ok(());
+                }
+                Err(error) => match self.wait(error, &mut backoff, stop).await {
+                    Err(Undone::Refused(why)) => {
+                        let letter = Rejected::new(original, Undecodable::new(Reason::Refused, why));
+                        return self.reject(vec![letter], stop).await;
+                    }
+                    again => again?,
+                },
+            }
         }
     }
 
@@ -164,7 +196,7 @@ impl Intake {
         let mut rejected = Vec::new();
         let now = self.clock.now();
         let originals = messages.iter().map(|message| -> Original { original::of_message(message, now) });
-        for decoded in originals.map(from_nats) {
+        for decoded in originals.map(|original| from_nats(original, &self.events)) {
             match decoded {
                 Ok(event) => events.push(event),
                 Err(letter) => rejected.push(*letter),

@@ -31,6 +31,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use watchbell_core::Clock;
+use watchbell_core::decode::EventSettings;
 pub use watchbell_core::decode::Rejected;
 
 pub use connection::Connection;
@@ -79,10 +80,10 @@ impl std::fmt::Debug for Ingest {
 }
 
 impl Ingest {
-    pub fn new(connection: Connection, settings: &NatsSettings, sink: Arc<dyn Sink>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(connection: Connection, settings: &NatsSettings, events: EventSettings, sink: Arc<dyn Sink>, clock: Arc<dyn Clock>) -> Self {
         let counters = connection.counters();
         let station = Station::new(connection.clone(), settings, Arc::clone(&clock));
-        let intake = Intake::new(sink, connection, counters, Arc::clone(&clock));
+        let intake = Intake::new(sink, connection, events, counters, Arc::clone(&clock));
         Self { station: Arc::new(station), intake: Arc::new(intake), clock }
     }
 

@@ -3,7 +3,7 @@
 use async_nats::HeaderMap;
 use async_nats::jetstream::Message;
 use watchbell_core::Timestamp;
-use watchbell_core::decode::{POSITION_HEADER, StreamPosition};
+use watchbell_core::decode::{POSITION_HEADER, PUBLISHER_HEADER, StreamPosition};
 use watchbell_core::event::Original;
 
 /// What every delivery from a stream is to be answered to.
@@ -34,10 +34,12 @@ pub(crate) fn is_redelivered(message: &Message) -> bool {
 
 fn of_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let pairs = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
-    pairs
-        .map(|(name, value)| (text(name.as_ref()), text(value.as_str())))
-        .filter(|(name, _)| !name.eq_ignore_ascii_case(POSITION_HEADER))
-        .collect()
+    pairs.map(|(name, value)| (text(name.as_ref()), text(value.as_str()))).filter(|(name, _)| !is_own_header(name)).collect()
+}
+
+/// Headers that Watchbell adds to originals itself: a publisher's say nothing.
+pub(crate) fn is_own_header(name: &str) -> bool {
+    name.eq_ignore_ascii_case(POSITION_HEADER) || name.eq_ignore_ascii_case(PUBLISHER_HEADER)
 }
 
 /// PostgreSQL's texts cannot hold NULs.

@@ -13,11 +13,12 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use watchbell_core::Timestamp;
-use watchbell_core::decode::{POSITION_HEADER, Reason, Rejected, StreamPosition, Undecodable};
+use watchbell_core::decode::{POSITION_HEADER, StreamPosition, text_of_header};
 use watchbell_core::event::Original;
 
 use crate::consumer::Feed;
 use crate::intake::Intake;
+use crate::original::is_own_header;
 use crate::station::Station;
 
 /// The most events that are looked at after one connect; the next connect goes on, as those are acknowledged by then.
@@ -63,12 +64,8 @@ pub(crate) async fn clear(feed: &Feed, station: &Station, intake: &Intake, stop:
         next = raw.seq + 1;
         if raw.seq <= info.delivered.stream_sequence && !is_readable(&raw) {
             let sequence = raw.seq;
-            tracing::error!(
-                consumer = feed.name,
-                sequence,
-                "an event whose headers or subject no client can read; it becomes a dead letter"
-            );
-            if intake.reject(vec![rejected(raw, station.stream_name())], stop).await.is_err() {
+            tracing::warn!(consumer = feed.name, sequence, "an event whose headers or subject no client can read; what can be is used");
+            if intake.settle_original(original(raw, station.stream_name()), stop).await.is_err() {
                 break;
             }
             // The server goes by the stream's sequence (the third number's place); the others only serve statistics.
@@ -79,13 +76,24 @@ pub(crate) async fn clear(feed: &Feed, station: &Station, intake: &Intake, stop:
     Ok(())
 }
 
-fn rejected(raw: Raw, stream: &str) -> Rejected {
+fn original(raw: Raw, stream: &str) -> Original {
     let received_at = Timestamp::parse_rfc3339(&raw.time).unwrap_or_default();
     let position = StreamPosition { stream, sequence: raw.seq, stored_at: received_at };
-    let headers = vec![(POSITION_HEADER.to_owned(), position.to_header())];
+    let mut headers = headers(&STANDARD.decode(&raw.hdrs).unwrap_or_default());
+    headers.retain(|(name, _)| !is_own_header(name));
+    headers.push((POSITION_HEADER.to_owned(), position.to_header()));
     let payload = STANDARD.decode(raw.data).unwrap_or_default();
-    let original = Original { subject: raw.subject.replace('\0', "\u{fffd}"), headers, payload, received_at };
-    Rejected::new(original, Undecodable::new(Reason::BadEncoding, "the headers or the subject cannot be read"))
+    Original { subject: raw.subject.replace('\0', "\u{fffd}"), headers, payload, received_at }
+}
+
+/// The headers of a block, in whatever encoding they are; lines that are none are left out.
+fn headers(block: &[u8]) -> Vec<(String, String)> {
+    let text = |bytes: &[u8]| text_of_header(bytes.trim_ascii()).replace('\0', "\u{fffd}");
+    let header = |line: &[u8]| {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        Some((text(&line[..colon]), text(&line[colon + 1..])))
+    };
+    block.split(|byte| *byte == b'\n').skip(1).filter_map(header).collect()
 }
 
 /// Whether the client reads this message, as its `connection` module does.
@@ -124,6 +132,14 @@ fn is_readable_block(block: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_are_read_in_whatever_encoding_they_are() {
+        let block = b"NATS/1.0\r\nce-source: /\xdcber\r\nno colon\r\nce-id:1\r\nce-type: /\xc3\x9cber\r\n\r\n";
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(headers(block), [pair("ce-source", "/Über"), pair("ce-id", "1"), pair("ce-type", "/Über")]);
+        assert_eq!(headers(b""), []);
+    }
 
     #[test]
     fn what_the_client_cannot_read_is_known() {

@@ -8,7 +8,8 @@ use watchbell_core::{Channel, EventId, Timestamp, UserId};
 use watchbell_store::facts::history::{self, Happened, Named, What};
 use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Policy, Responder};
 
-use crate::course::{self, Course};
+use crate::content;
+use crate::course::{self, Course, Page, Pages};
 use crate::diff::{Elapsed, bring_in_line};
 use crate::settings::{FallbackEmail, SchedulerSettings};
 use crate::{
@@ -31,29 +32,31 @@ pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &Scheduler
         plan.decision = Some("nothing planned: somebody has accepted the alert".to_owned());
     } else if change.state_before == Some(AlertState::Resolved) {
         plan.decision = Some(format!("opens round {} of an alert that had been resolved", change.alert.round));
-    } else if !named.is_empty() && named.iter().all(|user| change.is_paged_already(*user)) {
+    } else if change.raises(&event.id()) {
+        plan.decision = Some("raises the alert to HIGH: everybody who is told of it gets their steps for HIGH alerts".to_owned());
+    } else if named.is_empty() && !plan.unknown_users.is_empty() {
+        plan.decision = Some("nothing planned: it names nobody who exists".to_owned());
+    } else if named.iter().all(|user| change.is_paged_already(*user)) {
         plan.decision = Some("nothing new is planned: everybody whom it names is told of the alert already".to_owned());
     }
-    let mut alert = change.write(&mut plan, facts, settings, now);
-    // Messages about the alert are rendered from its first full event; updates of it may have come before that.
-    if alert.event_id == event.id() || alert.summary.is_empty() {
-        alert.summary.clone_from(&data.summary);
-        alert.url.clone_from(&data.url);
-    }
-    plan.alert = Some(alert);
+    plan.alert = Some(change.write(Some(data), event, &mut plan, facts, settings, now));
     plan
 }
 
-/// The users that an event names, each once; unknown names are noted.
+/// The users that an event names, each once; names of nobody and of several are noted.
 pub fn users(names: &[String], facts: &Facts, plan: &mut Plan) -> Vec<UserId> {
     let mut users = Vec::with_capacity(names.len());
     let mut seen = HashSet::with_capacity(names.len());
     for name in names {
-        match facts.names.get(name) {
-            Some(id) if seen.insert(*id) => users.push(*id),
-            Some(_) => {}
-            None => plan.unknown_users.push(name.clone()),
+        let Some(ids) = facts.names.get(name) else {
+            plan.unknown_users.push(name.clone());
+            continue;
+        };
+        if ids.len() > 1 {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            plan.notes.push(format!("one name means the users {}: all of them are told", ids.join(" and ")));
         }
+        users.extend(ids.iter().copied().filter(|id| seen.insert(*id)));
     }
     users
 }
@@ -71,6 +74,7 @@ fn unheard_of(alert_id: &str, event_id: &EventId) -> Alert {
         round: 0,
         since_round: 1,
         event_id: event_id.clone(),
+        content: None,
         history: Vec::new(),
     }
 }
@@ -80,10 +84,10 @@ fn unheard_of(alert_id: &str, event_id: &EventId) -> Alert {
 pub struct Change {
     /// The alert as it is with the event.
     pub alert: Alert,
-    before: BTreeMap<UserId, Responder>,
-    after: BTreeMap<UserId, Responder>,
-    /// Whether all who are paged are told of something else than before.
-    is_about_other: bool,
+    before: BTreeMap<UserId, Pages>,
+    after: BTreeMap<UserId, Pages>,
+    /// Whether it leaves all that has been planned as it is, and at most adds to it. Then what has been planned need not be known.
+    only_adds: bool,
     /// The alert's state when the event happened.
     pub state_before: Option<AlertState>,
     /// How the alert was closed last.
@@ -97,28 +101,28 @@ impl Change {
         let known = facts.alert.clone().unwrap_or_else(|| unheard_of(alert_id, &id));
         let named = users.iter().map(|user_id| Named { user_id: *user_id, round: None }).collect();
         let mut alert = known.clone();
-        history::record(
-            &mut alert.history,
-            Happened { what, base_at: event.occurrence.base_at(), at: event.occurrence.clone(), event_id: id.clone(), named },
-        );
+        let (base_at, at) = (event.occurrence.base_at(), event.occurrence.clone());
+        history::record(&mut alert.history, Happened { what, base_at, at, place: None, event_id: id.clone(), named, raised: Vec::new() });
         let course = Course::of(&alert.history);
-        let place = |id: &EventId| alert.history.iter().position(|happened| happened.event_id == *id).unwrap_or_default();
-        let at = place(&id);
+        let place = |id: &EventId| alert.history.iter().position(|happened| happened.event_id == *id);
+        let at = place(&id).unwrap_or_default();
         let state_before = Course::of(&alert.history[..at]).state;
-        let before = course::responders(&known);
+        let before = course::pages(&known);
         let started = Course::of(&known.history).paged.into_iter();
-        let started = started.map(|(user, at)| (user, place(&known.history[at].event_id))).collect();
+        let started = started.map(|(user, paged)| (user, place(&known.history[paged.at].event_id).unwrap_or_default())).collect();
+        let content = content::of(&known, &alert.history, facts.described.as_ref(), event);
         course::give_rounds(&mut alert, &course, &before, &started);
         alert.state = course.state.unwrap_or(AlertState::Open);
-        if let Some(Happened { what: What::Alert { priority, category }, event_id, .. }) = course.about.map(|at| alert.history[at].clone())
-        {
-            (alert.priority, alert.category, alert.event_id) = (priority, category, event_id);
+        alert.priority = course.priority.unwrap_or(alert.priority);
+        alert.content = content;
+        if let Some(Happened { what: What::Alert { category, .. }, event_id, .. }) = course.about.map(|at| alert.history[at].clone()) {
+            (alert.category, alert.event_id) = (category, event_id);
         }
-        let is_about_other = (known.priority, &known.category, &known.event_id) != (alert.priority, &alert.category, &alert.event_id);
         let (closed_as, was_closed_later) = (course.closed_as(&alert.history), course.closed.is_some_and(|closed| closed > at));
-        let after = course::responders(&alert);
+        let after = course::pages(&alert);
+        let only_adds = known.category == alert.category && facts.alert.as_ref().is_none_or(|known| known.is_settled_before(event));
         course::forget(&mut alert);
-        Self { alert, before, after, is_about_other, state_before, closed_as, was_closed_later }
+        Self { alert, before, after, only_adds, state_before, closed_as, was_closed_later }
     }
 
     /// How the alert was closed after the event, if it was.
@@ -131,13 +135,27 @@ impl Change {
         self.before.contains_key(&user) && self.before.get(&user) == self.after.get(&user)
     }
 
-    /// Whether somebody is not paged any more.
-    pub fn stops_somebody(&self) -> bool {
-        self.before.iter().any(|(user, responder)| self.after.get(user).is_none_or(|after| after.round != responder.round))
+    /// Whether the event raises the alert for somebody who was told of it as LOW.
+    fn raises(&self, event: &EventId) -> bool {
+        self.after.values().any(|pages| pages.pages.iter().skip(1).any(|page| page.event_id == *event))
     }
 
-    /// Writes into the plan who is not paged any more, who is from now on, and for whom it is at another time.
-    pub fn write(self, plan: &mut Plan, facts: &Facts, settings: &SchedulerSettings, now: Timestamp) -> Alert {
+    /// Whether somebody is not paged any more.
+    pub fn stops_somebody(&self) -> bool {
+        self.before.iter().any(|(user, old)| self.after.get(user).is_none_or(|new| new.responder.round != old.responder.round))
+    }
+
+    /// Writes into the plan who is not paged any more, who is from now on, for whom it is at another time, and what they are told;
+    /// `data` are the event's if it is an alert event.
+    pub fn write(
+        mut self,
+        data: Option<&AlertData>,
+        event: &Event,
+        plan: &mut Plan,
+        facts: &Facts,
+        settings: &SchedulerSettings,
+        now: Timestamp,
+    ) -> Alert {
         let reason = match self.closed_as {
             Some(AlertState::Accepted) => "the alert was accepted",
             _ => "the alert was resolved",
@@ -150,9 +168,10 @@ impl Change {
             let own = deliveries.get(&responder.user_id).into_iter().flatten();
             own.filter(|delivery| delivery.scope == responder.scope()).map(|delivery| (*delivery).clone()).collect()
         };
-        let rounds: BTreeSet<i64> = self.after.values().map(|responder| responder.round).collect();
+        let rounds: BTreeSet<i64> = self.after.values().map(|pages| pages.responder.round).collect();
         let mut closed = BTreeSet::new();
-        for (_, old) in self.before.iter().filter(|(user, old)| self.after.get(user).is_none_or(|new| new.round != old.round)) {
+        let is_gone = |user: &UserId, old: &Pages| self.after.get(user).is_none_or(|new| new.responder.round != old.responder.round);
+        for old in self.before.iter().filter(|(user, old)| is_gone(user, old)).map(|(_, old)| &old.responder) {
             plan.released.push(old.clone());
             if !rounds.contains(&old.round) {
                 if closed.insert(old.round) {
@@ -163,27 +182,39 @@ impl Change {
             // Others of the round are paged further.
             plan.cancel.extend(of_round(old).into_iter().map(|delivery| (delivery.id, reason.to_owned())));
         }
-        for (user, responder) in self.after {
-            if !self.is_about_other && self.before.get(&user) == Some(&responder) {
+        plan.content = content::told(&mut self.alert, facts.alert.as_ref(), &self.before, &self.after, data, event);
+        for (user, new) in self.after {
+            let old = self.before.get(&user).filter(|old| old.responder.round == new.responder.round);
+            if self.only_adds && old == Some(&new) {
                 continue;
             }
             if let Some(policy) = facts.policies.get(&user) {
-                let existing = of_round(&responder);
-                let wanted = for_responder(&self.alert, &responder, policy, settings);
-                if wanted.is_err() {
-                    plan.unreachable.push((responder.scope(), user));
+                let (existing, told_before) = if self.only_adds { (Vec::new(), old) } else { (of_round(&new.responder), None) };
+                let mut wanted = Vec::new();
+                for (at, page) in new.pages.iter().enumerate() {
+                    if told_before.is_some_and(|old| old.pages.contains(page)) {
+                        continue;
+                    }
+                    match for_page(&self.alert, &new.responder, page, at > 0, policy, settings) {
+                        Ok(steps) => wanted.extend(steps),
+                        Err(Unreachable) => plan.unreachable.push((new.responder.scope(), user)),
+                    }
                 }
                 // Whom a rule has told, needs no fallback for it.
-                let is_told = existing.iter().any(|d| d.purpose == Purpose::Rule && !d.state.is_pending() && d.state != State::Cancelled);
-                let wanted: Vec<Planned> =
-                    wanted.unwrap_or_default().into_iter().filter(|planned| !is_told || planned.purpose == Purpose::Rule).collect();
-                if !wanted.iter().any(|planned| planned.purpose == Purpose::Fallback) {
-                    let fallback = existing.iter().filter(|delivery| delivery.purpose == Purpose::Fallback && delivery.state.is_pending());
-                    plan.cancel.extend(fallback.map(|delivery| (delivery.id.clone(), OTHERWISE.to_owned())));
-                }
+                let is_told = |trigger| {
+                    let by_rule = existing.iter().filter(|d| d.purpose == Purpose::Rule && d.trigger == trigger);
+                    by_rule.into_iter().any(|d| !d.state.is_pending() && d.state != State::Cancelled)
+                };
+                wanted.retain(|planned| planned.purpose == Purpose::Rule || !is_told(planned.trigger));
+                let is_needless = |fallback: &&Planned| {
+                    fallback.purpose == Purpose::Fallback
+                        && fallback.state.is_pending()
+                        && !wanted.iter().any(|planned| planned.purpose == Purpose::Fallback && planned.trigger == fallback.trigger)
+                };
+                plan.cancel.extend(existing.iter().filter(is_needless).map(|delivery| (delivery.id.clone(), OTHERWISE.to_owned())));
                 bring_in_line(plan, &existing, wanted, Elapsed::Send, now, OTHERWISE);
             }
-            plan.responders.push(responder);
+            plan.responders.push(new.responder);
         }
         self.alert
     }
@@ -193,55 +224,64 @@ impl Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreachable;
 
-/// Everything that one responder is to be told about an alert.
-pub fn for_responder(
+/// Everything that one responder is to be told by a page; by one that raises the alert, only what is for its priority.
+pub fn for_page(
     alert: &Alert,
     responder: &Responder,
+    page: &Page,
+    is_raise: bool,
     policy: &Policy,
     settings: &SchedulerSettings,
 ) -> Result<Vec<Planned>, Unreachable> {
     let scope = responder.scope();
-    let common = common(alert, &scope, responder, policy);
+    let common = common(alert, &scope, page, policy);
     let steps = gates::steps(policy, common.trigger, common.category, &[]);
     // An inbox wakes nobody: whoever has nothing else gets the fallback email beside it.
     let has_page = steps.iter().any(|step| !step.rules.is_empty() || step.channel != Channel::InApp);
+    let is_wanted = |step: &steps::Step| !is_raise || !step.rules.is_empty();
     let deliver = |step: steps::Step| {
-        let due = responder.base_at.plus_s(step.offset_s);
-        common.deliver(step, due, Some(due.plus_s(settings.alert_expiry_s)))
+        let offset_s = step.offset_s;
+        common.deliver(step, page.base_at.plus_s(offset_s), Some(expires_at(page, offset_s, settings)))
     };
-    let mut deliveries: Vec<Planned> = steps.into_iter().map(deliver).collect();
+    let mut deliveries: Vec<Planned> = steps.into_iter().filter(is_wanted).map(deliver).collect();
     if has_page {
         return Ok(deliveries);
     }
-    deliveries.extend(fallback(alert, responder, policy, settings));
+    deliveries.extend(fallback(alert, responder, page, policy, settings));
     if deliveries.is_empty() { Err(Unreachable) } else { Ok(deliveries) }
 }
 
-fn common<'a>(alert: &'a Alert, scope: &'a watchbell_store::facts::Scope, responder: &'a Responder, policy: &'a Policy) -> Common<'a> {
+/// A step expires by when Watchbell first knew of it.
+fn expires_at(page: &Page, offset_s: i64, settings: &SchedulerSettings) -> Timestamp {
+    page.received_at.plus_s(offset_s).plus_s(settings.alert_expiry_s)
+}
+
+fn common<'a>(alert: &'a Alert, scope: &'a watchbell_store::facts::Scope, page: &'a Page, policy: &'a Policy) -> Common<'a> {
     Common {
         scope,
-        event_id: &responder.event_id,
+        event_id: &page.event_id,
         alert_id: Some(&alert.id),
         category: alert.category.as_deref(),
         policy,
-        trigger: alert.priority.trigger(),
-        base_at: responder.base_at,
+        trigger: page.priority.trigger(),
+        base_at: page.base_at,
         // A page is not for later.
         collects: None,
     }
 }
 
 /// The email for who has no rule, if it is wanted and there is an address for it.
-pub fn fallback(alert: &Alert, responder: &Responder, policy: &Policy, settings: &SchedulerSettings) -> Option<Planned> {
+pub fn fallback(alert: &Alert, responder: &Responder, page: &Page, policy: &Policy, settings: &SchedulerSettings) -> Option<Planned> {
     let wanted = match settings.fallback_email {
         FallbackEmail::All => true,
-        FallbackEmail::High => alert.priority == Priority::High,
+        FallbackEmail::High => page.priority == Priority::High,
         FallbackEmail::Off => false,
     };
     let address = steps::fallback_address(policy).filter(|_| wanted)?;
-    let (scope, due) = (responder.scope(), responder.base_at);
-    let common = common(alert, &scope, responder, policy);
-    let mut planned = common.planned(Purpose::Fallback, "", Channel::Email, address, due, Some(due.plus_s(settings.alert_expiry_s)));
-    planned.reason.get_or_insert_with(|| format!("no rule for {} alerts: the fallback email", alert.priority));
+    let scope = responder.scope();
+    let common = common(alert, &scope, page, policy);
+    let expires_at = Some(expires_at(page, 0, settings));
+    let mut planned = common.planned(Purpose::Fallback, "", Channel::Email, address, page.base_at, expires_at);
+    planned.reason.get_or_insert_with(|| format!("no rule for {} alerts: the fallback email", page.priority));
     Some(planned)
 }

@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchbell_core::UserId;
+use watchbell_core::event::Priority;
+use watchbell_core::{EventId, Timestamp, UserId};
 use watchbell_store::facts::history::{Happened, Named, What};
 use watchbell_store::facts::{Alert, AlertState, Responder};
 
@@ -14,15 +15,27 @@ use watchbell_store::facts::{Alert, AlertState, Responder};
 /// are forgotten that would only matter if an accept or a resolve came later than so many other events.
 const REMEMBERED: usize = 100;
 
+/// Since when, and for what, a user is paged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paged {
+    /// The event for which they are.
+    pub at: usize,
+    /// By which rules; None before any event has said what the alert is about.
+    pub priority: Option<Priority>,
+    /// The event that raised the alert from LOW to HIGH after that.
+    pub raised: Option<usize>,
+}
+
 /// Places in the history are indexes of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Course {
     /// None before anything has happened.
     pub state: Option<AlertState>,
-    /// Who is paged, and the event for which they are.
-    pub paged: BTreeMap<UserId, usize>,
+    pub paged: BTreeMap<UserId, Paged>,
     /// The event that says what the alert is about: its first since it was last resolved.
     pub about: Option<usize>,
+    /// The highest that an event has said since then: lowering cancels nothing.
+    pub priority: Option<Priority>,
     /// What opened it, or opened it again.
     pub opened: usize,
     /// What last accepted or resolved it.
@@ -40,9 +53,13 @@ impl Course {
 
     fn follow(&mut self, at: usize, happened: &Happened) {
         use AlertState::{Accepted, Open, Resolved};
-        if matches!(happened.what, What::Alert { .. }) {
-            self.about.get_or_insert(at);
-        }
+        let priority = match happened.what {
+            What::Alert { priority, .. } => {
+                self.describe(at, priority);
+                Some(priority)
+            }
+            _ => self.priority,
+        };
         match (&happened.what, self.state) {
             // Who accepts what is resolved accepts nothing; while it is accepted an alert event pages nobody; nobody is called in
             // for what is over.
@@ -51,6 +68,7 @@ impl Course {
             (What::Resolved, _) => {
                 self.close(at, Resolved);
                 self.about = None;
+                self.priority = None;
             }
             (What::Alert { .. } | What::Escalated, state) => {
                 if state != Some(Open) {
@@ -58,9 +76,22 @@ impl Course {
                     self.opened = at;
                 }
                 for named in &happened.named {
-                    self.paged.entry(named.user_id).or_insert(at);
+                    self.paged.entry(named.user_id).or_insert(Paged { at, priority, raised: None });
+                }
+                if matches!(happened.what, What::Alert { priority: Priority::High, .. }) {
+                    let lower = self.paged.values_mut().filter(|paged| paged.priority == Some(Priority::Low));
+                    lower.for_each(|paged| paged.raised = paged.raised.or(Some(at)));
                 }
             }
+        }
+    }
+
+    /// Whoever was called in before it was known what for is paged for that.
+    fn describe(&mut self, at: usize, priority: Priority) {
+        self.about.get_or_insert(at);
+        self.priority = Some(self.priority.map_or(priority, |highest| highest.min(priority)));
+        for paged in self.paged.values_mut() {
+            paged.priority.get_or_insert(priority);
         }
     }
 
@@ -79,7 +110,7 @@ impl Course {
 
 /// Whoever has been told of an alert since it was last resolved; after that, until then.
 pub fn told(history: &[Happened]) -> BTreeSet<UserId> {
-    let since = history.iter().rposition(|happened| happened.what == What::Resolved);
+    let since = last_resolved(history);
     let named = |history: &[Happened]| history.iter().flat_map(|happened| &happened.named).map(|named| named.user_id).collect();
     match since {
         Some(resolved) if history.len() == resolved + 1 => named(&history[resolved..]),
@@ -88,46 +119,82 @@ pub fn told(history: &[Happened]) -> BTreeSet<UserId> {
     }
 }
 
-/// Who is paged: a responder each.
-pub fn responders(alert: &Alert) -> BTreeMap<UserId, Responder> {
-    let responder = |(user_id, at): (UserId, usize)| {
-        let named = alert.history.get(at)?;
+/// What a responder is told for one event: the rules of its priority, from its base time on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    pub priority: Priority,
+    /// From here delays count.
+    pub base_at: Timestamp,
+    /// From here steps expire: Watchbell knows of it since then, whatever a publisher's clock said.
+    pub received_at: Timestamp,
+    /// The event whose plan the deliveries are.
+    pub event_id: EventId,
+}
+
+/// Somebody who is paged, and for what: one page, and a second one when the alert was raised after the first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pages {
+    pub responder: Responder,
+    pub pages: Vec<Page>,
+}
+
+/// Who is paged.
+pub fn pages(alert: &Alert) -> BTreeMap<UserId, Pages> {
+    let page = |at: usize, priority| {
+        let event = alert.history.get(at)?;
+        // An escalation's responders are told of the alert, not of the escalation.
+        let event_id = if event.what == What::Escalated { &alert.event_id } else { &event.event_id };
+        Some(Page { priority, base_at: event.base_at, received_at: event.at.received_at, event_id: event_id.clone() })
+    };
+    let of_user = |(user_id, paged): (UserId, Paged)| {
+        // Until the alert's own event says otherwise: a page too many is better than one too few.
+        let first = page(paged.at, paged.priority.unwrap_or(Priority::High))?;
         let responder = Responder {
             alert_id: alert.id.clone(),
-            round: named.round_of(user_id)?,
+            round: alert.history[paged.at].round_of(user_id)?,
             user_id,
-            base_at: named.base_at,
-            // An escalation's responders are told of the alert, not of the escalation.
-            event_id: if named.what == What::Escalated { &alert.event_id } else { &named.event_id }.clone(),
+            base_at: first.base_at,
+            event_id: first.event_id.clone(),
         };
-        Some((user_id, responder))
+        let raised = paged.raised.and_then(|at| page(at, Priority::High));
+        Some((user_id, Pages { responder, pages: [Some(first), raised].into_iter().flatten().collect() }))
     };
-    Course::of(&alert.history).paged.into_iter().filter_map(responder).collect()
+    Course::of(&alert.history).paged.into_iter().filter_map(of_user).collect()
 }
 
 /// Gives everybody whom the alert pages for an event a round to be told in for it, once and for all; `before` are those who were
 /// paged before the latest arrival. Who is told once in a round is not told again in it.
-pub fn give_rounds(alert: &mut Alert, course: &Course, before: &BTreeMap<UserId, Responder>, before_started: &BTreeMap<UserId, usize>) {
-    let rounds = |history: &[Happened]| history.iter().flat_map(|h| &h.named).filter_map(|named| named.round).max();
+pub fn give_rounds(alert: &mut Alert, course: &Course, before: &BTreeMap<UserId, Pages>, before_started: &BTreeMap<UserId, usize>) {
+    let rounds = |history: &[Happened]| history.iter().flat_map(Happened::rounds).max();
     let mut current = rounds(&alert.history[course.opened..]).filter(|round| *round >= alert.since_round);
-    for (user, at) in &course.paged {
+    for (user, Paged { at, raised, .. }) in &course.paged {
         if alert.history[*at].round_of(*user).is_some() {
             continue;
         }
         // An earlier event than the one that they are paged for: the same plan begins earlier.
         let begins_earlier = before.get(user).filter(|_| before_started.get(user).is_some_and(|started| started > at));
         let is_free = |round: &i64| !alert.history.iter().any(|happened| happened.round_of(*user) == Some(*round));
-        let round = begins_earlier.map(|responder| responder.round).or_else(|| current.filter(is_free)).unwrap_or(alert.round + 1);
+        let told = raised.and_then(|at| alert.history[at].round_of(*user));
+        let known = told.or_else(|| begins_earlier.map(|pages| pages.responder.round));
+        let round = known.or_else(|| current.filter(is_free)).unwrap_or(alert.round + 1);
         alert.round = alert.round.max(round);
         current = current.max(Some(round));
         alert.history[*at].tell_in(*user, round);
+    }
+    // What raised the alert was told in the round of the page before it, and is not told again in another one.
+    for (user, Paged { at, raised, .. }) in &course.paged {
+        if let (Some(round), Some(raised)) = (alert.history[*at].round_of(*user), raised)
+            && alert.history[*raised].round_of(*user).is_none()
+        {
+            alert.history[*raised].tell_in(*user, round);
+        }
     }
 }
 
 /// Forgets what cannot matter any more: everything before the last RESOLVED, and every ACCEPTED but the last.
 /// Of very many events also those that nearly never would.
 pub fn forget(alert: &mut Alert) {
-    if let Some(resolved) = alert.history.iter().rposition(|happened| happened.what == What::Resolved) {
+    if let Some(resolved) = last_resolved(&alert.history) {
         let told = told(&alert.history[..=resolved.saturating_sub(1)]);
         let earlier: Vec<Happened> = alert.history.drain(..resolved).collect();
         if !earlier.is_empty() {
@@ -150,7 +217,7 @@ pub fn forget(alert: &mut Alert) {
 }
 
 fn note_forgotten(alert: &mut Alert, forgotten: &[Happened]) {
-    let rounds = forgotten.iter().flat_map(|happened| &happened.named).filter_map(|named| named.round);
+    let rounds = forgotten.iter().flat_map(Happened::rounds);
     alert.since_round = rounds.map(|round| round + 1).fold(alert.since_round, i64::max);
 }
 
@@ -164,9 +231,17 @@ fn is_spare(history: &[Happened], at: usize) -> bool {
     let shorter: Vec<Happened> = [&history[..at], &history[at + 1..]].concat();
     let as_before = |place: usize| place + usize::from(place >= at);
     let mut without = Course::of(&shorter);
-    without.paged.values_mut().for_each(|place| *place = as_before(*place));
+    for paged in without.paged.values_mut() {
+        paged.at = as_before(paged.at);
+        paged.raised = paged.raised.map(as_before);
+    }
     without.about = without.about.map(as_before);
     without.closed = without.closed.map(as_before);
     without.opened = as_before(without.opened);
     without == Course::of(history)
+}
+
+/// The event that last resolved the alert.
+pub fn last_resolved(history: &[Happened]) -> Option<usize> {
+    history.iter().rposition(|happened| happened.what == What::Resolved)
 }

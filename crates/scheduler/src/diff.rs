@@ -88,7 +88,8 @@ fn takes_over(e: &Planned, want: &Planned) -> bool {
         && match without_rule {
             (true, true) => true,
             (false, false) => false,
-            _ => e.contact_id == want.contact_id,
+            // What was told of a LOW alert does not stand for a rule for HIGH ones.
+            _ => e.contact_id == want.contact_id && e.trigger == want.trigger,
         }
 }
 
@@ -97,7 +98,7 @@ fn stands_for(e: &Planned, want: &Planned) -> bool {
         return false;
     }
     if e.purpose != Purpose::Rule {
-        return e.state != State::Cancelled;
+        return e.state != State::Cancelled && e.trigger == want.trigger;
     }
     // A cancelled delivery told nobody; what was suppressed, sent or failed was decided once.
     (shares_rule(e, want) || takes_over(e, want))

@@ -1,19 +1,23 @@
 //! What a shift's event changes: reminders before it, and word when it is called off.
 
+use std::collections::BTreeSet;
+
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::{DutyData, DutyStatus, Event};
 use watchbell_core::rule::Trigger;
 use watchbell_core::{Timestamp, UserId};
 use watchbell_store::facts::{Duty, Facts, Plan, Planned, Policy, Scope};
 
+use crate::alert;
 use crate::diff::{Elapsed, bring_in_line};
 use crate::settings::SchedulerSettings;
 use crate::steps::{self, Common, StepAddress};
 
 pub fn plan(event: &Event, data: &DutyData, facts: &Facts, settings: &SchedulerSettings, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
-    let Some(policy) = facts.policy(&data.user_id) else {
-        plan.unknown_users.push(data.user_id.clone());
+    let users = alert::users(std::slice::from_ref(&data.user_id), facts, &mut plan);
+    let Some(first) = users.first() else {
+        plan.decision = Some("nothing planned: nobody has the name that it uses".to_owned());
         return plan;
     };
     if let Some(known) = &facts.duty
@@ -24,7 +28,7 @@ pub fn plan(event: &Event, data: &DutyData, facts: &Facts, settings: &SchedulerS
     }
     let duty = Duty {
         id: data.duty_id.clone(),
-        user_id: policy.user.id,
+        user_id: *first,
         starts_at: data.starts_at,
         ends_at: data.ends_at,
         schedule: data.schedule.clone(),
@@ -38,23 +42,36 @@ pub fn plan(event: &Event, data: &DutyData, facts: &Facts, settings: &SchedulerS
         .deliveries
         .iter()
         .cloned()
-        .partition(|d| d.scope == scope && d.user_id == duty.user_id && duty.status == DutyStatus::Scheduled);
+        .partition(|d| d.scope == scope && users.contains(&d.user_id) && duty.status == DutyStatus::Scheduled);
     let reason = if duty.status == DutyStatus::Cancelled { "the shift was cancelled" } else { "the shift was moved" };
     plan.cancel
         .extend(other.iter().filter(|d| d.state.is_pending() || d.state == State::Sending).map(|d| (d.id.clone(), reason.to_owned())));
 
     if duty.status == DutyStatus::Scheduled {
-        let wanted = reminders(&duty, event.occurrence.base_at(), policy, settings, now);
-        if wanted.is_empty() && now >= duty.starts_at {
-            plan.decision = Some("nothing planned: the shift has begun".to_owned());
+        for policy in users.iter().filter_map(|user| facts.policies.get(user)) {
+            let wanted = reminders(&duty, event.occurrence.base_at(), policy, settings, now);
+            if wanted.is_empty() {
+                plan.decision = Some(why_no_reminder(&duty, policy, now).to_owned());
+            }
+            let same: Vec<Planned> = same.iter().filter(|d| d.user_id == policy.user.id).cloned().collect();
+            bring_in_line(&mut plan, &same, wanted, Elapsed::Send, now, "the rule is gone");
         }
-        bring_in_line(&mut plan, &same, wanted, Elapsed::Send, now, "the rule is gone");
     }
-    if let Some(user) = called_off(facts, &duty) {
+    for user in called_off(facts, &duty, &users) {
         plan.insert.extend(call_off(event, facts, &other, user, &duty, now));
     }
     plan.duty = Some(duty);
     plan
+}
+
+fn why_no_reminder(duty: &Duty, policy: &Policy, now: Timestamp) -> &'static str {
+    if now >= duty.starts_at {
+        "nothing planned: the shift has begun"
+    } else if steps::compile(policy, Trigger::Duty).is_empty() {
+        "nothing planned: the user has no rule for shifts"
+    } else {
+        "nothing planned: the event says that it happened after the shift began"
+    }
 }
 
 pub fn scope(duty: &Duty) -> Scope {
@@ -91,9 +108,15 @@ pub fn reminders(duty: &Duty, base_at: Timestamp, policy: &Policy, settings: &Sc
 }
 
 /// Who no longer has the shift.
-fn called_off(facts: &Facts, duty: &Duty) -> Option<UserId> {
-    let before = facts.duty.as_ref().filter(|known| known.status == DutyStatus::Scheduled)?;
-    (duty.status == DutyStatus::Cancelled || before.user_id != duty.user_id).then_some(before.user_id)
+fn called_off(facts: &Facts, duty: &Duty, users: &[UserId]) -> BTreeSet<UserId> {
+    let Some(before) = facts.duty.as_ref().filter(|known| known.status == DutyStatus::Scheduled) else { return BTreeSet::new() };
+    // A name that means two people gave it to both; whom it was taken from before was told then.
+    let of_shift = || facts.deliveries.iter().filter(|d| d.scope == scope(before));
+    let is_told = |user| of_shift().any(|d| d.user_id == user && d.purpose == Purpose::DutyCancelled);
+    let mut had_it: BTreeSet<UserId> = of_shift().map(|d| d.user_id).filter(|user| !is_told(*user)).collect();
+    had_it.insert(before.user_id);
+    had_it.retain(|user| duty.status == DutyStatus::Cancelled || !users.contains(user));
+    had_it
 }
 
 /// Whoever had been reminded is told once, by the channel of the last reminder.

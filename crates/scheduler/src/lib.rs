@@ -4,6 +4,7 @@
 //! what it answers. [`Scheduler`] does what is left for later: members of topics in chunks, and deleting what is old.
 
 mod alert;
+mod content;
 mod course;
 mod diff;
 mod digest;

@@ -11,7 +11,7 @@ use crate::diff::{Elapsed, bring_in_line, fresh_id};
 use crate::settings::SchedulerSettings;
 use crate::steps::{self, Common};
 use crate::subscription::Told;
-use crate::{alert, duty, subscription};
+use crate::{alert, course, duty, subscription};
 
 const GONE: &str = "the rule is gone";
 
@@ -23,12 +23,22 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
     }
     for (alert, responder) in &facts.responders {
         let existing = by_scope.remove(&responder.scope()).unwrap_or_default();
-        let wanted = alert::for_responder(alert, responder, &facts.policy, settings).unwrap_or_default();
+        let Some(pages) = course::pages(alert).remove(&responder.user_id).map(|pages| pages.pages) else { continue };
+        let wanted = pages
+            .iter()
+            .enumerate()
+            .flat_map(|(at, page)| alert::for_page(alert, responder, page, at > 0, &facts.policy, settings).unwrap_or_default());
         let planned = plan.insert.len();
-        bring_in_line(&mut plan, &existing, wanted, Elapsed::Skip, now, GONE);
-        if is_left_with_nothing(&existing, &plan.insert[planned..], &plan.cancel) {
+        bring_in_line(&mut plan, &existing, wanted.collect(), Elapsed::Skip, now, GONE);
+        for page in &pages {
+            let is_of_page = |d: &&Planned| d.trigger == page.priority.trigger();
+            let existing: Vec<Planned> = existing.iter().filter(is_of_page).cloned().collect();
+            let new: Vec<Planned> = plan.insert[planned..].iter().filter(is_of_page).cloned().collect();
+            if !is_left_with_nothing(&existing, &new, &plan.cancel) {
+                continue;
+            }
             let fell_back = existing.iter().any(|d| d.purpose == Purpose::Fallback && d.state != State::Cancelled);
-            match alert::fallback(alert, responder, &facts.policy, settings).filter(|_| !fell_back) {
+            match alert::fallback(alert, responder, page, &facts.policy, settings).filter(|_| !fell_back) {
                 Some(mut fallback) => {
                     fresh_id(&mut fallback, &existing);
                     plan.insert.push(fallback);

@@ -16,7 +16,11 @@ pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &Schedule
     let mut plan = Plan::default();
     let called_in = alert::users(&data.responders, facts, &mut plan);
     let notify = alert::users(&data.notify, facts, &mut plan);
-    let actor = data.actor.as_ref().and_then(|name| facts.names.get(name)).copied();
+    // Of several whom the name may mean, none is left out.
+    let actor = match data.actor.as_ref().and_then(|name| facts.names.get(name)).map(Vec::as_slice) {
+        Some([actor]) => Some(*actor),
+        _ => None,
+    };
     let (what, named) = match data.status {
         UpdateStatus::Accepted => (What::Accepted, &[][..]),
         UpdateStatus::Resolved => (What::Resolved, &[][..]),
@@ -35,7 +39,7 @@ pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &Schedule
         _ => (true, None),
     };
     plan.decision = decision;
-    let alert = change.write(&mut plan, facts, settings, now);
+    let alert = change.write(None, event, &mut plan, facts, settings, now);
     if is_news {
         let mut told = facts.alert.as_ref().map(|known| course::told(&known.history)).unwrap_or_default();
         told.extend(notify);
@@ -77,7 +81,7 @@ fn tell(
             collects: None,
         };
         for step in steps::compile(policy, status.trigger()) {
-            insert.push(common.deliver(step, base_at, Some(base_at.plus_s(settings.alert_expiry_s))));
+            insert.push(common.deliver(step, base_at, Some(event.occurrence.received_at.plus_s(settings.alert_expiry_s))));
         }
     }
 }

@@ -9,6 +9,7 @@
 //! | `{first_of_digest}` | that the entry `w` waits for no digest, or is the first of its digest | the same |
 //! | `{if lease = $1}` | the condition, as none that a planner takes for rare, and looks for everywhere before it joins | the same |
 //! | `{row}` | `ctid` | `rowid` |
+//! | `{numeric}` | that `external_id` is written as a whole number | the same |
 //! | `{entries}` | where the entries of deliveries `d` lie that nobody has locked | where they lie |
 //! | `{each}` | `OFFSET 0`: that an `EXISTS` is asked row by row, not joined with all | nothing |
 //! | `{anyof}` … `{end}` | `= ANY(ARRAY(` … `))` | `IN (` … `)` |
@@ -71,6 +72,12 @@ impl Dialect {
         match hole {
             "lock" | "share" | "skip" if !postgres => {}
             "lock" => sql.push_str("FOR UPDATE"),
+            // As the index `users_numeric` has it.
+            "numeric" => sql.push_str(if postgres {
+                "external_id ~ '^[+-]?[0-9]+$'"
+            } else {
+                "external_id GLOB '[0-9+-]*' AND substr(external_id, 2) NOT GLOB '*[^0-9]*'"
+            }),
             // Changes of other columns than keys, such as a heartbeat, need not wait for it; deletions and `FOR UPDATE` do.
             "share" => sql.push_str("FOR KEY SHARE"),
             "skip" => sql.push_str("FOR UPDATE SKIP LOCKED"),

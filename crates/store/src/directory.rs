@@ -142,7 +142,7 @@ pub struct UserFilter {
 #[async_trait]
 pub trait Directory: Send + Sync {
     /// # Errors
-    /// `Taken` for an external id that another user has.
+    /// `Taken` for an external id that another user has, or that is another one's `U…` id; `BadExternalId`.
     async fn create_user(&self, by: Actor, user: NewUser) -> Result<User, StoreError>;
 
     async fn user(&self, user: &UserRef) -> Result<Option<User>, StoreError>;

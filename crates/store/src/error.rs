@@ -22,6 +22,9 @@ pub enum StoreError {
     /// It is the last key that can make others.
     #[error("this is the last admin key")]
     LastAdminKey,
+    /// The external id of a user would mean somebody else.
+    #[error("the external id {0}")]
+    BadExternalId(#[source] watchbell_core::ids::BadExternalId),
     /// A rule needs a contact of that user and kind, and this is none.
     #[error("the contact cannot be used for this rule: {0}")]
     UnfitContact(&'static str),

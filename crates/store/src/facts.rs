@@ -1,15 +1,16 @@
 //! What the planner is told, and what it answers.
 
+pub mod content;
 pub mod history;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use watchbell_core::contact::Contact;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::device::Device;
-use watchbell_core::event::{DutyStatus, Event, Occurrence, Priority, SubscriptionData};
+use watchbell_core::event::{AlertData, DutyStatus, Event, EventData, Occurrence, Priority, SubscriptionData};
 use watchbell_core::preference::{Preference, Switches};
 use watchbell_core::rule::{Rule, Trigger};
 use watchbell_core::user::User;
@@ -45,8 +46,11 @@ pub struct Facts {
     /// For a duty: its deliveries, whatever their state. For an alert that is not settled before the event: those of
     /// the rounds that its history knows.
     pub deliveries: Vec<Planned>,
-    /// The users that the event names, by the name it uses; a name that is missing here is unknown.
-    pub names: HashMap<String, UserId>,
+    /// The users that the event names, by the name it uses; a name that is missing here is unknown, and one that somebody was
+    /// given as external id although it is another one's number or `U…` id means both.
+    pub names: HashMap<String, Vec<UserId>>,
+    /// What the event says that the alert's messages are rendered from, as long as no other event has said more.
+    pub described: Option<AlertData>,
     /// The policies of those users and of everybody in the alert's history.
     pub policies: HashMap<UserId, Arc<Policy>>,
     /// Where events of the event's category go without any rule.
@@ -54,8 +58,9 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Of whom a name means first.
     pub fn policy(&self, named: &str) -> Option<&Arc<Policy>> {
-        self.names.get(named).and_then(|id| self.policies.get(id))
+        self.names.get(named)?.first().and_then(|id| self.policies.get(id))
     }
 }
 
@@ -130,17 +135,26 @@ pub struct Alert {
     pub since_round: i64,
     /// The event that the messages are rendered from.
     pub event_id: EventId,
+    /// What its events say since it was last resolved, where there are several.
+    pub content: Option<content::Content>,
     /// What happened, in that order, as far as it still matters.
     pub history: Vec<history::Happened>,
 }
 
 impl Alert {
-    /// Whether an event that happened then can change what has been planned only for whole rounds: all that is known happened
-    /// before, and it is known what the alert is about.
-    pub fn is_settled_before(&self, occurrence: &Occurrence) -> bool {
-        let is_described = self.history.iter().any(|happened| matches!(happened.what, history::What::Alert { .. }));
-        let is_later = |known: &Occurrence| occurrence.is_after(known) && occurrence.received_at > known.received_at;
-        is_described && self.history.iter().all(|happened| is_later(&happened.at))
+    /// Whether an event can change what has been planned only for whole rounds: all that is known happened before, it is known
+    /// what the alert is about, and nobody was told of it as LOW who may be told of it as HIGH now.
+    pub fn is_settled_before(&self, event: &Event) -> bool {
+        use history::What::Alert;
+        let occurrence = &event.occurrence;
+        let may_raise = matches!(&event.data, EventData::Alert(data) if data.priority != Some(Priority::Low));
+        let is_raised = |happened: &history::Happened| matches!(happened.what, Alert { priority: Priority::Low, .. });
+        if may_raise && self.history.iter().any(is_raised) {
+            return false;
+        }
+        let is_described = self.history.iter().any(|happened| matches!(happened.what, Alert { .. }));
+        let is_before = |known: &history::Happened| known.place() < occurrence.place() && !occurrence.is_surely_before(&known.at);
+        is_described && self.history.iter().all(is_before)
     }
 }
 
@@ -258,6 +272,11 @@ impl Scope {
         format!("alert:{id}")
     }
 
+    /// The alert that a subject is about.
+    pub(crate) fn alert_of_subject(subject: &str) -> Option<&str> {
+        subject.strip_prefix("alert:")
+    }
+
     pub(crate) fn subject_of_duty(id: &str) -> String {
         format!("duty:{id}")
     }
@@ -298,10 +317,14 @@ pub struct Plan {
     pub unreachable: Vec<(Scope, UserId)>,
     /// The event's data as it shall be kept for rendering, where the plan adds to it.
     pub data: Option<watchbell_core::event::EventData>,
+    /// What is told of an alert from now on, and the events whose messages say it.
+    pub content: Option<(content::Content, BTreeSet<EventId>)>,
     /// Members of this topic are planned in chunks, after the event is committed.
     pub fan_out: Option<String>,
     /// What was decided about the event as a whole, where that is worth telling.
     pub decision: Option<String>,
     /// Names that the event uses and nobody has.
     pub unknown_users: Vec<String>,
+    /// What else is to be noted on the event, each a sentence.
+    pub notes: Vec<String>,
 }

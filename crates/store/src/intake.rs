@@ -1,6 +1,7 @@
 //! Accepting events, and keeping those that cannot be used.
 
 use async_trait::async_trait;
+use watchbell_core::decode::Reason;
 use watchbell_core::event::{Event, EventData, EventKind, Original};
 use watchbell_core::{EventId, Timestamp, UserId};
 
@@ -16,16 +17,36 @@ pub struct Accepted {
     pub duplicate: bool,
     /// Deliveries that were planned.
     pub planned: usize,
-    /// What of the event could not be used, kept as a dead letter.
+    /// What of the event was repaired, left out, or could not be used.
     pub problems: Vec<String>,
+    /// Why it is kept as a dead letter as well, each with a sentence for people.
+    pub rejected: Vec<(Reason, String)>,
     pub decision: Option<String>,
+}
+
+impl Accepted {
+    /// Whether another event has the same identity, and says something else.
+    pub fn is_conflict(&self) -> bool {
+        self.is_rejected_for(Reason::Conflict)
+    }
+
+    pub fn is_rejected_for(&self, reason: Reason) -> bool {
+        self.rejected.iter().any(|(rejected, _)| *rejected == reason)
+    }
+
+    /// The reason and the detail of its dead letter, if it has one.
+    pub fn dead_letter(&self) -> Option<(Reason, String)> {
+        let (reason, _) = self.rejected.first()?;
+        let details: Vec<&str> = self.rejected.iter().map(|(_, detail)| detail.as_str()).collect();
+        Some((*reason, details.join("; ")))
+    }
 }
 
 /// A payload that is no event, or an event of which something could not be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
     pub original: Original,
-    /// A stable code: `bad_json`, `unknown_kind`, `missing_field`, `bad_field`, `unknown_user`, `too_large`, `bad_encoding`, `refused`.
+    /// A [`Reason`]'s name.
     pub reason: String,
     /// A sentence for people; names fields, never quotes message text or addresses.
     pub detail: String,
@@ -69,6 +90,10 @@ pub struct EventRecord {
     pub kind: EventKind,
     pub base_at: Timestamp,
     pub received_at: Timestamp,
+    /// The alert that it is about.
+    pub alert_id: Option<String>,
+    /// What of it was repaired, left out, or could not be used.
+    pub problems: Vec<String>,
     pub decision: Option<String>,
 }
 
@@ -112,6 +137,9 @@ pub trait Intake: Send + Sync {
     async fn purge_dead_letters(&self, by: Actor, filter: &DeadLetterFilter) -> Result<u64, StoreError>;
 
     async fn event(&self, id: &EventId) -> Result<Option<EventRecord>, StoreError>;
+
+    /// Those of these events that are still kept, in order of their ids.
+    async fn events(&self, ids: &[EventId]) -> Result<Vec<EventRecord>, StoreError>;
 
     async fn alert(&self, id: &str) -> Result<Option<Alert>, StoreError>;
 

@@ -109,7 +109,9 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     let pools = sql::Pools { pulse: pool(PULSE, PULSE_LIMITS), edit: read.clone(), read, write };
     let wakes = Arc::default();
     listen::listen(connect, Arc::downgrade(&wakes));
-    Ok(Arc::new(sql::SqlStore::new(pools, planner, clock, options, wakes, None)))
+    let store = sql::SqlStore::new(pools, planner, clock, options, wakes, None);
+    store.look_for_ambiguous_names().await?;
+    Ok(Arc::new(store))
 }
 
 fn connecting(options: PgConnectOptions) -> Connect<Db> {

@@ -27,6 +27,8 @@ pub struct Job {
     /// 0 is a HIGH alert, 1 everything else.
     pub rank: i64,
     pub due_at: Timestamp,
+    /// When Watchbell learnt of it, which may be after it was due.
+    pub planned_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     /// Attempts before this one.
     pub attempts: i64,

@@ -77,7 +77,9 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     let read = Pool::new(options.max_connections.max(1) as usize, LIMITS, connecting(connect.clone().read_only(true)));
     let write = Pool::new(1, LIMITS, connecting(connect));
     let pools = sql::Pools { pulse: write.clone(), edit: write.in_turns(EDITS_AT_ONCE), write, read };
-    Ok(Arc::new(sql::SqlStore::new(pools, planner, clock, options, Arc::default(), Some(lock))))
+    let store = sql::SqlStore::new(pools, planner, clock, options, Arc::default(), Some(lock));
+    store.look_for_ambiguous_names().await?;
+    Ok(Arc::new(store))
 }
 
 fn connecting(options: SqliteConnectOptions) -> Connect<Db> {

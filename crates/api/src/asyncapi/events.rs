@@ -5,8 +5,8 @@ use watchbell_core::event::{DutyStatus, EventKind, Priority, UpdateStatus};
 
 use crate::openapi::schema::{array, described, int64, names, object, string, text, time};
 
-/// The schema of a kind's data. What is optional and wrong is left out of the event, not refused, and so is what has another
-/// name than these.
+/// The schema of a kind's data: what is right, and what else is taken for it. What is optional and of no use is left out of the
+/// event, not refused.
 pub(crate) fn data(kind: EventKind) -> Value {
     match kind {
         EventKind::Alert => alert(),
@@ -48,14 +48,15 @@ pub(crate) fn example(kind: EventKind) -> Value {
 }
 
 fn user() -> Value {
-    json!({ "description": "A user's number, U… id or external id", "anyOf": [int64(), text(1, 255)] })
+    json!({ "description": "A user's number, U… id or external id (which is no whole number)", "anyOf": [int64(), text(1, 255)] })
 }
 
 fn users(description: &str) -> Value {
-    described(array(&user()), description)
+    described(array(&user()), &format!("{description}. One user alone is taken for a list."))
 }
 
 fn id(description: &str) -> Value {
+    let description = format!("{description}. A number is its digits; a longer text is cut and gets a digest.");
     json!({ "description": description, "anyOf": [text(1, 255), int64()] })
 }
 
@@ -64,14 +65,17 @@ fn category() -> Value {
 }
 
 fn url() -> Value {
-    json!({ "type": "string", "format": "uri", "maxLength": 2048, "description": "http or https; messages link to it" })
+    json!({ "type": "string", "format": "uri", "maxLength": 2048, "description": "http or https; messages link to it. What no address has is percent-encoded." })
 }
 
 fn alert() -> Value {
     object([
-        ("alertId!", id("The alert's own id; updates name it")),
-        ("priority!", names(Priority::ALL.iter().map(|priority| priority.as_str()))),
-        ("summary!", described(string(), "Cut after 4,000 characters")),
+        ("alertId", id("The alert's own id; updates name it. Without one the alert is called after its event")),
+        (
+            "priority",
+            described(names(Priority::ALL.iter().map(|priority| priority.as_str())), "In any case; HIGH if it is missing or another"),
+        ),
+        ("summary", described(string(), "Cut after 4,000 characters; the alert's id if it is missing")),
         ("details", described(string(), "Cut after 64 KiB")),
         ("url", url()),
         ("responders!", users("Whose rules are planned; at least one")),
@@ -83,7 +87,7 @@ fn alert() -> Value {
 fn update() -> Value {
     object([
         ("alertId!", id("Of the alert")),
-        ("status!", names(UpdateStatus::ALL.iter().map(|status| status.as_str()))),
+        ("status!", described(names(UpdateStatus::ALL.iter().map(|status| status.as_str())), "In any case")),
         ("actor", described(user(), "Who did it; they are not told")),
         ("responders", users("New ones, on ESCALATED")),
         ("notify", users("Who is told beside everyone who was a responder")),
@@ -92,19 +96,19 @@ fn update() -> Value {
 
 fn duty() -> Value {
     object([
-        ("dutyId!", id("The shift's own id: the same one again moves or cancels it")),
+        ("dutyId", id("The shift's own id: the same one again moves or cancels it. Without one it is known by schedule, user and start")),
         ("userId!", user()),
-        ("startsAt!", time()),
+        ("startsAt!", described(time(), "Also without an offset, in UTC, or as seconds or milliseconds since 1970")),
         ("endsAt!", described(time(), "After startsAt")),
-        ("schedule!", described(string(), "The name of the schedule")),
-        ("status!", names(DutyStatus::ALL.iter().map(|status| status.as_str()))),
+        ("schedule", described(string(), "The name of the schedule; the shift's id if it is missing")),
+        ("status", described(names(DutyStatus::ALL.iter().map(|status| status.as_str())), "In any case; SCHEDULED if it is missing")),
     ])
 }
 
 fn subscription() -> Value {
     let mut data = object([
-        ("title!", described(string(), "Cut after 4,000 characters")),
-        ("message!", described(string(), "Cut after 64 KiB")),
+        ("title", described(string(), "Cut after 4,000 characters; the message's first line if it is missing")),
+        ("message", described(string(), "Cut after 64 KiB; the title if it is missing. One of the two is needed")),
         ("url", url()),
         ("users", users("For whom it is")),
         ("topic", id("For whose members it is")),

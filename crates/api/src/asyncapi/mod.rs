@@ -54,7 +54,7 @@ pub fn document() -> Value {
             "deadLetters",
             "watchbell.dead.{kind}",
             &["deadLetter"][..],
-            "Events that could not be used, or only in part. The table of dead letters is what counts.",
+            "Events that could not be used, or name somebody who does not exist. The table of dead letters is what counts.",
             "kind",
             parameter("The event's kind", PUBLISHED_KINDS.iter().map(|kind| kind.as_str()).chain(["unknown"])),
         ),
@@ -118,7 +118,9 @@ fn event_channel(kind: EventKind) -> Value {
     let cloud_event = format!("{kind}CloudEvent");
     json!({
         "address": format!("{EVENTS_PREFIX}{kind}"),
-        "description": "The subject alone decides the kind. An event that cannot be used becomes a dead letter and blocks nothing.",
+        "description": "The subject alone decides the kind. What has the wrong form and a plain meaning is read by that meaning, and what \
+                        else cannot be used is left out; both are noted on the event. Only what is no JSON, or names nobody who exists, \
+                        becomes a dead letter, and blocks nothing.",
         "messages": { kind.as_str(): reference("messages", kind.as_str()), cloud_event.clone(): reference("messages", &cloud_event) },
     })
 }
@@ -132,7 +134,8 @@ fn plain(kind: EventKind) -> Value {
         "title": format!("{} event", capital(kind.as_str())),
         "summary": "A binary CloudEvent, or plain data with an id",
         "description": "Its identity is (source, id) of a CloudEvent, else (subject, id) of plain data, else Nats-Msg-Id, else its \
-                        place in the stream. One that comes twice is planned once.",
+                        place in the stream; identities over HTTP are the key's own. One that comes twice is planned once. Another one \
+                        with a known identity becomes a dead letter (conflict); an alert is told all the same.",
         "contentType": "application/json",
         "headers": of("ceHeaders"),
         "payload": { "allOf": [of(&format!("{kind}Data")), object([("id", described(string(), "Of plain data"))])] },
@@ -151,7 +154,7 @@ fn structured(kind: EventKind) -> Value {
         ("type", string()),
         ("time", time()),
         ("data", of(&format!("{kind}Data"))),
-        ("data_base64", described(string(), "The data's JSON in base64, in the place of data")),
+        ("data_base64", described(string(), "The data's JSON in base64, in the place of data; it may be broken into lines")),
     ]);
     let example = json!({
         "specversion": "1.0",
@@ -180,7 +183,8 @@ fn headers() -> Value {
             "ce-time",
             described(
                 time(),
-                "When it happened. Orders the events of one source; delays count from it, or from the broker's time if that is earlier",
+                "When it happened. Orders the events of one source; delays count from it, or from the broker's time if that is \
+                 earlier. One that lies more than events.max_age_s before the broker's time is left out",
             ),
         ),
         ("Nats-Msg-Id", described(string(), "Its identity, where it has no id of its own")),

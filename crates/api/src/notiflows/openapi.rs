@@ -147,7 +147,7 @@ fn preferences(part: &mut Part) {
 }
 
 fn run(part: &mut Part) {
-    let person = || with_profile(object([("external_id!", text(1, 255))]));
+    let person = || with_profile(object([("external_id!", described(text(1, 255), "No whole number: that is a user's number"))]));
     let mut recipients = array(&json!({ "anyOf": [text(1, 255), person()] }));
     recipients["minItems"] = 1.into();
     recipients["maxItems"] = 1_000.into();

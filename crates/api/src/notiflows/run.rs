@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 use watchbell_core::event::EventData;
-use watchbell_core::ids::uuid;
+use watchbell_core::ids::{check_external_id, uuid};
 use watchbell_core::preference::Category;
 use watchbell_core::{EventId, Secret, UserId, decode};
 
@@ -22,6 +22,7 @@ use crate::request::{Params, Payload, parameter};
 use crate::state::Api;
 use crate::surface;
 use crate::validate::{Fields, person};
+use crate::watchbell::publisher;
 
 /// Recipients of one run: each is looked up. More are a topic.
 const MOST: usize = 1_000;
@@ -41,13 +42,13 @@ pub(super) async fn run(State(api): State<Api>, caller: Authenticated, params: P
 
     let source = format!("notiflows/{}", caller.0.key_id);
     let id = key.clone().unwrap_or_else(uuid);
-    let identity = format!("ce:{}:{source}:{id}", source.len());
+    let identity = decode::of_source(&publisher(&caller), &source, &id);
     let run = if let Some(run) = repeated(&api, &identity, &fingerprint, key.as_deref()).await? {
         run
     } else {
         let mut message = message(&category, &data);
         audience.address(&api, &caller, &mut message).await?;
-        accept(&api, &caller, &source, &id, message, &fingerprint, key.as_deref()).await?
+        accept(&api, &caller, (&source, &id), message, &fingerprint, key.as_deref()).await?
     };
     Ok(surface::json(StatusCode::OK, &json!({ "notiflow_run_id": run.as_str() })))
 }
@@ -78,16 +79,17 @@ async fn repeated(api: &Api, identity: &str, fingerprint: &str, key: Option<&str
 async fn accept(
     api: &Api,
     caller: &Authenticated,
-    source: &str,
-    id: &str,
+    (source, id): (&str, &str),
     message: Map<String, Value>,
     fingerprint: &str,
     key: Option<&str>,
 ) -> Result<EventId, Problem> {
     const TYPE: &str = "application/cloudevents+json";
     let event = json!({ "specversion": "1.0", "type": "watchbell.events.subscription", "source": source, "id": id, "data": message });
-    let mut events = decode::from_http(Some(TYPE), &[], event.to_string().as_bytes(), api.clock.now())
-        .map_err(|why| Problem::bad_request(why.detail))?;
+    let headers = [("content-type".to_owned(), TYPE.to_owned())];
+    let body = event.to_string();
+    let request = decode::Request { publisher: &publisher(caller), headers: &headers, body: body.as_bytes(), received_at: api.clock.now() };
+    let mut events = decode::from_http(&request, &api.settings.events).map_err(|why| Problem::bad_request(why.detail))?;
     let mut identity = String::new();
     for event in &mut events {
         identity.clone_from(&event.identity);
@@ -97,7 +99,7 @@ async fn accept(
     }
     let accepted = api.store.accept_from(caller.actor(), "notiflow.run", &events).await?.into_iter().next();
     match accepted {
-        Some(accepted) if !accepted.duplicate => Ok(accepted.id),
+        Some(accepted) if !accepted.duplicate && !accepted.is_conflict() => Ok(accepted.id),
         // A request with the same key has overtaken this one.
         _ => {
             let overtaken = repeated(api, &identity, fingerprint, key).await?;
@@ -150,6 +152,11 @@ impl Audience {
                 if !unknown.is_empty() {
                     // An address that an admin gives is used without being verified.
                     caller.check_admin().map_err(Scope::WriteUsers.refused())?;
+                }
+                // Before any of them is made: a run that is refused has changed nothing.
+                for (external_id, _) in &unknown {
+                    check_external_id(external_id)
+                        .map_err(|error| Problem::bad_request(format!("an external id {error}")).at("recipients"))?;
                 }
                 for (external_id, profile) in unknown {
                     users.insert(profile.put(api, caller, &external_id).await?.0.id);

@@ -7,7 +7,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use watchbell_core::decode;
+use watchbell_core::decode::{self, Reason};
 use watchbell_core::event::Original;
 use watchbell_store::intake::{Accepted, DeadLetter, DeadLetterFilter};
 
@@ -63,9 +63,9 @@ pub(super) async fn replay_all(State(api): State<Api>, caller: Authenticated, pa
         last = Some(id);
         match play(&api, &caller, id).await {
             // What still cannot be used keeps its letter open.
-            Ok(accepted) => match accepted.iter().flat_map(|accepted| &accepted.problems).next() {
+            Ok(accepted) => match accepted.iter().flat_map(|accepted| &accepted.rejected).find(|(why, _)| *why == Reason::UnknownUser) {
                 None => replayed += 1,
-                Some(problem) => failed.push(json!({ "id": id, "message": problem })),
+                Some((_, problem)) => failed.push(json!({ "id": id, "message": problem })),
             },
             // The database is away for all of them.
             Err(problem) if matches!(problem.kind, Kind::Unavailable) => return Err(problem),
@@ -87,7 +87,7 @@ pub(super) async fn purge(State(api): State<Api>, caller: Authenticated, params:
 
 async fn play(api: &Api, caller: &Authenticated, id: i64) -> Result<Vec<Accepted>, Problem> {
     let (_, original) = found(api, id).await?;
-    let event = decode::from_nats(original);
+    let event = decode::from_nats(original, &api.settings.events);
     let mut event = event.map_err(|rejected| {
         let why = decode::Undecodable::new(rejected.reason, rejected.detail);
         Problem { kind: Kind::Conflict, ..events::unusable(&why) }

@@ -1,32 +1,43 @@
-//! `POST /events`: the same events as over NATS. An answer of 202 is given after the commit, as an ack is.
+//! `/events`: the same events as over NATS, and what became of them. An answer of 202 is given after the commit, as an ack is.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
+use watchbell_core::EventId;
 use watchbell_core::decode::{self, Reason, Undecodable};
 use watchbell_core::event::{Event, EventData};
-use watchbell_store::intake::Accepted;
+use watchbell_store::intake::{Accepted, EventRecord};
 
+use super::page;
 use crate::auth::Authenticated;
-use crate::problem::{Kind, Problem};
-use crate::request::Payload;
+use crate::problem::{Kind, Problem, rfc3339};
+use crate::request::{Params, Payload};
 use crate::state::Api;
 use crate::surface;
 
 pub(super) async fn publish(State(api): State<Api>, caller: Authenticated, payload: Payload) -> Result<Response, Problem> {
     caller.check_publisher()?;
-    let headers = pairs(&payload.headers);
-    let content_type = headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
     // A publisher over HTTP sees what is wrong and can send it again, so nothing is kept of what cannot be used at all.
-    let events = decode::from_http(content_type, &headers, &payload.bytes, api.clock.now()).map_err(|why| unusable(&why))?;
+    let events = read(&api, &caller, &payload)?;
     events.iter().try_for_each(check_names)?;
-    let mut written: Vec<Value> = Vec::with_capacity(events.len());
+    let mut accepted: Vec<Accepted> = Vec::with_capacity(events.len());
     let mut rest = events.as_slice();
     while !rest.is_empty() {
         let (now, later) = rest.split_at(together(rest));
-        written.extend(api.store.accept_from(caller.actor(), "event.publish", now).await?.iter().map(write));
+        accepted.extend(api.store.accept_from(caller.actor(), "event.publish", now).await?);
         rest = later;
+    }
+    let written: Vec<Value> = accepted.iter().map(write).collect();
+    let conflicts = accepted.iter().enumerate().filter(|(_, accepted)| accepted.is_conflict());
+    let conflicts: Vec<String> = conflicts.map(|(at, _)| at.to_string()).collect();
+    if !conflicts.is_empty() {
+        let sentence = format!(
+            "another event of this key has the identity of event {} and says something else; give each event an id of its own (an alert \
+             was told all the same)",
+            conflicts.join(", ")
+        );
+        return Err(Problem::conflict(sentence).with("events", written));
     }
     Ok(surface::json(StatusCode::ACCEPTED, &json!({ "events": written })))
 }
@@ -71,10 +82,42 @@ fn together(events: &[Event]) -> usize {
     events.iter().take(MOST_TOGETHER).take_while(fits).count().max(1)
 }
 
-/// What is no text is no header of an event.
-pub(super) fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
-    let text = |value: &axum::http::HeaderValue| std::str::from_utf8(value.as_bytes()).ok().map(str::to_owned);
-    headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), text(value)?))).collect()
+/// What became of one event.
+pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    caller.check_reads_all()?;
+    let id = EventId(page::derived_id("id", params.path("id"))?);
+    let event = api.store.event(&id).await?.ok_or_else(|| Problem::not_found("event"))?;
+    Ok(surface::json(StatusCode::OK, &record(&event)))
+}
+
+/// An event as it is kept, without what it says.
+pub(super) fn record(event: &EventRecord) -> Value {
+    json!({
+        "id": event.id,
+        "kind": event.kind,
+        "alertId": event.alert_id,
+        "at": rfc3339(event.base_at),
+        "receivedAt": rfc3339(event.received_at),
+        "decision": event.decision,
+        "problems": event.problems,
+    })
+}
+
+/// The events of a request.
+pub(super) fn read(api: &Api, caller: &Authenticated, payload: &Payload) -> Result<Vec<Event>, Problem> {
+    let headers: Vec<(String, String)> = payload
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), decode::text_of_header(value.as_bytes()).into_owned()))
+        .collect();
+    let publisher = publisher(caller);
+    let request = decode::Request { publisher: &publisher, headers: &headers, body: &payload.bytes, received_at: api.clock.now() };
+    decode::from_http(&request, &api.settings.events).map_err(|why| unusable(&why))
+}
+
+/// Whose events are told apart from everybody else's.
+pub(crate) fn publisher(caller: &Authenticated) -> String {
+    format!("key-{}", caller.0.key_id)
 }
 
 pub(super) fn unusable(why: &Undecodable) -> Problem {

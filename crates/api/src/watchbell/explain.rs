@@ -7,16 +7,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
-use watchbell_core::decode;
 use watchbell_core::event::{
     AlertData, DutyData, DutyStatus, Event, EventData, EventKind, Occurrence, Original, Priority, SubscriptionData, UpdateData,
     UpdateStatus,
 };
 use watchbell_core::user::User;
 use watchbell_core::{EventId, Timestamp};
-use watchbell_store::facts::history::What;
-use watchbell_store::facts::{AlertState, Planned};
+use watchbell_store::facts::history::{Happened, What};
+use watchbell_store::facts::{Alert, AlertState, Planned};
 use watchbell_store::history::{Delivery, DeliveryFilter};
+use watchbell_store::intake::EventRecord;
 
 use super::{events, page};
 use crate::auth::{Authenticated, Intent};
@@ -48,9 +48,7 @@ pub(super) async fn show_event(
     payload: Payload,
 ) -> Result<Response, Problem> {
     let user = user(&api, &caller, &params).await?;
-    let headers = events::pairs(&payload.headers);
-    let content_type = headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
-    let mut decoded = decode::from_http(content_type, &headers, &payload.bytes, api.clock.now()).map_err(|why| events::unusable(&why))?;
+    let mut decoded = events::read(&api, &caller, &payload)?;
     match (decoded.pop(), decoded.is_empty()) {
         (Some(event), true) => {
             events::check_names(&event)?;
@@ -75,44 +73,82 @@ async fn past(api: &Api, caller: &Authenticated, user: &User, event: Option<Even
     if event.is_some() && record.is_none() && caller.sees_everybody() {
         return Err(Problem::not_found("event"));
     }
-    let filter = DeliveryFilter { user: Some(user.id), event, alert: alert.clone(), limit: MOST_STEPS, ..DeliveryFilter::default() };
+    let about = alert.clone().or_else(|| record.as_ref()?.alert_id.clone());
+    let about = match &about {
+        Some(id) => api.store.alert(id).await?,
+        None => None,
+    };
+    let events = match (record, &about) {
+        (Some(record), _) => vec![record],
+        // Those that still matter, in the order in which they happened.
+        (None, Some(alert)) => events_of(api, alert).await?,
+        (None, None) => Vec::new(),
+    };
+    let filter = DeliveryFilter { user: Some(user.id), event: event.clone(), alert, limit: MOST_STEPS, ..DeliveryFilter::default() };
     let mut deliveries = api.store.deliveries(&filter).await?;
     deliveries.sort_by(|a, b| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
-    let decision = match record.and_then(|record| record.decision) {
+    let decision = match events.last().and_then(|event| event.decision.clone()) {
         // Who sees only their own is not told what there is beside it.
-        _ if deliveries.is_empty() && !caller.sees_everybody() => Some(why_nothing_of_theirs(api, user, alert.as_deref()).await?),
-        None if deliveries.is_empty() => Some(why_nothing(api, user, alert.as_deref()).await?),
+        _ if deliveries.is_empty() && !caller.sees_everybody() => Some(why_nothing_of_theirs(user, event.as_ref(), about.as_ref())),
+        None if deliveries.is_empty() => Some(why_nothing(user, event.as_ref(), about.as_ref())),
         decision => decision,
     };
+    // What else events name is not theirs to know.
+    let events = if caller.sees_everybody() { events } else { Vec::new() };
+    let problems: Vec<&String> = events.iter().flat_map(|event| &event.problems).collect();
     let steps: Vec<Value> = deliveries.iter().map(was).collect();
-    Ok(surface::json(StatusCode::OK, &json!({ "userId": user.id, "hypothetical": false, "decision": decision, "steps": steps })))
+    let body = json!({
+        "userId": user.id,
+        "hypothetical": false,
+        "decision": decision,
+        "problems": problems,
+        "events": events.iter().map(events::record).collect::<Vec<_>>(),
+        "steps": steps,
+    });
+    Ok(surface::json(StatusCode::OK, &body))
+}
+
+async fn events_of(api: &Api, alert: &Alert) -> Result<Vec<EventRecord>, Problem> {
+    let ids: Vec<EventId> = alert.history.iter().map(|happened| happened.event_id.clone()).collect();
+    let mut events = api.store.events(&ids).await?;
+    events.sort_by_key(|event| ids.iter().position(|id| *id == event.id));
+    Ok(events)
 }
 
 /// As [`why_nothing`], for the user's own key: the same of an alert that does not name them and of one that never was.
-async fn why_nothing_of_theirs(api: &Api, user: &User, alert: Option<&str>) -> Result<String, Problem> {
-    let Some(id) = alert else { return Ok(NOTHING.to_owned()) };
-    let known = api.store.alert(id).await?;
-    let is_named =
-        known.is_some_and(|alert| alert.history.iter().flat_map(|happened| &happened.named).any(|named| named.user_id == user.id));
-    if is_named { why_nothing(api, user, Some(id)).await } else { Ok(format!("{NOTHING}: no event of this alert names them")) }
+fn why_nothing_of_theirs(user: &User, event: Option<&EventId>, alert: Option<&Alert>) -> String {
+    match alert.filter(|alert| alert.history.iter().any(|happened| happened.names(user.id))) {
+        Some(alert) => why_nothing(user, event, Some(alert)),
+        None if event.is_some() => NOTHING.to_owned(),
+        None => format!("{NOTHING}: no event of this alert names them"),
+    }
 }
 
-/// Why nothing of an alert was planned for a user.
-async fn why_nothing(api: &Api, user: &User, alert: Option<&str>) -> Result<String, Problem> {
-    let nothing = NOTHING;
-    let Some(id) = alert else { return Ok(nothing.to_owned()) };
-    let Some(alert) = api.store.alert(id).await? else { return Ok(format!("{nothing}: no event of this alert is known")) };
-    let mut named = alert.history.iter().flat_map(|happened| &happened.named);
-    let is_named = named.any(|named| named.user_id == user.id);
+/// Why nothing of an event, or of an alert, was planned for a user.
+fn why_nothing(user: &User, event: Option<&EventId>, alert: Option<&Alert>) -> String {
+    let Some(alert) = alert else {
+        return match event {
+            Some(_) => format!("{NOTHING}: the event does not name them, or nothing that they have set asks for it"),
+            None => format!("{NOTHING}: no event of this alert is known"),
+        };
+    };
+    let (of_event, of_alert): (Vec<&Happened>, Vec<&Happened>) =
+        alert.history.iter().partition(|happened| event.is_some_and(|id| happened.event_id == *id));
+    let is_named = |events: &[&Happened]| events.iter().any(|happened| happened.names(user.id));
+    if is_named(&of_event) && is_named(&of_alert) {
+        return format!("{NOTHING} by this event: another event of the alert names them as well, and they are told once");
+    }
+    let is_named = if of_event.is_empty() { is_named(&of_alert) } else { is_named(&of_event) };
     let closed = alert.history.iter().rfind(|happened| matches!(happened.what, What::Accepted | What::Resolved));
-    Ok(match (closed, alert.state) {
+    match (closed, alert.state) {
         (Some(closed), AlertState::Accepted | AlertState::Resolved) => {
             let whom = if is_named { "" } else { ", and no event of it names them" };
-            format!("{nothing}: the alert was {} at {}{whom}", alert.state.as_str(), closed.base_at)
+            format!("{NOTHING}: the alert was {} at {}{whom}", alert.state.as_str(), closed.base_at)
         }
-        _ if is_named => format!("{nothing}: no rule of theirs asks for it, and there is no fallback email for them"),
-        _ => format!("{nothing}: no event of this alert names them"),
-    })
+        _ if is_named => format!("{NOTHING}: no rule of theirs asks for it, and there is no fallback email for them"),
+        _ if event.is_some() => format!("{NOTHING}: the event does not name them"),
+        _ => format!("{NOTHING}: no event of this alert names them"),
+    }
 }
 
 async fn would_be(api: &Api, caller: &Authenticated, user: &User, event: Event) -> Result<Response, Problem> {
@@ -215,7 +251,7 @@ fn made_up(user: &User, params: &Params, now: Timestamp) -> Result<Event, Proble
     };
     Ok(Event {
         identity: format!("explain:{}", watchbell_core::ids::public_id('X')),
-        occurrence: Occurrence { source: "explain".to_owned(), time: None, received_at: at },
+        occurrence: Occurrence { source: "explain".to_owned(), time: None, received_at: at, sequence: 0 },
         data,
         problems: Vec::new(),
         replay_of: None,

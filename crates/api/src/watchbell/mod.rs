@@ -29,6 +29,7 @@ use axum::routing::{delete, get, post, put};
 use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
 
+pub(crate) use self::events::publisher;
 use crate::auth::{Authenticated, Credentials, Intent};
 use crate::problem::Problem;
 use crate::request::Params;
@@ -61,6 +62,7 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/categories/{handle}", get(categories::show).put(categories::put).delete(categories::delete));
     let of_events = Router::new()
         .route("/events", post(events::publish))
+        .route("/events/{id}", get(events::show))
         .route("/dead-letters", get(dead_letters::list).delete(dead_letters::purge))
         .route("/dead-letters/replay", post(dead_letters::replay_all))
         .route("/dead-letters/{id}", get(dead_letters::show))

@@ -57,7 +57,8 @@ pub(super) fn unknown_again(unanswered: i64, interrupted: i64, on_unknown: OnUnk
 
 fn again(job: &Job, after: Option<Timestamp>, why: &str, code: &str, c: Circumstances<'_>) -> Next {
     let attempts = u32::try_from(job.attempts + 1).unwrap_or(u32::MAX);
-    match c.policy.next(attempts, job.due_at, c.now, after, c.chance) {
+    // What was planned after its time is tried as long as what is planned in time.
+    match c.policy.next(attempts, job.due_at.max(job.planned_at), c.now, after, c.chance) {
         Some(at) if job.expires_at.is_none_or(|end| at < end) => Next::Retry { at, reason: format!("{why}{code}") },
         Some(_) => Next::Expired,
         None => Next::Failed { reason: format!("tried for too long: {why}{code}"), address: AddressFate::Keep },

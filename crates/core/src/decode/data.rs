@@ -4,17 +4,19 @@ use serde_json::{Map, Value};
 
 use super::fields::{Cut, Fields, Problems, bad, missing};
 use super::{Reason, Undecodable};
-use crate::event::{AlertData, DutyData, EventData, EventKind, SubscriptionData, UpdateData};
+use crate::event::{AlertData, DutyData, DutyStatus, EventData, EventKind, Priority, SubscriptionData, UpdateData};
+use crate::ids::digest;
 
 /// Longer summaries and titles are cut: no channel shows more.
 const SUMMARY: Cut = Cut::Chars(4_000);
 /// Longer details and messages are cut, so that one event cannot fill mailboxes.
 const DETAILS: Cut = Cut::Bytes(64 * 1024);
 
-pub(super) fn read(kind: EventKind, data: Map<String, Value>, problems: &mut Problems) -> Result<EventData, Undecodable> {
+/// Reads the data; `identity` is the event's.
+pub(super) fn read(kind: EventKind, data: Map<String, Value>, identity: &str, problems: &mut Problems) -> Result<EventData, Undecodable> {
     let fields = Fields::new(data, problems);
     match kind {
-        EventKind::Alert => alert(fields).map(EventData::Alert),
+        EventKind::Alert => alert(fields, identity).map(EventData::Alert),
         EventKind::Update => update(fields).map(EventData::Update),
         EventKind::Duty => duty(fields).map(EventData::Duty),
         EventKind::Subscription => subscription(fields).map(EventData::Subscription),
@@ -22,18 +24,29 @@ pub(super) fn read(kind: EventKind, data: Map<String, Value>, problems: &mut Pro
     }
 }
 
-fn alert(mut fields: Fields<'_>) -> Result<AlertData, Undecodable> {
+/// An alert that says whom to tell is told, whatever else of it is missing.
+fn alert(mut fields: Fields<'_>, identity: &str) -> Result<AlertData, Undecodable> {
+    let responders = fields.users("responders").ok_or_else(|| missing("responders"))?;
+    if responders.is_empty() {
+        return Err(bad("responders", "must name at least one user"));
+    }
+    let alert_id = fields.optional_id("alertId").unwrap_or_else(|| {
+        fields.note("alertId is missing; the alert is called after its event, and no update can name it");
+        format!("event-{}", digest(&[identity]))
+    });
+    let priority = fields.optional_name("priority", "must be HIGH or LOW", |name| name.parse().ok()).unwrap_or_else(|| {
+        fields.note("priority is missing or unknown; taken for HIGH");
+        Priority::High
+    });
+    let summary = fields.optional_text("summary", SUMMARY).unwrap_or_else(|| {
+        fields.note("summary is missing; the alert's id stands in");
+        alert_id.clone()
+    });
     Ok(AlertData {
-        alert_id: fields.required_id("alertId")?,
-        priority: Some(fields.required_name("priority", "must be HIGH or LOW")?),
-        summary: fields.required_text("summary", SUMMARY)?,
-        responders: {
-            let responders = fields.users("responders").ok_or_else(|| missing("responders"))?;
-            if responders.is_empty() {
-                return Err(bad("responders", "must name at least one user"));
-            }
-            responders
-        },
+        alert_id,
+        priority: Some(priority),
+        summary,
+        responders,
         details: fields.optional_text("details", DETAILS),
         url: fields.optional_url("url"),
         category: fields.optional_id("category"),
@@ -44,7 +57,7 @@ fn alert(mut fields: Fields<'_>) -> Result<AlertData, Undecodable> {
 fn update(mut fields: Fields<'_>) -> Result<UpdateData, Undecodable> {
     Ok(UpdateData {
         alert_id: fields.required_id("alertId")?,
-        status: fields.required_name("status", "must be ACCEPTED, RESOLVED or ESCALATED")?,
+        status: fields.required_name("status", "must be ACCEPTED, RESOLVED or ESCALATED", |name| name.parse().ok())?,
         actor: fields.optional_user("actor"),
         responders: fields.users("responders").unwrap_or_default(),
         notify: fields.users("notify").unwrap_or_default(),
@@ -55,20 +68,46 @@ fn update(mut fields: Fields<'_>) -> Result<UpdateData, Undecodable> {
 }
 
 fn duty(mut fields: Fields<'_>) -> Result<DutyData, Undecodable> {
-    let duty = DutyData {
-        duty_id: fields.required_id("dutyId")?,
-        user_id: fields.required_user("userId")?,
-        starts_at: fields.required_time("startsAt")?,
-        ends_at: fields.required_time("endsAt")?,
-        schedule: fields.required_text("schedule", Cut::Chars(255))?,
-        status: fields.required_name("status", "must be SCHEDULED or CANCELLED")?,
-    };
-    if duty.starts_at < duty.ends_at { Ok(duty) } else { Err(bad("endsAt", "must be after startsAt")) }
+    let (user_id, starts_at, ends_at) =
+        (fields.required_user("userId")?, fields.required_time("startsAt")?, fields.required_time("endsAt")?);
+    if starts_at >= ends_at {
+        return Err(bad("endsAt", "must be after startsAt"));
+    }
+    let schedule = fields.optional_text("schedule", Cut::Chars(255));
+    let duty_id = fields.optional_id("dutyId").unwrap_or_else(|| {
+        fields.note("dutyId is missing; the shift is known by its schedule, user and start");
+        format!("shift-{}", digest(&[schedule.as_deref().unwrap_or_default(), &user_id, &starts_at.to_string()]))
+    });
+    let status = fields.given_name("status", "must be SCHEDULED or CANCELLED", |name| match name {
+        // Both spellings are English.
+        "CANCELED" => Some(DutyStatus::Cancelled),
+        name => name.parse().ok(),
+    })?;
+    let status = status.unwrap_or_else(|| {
+        fields.note("status is missing; taken for SCHEDULED");
+        DutyStatus::Scheduled
+    });
+    let schedule = schedule.unwrap_or_else(|| {
+        fields.note("schedule is missing; the shift's id stands in");
+        duty_id.clone()
+    });
+    Ok(DutyData { duty_id, user_id, starts_at, ends_at, schedule, status })
 }
 
 fn subscription(mut fields: Fields<'_>) -> Result<SubscriptionData, Undecodable> {
-    let title = fields.required_text("title", SUMMARY)?;
-    let message = fields.required_text("message", DETAILS)?;
+    let (title, message) = match (fields.optional_text("title", SUMMARY), fields.optional_text("message", DETAILS)) {
+        (Some(title), Some(message)) => (title, message),
+        (Some(title), None) => {
+            fields.note("message is missing; the title stands in");
+            (title.clone(), title)
+        }
+        (None, Some(message)) => {
+            fields.note("title is missing; the message's first line stands in");
+            let line = message.trim().lines().next().unwrap_or_default();
+            (line.chars().take(200).collect(), message)
+        }
+        (None, None) => return Err(missing("title")),
+    };
     let users = fields.users("users");
     let topic = fields.optional_id("topic");
     if topic.is_none() && users.as_ref().is_none_or(Vec::is_empty) {

@@ -5,8 +5,8 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 
-use super::fields::{Problems, clean};
-use super::{MAX_PAYLOAD_BYTES, Reason, Undecodable, header};
+use super::fields::{Problems, scalar, shortened, time};
+use super::{EventSettings, Reason, Undecodable, header, json};
 use crate::event::Occurrence;
 use crate::time::Timestamp;
 
@@ -25,25 +25,17 @@ pub(super) enum Attribute {
 
 impl Attribute {
     fn of_header(headers: &[(String, String)], name: &str) -> Self {
-        match header::attribute(headers, name).map(header::decode) {
-            None => Self::Absent,
-            Some(None) => Self::Wrong("must be percent-encoded UTF-8"),
-            Some(Some(text)) => Self::text(text.into_owned()),
-        }
+        header::attribute(headers, name)
+            .map_or(Self::Absent, |value| Self::of_json(Some(Value::String(header::decode(value).into_owned()))))
     }
 
-    /// Takes a text or, as many publishers count their events, an integer.
+    /// Takes a text or, as many publishers count their events, a number.
     fn of_json(value: Option<Value>) -> Self {
-        match value {
-            None | Some(Value::Null) => Self::Absent,
-            Some(Value::String(text)) => Self::text(text),
-            Some(Value::Number(number)) if !number.is_f64() => Self::Text(number.to_string()),
-            Some(_) => Self::Wrong("must be a string"),
+        match value.filter(|value| !value.is_null()) {
+            None => Self::Absent,
+            Some(Value::String(text)) if text.trim().is_empty() => Self::Absent,
+            Some(value) => scalar(value).map_or(Self::Wrong("must be a string"), |(text, _)| Self::Text(shortened(text).0)),
         }
-    }
-
-    fn text(text: String) -> Self {
-        if text.is_empty() { Self::Wrong("must not be empty") } else { Self::Text(clean(text)) }
     }
 
     pub(super) fn as_text(&self) -> Option<&str> {
@@ -69,25 +61,31 @@ pub(super) struct CloudEvent {
     pub spec_version: Attribute,
     pub source: Attribute,
     pub kind: Attribute,
-    pub time: Attribute,
+    pub time: Option<Value>,
 }
 
 impl Envelope {
     /// Reads one event in whichever of the three encodings it has.
-    pub(super) fn read(headers: &[(String, String)], payload: &[u8]) -> Result<Self, Undecodable> {
+    pub(super) fn read(headers: &[(String, String)], payload: &[u8], problems: &mut Problems) -> Result<Self, Undecodable> {
         let media_type = header::media_type(headers);
-        let declared_structured = media_type == "application/cloudevents+json" || media_type == "application/cloudevents";
-        if !declared_structured && media_type.starts_with("application/cloudevents") {
-            return Err(Undecodable::new(Reason::BadEncoding, "of the CloudEvents formats only application/cloudevents+json is read here"));
-        }
-        let object = object(parse(payload)?, "the payload")?;
-        if declared_structured {
-            Self::structured(object)
+        let value = json::parse(payload, problems).map_err(|why| match media_type.strip_prefix("application/cloudevents+") {
+            Some(format) if why.reason == Reason::BadJson && format != "json" => {
+                Undecodable::new(Reason::BadEncoding, "of the CloudEvents formats only application/cloudevents+json is read here")
+            }
+            _ => why,
+        })?;
+        Self::of_value(headers, value, problems)
+    }
+
+    /// The same of JSON that is parsed.
+    pub(super) fn of_value(headers: &[(String, String)], value: Value, problems: &mut Problems) -> Result<Self, Undecodable> {
+        let is_declared = header::media_type(headers).starts_with("application/cloudevents");
+        let object = object(value, "the payload", problems)?;
+        // Many NATS tools cannot set a content type; nothing else looks like this.
+        if is_declared || is_structured(&object) {
+            Self::structured(object, problems)
         } else if headers.iter().any(|(name, _)| header::attribute_name(name).is_some()) {
             Ok(Self::binary(headers, object))
-        } else if object.contains_key("specversion") && (object.contains_key("data") || object.contains_key("data_base64")) {
-            // Many NATS tools cannot set a content type; nothing else looks like this.
-            Self::structured(object)
         } else {
             Ok(Self::plain(object))
         }
@@ -99,29 +97,32 @@ impl Envelope {
             spec_version: attribute("specversion"),
             source: attribute("source"),
             kind: attribute("type"),
-            time: attribute("time"),
+            time: header::attribute(headers, "time").map(|time| Value::String(header::decode(time).into_owned())),
         };
         Self { id: attribute("id"), cloud_event: Some(cloud_event), data }
     }
 
-    pub(super) fn structured(mut object: Map<String, Value>) -> Result<Self, Undecodable> {
+    fn structured(mut object: Map<String, Value>, problems: &mut Problems) -> Result<Self, Undecodable> {
+        let time = object.remove("time").filter(|time| !time.is_null());
         let mut attribute = |name| Attribute::of_json(object.remove(name));
         let id = attribute("id");
-        let cloud_event = CloudEvent {
-            spec_version: attribute("specversion"),
-            source: attribute("source"),
-            kind: attribute("type"),
-            time: attribute("time"),
-        };
-        let data = match (object.remove("data"), object.remove("data_base64")) {
-            (Some(data), _) => self::object(data, "data")?,
+        let cloud_event = CloudEvent { spec_version: attribute("specversion"), source: attribute("source"), kind: attribute("type"), time };
+        let mut given = |name| object.remove(name).filter(|value| !value.is_null());
+        let data = match (given("data"), given("data_base64")) {
+            (Some(data), _) => self::object(data, "data", problems)?,
             (None, Some(Value::String(encoded))) => {
-                let bytes =
-                    BASE64.decode(encoded.trim_ascii()).map_err(|_| Undecodable::new(Reason::BadEncoding, "data_base64 is no base64"))?;
-                self::object(parse(&bytes)?, "data_base64")?
+                // Mail programs and shells break it into lines; some libraries use the alphabet of URLs.
+                let encoded: String = encoded.chars().filter(|c| !c.is_whitespace() && *c != '\0').collect();
+                let encoded = encoded.replace('-', "+").replace('_', "/");
+                let bytes = BASE64.decode(encoded).map_err(|_| Undecodable::new(Reason::BadEncoding, "data_base64 is no base64"))?;
+                self::object(json::parse(&bytes, problems)?, "data_base64", problems)?
             }
             (None, Some(_)) => return Err(Undecodable::new(Reason::BadField, "data_base64 must be a string")),
-            (None, None) => return Err(Undecodable::new(Reason::MissingField, "data is missing")),
+            (None, None) if object.is_empty() => return Err(Undecodable::new(Reason::MissingField, "data is missing")),
+            (None, None) => {
+                problems.add("data is missing; what stands beside the attributes is taken for it");
+                object
+            }
         };
         Ok(Self { cloud_event: Some(cloud_event), id, data })
     }
@@ -135,30 +136,35 @@ impl Envelope {
         self.cloud_event.as_ref().map(|event| &event.source)
     }
 
-    pub(super) fn occurrence(&self, received_at: Timestamp, problems: &mut Problems) -> Occurrence {
+    /// When it happened; `place` is the broker's.
+    pub(super) fn occurrence(&self, place: (Timestamp, u64), settings: &EventSettings, problems: &mut Problems) -> Occurrence {
+        let (received_at, sequence) = place;
         let Some(event) = &self.cloud_event else {
-            return Occurrence { source: String::new(), time: None, received_at };
+            return Occurrence { source: String::new(), time: None, received_at, sequence };
         };
-        let time = match &event.time {
-            Attribute::Absent => None,
+        let time = match event.time.as_ref().map(time) {
+            None => None,
             // A publisher's clock says nothing when nobody knows whose it is.
-            _ if event.source.as_text().is_none() => {
+            Some(_) if event.source.as_text().is_none() => {
                 problems.add("time without a source; left out");
                 None
             }
-            Attribute::Text(text) => {
-                let time = Timestamp::parse_rfc3339(text).ok();
-                if time.is_none() {
-                    problems.add("time must be an RFC 3339 time between 1970 and 9999; left out");
-                }
-                time
+            Some(Ok((time, _))) if received_at.ms_since(time) > settings.max_age_s.saturating_mul(1000) => {
+                problems.add(format!("time is more than {} s before the event was received; left out", settings.max_age_s));
+                None
             }
-            Attribute::Wrong(must) => {
+            Some(Ok((time, repair))) => {
+                if let Some(repair) = repair {
+                    problems.add(format!("time {repair}"));
+                }
+                Some(time)
+            }
+            Some(Err(must)) => {
                 problems.add(format!("time {must}; left out"));
                 None
             }
         };
-        Occurrence { source: event.source.as_text().unwrap_or_default().to_owned(), time, received_at }
+        Occurrence { source: event.source.as_text().unwrap_or_default().to_owned(), time, received_at, sequence }
     }
 
     pub(super) fn check_version(&self, problems: &mut Problems) {
@@ -172,21 +178,27 @@ impl Envelope {
     }
 }
 
-/// Parses JSON of a bounded size and depth (serde_json stops at 128 levels).
-pub(super) fn parse(payload: &[u8]) -> Result<Value, Undecodable> {
-    if payload.len() > MAX_PAYLOAD_BYTES {
-        return Err(Undecodable::new(Reason::TooLarge, "the payload is larger than 1 MiB"));
-    }
-    let text = std::str::from_utf8(payload).map_err(|_| Undecodable::new(Reason::BadEncoding, "the payload is not UTF-8"))?;
-    serde_json::from_str(text).map_err(|error| {
-        // The error's own text may quote the payload.
-        Undecodable::new(Reason::BadJson, format!("the payload is not JSON: line {}, column {}", error.line(), error.column()))
-    })
+/// Whether an object is a structured event, whatever it was declared as.
+pub(super) fn is_structured(object: &Map<String, Value>) -> bool {
+    object.contains_key("specversion") && (object.contains_key("data") || object.contains_key("data_base64"))
 }
 
-pub(super) fn object(value: Value, what: &str) -> Result<Map<String, Value>, Undecodable> {
+/// An object; also the text of one, and a list of just one.
+fn object(value: Value, what: &str, problems: &mut Problems) -> Result<Map<String, Value>, Undecodable> {
+    let not_one = || Undecodable::new(Reason::BadJson, format!("{what} must be a JSON object"));
+    let value = match value {
+        Value::String(text) => {
+            problems.add(format!("{what} is a text; read as the JSON that it holds"));
+            json::parse(text.as_bytes(), problems).map_err(|_| not_one())?
+        }
+        Value::Array(mut entries) if entries.len() == 1 => {
+            problems.add(format!("{what} is a list of one; read as its entry"));
+            entries.pop().unwrap_or_default()
+        }
+        other => other,
+    };
     match value {
         Value::Object(object) => Ok(object),
-        _ => Err(Undecodable::new(Reason::BadJson, format!("{what} must be a JSON object"))),
+        _ => Err(not_one()),
     }
 }

@@ -25,10 +25,8 @@ pub(super) fn media_type(headers: &[(String, String)]) -> String {
 }
 
 /// Undoes what section 3.1.3.2 of the CloudEvents HTTP binding (and the NATS binding with it) does to a header's value:
-/// one level of double quotes, then percent-encoding.
-///
-/// None when the bytes are no UTF-8.
-pub(super) fn decode(value: &str) -> Option<Cow<'_, str>> {
+/// one level of double quotes, then percent-encoding. A value whose codes are no UTF-8 stands for itself.
+pub(super) fn decode(value: &str) -> Cow<'_, str> {
     let value = value.trim();
     let unquoted = match value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(inner) if inner.contains('\\') => Cow::Owned(unescape(inner)),
@@ -36,8 +34,17 @@ pub(super) fn decode(value: &str) -> Option<Cow<'_, str>> {
         None => Cow::Borrowed(value),
     };
     match unquoted {
-        Cow::Borrowed(text) => percent_decode(text),
-        Cow::Owned(text) => percent_decode(&text).map(|decoded| Cow::Owned(decoded.into_owned())),
+        Cow::Borrowed(text) => percent_decode(text).unwrap_or(Cow::Borrowed(text)),
+        Cow::Owned(text) => Cow::Owned(percent_decode(&text).map_or_else(|| text.clone(), Cow::into_owned)),
+    }
+}
+
+/// The text of a header's value. What is no UTF-8 is Latin-1, as it was for HTTP before RFC 7230; then no two values are the
+/// same text.
+pub fn text_of_header(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect()),
     }
 }
 
@@ -89,18 +96,21 @@ mod tests {
     #[test]
     fn header_values_are_decoded_as_the_binding_says() {
         let table = [
-            ("plain", Some("plain")),
-            ("Euro%20%E2%82%AC%20%F0%9F%98%80", Some("Euro € 😀")),
-            ("\"quoted \\\" and %25\"", Some("quoted \" and %")),
-            ("100% of 5%", Some("100% of 5%")),
-            ("%zz%4", Some("%zz%4")),
-            ("%ff", None),
-            ("\"", Some("\"")),
-            ("", Some("")),
+            ("plain", "plain"),
+            ("Euro%20%E2%82%AC%20%F0%9F%98%80", "Euro € 😀"),
+            ("\"quoted \\\" and %25\"", "quoted \" and %"),
+            ("100% of 5%", "100% of 5%"),
+            ("%zz%4", "%zz%4"),
+            ("%ff", "%ff"),
+            ("/Überwachung", "/Überwachung"),
+            ("\"", "\""),
+            ("", ""),
         ];
         for (value, decoded) in table {
-            assert_eq!(decode(value).as_deref(), decoded, "{value}");
+            assert_eq!(decode(value), decoded, "{value}");
         }
+        assert_eq!(text_of_header("/Über".as_bytes()), "/Über");
+        assert_eq!(text_of_header(b"/\xdcber"), "/Über");
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //!
 //! Three encodings are taken, over NATS and over HTTP alike: CloudEvents 1.0 binary (`ce-*` headers), CloudEvents 1.0
 //! structured (`application/cloudevents+json`), and the plain JSON data with an `id`. HTTP has batches
-//! (`application/cloudevents-batch+json`) besides. Over NATS the subject alone decides the kind, over HTTP the `type` does.
+//! (`application/cloudevents-batch+json`, or any JSON array) besides. Over NATS the subject alone decides the kind, over HTTP the
+//! `type` does.
 //!
-//! What is usable is used: an optional field of the wrong type, or an entry of a list that names no user, is left out and
-//! named in [`Event::problems`]. Only where nothing useful is left the event is an [`Undecodable`], which the consumer turns
-//! into a dead letter and the HTTP intake into a 400. Details never quote values, as those may be message texts or names.
+//! Repair comes before refusal: what has the wrong form and a plain meaning is read by that meaning, what cannot be used is left
+//! out, and both are named in [`Event::problems`]. Only where nothing useful is left the event is an [`Undecodable`], which the
+//! consumer turns into a dead letter and the HTTP intake into a 400. Details never quote values, as those may be message texts or
+//! names.
 //!
 //! [`from_nats`] also reads a dead letter's [`Original`] again, whichever way it came: [`from_http`] writes originals that it
 //! understands, with the same identity and the same times.
@@ -17,13 +19,14 @@ mod fields;
 mod header;
 mod http;
 mod identity;
+mod json;
 
 #[cfg(test)]
 mod tests;
 
-pub use header::percent_decode;
-pub use http::from_http;
-pub use identity::{POSITION_HEADER, StreamPosition};
+pub use header::{percent_decode, text_of_header};
+pub use http::{Request, from_http};
+pub use identity::{POSITION_HEADER, PUBLISHER_HEADER, StreamPosition, of_source};
 
 use serde::{Deserialize, Serialize};
 
@@ -51,11 +54,27 @@ named_enum! {
         BadField = "bad_field",
         /// None of the named users exists. Found when the event is accepted.
         UnknownUser = "unknown_user",
+        /// Another event has this identity and says something else. Found when the event is accepted.
+        Conflict = "conflict",
         TooLarge = "too_large",
         /// Not UTF-8, no base64, headers that cannot be read, or an event format other than JSON.
         BadEncoding = "bad_encoding",
         /// The store refuses the event, whatever is tried.
         Refused = "refused",
+    }
+}
+
+/// What reading events leaves to the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventSettings {
+    /// A `time` that lies so many seconds before the event was received is no time, but a clock that is wrong.
+    pub max_age_s: i64,
+}
+
+impl Default for EventSettings {
+    /// The design's figure: 24 hours.
+    fn default() -> Self {
+        Self { max_age_s: 24 * 3_600 }
     }
 }
 
@@ -106,8 +125,8 @@ pub fn kind_of(subject: &str) -> Option<EventKind> {
 ///
 /// # Errors
 /// The event cannot be used; the original is handed back with the reason.
-pub fn from_nats(original: Original) -> Result<Event, Box<Rejected>> {
-    match decode(&original) {
+pub fn from_nats(original: Original, settings: &EventSettings) -> Result<Event, Box<Rejected>> {
+    match decode(&original, settings) {
         Ok(decoded) => Ok(decoded.into_event(original)),
         Err(why) => Err(Box::new(Rejected::new(original, why))),
     }
@@ -127,29 +146,31 @@ impl Decoded {
     }
 }
 
-fn decode(original: &Original) -> Result<Decoded, Undecodable> {
+fn decode(original: &Original, settings: &EventSettings) -> Result<Decoded, Undecodable> {
     let kind = kind_of(&original.subject).ok_or_else(|| {
         Undecodable::new(
             Reason::UnknownKind,
             "the subject must be watchbell.events.alert, watchbell.events.update, watchbell.events.duty or watchbell.events.subscription",
         )
     })?;
-    let envelope = Envelope::read(&original.headers, &original.payload)?;
     let mut problems = fields::Problems::default();
+    let envelope = Envelope::read(&original.headers, &original.payload, &mut problems)?;
     let identity = identity::of_message(&envelope, kind, &original.headers, &mut problems)?;
-    finish(envelope, kind, identity, original.received_at, problems)
+    let place = (original.received_at, identity::sequence(&original.headers));
+    finish(envelope, kind, identity, place, settings, problems)
 }
 
-/// The part that is the same for both ways in.
+/// The part that is the same for both ways in; `place` is when and at which place the broker took the event.
 fn finish(
     envelope: Envelope,
     kind: EventKind,
     identity: String,
-    received_at: crate::Timestamp,
+    place: (crate::Timestamp, u64),
+    settings: &EventSettings,
     mut problems: fields::Problems,
 ) -> Result<Decoded, Undecodable> {
-    let occurrence = envelope.occurrence(received_at, &mut problems);
+    let occurrence = envelope.occurrence(place, settings, &mut problems);
     envelope.check_version(&mut problems);
-    let data = data::read(kind, envelope.data, &mut problems)?;
+    let data = data::read(kind, envelope.data, &identity, &mut problems)?;
     Ok(Decoded { identity, occurrence, data, problems: problems.into_sentences() })
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::event::{EventData, Priority};
+use crate::event::{AlertData, DutyData, DutyStatus, EventData, Priority, SubscriptionData, UpdateData, UpdateStatus};
 use crate::time::Timestamp;
 
 const NOW: i64 = 1_763_600_000_000;
@@ -21,11 +21,25 @@ fn message(kind: &str, headers: &[(&str, &str)], payload: impl Into<Vec<u8>>) ->
 }
 
 fn nats(kind: &str, headers: &[(&str, &str)], data: &Value) -> Result<Event, Undecodable> {
-    from_nats(message(kind, headers, data.to_string())).map_err(|r| Undecodable::new(r.reason, r.detail))
+    read(message(kind, headers, data.to_string())).map_err(|r| Undecodable::new(r.reason, r.detail))
+}
+
+fn read(original: Original) -> Result<Event, Box<Rejected>> {
+    from_nats(original, &EventSettings::default())
 }
 
 fn http(content_type: &str, headers: &[(&str, &str)], body: &str) -> Result<Vec<Event>, Undecodable> {
-    from_http(Some(content_type), &pairs(headers), body.as_bytes(), Timestamp::from_millis(NOW))
+    let mut headers = pairs(headers);
+    headers.push(("content-type".to_owned(), content_type.to_owned()));
+    let request = Request { publisher: "key-3", headers: &headers, body: body.as_bytes(), received_at: Timestamp::from_millis(NOW) };
+    from_http(&request, &EventSettings::default())
+}
+
+/// What is left of an alert, and how many problems were noted.
+fn read_alert(data: &Value) -> (AlertData, usize) {
+    let event = nats("alert", &[], data).unwrap();
+    let EventData::Alert(alert) = event.data else { panic!("no alert") };
+    (alert, event.problems.len())
 }
 
 fn alert() -> Value {
@@ -62,7 +76,8 @@ fn the_three_encodings_say_the_same() {
         nats("alert", &as_structured, &in_base64).unwrap(),
     ];
     for event in events {
-        assert_eq!(event.identity, "ce:8:/grafana:e 1");
+        assert_eq!(event.identity, "ce:nats:8:/grafana:e 1");
+        assert_eq!(event.occurrence.sequence, 7);
         assert_eq!(event.occurrence.source, "/grafana");
         assert_eq!(event.occurrence.time.unwrap().to_string(), "2025-11-19T23:00:00.500Z");
         assert_eq!(event.occurrence.received_at, Timestamp::from_millis(NOW));
@@ -76,9 +91,9 @@ fn the_three_encodings_say_the_same() {
 fn identities_of_different_forms_never_meet() {
     let plain = with(alert(), "id", json!("x"));
     let identity = |headers: &[(&str, &str)], data: &Value| nats("alert", headers, data).unwrap().identity;
-    assert_eq!(identity(&[], &plain), "json:watchbell.events.alert:x");
-    assert_eq!(identity(&[("Nats-Msg-Id", "y")], &plain), "json:watchbell.events.alert:x");
-    assert_eq!(identity(&[], &with(alert(), "id", json!(12))), "json:watchbell.events.alert:12");
+    assert_eq!(identity(&[], &plain), "json:nats:watchbell.events.alert:x");
+    assert_eq!(identity(&[("Nats-Msg-Id", "y")], &plain), "json:nats:watchbell.events.alert:x");
+    assert_eq!(identity(&[], &with(alert(), "id", json!(12))), "json:nats:watchbell.events.alert:12");
     assert_eq!(identity(&[("nats-msg-id", "x")], &alert()), "msg:x");
     assert_eq!(identity(&[], &alert()), format!("seq:WATCHBELL:7:{NOW}"));
     // A pair is not only its joined text.
@@ -88,7 +103,9 @@ fn identities_of_different_forms_never_meet() {
     let event = nats("alert", &[("ce-specversion", "1.0"), ("ce-id", "1"), ("Nats-Msg-Id", "m")], &alert()).unwrap();
     assert_eq!((event.identity.as_str(), event.problems.len()), ("msg:m", 1));
     let event = nats("alert", &[], &with(alert(), "id", json!("x".repeat(256)))).unwrap();
-    assert_eq!((event.identity.starts_with("seq:"), event.problems.len()), (true, 1));
+    assert_eq!((event.identity.starts_with("json:nats:watchbell.events.alert:xxx"), event.problems.len()), (true, 0));
+    let longer = nats("alert", &[], &with(alert(), "id", json!("x".repeat(257)))).unwrap();
+    assert_ne!(event.identity, longer.identity);
 }
 
 #[test]
@@ -99,52 +116,242 @@ fn what_cannot_be_used_says_why() {
     let subscription = json!({"title": "t", "message": "m", "topic": "news"});
     for (kind, data) in [("alert", alert()), ("update", update.clone()), ("duty", duty.clone()), ("subscription", subscription.clone())] {
         assert_eq!(nats(kind, &[], &data).unwrap().problems, Vec::<String>::new(), "{kind}");
-        for name in data.as_object().unwrap().keys() {
-            assert_eq!(nats(kind, &[], &without(data.clone(), name)).unwrap_err().reason, Reason::MissingField, "{kind} {name}");
-            assert_eq!(nats(kind, &[], &with(data.clone(), name, json!(null))).unwrap_err().reason, Reason::MissingField, "{kind} {name}");
-            for wrong in [json!(true), json!({"a": 1}), json!(""), json!(1.5), json!([])] {
+    }
+    let needed = [
+        ("alert", alert(), &["responders"][..]),
+        ("update", update, &["alertId", "status"]),
+        ("duty", duty.clone(), &["userId", "startsAt", "endsAt"]),
+        ("subscription", subscription.clone(), &["topic"]),
+    ];
+    for (kind, data, names) in needed {
+        for name in names {
+            for missing in [without(data.clone(), name), with(data.clone(), name, json!(null)), with(data.clone(), name, json!(" "))] {
+                assert_eq!(nats(kind, &[], &missing).unwrap_err().reason, Reason::MissingField, "{kind} {name}");
+            }
+            for wrong in [json!({"a": 1}), json!([]), json!([{}, []])] {
                 let why = nats(kind, &[], &with(data.clone(), name, wrong.clone())).unwrap_err();
                 assert!(matches!(why.reason, Reason::BadField | Reason::MissingField), "{kind} {name} {wrong} {why:?}");
             }
         }
     }
     let table = [
-        ("alert", with(alert(), "priority", json!("MEDIUM"))),
-        ("alert", with(alert(), "responders", json!([null, "", 1.5, {}]))),
-        ("alert", with(alert(), "alertId", json!("x".repeat(256)))),
+        ("alert", with(alert(), "responders", json!([null, "", true, {}]))),
+        ("update", json!({"alertId": "A1", "status": "MAYBE"})),
         ("duty", with(duty.clone(), "endsAt", json!("2026-11-20T08:00:00Z"))),
-        ("duty", with(duty, "startsAt", json!(1_763_600_000))),
+        ("duty", with(duty.clone(), "status", json!("MAYBE"))),
+        ("duty", with(duty, "startsAt", json!("tomorrow"))),
         ("subscription", with(without(subscription, "topic"), "users", json!([{}]))),
     ];
     for (kind, data) in table {
         assert_eq!(nats(kind, &[], &data).unwrap_err().reason, Reason::BadField, "{data}");
     }
-    let raw = |payload: Vec<u8>| from_nats(message("alert", &[], payload)).unwrap_err().reason;
+    let raw = |payload: Vec<u8>| read(message("alert", &[], payload)).unwrap_err().reason;
     assert_eq!(raw(b"{".to_vec()), Reason::BadJson);
     assert_eq!(raw(b"[]".to_vec()), Reason::BadJson);
+    assert_eq!(raw(alert().to_string().repeat(2).into_bytes()), Reason::BadJson);
+    assert_eq!(raw(format!("[{0},{0}]", alert()).into_bytes()), Reason::BadJson);
     assert_eq!(raw(vec![]), Reason::BadJson);
-    assert_eq!(raw(b"{\"alertId\": \"\xff\"}".to_vec()), Reason::BadEncoding);
     assert_eq!(raw(vec![b' '; MAX_PAYLOAD_BYTES + 1]), Reason::TooLarge);
     assert_eq!(raw([b"{\"labels\":".to_vec(), vec![b'['; 200_000]].concat()), Reason::BadJson);
     let structured = [("content-type", "application/cloudevents+json")];
     assert_eq!(nats("alert", &structured, &json!({"data_base64": "%"})).unwrap_err().reason, Reason::BadEncoding);
     assert_eq!(nats("alert", &structured, &json!({"id": "1"})).unwrap_err().reason, Reason::MissingField);
-    assert_eq!(nats("alert", &[("content-type", "application/cloudevents+avro")], &alert()).unwrap_err().reason, Reason::BadEncoding);
+    let avro = message("alert", &[("content-type", "application/cloudevents+avro")], b"Obj\x01".to_vec());
+    assert_eq!(read(avro).unwrap_err().reason, Reason::BadEncoding);
     for subject in ["foo", "verification", "alert.more", "Alert", ""] {
-        let rejected = from_nats(message(subject, &[], alert().to_string())).unwrap_err();
+        let rejected = read(message(subject, &[], alert().to_string())).unwrap_err();
         assert_eq!((rejected.reason, rejected.kind()), (Reason::UnknownKind, "unknown"));
     }
 }
 
 #[test]
+fn an_alert_that_says_whom_to_tell_is_told() {
+    let id = |value: Value| read_alert(&with(alert(), "alertId", value)).0.alert_id;
+    assert_eq!(id(json!(4711)), "4711");
+    assert_eq!(id(json!(4711.0)), "4711");
+    assert_eq!(id(json!(-7)), "-7");
+    assert_eq!(id(json!(1.5)), "1.5");
+    assert_eq!(id(json!(true)), "true");
+    assert_eq!(id(json!(" A1\r\n")), "A1");
+    assert_eq!(id(json!("A1\u{0}\u{0}")), "A1");
+    assert_eq!(id(json!("A\u{0}1")), "A\u{fffd}1");
+    assert_eq!(id(json!(["A1"])), "A1");
+    // Whoever writes such an id, writes it again in the update.
+    let long = |last: char| format!("{}{last}", "x".repeat(300));
+    assert_ne!(id(json!(long('a'))), id(json!(long('b'))));
+    let resolved = nats("update", &[], &json!({"alertId": long('a'), "status": "RESOLVED"})).unwrap().data;
+    assert!(matches!(resolved, EventData::Update(UpdateData { alert_id, .. }) if alert_id == id(json!(long('a')))));
+    let big = br#"{"alertId": 123456789012345678901234567890, "responders": [7]}"#.to_vec();
+    let EventData::Alert(data) = read(message("alert", &[], big)).unwrap().data else { panic!("no alert") };
+    assert_eq!(data.alert_id, "123456789012345678901234567890");
+    // Two alerts without an id are two alerts.
+    let nameless = |id: i64| read_alert(&with(json!({"responders": 7}), "id", json!(id))).0.alert_id;
+    assert_eq!(nameless(1), nameless(1));
+    assert_ne!(nameless(1), nameless(2));
+
+    for (priority, expected, notes) in [
+        (json!("HIGH"), Priority::High, 0),
+        (json!(" high "), Priority::High, 0),
+        (json!("low\n"), Priority::Low, 0),
+        (json!("CRITICAL"), Priority::High, 2),
+        (json!(5), Priority::High, 2),
+        (json!(["LOW"]), Priority::High, 2),
+        (json!(null), Priority::High, 1),
+        (json!(""), Priority::High, 1),
+    ] {
+        let (data, noted) = read_alert(&with(alert(), "priority", priority.clone()));
+        assert_eq!((data.priority, noted), (Some(expected), notes), "{priority}");
+    }
+    for (summary, expected, notes) in [
+        (json!(null), "A1", 1),
+        (json!(" "), "A1", 1),
+        (json!(503), "503", 1),
+        (json!({"text": "full"}), r#"{"text":"full"}"#, 1),
+        (json!("disk full\u{0}"), "disk full", 0),
+    ] {
+        let (data, noted) = read_alert(&with(alert(), "summary", summary.clone()));
+        assert_eq!((data.summary.as_str(), noted), (expected, notes), "{summary}");
+    }
+    for (responders, expected, notes) in [
+        (json!("7"), "7", 1),
+        (json!(7), "7", 1),
+        (json!(7.0), "7", 1),
+        (json!([" 7 "]), "7", 1),
+        (json!("[\"7\"]"), "7", 1),
+        (json!({"id": 7, "name": "Anna"}), "7", 2),
+        (json!([{"externalId": "anna"}, true]), "anna", 2),
+    ] {
+        let (data, noted) = read_alert(&with(alert(), "responders", responders.clone()));
+        assert_eq!((data.responders, noted), (vec![expected.to_owned()], notes), "{responders}");
+    }
+    // Nothing but whom to tell, and that under another spelling.
+    let (data, noted) = read_alert(&json!({"Responders": ["anna"], "alert_id": "A1"}));
+    assert_eq!((data.alert_id.as_str(), data.summary.as_str(), data.priority, noted), ("A1", "A1", Some(Priority::High), 4));
+}
+
+#[test]
+fn data_in_an_odd_wrapping_are_read() {
+    let structured = |name: &str, value: Value| with(json!({"specversion": "1.0", "id": "1", "source": "s"}), name, value);
+    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, with(alert(), "summary", json!("ö?>~")).to_string());
+    let wrapped = encoded.as_bytes().chunks(19).map(|line| String::from_utf8_lossy(line).into_owned()).collect::<Vec<_>>().join("\r\n");
+    let for_urls = encoded.replace('+', "-").replace('/', "_").trim_end_matches('=').to_owned();
+    let members = with(with(alert(), "specversion", json!("1.0")), "source", json!("s"));
+    let declared = [("content-type", "application/cloudevents+json")];
+    let table: [(&[(&str, &str)], Value); 7] = [
+        (&[], structured("data_base64", json!(wrapped))),
+        (&[], structured("data_base64", json!(for_urls))),
+        (&[], structured("data", json!(alert().to_string()))),
+        (&[], structured("data", json!([alert()]))),
+        (&[], with(structured("data_base64", json!(encoded)), "data", json!(null))),
+        (&declared, with(members, "id", json!("1"))),
+        (&[("ce-id", "1"), ("ce-source", "s"), ("ce-specversion", "1.0")], structured("data", alert())),
+    ];
+    for (headers, payload) in table {
+        let event = nats("alert", headers, &payload).map_err(|why| format!("{payload} {why}")).unwrap();
+        assert_eq!(event.identity, "ce:nats:1:s:1", "{payload}");
+        assert!(matches!(event.data, EventData::Alert(data) if data.responders.len() == 3), "{payload}");
+    }
+}
+
+#[test]
+fn updates_duties_and_news_are_repaired_alike() {
+    let data = json!({"alertId": 4711, "status": " resolved ", "actor": {}, "responders": "anna", "notify": [null, 7]});
+    let event = nats("update", &[], &data).unwrap();
+    let EventData::Update(update) = event.data else { panic!("no update") };
+    assert_eq!((update.alert_id.as_str(), update.status, update.actor), ("4711", UpdateStatus::Resolved, None));
+    assert_eq!((update.responders, update.notify, event.problems.len()), (vec!["anna".to_owned()], vec!["7".to_owned()], 3));
+
+    let duty = |starts_at: Value, ends_at: Value| {
+        nats("duty", &[], &json!({"userId": 5.0, "startsAt": starts_at, "endsAt": ends_at, "status": "canceled"}))
+    };
+    for (starts_at, notes) in [
+        (json!("2026-11-20T08:00:00Z"), 2),
+        (json!(" 2026-11-20 08:00:00Z "), 2),
+        (json!("2026-11-20T08:00:00"), 3),
+        (json!("2026-11-20 08:00"), 3),
+        (json!(1_795_161_600), 3),
+        (json!(1_795_161_600_000_i64), 3),
+        (json!("1795161600"), 3),
+        (json!(1_795_161_600.25), 3),
+    ] {
+        let event = duty(starts_at.clone(), json!("2026-11-20T16:00:00+00:00")).unwrap();
+        let EventData::Duty(DutyData { duty_id, user_id, starts_at: read, schedule, status, .. }) = event.data else { panic!("no duty") };
+        assert_eq!((read.as_millis() / 1000, user_id.as_str(), status), (1_795_161_600, "5", DutyStatus::Cancelled), "{starts_at}");
+        assert_eq!((duty_id == schedule, event.problems.len()), (true, notes), "{starts_at} {:?}", event.problems);
+    }
+    for never in [json!("2026-11-20"), json!(-5), json!(1e30), json!("+10000-01-01T00:00:00Z"), json!("1969-12-31T23:59:59Z"), json!(true)]
+    {
+        assert_eq!(duty(never.clone(), json!("2026-11-20T16:00:00Z")).unwrap_err().reason, Reason::BadField, "{never}");
+    }
+
+    let news = |data: Value| match nats("subscription", &[], &data).unwrap().data {
+        EventData::Subscription(SubscriptionData { title, message, users, topic, .. }) => (title, message, users.join(","), topic),
+        other => panic!("{other:?}"),
+    };
+    let told = ("t".to_owned(), "t\nmore".to_owned(), "7".to_owned(), None);
+    assert_eq!(news(json!({"message": "t\nmore", "users": 7, "topic": ""})), told);
+    assert_eq!(news(json!({"title": 5, "topic": 9})), ("5".to_owned(), "5".to_owned(), String::new(), Some("9".to_owned())));
+}
+
+#[test]
+fn a_clock_is_believed_within_bounds() {
+    let received = "2025-11-20T00:53:20Z";
+    let time = |text: &str| {
+        let headers = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "s"), ("ce-time", text)];
+        let event = nats("alert", &headers, &alert()).unwrap();
+        (event.occurrence.base_at().to_string().replace(".000Z", "Z"), event.problems.len())
+    };
+    let table = [
+        ("2025-11-20T00:53:19Z", "2025-11-20T00:53:19Z", 0),
+        ("2025-11-19T00:53:20Z", "2025-11-19T00:53:20Z", 0),
+        ("2025-11-19T00:53:19.999Z", received, 1),
+        ("1970-01-01T00:00:00Z", received, 1),
+        ("1969-12-31T23:59:59Z", received, 1),
+        ("-000001-01-01T00:00:00Z", received, 1),
+        ("0001-01-01T00:00:00Z", received, 1),
+        ("2025-11-20T02:53:20Z", received, 0),
+        ("9999-12-30T20:00:00Z", received, 0),
+        ("+10000-01-01T00:00:00Z", received, 1),
+        ("2025-11-20T00:53:19", "2025-11-20T00:53:19Z", 1),
+        ("1763599999", "2025-11-20T00:53:19Z", 1),
+        ("1763599999000", "2025-11-20T00:53:19Z", 1),
+        ("yesterday", received, 1),
+    ];
+    for (text, base_at, notes) in table {
+        assert_eq!(time(text), (base_at.to_owned(), notes), "{text}");
+    }
+    // Of a structured event it may be a number.
+    let structured = json!({"specversion": "1.0", "id": "1", "source": "s", "time": 1_763_599_999, "data": alert()});
+    assert_eq!(nats("alert", &[], &structured).unwrap().occurrence.base_at().as_millis(), 1_763_599_999_000);
+}
+
+#[test]
+fn what_an_event_says_is_what_tells_it_from_others() {
+    let digest = |data: &Value| nats("alert", &[], data).unwrap().digest();
+    let written_otherwise: Value =
+        serde_json::from_str(r#"{"responders":["7","UABCDEFGHIJKL","anna"], "summary":"disk full","priority":"high" ,"alertId":"A1"}"#)
+            .unwrap();
+    assert_eq!(digest(&alert()), digest(&written_otherwise));
+    assert_eq!(digest(&alert()), digest(&with(alert(), "id", json!("x"))));
+    for (name, value) in
+        [("summary", json!("disk fuller")), ("priority", json!("LOW")), ("responders", json!([7])), ("labels", json!({"a": 1}))]
+    {
+        assert_ne!(digest(&alert()), digest(&with(alert(), name, value)), "{name}");
+    }
+    let event = nats("alert", &[], &alert()).unwrap();
+    assert_eq!(event.clone().told_apart().digest(), event.digest());
+    assert_ne!(event.clone().told_apart().id(), event.id());
+}
+
+#[test]
 fn what_is_usable_is_used() {
     let mut data = with(alert(), "responders", json!([7, null, "", "anna", [], "n\u{0}l"]));
+    data["extra"] = json!("ignored");
     data["summary"] = json!("ä".repeat(4_001));
     data["details"] = json!(format!("a{}", "€".repeat(64 * 1024)));
     data["url"] = json!("javascript:alert(1)");
-    data["category"] = json!(5);
+    data["category"] = json!({});
     data["labels"] = json!({"a\u{0}": ["b\u{0}"]});
-    data["unknown"] = json!("ignored");
     let event = nats("alert", &[("ce-specversion", "0.3"), ("ce-id", "1"), ("ce-source", "s"), ("ce-time", "yesterday")], &data).unwrap();
     assert_eq!(event.occurrence.time, None);
     assert_eq!(event.problems.len(), 7, "{:?}", event.problems);
@@ -173,34 +380,73 @@ fn addresses_are_web_addresses() {
         ("https://", false),
         ("https:///path", false),
         ("https://a b", false),
-        ("https://a/\"onclick=", false),
+        ("https://a b/c", false),
         ("mailto:a@example.org", false),
     ];
     for (url, usable) in table {
-        let EventData::Alert(data) = nats("alert", &[], &with(alert(), "url", json!(url))).unwrap().data else { panic!("no alert") };
-        assert_eq!(data.url.is_some(), usable, "{url}");
+        let (data, noted) = read_alert(&with(alert(), "url", json!(url)));
+        assert_eq!((data.url.is_some(), noted), (usable, usize::from(!usable)), "{url}");
     }
+    let encoded = [
+        ("https://a/\"onclick=", "https://a/%22onclick=", 1),
+        (" https://a/b\n", "https://a/b", 0),
+        ("https://a/d?q=disk full\t<95 %>", "https://a/d?q=disk%20full%09%3C95%20%%3E", 1),
+        ("https://a/\\b\u{a0}c", "https://a/%5Cb%C2%A0c", 1),
+    ];
+    for (url, right, notes) in encoded {
+        assert_eq!(
+            (read_alert(&with(alert(), "url", json!(url))), url),
+            ((AlertData { url: Some(right.to_owned()), ..read_alert(&alert()).0 }, notes), url)
+        );
+    }
+    // What is empty was never given.
+    let empty = json!({"details": "", "url": " ", "category": "", "labels": null});
+    let data = empty.as_object().unwrap().iter().fold(alert(), |data, (name, value)| with(data, name, value.clone()));
+    assert_eq!(read_alert(&data), read_alert(&alert()));
 }
 
 #[test]
 fn over_http_the_type_decides_and_an_id_is_needed() {
     let plain = with(with(alert(), "id", json!("x")), "type", json!("watchbell.events.alert"));
     let events = http("application/json", &[("Authorization", "Bearer secret"), ("ce", "x")], &plain.to_string()).unwrap();
-    assert_eq!(events[0].identity, "json:watchbell.events.alert:x");
-    assert_eq!(events[0].original.headers, pairs(&[("content-type", "application/json")]));
+    assert_eq!(events[0].identity, "json:key-3:watchbell.events.alert:x");
+    assert_eq!(events[0].original.headers, pairs(&[("content-type", "application/json"), (PUBLISHER_HEADER, "key-3")]));
     let binary =
         [("ce-specversion", "1.0"), ("ce-type", "watchbell.events.alert"), ("ce-source", "s"), ("ce-id", "1"), ("authorization", "x")];
     let events = http("application/json", &binary, &alert().to_string()).unwrap();
-    assert_eq!((events[0].identity.as_str(), events[0].original.headers.len()), ("ce:1:s:1", 5));
+    assert_eq!((events[0].identity.as_str(), events[0].original.headers.len()), ("ce:key-3:1:s:1", 6));
 
     let structured = json!({"specversion": "1.0", "id": "1", "source": "s", "type": "watchbell.events.alert", "data": alert()});
     let batch = json!([structured, with(structured.clone(), "id", json!("2"))]).to_string();
-    let events = http("application/cloudevents-batch+json", &[], &batch).unwrap();
-    assert_eq!(events.iter().map(|event| event.identity.as_str()).collect::<Vec<_>>(), ["ce:1:s:1", "ce:1:s:2"]);
+    let mut events = http("application/cloudevents-batch+json", &[], &batch).unwrap();
+    assert_eq!(events.iter().map(|event| event.identity.as_str()).collect::<Vec<_>>(), ["ce:key-3:1:s:1", "ce:key-3:1:s:2"]);
     assert_eq!(http("application/cloudevents-batch+json", &[], "[]").unwrap(), []);
+    assert!(events[1].occurrence.is_after(&events[0].occurrence));
+    // Any array is a batch, whatever is in it.
+    let mixed = json!([structured, with(plain.clone(), "id", json!("3"))]).to_string();
+    for content_type in ["application/json", "application/cloudevents+json", ""] {
+        let mixed = http(content_type, &[], &mixed).unwrap();
+        let identities: Vec<&str> = mixed.iter().map(|event| event.identity.as_str()).collect();
+        assert_eq!(identities, ["ce:key-3:1:s:1", "json:key-3:watchbell.events.alert:3"]);
+        events.extend(mixed);
+    }
+    assert_eq!(http("application/json", &[], "[]").unwrap(), []);
+    // One that is mistaken for a batch, and a batch that is mistaken for one.
+    events.extend(http("application/cloudevents-batch+json", &[], &structured.to_string()).unwrap());
+    events.extend(http("application/json", &binary, &json!([alert()]).to_string()).unwrap());
+    // Headers that are not percent-encoded, and an event without a source.
+    let with_source = |source| [("ce-specversion", "1.0"), ("ce-type", "watchbell.events.alert"), ("ce-source", source), ("ce-id", "1")];
+    for source in ["/Überwachung", "/%C3%9Cberwachung", "/\u{dc}berwachung"] {
+        let found = http("application/json", &with_source(source), &alert().to_string()).unwrap();
+        assert_eq!(found[0].identity, "ce:key-3:13:/Überwachung:1");
+    }
+    let sourceless = http("application/cloudevents+json", &[], &without(structured.clone(), "source").to_string()).unwrap();
+    assert_eq!((sourceless[0].identity.as_str(), sourceless[0].problems.len()), ("json:key-3:watchbell.events.alert:1", 1));
+    events.extend(sourceless);
     // What was kept reads the same again.
     for event in events {
-        let again = from_nats(event.original.clone()).unwrap();
+        let mut again = read(event.original.clone()).unwrap();
+        again.occurrence.sequence = event.occurrence.sequence;
         assert_eq!(again, event);
     }
 
@@ -209,12 +455,14 @@ fn over_http_the_type_decides_and_an_id_is_needed() {
     assert_eq!(refused("application/json", &without(plain.clone(), "type")).detail, "type is missing");
     assert_eq!(refused("application/json", &with(plain.clone(), "type", json!("alert"))).reason, Reason::UnknownKind);
     assert_eq!(refused("application/json", &with(plain, "type", json!("watchbell.events.verification"))).reason, Reason::UnknownKind);
+    let nothing = http("application/json", &binary, &json!([alert(), alert()]).to_string());
+    assert_eq!(nothing.unwrap_err().detail, "event 0 of the batch: type is missing");
     let structured_type = "application/cloudevents+json";
-    assert_eq!(refused(structured_type, &without(structured.clone(), "source")).detail, "source is missing");
+    assert_eq!(refused(structured_type, &without(structured.clone(), "id")).detail, "id is missing");
     assert_eq!(refused(structured_type, &with(structured.clone(), "id", json!({}))).detail, "id must be a string");
     let why = refused("application/cloudevents-batch+json", &json!([structured, 5]));
     assert!(why.detail.starts_with("event 1 of the batch: "), "{why}");
-    assert_eq!(refused("application/cloudevents-batch+json", &json!({})).reason, Reason::BadJson);
+    assert_eq!(refused("application/cloudevents-batch+json", &json!(5)).reason, Reason::BadJson);
 }
 
 /// Any JSON, often with the fields that the decoder looks for.
@@ -282,18 +530,21 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(payload in proptest::collection::vec(any::<u8>(), 0..200), headers in any_headers(), kind in 0..5_usize) {
         let subject = ["alert", "update", "duty", "subscription", "x"][kind];
-        let _ = from_http(None, &headers, &payload, Timestamp::from_millis(NOW));
-        let original = Original { subject: format!("watchbell.events.{subject}"), headers, payload, received_at: Timestamp::from_millis(NOW) };
-        let _ = from_nats(original);
+        let received_at = Timestamp::from_millis(NOW);
+        let _ = from_http(&Request { publisher: "key-1", headers: &headers, body: &payload, received_at }, &EventSettings::default());
+        let original = Original { subject: format!("watchbell.events.{subject}"), headers, payload, received_at };
+        let _ = read(original);
     }
 
     #[test]
     fn no_json_makes_it_panic_or_lets_a_nul_through(body in any_json(), headers in any_headers(), kind in 0..4_usize) {
         let payload = body.to_string().into_bytes();
-        let _ = from_http(Some("application/json"), &headers, &payload, Timestamp::from_millis(NOW));
+        let received_at = Timestamp::from_millis(NOW);
+        let _ = from_http(&Request { publisher: "key-1", headers: &headers, body: &payload, received_at }, &EventSettings::default());
         let subject = format!("{EVENTS_PREFIX}{}", PUBLISHED_KINDS[kind]);
-        let original = Original { subject, headers, payload, received_at: Timestamp::from_millis(NOW) };
-        if let Ok(event) = from_nats(original) {
+        let original = Original { subject, headers, payload, received_at };
+        if let Ok(event) = read(original) {
+            prop_assert!(event.occurrence.base_at() <= received_at);
             prop_assert!(!serde_json::to_string(&event.data).unwrap().contains("\\u0000"));
             prop_assert!(!event.identity.contains('\0'));
             prop_assert_eq!(event.data.kind(), PUBLISHED_KINDS[kind]);

@@ -74,7 +74,8 @@ impl Running {
         let sink = Arc::new(sink);
         let connection = Connection::open(settings).await.unwrap();
         let stop = CancellationToken::new();
-        let ingest = Ingest::new(connection.clone(), settings, sink.clone(), Arc::new(HastyClock));
+        let ingest =
+            Ingest::new(connection.clone(), settings, watchbell_core::decode::EventSettings::default(), sink.clone(), Arc::new(HastyClock));
         let task = tokio::spawn(ingest.run(stop.clone()));
         Self { sink, connection, stop, task }
     }

@@ -117,7 +117,7 @@ fn an_alert_for_very_many_is_planned_in_no_time() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let planner = RulePlanner::default();
     let mut facts = Facts {
-        names: names.iter().zip(1..).map(|(name, id)| ((*name).to_owned(), UserId(id))).collect(),
+        names: names.iter().zip(1..).map(|(name, id)| ((*name).to_owned(), vec![UserId(id)])).collect(),
         policies: (1..=MANY).map(|id| (UserId(id), Arc::new(user(id)))).collect(),
         ..Facts::default()
     };

@@ -125,6 +125,7 @@ fn happening(clocks: Clocks, with_escalations: bool, most: usize) -> impl Strate
                 Clocks::Contradict => (source, tells.then_some(happened_s)),
             };
             event.occurrence.source = source.to_string();
+            event.occurrence.sequence = at as u64;
             event.occurrence.time = time_s.map(s);
             event
         };
@@ -204,7 +205,8 @@ proptest! {
             .prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle())),
     ) {
         let end = |events: &[Event]| {
-            let mut world = World::new([1, 2, 3].map(|id| Policy { rules: vec![rule(id, Trigger::AlertHigh, Channel::Sms, 5_000)], ..user(id) }));
+            let rules = |id| vec![rule(id, Trigger::AlertHigh, Channel::Sms, 5_000), rule(id + 10, Trigger::AlertLow, Channel::Email, 5_000)];
+            let mut world = World::new([1, 2, 3].map(|id| Policy { rules: rules(id), ..user(id) }));
             for event in events {
                 world.accept(event, s(2_000));
                 world.broken().map_err(TestCaseError::fail)?;
@@ -213,6 +215,36 @@ proptest! {
             Ok::<_, TestCaseError>((open.map(|alert| alert.priority), [1, 2, 3].map(|user| world.pending(user))))
         };
         prop_assert_eq!(end(&events.0)?, end(&events.1)?);
+    }
+
+    /// Whatever comes first: the messages that are still to go out say what the latest event of the round says, and what only
+    /// earlier ones say.
+    #[test]
+    fn what_is_said_is_the_same_in_any_order(
+        events in prop_oneof![happening(Clocks::One, true, 8), happening(Clocks::Agree, true, 8)]
+            .prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle())),
+        parts in proptest::collection::vec(0..8_u8, 8),
+    ) {
+        let said = |events: &[Event]| {
+            let rules = |id| vec![rule(id, Trigger::AlertHigh, Channel::Sms, 5_000), rule(id + 10, Trigger::AlertLow, Channel::Sms, 5_000)];
+            let mut world = World::new([1, 2, 3].map(|id| Policy { rules: rules(id), ..user(id) }));
+            for event in events {
+                let mut event = event.clone();
+                if let EventData::Alert(data) = &mut event.data {
+                    let (at, parts) = (&event.identity, parts[event.occurrence.sequence as usize]);
+                    data.summary = if parts & 1 == 0 { data.alert_id.clone() } else { format!("summary {at}") };
+                    data.url = (parts & 2 != 0).then(|| format!("https://example.org/{at}"));
+                    if parts & 4 != 0 {
+                        data.labels.insert("at".to_owned(), at.as_str().into());
+                    }
+                }
+                world.accept(&event, s(2_000));
+            }
+            let alert = &world.alerts["A"];
+            let open = (alert.state == AlertState::Open).then(|| (alert.summary.clone(), alert.url.clone()));
+            (open, [1, 2, 3].map(|user| world.texts(user)))
+        };
+        prop_assert_eq!(said(&events.0), said(&events.1));
     }
 
     /// However late events arrive, and whatever has been sent meanwhile: for one event no rule tells its user twice.

@@ -9,9 +9,10 @@ use watchbell_core::device::{Device, DeviceKind};
 use watchbell_core::event::{AlertData, DutyData, Event, EventData, Occurrence, Original, Priority, UpdateData, UpdateStatus};
 use watchbell_core::rule::{Rule, Surface, Trigger};
 use watchbell_core::user::User;
-use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, RuleId, Timestamp, UserId};
+use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, EventId, RuleId, Timestamp, UserId};
 use watchbell_scheduler::{RulePlanner, SchedulerSettings};
 use watchbell_store::Planner;
+use watchbell_store::facts::content::Content;
 use watchbell_store::facts::{Alert, AlertState, Duty, Facts, Plan, Planned, Policy, Responder, Scope, UserFacts};
 
 /// Seconds from the beginning of every test.
@@ -74,7 +75,12 @@ pub fn device(user: i64, id: i64) -> Device {
 pub fn event(id: &str, happened_s: i64, received_s: i64, data: EventData) -> Event {
     Event {
         identity: id.to_owned(),
-        occurrence: Occurrence { source: "monitoring".to_owned(), time: Some(s(happened_s)), received_at: s(received_s) },
+        occurrence: Occurrence {
+            source: "monitoring".to_owned(),
+            time: Some(s(happened_s)),
+            received_at: s(received_s),
+            sequence: id.parse().unwrap_or_default(),
+        },
         data,
         problems: Vec::new(),
         replay_of: None,
@@ -115,6 +121,10 @@ pub struct World {
     pub duties: BTreeMap<String, Duty>,
     pub deliveries: BTreeMap<DeliveryId, Planned>,
     pub unreachable: BTreeSet<(Scope, UserId)>,
+    /// What alert events say.
+    pub said: BTreeMap<EventId, AlertData>,
+    /// What their messages say instead.
+    pub contents: BTreeMap<EventId, Content>,
     seen: BTreeSet<String>,
     /// Moves of a state that the state machine does not allow.
     pub backward: Vec<String>,
@@ -134,6 +144,9 @@ impl World {
     pub fn accept(&mut self, event: &Event, now: Timestamp) -> Option<Plan> {
         self.seen.insert(event.identity.clone()).then(|| {
             let plan = self.planner.plan(event, &self.facts(event), now);
+            if let EventData::Alert(data) = &event.data {
+                self.said.insert(event.id(), data.clone());
+            }
             self.write(&plan);
             plan
         })
@@ -178,6 +191,20 @@ impl World {
         pending
     }
 
+    /// What the messages that are still to go out say, by user.
+    pub fn texts(&self, user: i64) -> BTreeSet<(String, Option<String>, String)> {
+        let mine = self.deliveries.values().filter(|delivery| delivery.user_id == UserId(user) && delivery.state.is_pending());
+        // Who was called in for what is not known yet is told nothing of it.
+        mine.filter_map(|delivery| Some((delivery, self.said.get(&delivery.event_id)?.clone())))
+            .map(|(delivery, mut data)| {
+                if let Some(content) = self.contents.get(&delivery.event_id) {
+                    content.complete(&mut data);
+                }
+                (data.summary, data.url, serde_json::to_string(&data.labels).unwrap())
+            })
+            .collect()
+    }
+
     fn facts(&self, event: &Event) -> Facts {
         let names: Vec<&String> = match &event.data {
             EventData::Alert(data) => data.responders.iter().collect(),
@@ -188,14 +215,15 @@ impl World {
         };
         let find = |name: &String| self.users.values().find(|policy| policy.user.external_id.as_ref() == Some(name));
         let mut facts = Facts {
-            names: names.into_iter().filter_map(|name| Some((name.clone(), find(name)?.user.id))).collect(),
+            names: names.into_iter().filter_map(|name| Some((name.clone(), vec![find(name)?.user.id]))).collect(),
             policies: self.users.iter().map(|(id, policy)| (*id, Arc::new(policy.clone()))).collect(),
             ..Facts::default()
         };
         match &event.data {
             EventData::Alert(AlertData { alert_id, .. }) | EventData::Update(UpdateData { alert_id, .. }) => {
                 facts.alert = self.alerts.get(alert_id).cloned();
-                if facts.alert.as_ref().is_some_and(|alert| !alert.is_settled_before(&event.occurrence)) {
+                facts.described = facts.alert.as_ref().and_then(|alert| self.said.get(&alert.event_id)).cloned();
+                if facts.alert.as_ref().is_some_and(|alert| !alert.is_settled_before(event)) {
                     let of_alert = |delivery: &&Planned| matches!(&delivery.scope, Scope::Alert { id, .. } if id == alert_id);
                     facts.deliveries = self.deliveries.values().filter(of_alert).cloned().collect();
                 }
@@ -224,6 +252,9 @@ impl World {
                 Some(known) => known.clone_from(new),
                 None => self.responders.push(new.clone()),
             }
+        }
+        for event in plan.content.iter().flat_map(|(_, events)| events) {
+            self.contents.insert(event.clone(), plan.content.as_ref().unwrap().0.clone());
         }
         if let Some(duty) = &plan.duty {
             self.duties.insert(duty.id.clone(), duty.clone());

@@ -11,17 +11,22 @@ use watchbell_core::{EventId, Timestamp, UserId};
 pub struct Happened {
     #[serde(flatten)]
     pub what: What,
-    /// Of several events of a source that tells times, each has the broker's time of the place that it has among them.
     pub at: Occurrence,
+    /// The broker's place that the event has in the order, where that is another one's: the events of a source take its own
+    /// order among the places that they hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<(Timestamp, u64)>,
     /// From here delays count.
     pub base_at: Timestamp,
     pub event_id: EventId,
     /// Whom an alert event or an escalation names; of a RESOLVED whoever had been told of the alert until then. In order of the
     /// users, who may be very many.
     pub named: Vec<Named>,
+    /// Whom else it told, because it raised the alert for everybody who was paged; in order of the users.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raised: Vec<Named>,
 }
 
-/// Of events of the same time the earlier variant counts as the earlier one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "lowercase")]
 pub enum What {
@@ -33,19 +38,6 @@ pub enum What {
     Accepted,
     Escalated,
     Resolved,
-}
-
-impl What {
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Alert { .. } => 0,
-            Self::Accepted => 1,
-            // Better a page too many than one too few …
-            Self::Escalated => 2,
-            // … but nobody is called in for what is over.
-            Self::Resolved => 3,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,29 +61,42 @@ impl From<Named> for (UserId, Option<i64>) {
 }
 
 impl Happened {
+    pub fn place(&self) -> (Timestamp, u64) {
+        self.place.unwrap_or_else(|| self.at.place())
+    }
+
     pub fn names(&self, user: UserId) -> bool {
-        self.place_of(user).is_ok()
+        place_of(user, &self.named).is_ok()
     }
 
     pub fn round_of(&self, user: UserId) -> Option<i64> {
-        self.place_of(user).ok().and_then(|at| self.named[at].round)
+        let told = |list: &[Named]| place_of(user, list).ok().and_then(|at| list[at].round);
+        told(&self.named).or_else(|| told(&self.raised))
     }
 
-    /// Notes the round in which a user whom it names was told.
+    /// Notes the round in which a user was told for this reason.
     pub fn tell_in(&mut self, user: UserId, round: i64) {
-        if let Ok(at) = self.place_of(user) {
-            self.named[at].round = Some(round);
+        let told = Named { user_id: user, round: Some(round) };
+        match (place_of(user, &self.named), place_of(user, &self.raised)) {
+            (Ok(at), _) => self.named[at] = told,
+            (_, Ok(at)) => self.raised[at] = told,
+            (_, Err(at)) => self.raised.insert(at, told),
         }
     }
 
-    fn place_of(&self, user: UserId) -> Result<usize, usize> {
-        self.named.binary_search_by_key(&user, |named| named.user_id)
+    /// The rounds in which somebody was told for this reason.
+    pub fn rounds(&self) -> impl Iterator<Item = i64> {
+        self.named.iter().chain(&self.raised).filter_map(|named| named.round)
     }
 }
 
+fn place_of(user: UserId, list: &[Named]) -> Result<usize, usize> {
+    list.binary_search_by_key(&user, |named| named.user_id)
+}
+
 /// Adds an event, and puts all in the order in which they happened: that of the broker, in which the events of each source
-/// that tells times take its own order among the places that they hold. An event that is known (it was replayed) only adds
-/// whom it names now.
+/// take its own order, where its times leave no doubt, among the places that they hold. An event that is known (it was replayed)
+/// only adds whom it names now.
 ///
 /// The order depends on nothing but the events, unless clocks contradict each other in a circle, where none is right.
 pub fn record(history: &mut Vec<Happened>, mut happened: Happened) {
@@ -104,17 +109,30 @@ pub fn record(history: &mut Vec<Happened>, mut happened: Happened) {
         }
         None => history.push(happened),
     }
-    history.sort_by(|a, b| (a.at.received_at, a.what.rank(), &a.event_id).cmp(&(b.at.received_at, b.what.rank(), &b.event_id)));
+    history.sort_by_key(Happened::place);
     let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (place, happened) in history.iter().enumerate().filter(|(_, happened)| happened.at.time.is_some()) {
+    for (place, happened) in history.iter().enumerate() {
         places.entry(happened.at.source.clone()).or_default().push(place);
     }
-    for places in places.into_values() {
-        let mut own: Vec<Happened> = places.iter().map(|place| history[*place].clone()).collect();
-        own.sort_by(|a, b| (a.at.time, a.what.rank(), &a.event_id).cmp(&(b.at.time, b.what.rank(), &b.event_id)));
-        for (place, mut happened) in places.into_iter().zip(own) {
-            happened.at.received_at = history[place].at.received_at;
+    for places in places.into_values().filter(|places| places.len() > 1) {
+        let own = in_own_order(places.iter().map(|place| history[*place].clone()).collect());
+        let held: Vec<(Timestamp, u64)> = places.iter().map(|place| history[*place].place()).collect();
+        for ((place, held), mut happened) in places.into_iter().zip(held).zip(own) {
+            happened.place = Some(held).filter(|held| *held != happened.at.place());
             history[place] = happened;
         }
     }
+}
+
+/// The events of one source: in the broker's order, but for those that surely happened before others.
+fn in_own_order(mut rest: Vec<Happened>) -> Vec<Happened> {
+    rest.sort_by_key(|happened| happened.at.place());
+    let mut ordered = Vec::with_capacity(rest.len());
+    while !rest.is_empty() {
+        // There is always one that none is before: being surely before is an order.
+        let is_next = |one: &Happened| !rest.iter().any(|other| other.at.is_surely_before(&one.at));
+        let next = rest.iter().position(is_next).unwrap_or_default();
+        ordered.push(rest.remove(next));
+    }
+    ordered
 }

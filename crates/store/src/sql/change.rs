@@ -99,7 +99,7 @@ impl SqlStore {
         let responders: Vec<Responder> = responders.into_iter().map(Responder::from).collect();
         let ids: Vec<&str> = responders.iter().map(|responder| responder.alert_id.as_str()).collect();
         let alerts: Vec<AlertRow> = sqlx::query_as(sql(
-            "SELECT id, state, priority, summary, url, category, round, since_round, event_id, history FROM alerts WHERE id {in $1 text}",
+            "SELECT id, state, priority, summary, url, category, round, since_round, event_id, content, history FROM alerts WHERE id {in $1 text}",
         ))
         .bind(array(&ids)?)
         .fetch_all(&mut **tx)

@@ -21,10 +21,10 @@ impl SqlStore {
         let mut tx = self.read.begin(SNAPSHOT).await?;
         let named: BTreeSet<String> = names(&event).into_iter().cloned().collect();
         let resolved = self.resolve(&mut tx, &named).await?;
-        only_naming(&mut event.data, |name| resolved.get(name).is_none_or(|id| *id == user));
+        only_naming(&mut event.data, |name| resolved.get(name).is_none_or(|ids| ids.contains(&user)));
         let mut facts = self.snapshot_of(&mut tx, &event, user).await?;
-        facts.names = names(&event).into_iter().filter_map(|name| Some((name.clone(), *resolved.get(name)?))).collect();
-        let mut users: BTreeSet<UserId> = facts.names.values().copied().collect();
+        facts.names = names(&event).into_iter().filter_map(|name| Some((name.clone(), resolved.get(name)?.clone()))).collect();
+        let mut users: BTreeSet<UserId> = facts.names.values().flatten().copied().collect();
         users.insert(user);
         let policies = self.read_policies(&mut tx, &users).await?;
         facts.policies = policies.into_iter().map(|(id, policy)| (id, Arc::new(policy))).collect();
@@ -35,6 +35,8 @@ impl SqlStore {
         let mut accepted = super::intake::unplanned(&event);
         let plan = self.planner.plan(&event, &facts, now);
         super::intake::note(&mut accepted, &plan);
+        // That nobody is left of whom it names is not the event's fault.
+        accepted.decision.take_if(|_| facts.names.is_empty() && !resolved.is_empty());
         let moved = plan.update.into_iter().filter(|planned| planned.event_id == accepted.id);
         let mut planned: Vec<Planned> = plan.insert.into_iter().chain(moved).collect();
         if let (Some(topic), EventData::Subscription(data)) = (plan.fan_out, &event.data) {
@@ -55,7 +57,7 @@ impl SqlStore {
         match &event.data {
             EventData::Alert(AlertData { alert_id, .. }) | EventData::Update(UpdateData { alert_id, .. }) => {
                 let row: Option<AlertRow> = sqlx::query_as(sql(
-                    "SELECT id, state, priority, summary, url, category, round, since_round, event_id, history FROM alerts WHERE id = $1",
+                    "SELECT id, state, priority, summary, url, category, round, since_round, event_id, content, history FROM alerts WHERE id = $1",
                 ))
                 .bind(alert_id.clone())
                 .fetch_optional(&mut **tx)

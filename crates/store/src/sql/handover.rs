@@ -6,7 +6,7 @@ use std::sync::Arc;
 use watchbell_core::contact::ContactStatus;
 use watchbell_core::delivery::State;
 use watchbell_core::event::EventData;
-use watchbell_core::{Channel, EventId, Secret, UserId};
+use watchbell_core::{Channel, EventId, Secret, Timestamp, UserId};
 
 use super::plan::{Begun, Writes, rank};
 use super::{SqlStore, Tx};
@@ -50,7 +50,7 @@ impl SqlStore {
         for planned in &writes.insert {
             let is_due = planned.state == State::Scheduled && planned.ready_at <= now && planned.collect.is_none();
             if let (true, Some(event), Some(policy)) = (is_due, events.get(&planned.event_id), policies.get(&planned.user_id)) {
-                by_channel.entry(planned.channel).or_default().extend(job(planned, event, policy));
+                by_channel.entry(planned.channel).or_default().extend(job(planned, event, policy, now));
             }
         }
         if let Some(most) = by_channel.values().map(Vec::len).max() {
@@ -98,7 +98,7 @@ impl SqlStore {
 }
 
 /// The delivery as a claim would give it; None where there is nobody to call.
-fn job(planned: &Planned, event: &EventData, policy: &Policy) -> Option<Job> {
+fn job(planned: &Planned, event: &EventData, policy: &Policy, now: Timestamp) -> Option<Job> {
     let target = target(planned, policy)?;
     let user = &policy.user;
     Some(Job {
@@ -110,6 +110,7 @@ fn job(planned: &Planned, event: &EventData, policy: &Policy) -> Option<Job> {
         critical: planned.critical,
         rank: rank(planned.trigger),
         due_at: planned.due_at,
+        planned_at: now,
         expires_at: planned.expires_at,
         attempts: 0,
         unknowns: 0,

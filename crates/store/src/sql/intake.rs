@@ -1,15 +1,17 @@
 //! Accepting events: what is known of them is locked, planned from, and written with them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
-use watchbell_core::event::{Event, EventData, Original};
+use watchbell_core::decode::Reason;
+use watchbell_core::event::{Event, EventData, Original, digest};
 use watchbell_core::{EventId, UserId};
 
 use super::handover::Handover;
 use super::known::{names, subject_key, subscription_category, waves};
 use super::plan::{IfKnown, Writes};
-use super::rows::{AlertRow, at, name, to_json};
+use super::rows::{AlertRow, all, at, json, name, to_json};
 use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::access::Actor;
 use crate::columns::row;
@@ -98,20 +100,22 @@ impl Intake for SqlStore {
     }
 
     async fn event(&self, id: &EventId) -> Result<Option<EventRecord>, StoreError> {
-        let row: Option<(String, i64, i64, Option<String>)> =
-            sqlx::query_as(sql("SELECT kind, base_at, received_at, decision FROM events WHERE id = $1"))
-                .bind(id.as_str().to_owned())
-                .fetch_optional(&self.read)
-                .await?;
-        row.map(|(kind, base_at, received_at, decision)| {
-            Ok(EventRecord { id: id.clone(), kind: name(&kind)?, base_at: at(base_at), received_at: at(received_at), decision })
-        })
-        .transpose()
+        Ok(self.events(std::slice::from_ref(id)).await?.pop())
+    }
+
+    async fn events(&self, ids: &[EventId]) -> Result<Vec<EventRecord>, StoreError> {
+        let rows: Vec<EventRow> = sqlx::query_as(sql(
+            "SELECT id, kind, base_at, received_at, subject, problems, decision FROM events WHERE id {in $1 text} ORDER BY id",
+        ))
+        .bind(array(ids)?)
+        .fetch_all(&self.read)
+        .await?;
+        all(rows)
     }
 
     async fn alert(&self, id: &str) -> Result<Option<Alert>, StoreError> {
         let row: Option<AlertRow> = sqlx::query_as(sql(
-            "SELECT id, state, priority, summary, url, category, round, since_round, event_id, history FROM alerts WHERE id = $1",
+            "SELECT id, state, priority, summary, url, category, round, since_round, event_id, content, history FROM alerts WHERE id = $1",
         ))
         .bind(id.to_owned())
         .fetch_optional(&self.read)
@@ -169,10 +173,9 @@ impl SqlStore {
     ) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let mut accepted: Vec<Accepted> = events.iter().map(unplanned).collect();
-        let fresh = self.insert_events(&mut tx, events, &accepted, if_known).await?;
-        for (accepted, fresh) in accepted.iter_mut().zip(&fresh) {
-            accepted.duplicate = !fresh;
-        }
+        let mut events = Cow::Borrowed(events);
+        let fresh = self.insert_events(&mut tx, &mut events, &mut accepted, if_known).await?;
+        let events = &*events;
         let mut effects = Effects::default();
         let mut fans_out = false;
         let mut handover = Handover::default();
@@ -190,14 +193,11 @@ impl SqlStore {
             effects.add(wave_effects);
             fans_out |= wave_fans_out;
         }
-        let dead: Vec<Rejected> = events
-            .iter()
-            .zip(&accepted)
-            .filter(|(event, accepted)| !accepted.duplicate && !accepted.problems.is_empty() && event.replay_of.is_none())
-            .map(|(event, accepted)| Rejected {
-                original: event.original.clone(),
-                reason: if event.problems.is_empty() { "unknown_user" } else { "bad_field" }.to_owned(),
-                detail: accepted.problems.join("; "),
+        let kept = events.iter().zip(&accepted).filter(|(event, accepted)| !accepted.duplicate && event.replay_of.is_none());
+        let dead: Vec<Rejected> = kept
+            .filter_map(|(event, accepted)| {
+                let (reason, detail) = accepted.dead_letter()?;
+                Some(Rejected { original: event.original.clone(), reason: reason.to_string(), detail })
             })
             .collect();
         self.insert_dead_letters(&mut tx, &dead).await?;
@@ -215,59 +215,84 @@ impl SqlStore {
         Ok(accepted)
     }
 
-    /// Writes the events that are new; tells which ones are to be planned.
+    /// Writes the events that are new; tells which ones are to be planned. One whose identity another event has is known, unless it
+    /// says something else: then an alert is told under an identity of its own, as is what is replayed.
     async fn insert_events(
+        &self,
+        tx: &mut Tx,
+        events: &mut Cow<'_, [Event]>,
+        accepted: &mut [Accepted],
+        if_known: IfKnown,
+    ) -> Result<Vec<bool>, StoreError> {
+        let every: Vec<usize> = (0..events.len()).collect();
+        if if_known == IfKnown::GiveUp {
+            sqlx::query(sql(insert_events!())).bind_all(columns(&event_rows(events, accepted, &every)?)?).execute(&mut **tx).await?;
+            return Ok(vec![true; events.len()]);
+        }
+        let mut fresh = self.insert_unless_known(tx, events, accepted, &every).await?;
+        let identities: Vec<&str> = every.iter().filter(|at| !fresh[**at]).map(|at| events[*at].identity.as_str()).collect();
+        if identities.is_empty() {
+            return Ok(fresh);
+        }
+        let known: Vec<(String, String, String, i64, i64)> =
+            sqlx::query_as(sql("SELECT identity, id, digest, base_at, received_at FROM events WHERE identity {in $1 text}"))
+                .bind(array(identities)?)
+                .fetch_all(&mut **tx)
+                .await?;
+        let known: HashMap<String, _> =
+            known.into_iter().map(|(identity, id, digest, base, received)| (identity, (id, digest, base, received))).collect();
+        let mut apart = Vec::new();
+        for index in every.into_iter().filter(|index| !fresh[*index]).collect::<Vec<_>>() {
+            let (event, accepted) = (&events[index], &mut accepted[index]);
+            let Some((id, said, base_at, received_at)) = known.get(&event.identity) else { continue };
+            let is_replay = event.replay_of.is_some();
+            if said.is_empty() || *said == event.digest() {
+                accepted.id = EventId(id.clone());
+                accepted.duplicate = !is_replay;
+                fresh[index] = is_replay;
+                if event.id().0 != *id {
+                    // It is what it was then, whatever the settings are now.
+                    let occurrence = &mut events.to_mut()[index].occurrence;
+                    (occurrence.time, occurrence.received_at) = (Some(at(*base_at)), at(*received_at));
+                }
+                continue;
+            }
+            let is_told = is_replay || matches!(event.data, EventData::Alert(_));
+            let ending = if is_told { "; this one is told all the same" } else { "; this one changes nothing" };
+            reject(accepted, Reason::Conflict, format!("another event has this identity and says something else{ending}"));
+            if is_told {
+                let event = &mut events.to_mut()[index];
+                *event = event.clone().told_apart();
+                accepted.id = event.id();
+                apart.push(index);
+            }
+        }
+        let new = self.insert_unless_known(tx, events, accepted, &apart).await?;
+        for (index, is_new) in apart.into_iter().zip(new) {
+            let is_replay = events[index].replay_of.is_some();
+            accepted[index].duplicate = !is_new && !is_replay;
+            fresh[index] = is_new || is_replay;
+        }
+        Ok(fresh)
+    }
+
+    /// Writes those of some events that are new; which ones are.
+    async fn insert_unless_known(
         &self,
         tx: &mut Tx,
         events: &[Event],
         accepted: &[Accepted],
-        if_known: IfKnown,
+        which: &[usize],
     ) -> Result<Vec<bool>, StoreError> {
-        row! {
-            struct Row<'a> {
-                id: &'a EventId,
-                identity: &'a str,
-                kind: &'static str,
-                base_at: i64,
-                received_at: i64,
-                subject: String,
-                data: String,
-            }
+        if which.is_empty() {
+            return Ok(Vec::new());
         }
-        let mut rows = events
-            .iter()
-            .zip(accepted)
-            .map(|(event, accepted)| {
-                Ok(Row {
-                    id: &accepted.id,
-                    identity: &event.identity,
-                    kind: event.data.kind().as_str(),
-                    base_at: event.occurrence.base_at().as_millis(),
-                    received_at: event.occurrence.received_at.as_millis(),
-                    subject: subject_key(event),
-                    data: to_json(&event.data)?,
-                })
-            })
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        // One order for everybody who inserts, so that two of them never wait for each other.
-        rows.sort_by(|a, b| a.identity.cmp(b.identity));
-        macro_rules! insert {
-            () => {
-                "INSERT INTO events (id, identity, kind, base_at, received_at, subject, data) \
-                 SELECT id, identity, kind, base_at, received_at, subject, data FROM {rows $1: id text, identity text, kind text, \
-                 base_at bigint, received_at bigint, subject text, data text} WHERE true "
-            };
-        }
-        if if_known == IfKnown::GiveUp {
-            sqlx::query(sql(insert!())).bind_all(columns(&rows)?).execute(&mut **tx).await?;
-            return Ok(vec![true; events.len()]);
-        }
-        let new: Vec<String> = sqlx::query_scalar(sql(concat!(insert!(), "ON CONFLICT DO NOTHING RETURNING identity")))
-            .bind_all(columns(&rows)?)
+        let new: Vec<String> = sqlx::query_scalar(sql(concat!(insert_events!(), "ON CONFLICT DO NOTHING RETURNING identity")))
+            .bind_all(columns(&event_rows(events, accepted, which)?)?)
             .fetch_all(&mut **tx)
             .await?;
         let mut new: HashSet<String> = new.into_iter().collect();
-        Ok(events.iter().map(|event| new.remove(&event.identity) || event.replay_of.is_some()).collect())
+        Ok(which.iter().map(|at| new.remove(&events[*at].identity)).collect())
     }
 
     async fn accept_wave(
@@ -281,7 +306,7 @@ impl SqlStore {
         let used: BTreeSet<String> = wave.iter().flat_map(|at| names(&events[*at])).cloned().collect();
         let resolved = self.resolve(tx, &used).await?;
         let mut known = self.known(tx, events, wave, &resolved).await?;
-        let mut users: BTreeSet<UserId> = resolved.values().copied().collect();
+        let mut users: BTreeSet<UserId> = resolved.values().flatten().copied().collect();
         users.extend(known.users());
         let policies = self.policies(tx, &users).await?;
         self.meant(&resolved, &policies)?;
@@ -296,17 +321,24 @@ impl SqlStore {
             let mut facts = known.facts(event, &resolved, &policies);
             facts.default_channels = subscription_category(event).and_then(|category| defaults.get(category)).cloned().unwrap_or_default();
             let plan = self.planner.plan(event, &facts, self.clock.now());
+            let noted = accepted[*at].problems.len();
             note(&mut accepted[*at], &plan);
             let data = known_only(plan.data.as_ref().unwrap_or(&event.data), &plan.unknown_users);
             let data = data.as_ref().or(plan.data.as_ref());
-            if data.is_some() || plan.decision.is_some() {
-                annotations.push((id.clone(), data.map(to_json).transpose()?, plan.decision.clone()));
+            let problems = Some(&accepted[*at].problems).filter(|problems| problems.len() > noted);
+            if data.is_some() || plan.decision.is_some() || problems.is_some() {
+                let (data, problems) = (data.map(to_json), problems.map(to_json));
+                annotations.push((id.clone(), data.transpose()?, plan.decision.clone(), problems.transpose()?));
+            }
+            if let Some((content, events)) = &plan.content {
+                let content = to_json(content)?;
+                writes.contents.extend(events.iter().map(|event| (event.clone(), content.clone())));
             }
             fan_outs.extend(plan.fan_out.clone().map(|topic| (id.clone(), topic)));
             gather(&mut writes, plan, &id, facts.alert.is_some());
         }
         if let Some(handover) = handover.as_mut().filter(|_| writes.only_makes_new()) {
-            let annotated: HashSet<&EventId> = annotations.iter().map(|(id, ..)| id).collect();
+            let annotated: HashSet<&EventId> = annotations.iter().map(|(id, ..)| id).chain(writes.contents.keys()).collect();
             let plain = wave.iter().map(|at| (&accepted[*at].id, &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
             **handover = self.choose_for_handover(tx, &mut writes, &plain, &policies).await?;
         }
@@ -327,12 +359,13 @@ impl SqlStore {
         Ok((effects, fans_out))
     }
 
-    async fn annotate(&self, tx: &mut Tx, annotations: Vec<(EventId, Option<String>, Option<String>)>) -> Result<(), StoreError> {
-        for (id, data, decision) in annotations {
-            sqlx::query(sql("UPDATE events SET data = COALESCE($2, data), decision = $3 WHERE id = $1"))
+    async fn annotate(&self, tx: &mut Tx, annotations: Vec<Annotation>) -> Result<(), StoreError> {
+        for (id, data, decision, problems) in annotations {
+            sqlx::query(sql("UPDATE events SET data = COALESCE($2, data), decision = $3, problems = COALESCE($4, problems) WHERE id = $1"))
                 .bind(id.0)
                 .bind(data)
                 .bind(decision)
+                .bind(problems)
                 .execute(&mut **tx)
                 .await?;
         }
@@ -341,7 +374,7 @@ impl SqlStore {
 
     /// A dead letter of which still not all can be used stays open.
     async fn mark_replayed(&self, tx: &mut Tx, events: &[Event], accepted: &[Accepted]) -> Result<(), StoreError> {
-        let used = events.iter().zip(accepted).filter(|(_, accepted)| accepted.problems.is_empty());
+        let used = events.iter().zip(accepted).filter(|(_, accepted)| !accepted.is_rejected_for(Reason::UnknownUser));
         let replayed: Vec<i64> = used.filter_map(|(event, _)| event.replay_of).collect();
         if replayed.is_empty() {
             return Ok(());
@@ -355,17 +388,99 @@ impl SqlStore {
     }
 }
 
+/// An event's id, and what is written of it once it is planned: data, decision and problems, where there are any.
+type Annotation = (EventId, Option<String>, Option<String>, Option<String>);
+
+row! {
+    struct NewEventRow<'a> {
+        id: &'a EventId,
+        identity: &'a str,
+        kind: &'static str,
+        base_at: i64,
+        received_at: i64,
+        subject: String,
+        data: String,
+        digest: String,
+        problems: Option<String>,
+    }
+}
+
+macro_rules! insert_events {
+    () => {
+        "INSERT INTO events (id, identity, kind, base_at, received_at, subject, data, digest, problems) \
+         SELECT id, identity, kind, base_at, received_at, subject, data, digest, problems FROM {rows $1: id text, identity text, kind text, \
+         base_at bigint, received_at bigint, subject text, data text, digest text, problems text} WHERE true "
+    };
+}
+use insert_events;
+
+fn event_rows<'a>(events: &'a [Event], accepted: &'a [Accepted], which: &[usize]) -> Result<Vec<NewEventRow<'a>>, StoreError> {
+    let row = |at: &usize| {
+        let (event, accepted) = (&events[*at], &accepted[*at]);
+        let (kind, data) = (event.data.kind(), to_json(&event.data)?);
+        Ok(NewEventRow {
+            id: &accepted.id,
+            identity: &event.identity,
+            kind: kind.as_str(),
+            base_at: event.occurrence.base_at().as_millis(),
+            received_at: event.occurrence.received_at.as_millis(),
+            subject: subject_key(event),
+            digest: digest(kind, &data),
+            data,
+            problems: Some(&accepted.problems).filter(|problems| !problems.is_empty()).map(to_json).transpose()?,
+        })
+    };
+    let mut rows = which.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
+    // One order for everybody who inserts, so that two of them never wait for each other.
+    rows.sort_by(|a, b| a.identity.cmp(b.identity));
+    Ok(rows)
+}
+
+#[derive(sqlx::FromRow)]
+struct EventRow {
+    id: String,
+    kind: String,
+    base_at: i64,
+    received_at: i64,
+    subject: String,
+    problems: Option<String>,
+    decision: Option<String>,
+}
+
+impl TryFrom<EventRow> for EventRecord {
+    type Error = StoreError;
+
+    fn try_from(row: EventRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: EventId(row.id),
+            kind: name(&row.kind)?,
+            base_at: at(row.base_at),
+            received_at: at(row.received_at),
+            alert_id: Scope::alert_of_subject(&row.subject).map(str::to_owned),
+            problems: row.problems.as_deref().map(json).transpose()?.unwrap_or_default(),
+            decision: row.decision,
+        })
+    }
+}
+
 pub(super) fn unplanned(event: &Event) -> Accepted {
-    Accepted { id: event.id(), duplicate: false, planned: 0, problems: event.problems.clone(), decision: None }
+    Accepted { id: event.id(), duplicate: false, planned: 0, problems: event.problems.clone(), rejected: Vec::new(), decision: None }
+}
+
+/// Notes a problem for which the event becomes a dead letter.
+fn reject(accepted: &mut Accepted, reason: Reason, problem: String) {
+    accepted.problems.push(problem.clone());
+    accepted.rejected.push((reason, problem));
 }
 
 pub(super) fn note(accepted: &mut Accepted, plan: &Plan) {
     accepted.planned = plan.insert.len();
     accepted.decision.clone_from(&plan.decision);
+    accepted.problems.extend(plan.notes.iter().cloned());
     let (named, more) = plan.unknown_users.split_at(plan.unknown_users.len().min(NAMED));
     if !named.is_empty() {
         let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-        accepted.problems.push(format!("nobody is called {}{more}", named.join(", ")));
+        reject(accepted, Reason::UnknownUser, format!("nobody is called {}{more}", named.join(", ")));
     }
 }
 

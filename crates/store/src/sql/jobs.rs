@@ -8,9 +8,10 @@ use watchbell_core::outcome::Class;
 use watchbell_core::{ContactId, DeliveryId, DeviceId, Secret, UserId};
 
 use super::attempts;
-use super::rows::{at, name, scope};
+use super::rows::{at, json, name, scope};
 use super::waiting::count;
 use crate::StoreError;
+use crate::facts::content::Content;
 use crate::queue::{Job, Target};
 
 #[derive(Debug, sqlx::FromRow)]
@@ -23,11 +24,13 @@ pub(super) struct JobRow {
     critical: bool,
     rank: i64,
     due_at: i64,
+    created_at: i64,
     expires_at: Option<i64>,
     attempts: i64,
     attempt_log: String,
     kind: String,
     data: String,
+    content: Option<String>,
     user_id: i64,
     first_name: Option<String>,
     last_name: Option<String>,
@@ -47,7 +50,7 @@ pub(super) struct JobRow {
 impl JobRow {
     /// `$1` is a list of ids; HIGH before others, older before newer.
     pub(super) const SELECT: &'static str = "SELECT d.id, d.scope, d.purpose, d.cause, d.channel, d.critical, d.rank, d.due_at, \
-         d.expires_at, d.attempts, d.attempt_log, e.kind, e.data, d.user_id, u.first_name, u.last_name, u.username, u.locale, \
+         d.created_at, d.expires_at, d.attempts, d.attempt_log, e.kind, e.data, e.content, d.user_id, u.first_name, u.last_name, u.username, u.locale, \
          u.timezone, c.id AS contact_id, c.target, c.status, v.id AS device_id, v.kind AS device_kind, v.token, v.keys, d.collect \
          FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN users u ON u.id = d.user_id \
          LEFT JOIN contacts c ON c.id = d.contact_id LEFT JOIN devices v ON v.id = d.device_id \
@@ -74,6 +77,10 @@ impl TryFrom<JobRow> for Job {
         unknown.retain(|attempt| attempt.class == Class::Unknown);
         let unknowns = count(&unknown);
         unknown.retain(|attempt| attempt.latency_ms.is_none());
+        let mut event = EventData::from_json(name(&row.kind)?, &row.data).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        if let (EventData::Alert(data), Some(content)) = (&mut event, &row.content) {
+            json::<Content>(content)?.complete(data);
+        }
         let names = format!("{} {}", row.first_name.unwrap_or_default(), row.last_name.unwrap_or_default());
         let names = names.trim();
         Ok(Self {
@@ -85,11 +92,12 @@ impl TryFrom<JobRow> for Job {
             critical: row.critical,
             rank: row.rank,
             due_at: at(row.due_at),
+            planned_at: at(row.created_at),
             expires_at: row.expires_at.map(at),
             attempts: row.attempts,
             unknowns,
             interrupted: count(&unknown),
-            event: Arc::new(EventData::from_json(name(&row.kind)?, &row.data).map_err(|error| StoreError::Corrupt(error.to_string()))?),
+            event: Arc::new(event),
             user_id,
             user_name: if names.is_empty() { row.username.unwrap_or_default() } else { names.to_owned() },
             locale: row.locale.unwrap_or_else(|| "en".to_owned()),

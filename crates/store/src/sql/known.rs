@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use watchbell_core::UserId;
-use watchbell_core::event::{Event, EventData};
+use watchbell_core::event::{AlertData, Event, EventData};
+use watchbell_core::{EventId, UserId};
 
-use super::rows::{AlertRow, DutyRow, PlannedRow, all, to_json};
+use super::rows::{AlertRow, DutyRow, PlannedRow, all, json, to_json};
 use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
+use crate::facts::history::Happened;
 use crate::facts::{Alert, Duty, Facts, Planned, Scope};
 
 /// What an event is about: events of one subject are planned one after the other.
@@ -77,6 +78,8 @@ pub(super) fn subscription_category(event: &Event) -> Option<&str> {
 pub(super) struct Known {
     alerts: HashMap<String, Alert>,
     duties: HashMap<String, Duty>,
+    /// What the alerts' first events say, of those that another one may say more about.
+    described: HashMap<String, AlertData>,
     /// By what they are about.
     alert_deliveries: HashMap<String, Vec<Planned>>,
     duty_deliveries: HashMap<String, Vec<Planned>>,
@@ -90,7 +93,7 @@ impl SqlStore {
         tx: &mut Tx,
         events: &[Event],
         wave: &[usize],
-        resolved: &HashMap<String, UserId>,
+        resolved: &HashMap<String, Vec<UserId>>,
     ) -> Result<Known, StoreError> {
         let mut known = Known::default();
         let mut alerts: BTreeMap<&str, &Event> = BTreeMap::new();
@@ -107,7 +110,7 @@ impl SqlStore {
         }
         for (id, event) in duties {
             let EventData::Duty(data) = &event.data else { continue };
-            if let Some(user) = resolved.get(&data.user_id) {
+            if let Some(user) = resolved.get(&data.user_id).and_then(|users| users.first()) {
                 self.lock_duty(tx, id, *user, event, &mut known).await?;
             }
         }
@@ -116,22 +119,24 @@ impl SqlStore {
 
     async fn lock_alerts(&self, tx: &mut Tx, alerts: &BTreeMap<&str, &Event>, known: &mut Known) -> Result<(), StoreError> {
         let ids: Vec<&str> = alerts.keys().copied().collect();
-        let rows: Vec<AlertRow> =
-            sqlx::query_as(sql("SELECT id, state, priority, summary, url, category, round, since_round, event_id, history FROM alerts \
-             WHERE id {in $1 text} ORDER BY id {lock}"))
-            .bind(array(&ids)?)
-            .fetch_all(&mut **tx)
-            .await?;
+        let rows: Vec<AlertRow> = sqlx::query_as(sql(
+            "SELECT id, state, priority, summary, url, category, round, since_round, event_id, content, history FROM alerts \
+             WHERE id {in $1 text} ORDER BY id {lock}",
+        ))
+        .bind(array(&ids)?)
+        .fetch_all(&mut **tx)
+        .await?;
         let (mut subjects, mut scopes) = (Vec::new(), Vec::new());
         for alert in all::<_, Alert>(rows)? {
             // Anything else may stop some of a round, and move others.
-            if alerts.get(alert.id.as_str()).is_some_and(|event| !alert.is_settled_before(&event.occurrence)) {
-                let rounds: BTreeSet<i64> = alert.history.iter().flat_map(|h| &h.named).filter_map(|named| named.round).collect();
+            if alerts.get(alert.id.as_str()).is_some_and(|event| !alert.is_settled_before(event)) {
+                let rounds: BTreeSet<i64> = alert.history.iter().flat_map(Happened::rounds).collect();
                 subjects.push(Scope::subject_of_alert(&alert.id));
                 scopes.extend(rounds.into_iter().map(|round| Scope::Alert { id: alert.id.clone(), round }.key()));
             }
             known.alerts.insert(alert.id.clone(), alert);
         }
+        self.read_descriptions(tx, alerts, known).await?;
         if scopes.is_empty() {
             return Ok(());
         }
@@ -148,6 +153,25 @@ impl SqlStore {
                 known.alert_deliveries.entry(id.clone()).or_default().push(planned);
             }
         }
+        Ok(())
+    }
+
+    /// Reads what is said of alerts that only one event has described, where there is another one now.
+    async fn read_descriptions(&self, tx: &mut Tx, alerts: &BTreeMap<&str, &Event>, known: &mut Known) -> Result<(), StoreError> {
+        let is_told_more = |alert: &&Alert| {
+            alert.content.is_none() && alerts.get(alert.id.as_str()).is_some_and(|event| matches!(event.data, EventData::Alert(_)))
+        };
+        let events: HashMap<&EventId, &str> =
+            known.alerts.values().filter(is_told_more).map(|alert| (&alert.event_id, alert.id.as_str())).collect();
+        if events.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<(String, String)> = sqlx::query_as(sql("SELECT id, data FROM events WHERE id {in $1 text} AND kind = 'alert'"))
+            .bind(array(events.keys().copied())?)
+            .fetch_all(&mut **tx)
+            .await?;
+        let described = rows.into_iter().filter_map(|(id, data)| Some((events.get(&EventId(id))?.to_string(), json(&data))));
+        known.described = described.map(|(alert, data)| Ok((alert, data?))).collect::<Result<_, StoreError>>()?;
         Ok(())
     }
 
@@ -201,13 +225,14 @@ impl Known {
     pub(super) fn facts(
         &mut self,
         event: &Event,
-        resolved: &HashMap<String, UserId>,
+        resolved: &HashMap<String, Vec<UserId>>,
         policies: &HashMap<UserId, std::sync::Arc<crate::Policy>>,
     ) -> Facts {
         let mut facts = Facts::default();
         match subject(event) {
             Some(Subject::Alert(id)) => {
                 facts.alert = self.alerts.remove(id);
+                facts.described = self.described.remove(id);
                 facts.deliveries = self.alert_deliveries.remove(id).unwrap_or_default();
             }
             Some(Subject::Duty(id)) => {
@@ -216,8 +241,8 @@ impl Known {
             }
             None => {}
         }
-        facts.names = names(event).into_iter().filter_map(|name| Some((name.clone(), *resolved.get(name)?))).collect();
-        let mut users: BTreeSet<UserId> = facts.names.values().copied().collect();
+        facts.names = names(event).into_iter().filter_map(|name| Some((name.clone(), resolved.get(name)?.clone()))).collect();
+        let mut users: BTreeSet<UserId> = facts.names.values().flatten().copied().collect();
         let history = facts.alert.iter().flat_map(|alert| &alert.history);
         users.extend(history.flat_map(|happened| &happened.named).map(|named| named.user_id));
         users.extend(facts.duty.iter().map(|duty| duty.user_id));

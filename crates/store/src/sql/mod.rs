@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use quick_cache::sync::Cache;
 use watchbell_core::{Clock, UserId};
@@ -64,6 +64,8 @@ pub(crate) struct SqlStore {
     policies: Cache<UserId, Arc<Policy>>,
     /// Whom names meant when they were last looked up; believed only when the users say so themselves.
     names: Cache<String, UserId>,
+    /// Whether there are names that may mean two users.
+    has_ambiguous_names: AtomicBool,
     growth: statistics::Growth,
     /// Counts claims, for what is given in turn.
     turns: AtomicU64,
@@ -106,6 +108,7 @@ impl SqlStore {
             local_workers: LocalWorkers::default(),
             policies: Cache::new(REMEMBERED_USERS),
             names: Cache::new(REMEMBERED_USERS),
+            has_ambiguous_names: AtomicBool::new(false),
             growth: statistics::Growth::default(),
             turns: AtomicU64::new(0),
             _lock: lock,

@@ -29,6 +29,8 @@ pub(super) struct Writes {
     pub update: Vec<Planned>,
     pub cancel: Vec<(DeliveryId, String)>,
     pub unreachable: Vec<(Scope, UserId, EventId)>,
+    /// What the messages of events say from now on, as JSON.
+    pub contents: BTreeMap<EventId, String>,
     /// Which of `insert` begin at once.
     pub begun: HashMap<DeliveryId, Begun>,
     pub if_known: IfKnown,
@@ -146,6 +148,7 @@ row! {
         round: i64,
         since_round: i64,
         event_id: &'a EventId,
+        content: Option<String>,
         history: String,
     }
 }
@@ -161,6 +164,7 @@ fn alert_row(alert: &Alert) -> Result<AlertRow<'_>, StoreError> {
         round: alert.round,
         since_round: alert.since_round,
         event_id: &alert.event_id,
+        content: alert.content.as_ref().map(to_json).transpose()?,
         history: to_json(&alert.history)?,
     })
 }
@@ -176,6 +180,7 @@ impl SqlStore {
     /// Writes everything; answers the channels on which something may be due sooner than before, and the deliveries that are new.
     pub(super) async fn write(&self, tx: &mut Tx, writes: &Writes) -> Result<(Effects, HashSet<String>), StoreError> {
         self.update_alerts(tx, &writes.alerts).await?;
+        self.write_contents(tx, &writes.contents).await?;
         let mut moved = self.close_scopes(tx, &writes.close).await?;
         responders::release(tx, &writes.released).await?;
         self.write_duties(tx, &writes.duties).await?;
@@ -326,10 +331,10 @@ impl SqlStore {
         rows.sort_by(|a, b| a.id.cmp(b.id));
         macro_rules! insert {
             () => {
-                "INSERT INTO alerts (id, state, priority, summary, url, category, round, since_round, event_id, history, updated_at) \
-                 SELECT id, state, priority, summary, url, category, round, since_round, event_id, history, $1 \
+                "INSERT INTO alerts (id, state, priority, summary, url, category, round, since_round, event_id, content, history, updated_at) \
+                 SELECT id, state, priority, summary, url, category, round, since_round, event_id, content, history, $1 \
                  FROM {rows $2: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \
-                 event_id text, history text} WHERE true "
+                 event_id text, content text, history text} WHERE true "
             };
         }
         let text = match if_known {
@@ -345,13 +350,31 @@ impl SqlStore {
         }
         let rows = alerts.iter().map(alert_row).collect::<Result<Vec<_>, _>>()?;
         sqlx::query(sql("UPDATE alerts SET state = r.state, priority = r.priority, summary = r.summary, url = r.url, category = r.category, round = r.round, \
-             since_round = r.since_round, event_id = r.event_id, history = r.history, updated_at = $1 \
+             since_round = r.since_round, event_id = r.event_id, content = r.content, history = r.history, updated_at = $1 \
              FROM {rows $2: id text, state text, priority text, summary text, url text, category text, round bigint, since_round bigint, \
-             event_id text, history text} WHERE alerts.id = r.id"))
+             event_id text, content text, history text} WHERE alerts.id = r.id"))
         .bind(self.clock.now().as_millis())
         .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;
+        Ok(())
+    }
+
+    async fn write_contents(&self, tx: &mut Tx, contents: &BTreeMap<EventId, String>) -> Result<(), StoreError> {
+        row! {
+            struct Row<'a> {
+                id: &'a EventId,
+                content: &'a str,
+            }
+        }
+        if contents.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Row<'_>> = contents.iter().map(|(id, content)| Row { id, content }).collect();
+        sqlx::query(sql("UPDATE events SET content = r.content FROM {rows $1: id text, content text} WHERE events.id = r.id"))
+            .bind_all(columns(&rows)?)
+            .execute(&mut **tx)
+            .await?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use watchbell_core::UserId;
 use watchbell_core::ids::UserRef;
@@ -13,10 +14,12 @@ use crate::StoreError;
 use crate::facts::Policy;
 
 impl SqlStore {
-    /// The users that these names mean: numeric ids first, then `U…` ids, then external ids. Unknown names are left out. From
-    /// memory where all are known: [`meant`] says afterwards whether that still holds.
-    pub(super) async fn resolve(&self, tx: &mut Tx, names: &BTreeSet<String>) -> Result<HashMap<String, UserId>, StoreError> {
-        let known: HashMap<String, UserId> = names.iter().filter_map(|name| Some((name.clone(), self.names.get(name)?))).collect();
+    /// The users that these names mean, by number, `U…` id or external id. Nearly always that is one; who was given another one's
+    /// number or `U…` id as external id, before that was refused, is meant as well. Unknown names are left out. From memory where
+    /// all are known: [`meant`] says afterwards whether that still holds.
+    pub(super) async fn resolve(&self, tx: &mut Tx, names: &BTreeSet<String>) -> Result<HashMap<String, Vec<UserId>>, StoreError> {
+        let known: HashMap<String, Vec<UserId>> =
+            names.iter().filter_map(|name| Some((name.clone(), vec![self.names.get(name)?]))).collect();
         if known.len() == names.len() {
             return Ok(known);
         }
@@ -27,33 +30,36 @@ impl SqlStore {
                 _ => None,
             })
             .collect();
-        let mut found = HashMap::with_capacity(names.len());
+        let mut found: HashMap<String, Vec<UserId>> = HashMap::with_capacity(names.len());
         if !ids.is_empty() {
             let rows: Vec<i64> =
                 sqlx::query_scalar(sql("SELECT id FROM users WHERE id {in $1 bigint}")).bind(array(&ids)?).fetch_all(&mut **tx).await?;
-            found.extend(rows.into_iter().map(|id| (id.to_string(), UserId(id))));
+            found.extend(rows.into_iter().map(|id| (id.to_string(), vec![UserId(id)])));
         }
-        let rest: Vec<&String> = names.iter().filter(|name| !found.contains_key(*name)).collect();
+        let may_mean_two = self.has_ambiguous_names.load(Ordering::Relaxed);
+        let rest: Vec<&String> = names.iter().filter(|name| may_mean_two || !found.contains_key(*name)).collect();
         if !rest.is_empty() {
             let rows: Vec<(i64, String, Option<String>)> = sqlx::query_as(sql(
-                "SELECT id, public_id, external_id FROM users WHERE public_id {in $1 text} OR external_id {in $1 text}",
+                "SELECT id, public_id, external_id FROM users WHERE public_id {in $1 text} OR external_id {in $1 text} ORDER BY id",
             ))
             .bind(array(&rest)?)
             .fetch_all(&mut **tx)
             .await?;
             for (id, public_id, external_id) in rows {
-                if let Some(external_id) = external_id.filter(|name| names.contains(name)) {
-                    found.entry(external_id).or_insert(UserId(id));
-                }
-                if names.contains(&public_id) {
-                    found.insert(public_id, UserId(id));
+                for name in [Some(public_id), external_id].into_iter().flatten().filter(|name| names.contains(name)) {
+                    let users = found.entry(name).or_default();
+                    if !users.contains(&UserId(id)) {
+                        users.push(UserId(id));
+                    }
                 }
             }
         }
-        for (name, id) in &found {
+        for (name, users) in &found {
             // An external id that looks like a number is only a name as long as no user has that number.
-            if !matches!(UserRef::parse(name), Some(UserRef::Id(number)) if number != *id) {
-                self.names.insert(name.clone(), *id);
+            if let [id] = users[..]
+                && !matches!(UserRef::parse(name), Some(UserRef::Id(number)) if number != id)
+            {
+                self.names.insert(name.clone(), id);
             }
         }
         Ok(found)
@@ -63,16 +69,50 @@ impl SqlStore {
     ///
     /// # Errors
     /// `Conflict`: to be done again.
-    pub(super) fn meant(&self, resolved: &HashMap<String, UserId>, policies: &HashMap<UserId, Arc<Policy>>) -> Result<(), StoreError> {
+    pub(super) fn meant(&self, resolved: &HashMap<String, Vec<UserId>>, policies: &HashMap<UserId, Arc<Policy>>) -> Result<(), StoreError> {
         let is_meant = |name: &str, id: &UserId| {
             let Some(user) = policies.get(id).map(|policy| &policy.user) else { return false };
             id.to_string() == name || user.public_id == name || user.external_id.as_deref() == Some(name)
         };
-        let outdated: Vec<&String> = resolved.iter().filter(|(name, id)| !is_meant(name, id)).map(|(name, _)| name).collect();
+        let outdated: Vec<&String> =
+            resolved.iter().filter(|(name, ids)| !ids.iter().all(|id| is_meant(name, id))).map(|(name, _)| name).collect();
         for name in &outdated {
             self.names.remove(*name);
         }
         if outdated.is_empty() { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    /// Looks for users whose external id is another one's number or `U…` id, or may become one's number. None are made any more;
+    /// those from before are named once, at the start, and what means two is told to both.
+    pub(crate) async fn look_for_ambiguous_names(&self) -> Result<(), StoreError> {
+        /// So many are named at most.
+        const NAMED: usize = 100;
+        let numeric: Vec<i64> = sqlx::query_scalar(sql("SELECT id FROM users WHERE {numeric} ORDER BY id")).fetch_all(&self.read).await?;
+        let like_public: Vec<(i64, i64)> =
+            sqlx::query_as(sql("SELECT b.id, a.id FROM users b JOIN users a ON a.public_id = b.external_id AND a.id <> b.id \
+             WHERE length(b.external_id) = 13 AND substr(b.external_id, 1, 1) = 'U' ORDER BY b.id"))
+            .fetch_all(&self.read)
+            .await?;
+        self.has_ambiguous_names.store(!numeric.is_empty() || !like_public.is_empty(), Ordering::Relaxed);
+        if !numeric.is_empty() {
+            let users = &numeric[..numeric.len().min(NAMED)];
+            let count = numeric.len();
+            tracing::warn!(
+                ?users,
+                count,
+                "users whose external id is a whole number: in an event it also means the user with that number, and both are told; give them another one"
+            );
+        }
+        if !like_public.is_empty() {
+            let users = &like_public[..like_public.len().min(NAMED)];
+            let count = like_public.len();
+            tracing::warn!(
+                ?users,
+                count,
+                "users whose external id is the U… id of the other one: in an event it means both, and both are told; give them another one"
+            );
+        }
+        Ok(())
     }
 
     /// The policies of users. They stay as they are until the transaction ends: a change waits for it, and then plans anew. Most

@@ -34,7 +34,7 @@ impl SqlStore {
         let mut effects = Effects::default();
         for receipt in receipts {
             let row: Option<Row> = sqlx::query_as(sql(
-                "SELECT state, rank, attempts, due_at, stop, NOT EXISTS (SELECT 1 FROM alerts a WHERE a.id = d.alert_id \
+                "SELECT state, rank, attempts, CASE WHEN created_at > due_at THEN created_at ELSE due_at END AS due_at, stop, NOT EXISTS (SELECT 1 FROM alerts a WHERE a.id = d.alert_id \
                  AND a.state <> 'open') AS is_open FROM deliveries d WHERE id = $1 {lock}",
             ))
             .bind(receipt.delivery.as_str().to_owned())

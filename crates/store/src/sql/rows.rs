@@ -169,6 +169,7 @@ pub(super) struct AlertRow {
     round: i64,
     since_round: i64,
     event_id: String,
+    content: Option<String>,
     history: String,
 }
 
@@ -186,6 +187,7 @@ impl TryFrom<AlertRow> for Alert {
             round: row.round,
             since_round: row.since_round,
             event_id: EventId(row.event_id),
+            content: row.content.as_deref().map(json).transpose()?,
             history: json(&row.history)?,
         })
     }

@@ -19,7 +19,7 @@ fn news(bed: &Bed, users: &[&str]) -> Event {
     };
     Event {
         identity: "ce:1:s:1".to_owned(),
-        occurrence: Occurrence { source: "s".to_owned(), time: None, received_at: bed.now() },
+        occurrence: Occurrence { source: "s".to_owned(), time: None, received_at: bed.now(), sequence: 0 },
         data: EventData::Subscription(data),
         problems: Vec::new(),
         replay_of: None,

@@ -91,7 +91,7 @@ async fn publish(bed: &Bed, identity: &str, users: &[UserId]) {
     let data = SubscriptionData { title: "t".to_owned(), message: "m".to_owned(), users, ..SubscriptionData::default() };
     let event = Event {
         identity: identity.to_owned(),
-        occurrence: Occurrence { source: "test".to_owned(), time: None, received_at: bed.now() },
+        occurrence: Occurrence { source: "test".to_owned(), time: None, received_at: bed.now(), sequence: 0 },
         data: EventData::Subscription(data),
         problems: Vec::new(),
         replay_of: None,

@@ -14,6 +14,7 @@ mod connections;
 mod contacts;
 mod dead_letters;
 mod devices;
+mod events;
 mod explain;
 mod handover;
 mod history;

@@ -129,7 +129,7 @@ async fn alerts_of_an_older_version_keep_what_happened(bed: &Bed) {
         }
         let event = Event {
             identity: format!("new-{n}"),
-            occurrence: Occurrence { source: "monitoring".to_owned(), time: None, received_at: bed.now() },
+            occurrence: Occurrence { source: "monitoring".to_owned(), time: None, received_at: bed.now(), sequence: 0 },
             data: EventData::Alert(AlertData { alert_id: format!("A-{n}"), summary: "s".to_owned(), ..AlertData::default() }),
             problems: Vec::new(),
             replay_of: None,

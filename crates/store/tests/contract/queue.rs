@@ -14,7 +14,7 @@ use crate::harness::Bed;
 pub fn events(bed: &Bed) -> Vec<Event> {
     let event = |identity: &str, data| Event {
         identity: identity.to_owned(),
-        occurrence: Occurrence { source: "test".to_owned(), time: None, received_at: bed.now() },
+        occurrence: Occurrence { source: "test".to_owned(), time: None, received_at: bed.now(), sequence: 0 },
         data,
         problems: Vec::new(),
         replay_of: None,

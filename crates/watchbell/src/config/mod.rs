@@ -9,6 +9,7 @@
 mod bundling;
 mod channels;
 mod database;
+mod events;
 mod http;
 mod layers;
 mod lease;
@@ -39,6 +40,7 @@ use watchbell_ingest::NatsSettings;
 pub use self::bundling::Bundling;
 pub use self::channels::{ChannelSettings, unserved};
 pub use self::database::Database;
+pub use self::events::Events;
 pub use self::http::{Http, Network, RateLimit};
 pub use self::lease::Lease;
 pub use self::limits::{Limits, Rate};
@@ -74,6 +76,7 @@ pub struct Config {
     pub http: Http,
     pub database: Database,
     pub nats: NatsSettings,
+    pub events: Events,
     pub scheduler: Scheduler,
     pub retry: Retry,
     pub lease: Lease,
@@ -131,6 +134,7 @@ impl Config {
         self.http.validate(&mut findings.section(&["http"]));
         self.database.validate(&mut findings.section(&["database"]));
         nats::validate(&self.nats, &mut findings.section(&["nats"]));
+        self.events.validate(&mut findings.section(&["events"]));
         self.scheduler.validate(&mut findings.section(&["scheduler"]));
         self.retry.validate(&mut findings.section(&["retry"]));
         self.lease.validate(&mut findings.section(&["lease"]));

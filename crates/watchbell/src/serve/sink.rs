@@ -30,8 +30,8 @@ impl Sink for StoreSink {
             let planned: Planned<'_> = if later.is_empty() { planned } else { &|| {} };
             let accepted = self.store.accept_in_turn(now, planned).await.map_err(sink_error)?;
             for (event, accepted) in now.iter().zip(&accepted) {
-                if !accepted.duplicate && !accepted.problems.is_empty() {
-                    self.broker.publish_dead_letter(&event.original, "partly_used", &accepted.problems.join("; "));
+                if let Some((reason, detail)) = accepted.dead_letter().filter(|_| !accepted.duplicate) {
+                    self.broker.publish_dead_letter(&event.original, reason.as_str(), &detail);
                 }
             }
             rest = later;

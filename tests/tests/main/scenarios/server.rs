@@ -84,7 +84,10 @@ fn channels(settings: &Settings, world: &SharedWorld, clock: &WatchedClock) -> V
 
 /// Decodes and accepts in one transaction, as the consumer does; members of topics after that.
 pub async fn accept(store: &dyn Store, originals: Vec<Original>) -> Read<Vec<Accepted>> {
-    let decode = |original| decode::from_nats(original).map_err(|why| BadPhrase(format!("an event cannot be read: {}", why.detail)));
+    let decode = |original| {
+        decode::from_nats(original, &decode::EventSettings::default())
+            .map_err(|why| BadPhrase(format!("an event cannot be read: {}", why.detail)))
+    };
     let events = originals.into_iter().map(decode).collect::<Read<Vec<_>>>()?;
     if events.is_empty() {
         return Ok(Vec::new());

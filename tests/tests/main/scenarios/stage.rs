@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use watchbell_core::event::Original;
-use watchbell_core::{Clock, ContactId, DeviceId, RuleId, Timestamp, UserId};
+use watchbell_core::{Clock, ContactId, DeviceId, RuleId, Timestamp, UserId, decode};
 use watchbell_store::StoreError;
 use watchbell_store::access::Actor;
 use watchbell_store::intake::Accepted;
@@ -38,7 +38,7 @@ pub struct Stage<'a> {
     pub users: BTreeMap<String, Known>,
     /// Events that came while the server was away.
     queued: Vec<Original>,
-    events: usize,
+    events: u64,
 }
 
 pub(super) fn failed(what: &str) -> impl Fn(StoreError) -> BadPhrase {
@@ -188,7 +188,10 @@ impl<'a> Stage<'a> {
             ("ce-source".to_owned(), source),
         ];
         headers.extend(occurred.map(|at| ("ce-time".to_owned(), at.to_string())));
+        let stored_at = queued.unwrap_or(now);
+        let position = decode::StreamPosition { stream: "SCENARIO", sequence: self.events, stored_at };
+        headers.push((decode::POSITION_HEADER.to_owned(), position.to_header()));
         let payload = data.to_string().into_bytes();
-        Ok(Original { subject: format!("watchbell.events.{kind}"), headers, payload, received_at: queued.unwrap_or(now) })
+        Ok(Original { subject: format!("watchbell.events.{kind}"), headers, payload, received_at: stored_at })
     }
 }

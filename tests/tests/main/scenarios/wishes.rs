@@ -40,7 +40,8 @@ impl Stage<'_> {
         let user = self.known(&explain.user)?.id;
         let (kind, data) = explain.event().ok_or_else(|| BadPhrase("explain needs an alert, update, duty or subscription".to_owned()))?;
         let original = self.original(kind, data)?;
-        let event = decode::from_nats(original).map_err(|why| BadPhrase(format!("an event cannot be read: {}", why.detail)))?;
+        let event = decode::from_nats(original, &decode::EventSettings::default())
+            .map_err(|why| BadPhrase(format!("an event cannot be read: {}", why.detail)))?;
         let server = self.server()?;
         let (_, planned) = server.with(server.store.explain(event, user)).map_err(failed("explaining"))?;
         Ok(planned)

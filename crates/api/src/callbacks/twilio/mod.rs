@@ -71,7 +71,7 @@ fn acceptance(delivery: &Delivery, now: Timestamp) -> Option<Event> {
     let payload = serde_json::to_vec(&data).unwrap_or_default();
     Some(Event {
         identity: format!("watchbell:accepted-by-call:{}", delivery.id),
-        occurrence: Occurrence { source: "watchbell/callbacks".to_owned(), time: None, received_at: now },
+        occurrence: Occurrence { source: "watchbell/callbacks".to_owned(), time: None, received_at: now, sequence: 0 },
         data: EventData::Update(data),
         problems: Vec::new(),
         replay_of: None,

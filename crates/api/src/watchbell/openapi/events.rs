@@ -24,17 +24,41 @@ pub(super) fn describe(part: &mut Part) {
             ("id!", derived_id()),
             ("duplicate!", boolean()),
             ("planned!", described(integer(0, i64::from(u32::MAX)), "Deliveries that were planned")),
-            ("problems!", described(array(&string()), "What of it could not be used")),
+            ("problems!", described(array(&string()), "What of it was repaired, left out, or could not be used")),
             ("decision", described(string(), "Why nothing was planned, where that is so")),
         ]),
     );
     part.add(taking_events(
         Operation::post("/events", "Publish events")
             .of(EVENTS)
-            .says("Answered after the commit. A CloudEvent may also come in binary mode: its attributes as ce- headers, its data as body.")
-            .answers(202, "They are kept and planned", accepted()),
+            .says(
+                "Answered after the commit. A CloudEvent may also come in binary mode: its attributes as ce- headers, its data as body. \
+                 Any JSON array is a batch. What has the wrong form and a plain meaning is read by that meaning and noted. An identity \
+                 (source and id, or id) is the key's own; the same one with other content is a conflict (an alert is told all the same).",
+            )
+            .answers(202, "They are kept and planned", accepted())
+            .fails(&[409]),
     )
     .takes_as("application/cloudevents-batch+json", array(&of("CloudEvent")), json!([structured()])));
+    part.schema(
+        "KeptEvent",
+        object([
+            ("id!", derived_id()),
+            ("kind!", string()),
+            ("alertId!", described(nullable(string()), "The alert that it is about")),
+            ("at!", described(time(), "From here delays count")),
+            ("receivedAt!", time()),
+            ("decision!", described(nullable(string()), "Why nothing was planned, where that is so")),
+            ("problems!", described(array(&string()), "What of it was repaired, left out, or could not be used")),
+        ]),
+    );
+    part.add(
+        Operation::get("/events/{id}", "Get what became of an event").of(EVENTS).path("id", "The event's id", derived_example()).answers(
+            200,
+            "The event, without what it says",
+            of("KeptEvent"),
+        ),
+    );
     dead_letters(part);
     explain(part);
 }
@@ -162,6 +186,7 @@ fn explain(part: &mut Part) {
             ("hypothetical!", boolean()),
             ("decision!", nullable(string())),
             ("problems", array(&string())),
+            ("events", described(array(&of("KeptEvent")), "Of what was: the event, or those of the alert that still matter")),
             ("steps!", array(&step)),
         ]),
     );

@@ -110,7 +110,7 @@ fn schemas(part: &mut Part) {
     part.schema(
         "TransferUser",
         closed([
-            ("externalId!", described(text(1, 255), "What the user is known by, here and there")),
+            ("externalId!", described(text(1, 255), "What the user is known by, here and there; no whole number")),
             ("username", text(1, 255)),
             ("firstName", text(0, 255)),
             ("lastName", text(0, 255)),

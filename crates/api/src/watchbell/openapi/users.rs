@@ -19,7 +19,7 @@ pub(super) fn describe(part: &mut Part) {
     part.add(
         Operation::put("/users/{user}", "Change a user")
             .of(USERS)
-            .says("Changes what is given; null clears quietHours and externalId. externalId needs an admin key.")
+            .says("Changes what is given; null clears quietHours and externalId. externalId needs an admin key; it is no whole number, and no other user's U… id.")
             .with(of_user)
             .takes(
                 of("WatchbellUserChange"),

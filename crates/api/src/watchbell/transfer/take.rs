@@ -2,7 +2,7 @@
 //! statement a second time changes nothing.
 
 use watchbell_core::contact::{Contact, ContactKind};
-use watchbell_core::ids::UserRef;
+use watchbell_core::ids::{UserRef, check_external_id};
 use watchbell_core::rule::Trigger;
 use watchbell_core::user::User;
 use watchbell_core::{UserId, mask};
@@ -124,6 +124,10 @@ impl Taker<'_> {
 
     async fn create(&self, wanted: &Wanted, outcome: &mut Outcome) -> Result<Option<UserId>, Problem> {
         let change = "make the user".to_owned();
+        if let Err(error) = check_external_id(&wanted.external_id) {
+            outcome.problems.push(format!("the user is not known here, and cannot be made: the external id {error}"));
+            return Ok(None);
+        }
         if self.is_dry {
             outcome.changes.push(change);
             return Ok(None);
@@ -140,6 +144,12 @@ impl Taker<'_> {
             after.external_id = Some(wanted.external_id.clone());
         }
         if after == before {
+            return Ok(());
+        }
+        if after.external_id != before.external_id
+            && let Err(error) = check_external_id(&wanted.external_id)
+        {
+            outcome.problems.push(format!("the external id {error}"));
             return Ok(());
         }
         let change = if self.is_joining { "give the user their external id" } else { "change the user's own fields" };

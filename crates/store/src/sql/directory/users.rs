@@ -3,13 +3,13 @@
 use sqlx::QueryBuilder;
 use watchbell_core::UserId;
 use watchbell_core::contact::{ContactKind, ContactStatus};
-use watchbell_core::ids::{UserRef, public_id};
+use watchbell_core::ids::{UserRef, check_external_id, public_id};
 use watchbell_core::user::User;
 
 use super::super::audit::Done;
 use super::super::blacklist;
 use super::rows::{ContactRow, UserRow, all, to_json};
-use super::{Connection, Db, SqlStore, contacts, sql};
+use super::{Connection, Db, SqlStore, Tx, contacts, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
@@ -25,12 +25,14 @@ macro_rules! columns {
 pub(super) async fn create(store: &SqlStore, by: Actor, new: NewUser) -> Result<User, StoreError> {
     let first_contacts = first_contacts(&new);
     let mut tx = store.begin_edit().await?;
+    let public_id = public_id('U');
+    check_names(&mut tx, new.external_id.as_deref(), None, &public_id).await?;
     let row: UserRow = sqlx::query_as(sql(concat!(
         "INSERT INTO users (public_id, external_id, username, first_name, last_name, timezone, locale, quiet_hours, custom_fields, profile, \
          version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11) RETURNING ",
         columns!()
     )))
-    .bind(public_id('U'))
+    .bind(public_id)
     .bind(new.external_id)
     .bind(new.username)
     .bind(new.first_name)
@@ -115,6 +117,10 @@ fn push_filter(query: &mut QueryBuilder<Db>, filter: &UserFilter) {
 pub(super) async fn replace(store: &SqlStore, by: Actor, id: UserId, new: NewUser, addresses: &[NewContact]) -> Result<User, StoreError> {
     let mut change = store.begin_change(id).await?;
     let before = read(&mut change.tx, id).await?;
+    // What was taken once is kept until it is changed.
+    if new.external_id != before.external_id {
+        check_names(&mut change.tx, new.external_id.as_deref(), Some(id), &before.public_id).await?;
+    }
     for address in addresses {
         contacts::put_shown(store, &mut change.tx, by, id, address).await?;
     }
@@ -197,6 +203,21 @@ fn changes(before: Option<&User>, after: Option<&User>) -> Changes {
         .field("quietHours", before.and_then(|user| user.quiet_hours.as_ref()), after.and_then(|user| user.quiet_hours.as_ref()))
         .shown("profile", before.map(|user| &user.profile), after.map(|user| &user.profile), |_| "…".into())
         .shown("customFields", before.map(|user| &user.custom_fields), after.map(|user| &user.custom_fields), |_| "…".into())
+}
+
+/// Whether a user may have that external id, and a new one that `U…` id: nobody else may be meant by them.
+async fn check_names(tx: &mut Tx, external_id: Option<&str>, user: Option<UserId>, public_id: &str) -> Result<(), StoreError> {
+    if let Some(external_id) = external_id {
+        check_external_id(external_id).map_err(StoreError::BadExternalId)?;
+    }
+    let other: Option<i64> =
+        sqlx::query_scalar(sql("SELECT id FROM users WHERE id <> $3 AND (public_id = $1 OR external_id = $2) LIMIT 1"))
+            .bind(external_id.unwrap_or_default())
+            .bind(if user.is_none() { public_id } else { "" })
+            .bind(user.map_or(0, |user| user.0))
+            .fetch_optional(&mut **tx)
+            .await?;
+    other.map_or(Ok(()), |_| Err(StoreError::Taken("external id")))
 }
 
 /// For a list that came out empty: is the user there at all?

@@ -1,0 +1,159 @@
+//! What makes an event the same event, and whom a name means.
+
+use std::sync::Arc;
+
+use watchbell_core::EventId;
+use watchbell_core::decode::Reason;
+use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original, SubscriptionData};
+use watchbell_store::directory::NewUser;
+use watchbell_store::intake::{DeadLetter, DeadLetterFilter};
+use watchbell_store::{Options, StoreError};
+
+use crate::harness::{BY, Bed, PlansNews, named};
+
+on_both![
+    the_same_event_is_known_and_another_one_with_its_identity_is_a_conflict,
+    two_with_one_identity_in_one_batch_are_told_apart,
+    what_was_noted_on_an_event_is_kept_with_it,
+    no_external_id_means_somebody_else,
+    a_name_that_means_two_is_told_to_both,
+];
+
+fn event(bed: &Bed, identity: &str, data: EventData) -> Event {
+    Event {
+        identity: identity.to_owned(),
+        occurrence: Occurrence { source: "test".to_owned(), time: None, received_at: bed.now(), sequence: 0 },
+        data,
+        problems: Vec::new(),
+        replay_of: None,
+        original: Original { subject: "watchbell.events.x".to_owned(), ..Original::default() },
+    }
+}
+
+fn news(title: &str, users: &[&str]) -> EventData {
+    let users = users.iter().map(ToString::to_string).collect();
+    EventData::Subscription(SubscriptionData { title: title.to_owned(), message: "m".to_owned(), users, ..SubscriptionData::default() })
+}
+
+fn alert(summary: &str) -> EventData {
+    EventData::Alert(AlertData { alert_id: "A-1".to_owned(), summary: summary.to_owned(), ..AlertData::default() })
+}
+
+async fn with_email(bed: &Bed, name: &str) -> watchbell_core::user::User {
+    bed.store.create_user(BY, NewUser { email: Some(format!("{name}@example.org")), ..named(name) }).await.unwrap()
+}
+
+async fn letters(bed: &Bed) -> Vec<DeadLetter> {
+    bed.store.dead_letters(&DeadLetterFilter { limit: 100, ..DeadLetterFilter::default() }).await.unwrap()
+}
+
+async fn the_same_event_is_known_and_another_one_with_its_identity_is_a_conflict(bed: &Bed) {
+    let anna = with_email(bed, "anna").await.id.to_string();
+    let first = bed.store.accept(&[event(bed, "1", news("t", &[&anna]))]).await.unwrap().remove(0);
+    assert_eq!((first.planned, first.duplicate), (1, false));
+    // Later, and without a time of its own: it is the event that is kept.
+    bed.clock.advance(std::time::Duration::from_secs(60));
+    let again = bed.store.accept(&[event(bed, "1", news("t", &[&anna]))]).await.unwrap().remove(0);
+    assert_eq!((&again.id, again.duplicate, again.planned, again.is_conflict()), (&first.id, true, 0, false));
+    assert_eq!(letters(bed).await, []);
+
+    // Another one changes nothing, and is kept as a dead letter …
+    let other = event(bed, "1", news("other", &[&anna]));
+    let refused = bed.store.accept(std::slice::from_ref(&other)).await.unwrap().remove(0);
+    assert_eq!((refused.is_conflict(), refused.duplicate, refused.planned), (true, false, 0));
+    let letter = letters(bed).await.remove(0);
+    assert_eq!(letter.rejected.reason, Reason::Conflict.as_str());
+    // … from which it can be played, once.
+    let replay = Event { replay_of: Some(letter.id), ..other.clone() };
+    for planned in [1, 1] {
+        let played = bed.store.accept(std::slice::from_ref(&replay)).await.unwrap().remove(0);
+        assert_eq!((played.planned, played.duplicate), (planned, false));
+    }
+    assert_eq!(bed.number("SELECT COUNT(*) FROM deliveries").await, 2, "the second replay writes nothing new");
+    assert!(bed.store.dead_letter(letter.id).await.unwrap().unwrap().replayed_at.is_some());
+
+    // An alert is told all the same, once, whatever holds its identity.
+    let told = event(bed, "1", alert("s"));
+    for (count, duplicate) in [(2, false), (2, true)] {
+        let accepted = bed.store.accept(std::slice::from_ref(&told)).await.unwrap().remove(0);
+        assert_eq!((accepted.is_conflict(), accepted.duplicate), (true, duplicate));
+        assert_eq!(accepted.id, told.clone().told_apart().id());
+        assert_eq!(letters(bed).await.len(), count);
+    }
+    assert_eq!(bed.number("SELECT COUNT(*) FROM events WHERE kind = 'alert'").await, 1);
+
+    // What was kept before there were digests is the same as whatever has its identity.
+    bed.execute("UPDATE events SET digest = ''").await;
+    let old = bed.store.accept(&[event(bed, "1", news("something else", &[&anna]))]).await.unwrap().remove(0);
+    assert_eq!((old.duplicate, old.is_conflict()), (true, false));
+}
+
+async fn two_with_one_identity_in_one_batch_are_told_apart(bed: &Bed) {
+    let events =
+        [event(bed, "1", alert("s")), event(bed, "1", alert("s")), event(bed, "1", alert("other")), event(bed, "1", alert("other"))];
+    let accepted = bed.store.accept(&events).await.unwrap();
+    let found: Vec<(bool, bool)> = accepted.iter().map(|accepted| (accepted.duplicate, accepted.is_conflict())).collect();
+    assert_eq!(found, [(false, false), (true, false), (false, true), (true, true)]);
+    assert_eq!(bed.number("SELECT COUNT(*) FROM events").await, 2);
+}
+
+async fn what_was_noted_on_an_event_is_kept_with_it(bed: &Bed) {
+    let repaired = Event { problems: vec!["priority is missing".to_owned()], ..event(bed, "1", alert("s")) };
+    let accepted = bed.store.accept(&[repaired, event(bed, "2", news("t", &[]))]).await.unwrap();
+    assert_eq!(letters(bed).await, [], "what was repaired is no dead letter");
+    let kept = bed.store.event(&accepted[0].id).await.unwrap().unwrap();
+    assert_eq!((kept.problems.as_slice(), kept.alert_id.as_deref()), (&["priority is missing".to_owned()][..], Some("A-1")));
+    let both = bed.store.events(&[accepted[1].id.clone(), EventId("none".to_owned()), accepted[0].id.clone()]).await.unwrap();
+    assert_eq!(both.len(), 2);
+}
+
+async fn no_external_id_means_somebody_else(bed: &Bed) {
+    let anna = bed.user("anna").await;
+    let with = |id: &str| NewUser { external_id: Some(id.to_owned()), ..named("ben") };
+    for bad in ["5", "-5", "007", "99999999999999999999", " x", "x\n"] {
+        assert!(matches!(bed.store.create_user(BY, with(bad)).await, Err(StoreError::BadExternalId(_))), "{bad:?}");
+        assert!(matches!(bed.store.replace_user(BY, anna.id, with(bad), &[]).await, Err(StoreError::BadExternalId(_))), "{bad:?}");
+    }
+    assert!(matches!(bed.store.create_user(BY, with(&anna.public_id)).await, Err(StoreError::Taken("external id"))));
+    let ben = bed.store.create_user(BY, with("U4DNY931HHJS5")).await.unwrap();
+    assert!(matches!(bed.store.replace_user(BY, ben.id, with(&anna.public_id), &[]).await, Err(StoreError::Taken("external id"))));
+    // One's own is nobody else's.
+    bed.store.replace_user(BY, ben.id, with(&ben.public_id), &[]).await.unwrap();
+}
+
+async fn a_name_that_means_two_is_told_to_both(bed: &Bed) {
+    let (anna, ben, cleo) = (with_email(bed, "anna").await, with_email(bed, "ben").await, with_email(bed, "cleo").await);
+    // As it was before that was refused.
+    bed.execute(&format!("UPDATE users SET external_id = '{}' WHERE id = {}", anna.id, ben.id)).await;
+    bed.execute(&format!("UPDATE users SET external_id = '{}' WHERE id = {}", anna.public_id, cleo.id)).await;
+    let mut url = bed.options.url.clone();
+    if bed.is_sqlite() {
+        // The file is in use here; a copy of it is not.
+        let file = url.trim_start_matches("sqlite://").to_owned();
+        bed.execute(&format!("VACUUM INTO '{file}.copy'")).await;
+        url = format!("sqlite://{file}.copy");
+    }
+    let options = Options { url, ..bed.options.clone() };
+    let store = watchbell_store::open(&options, Arc::new(PlansNews), Arc::new(bed.clock.clone())).await.unwrap();
+    let table = [
+        (anna.id.to_string(), 2),
+        (anna.public_id.clone(), 2),
+        (ben.id.to_string(), 1),
+        (cleo.public_id.clone(), 1),
+        // Whom a number means that nobody has: the one who is called by it.
+        ("nobody".to_owned(), 0),
+    ];
+    for round in 0..2 {
+        for (name, told) in &table {
+            let accepted = store.accept(&[event(bed, &format!("{name} {round}"), news("t", &[name]))]).await.unwrap().remove(0);
+            assert_eq!(accepted.planned, *told, "{name}");
+        }
+    }
+    // What is there stays until it is changed.
+    let ben_as = |id: &str| NewUser { external_id: Some(id.to_owned()), ..named("ben") };
+    store.replace_user(BY, ben.id, ben_as(&anna.id.to_string()), &[]).await.unwrap();
+    assert!(matches!(store.replace_user(BY, ben.id, ben_as("7"), &[]).await, Err(StoreError::BadExternalId(_))));
+    store.replace_user(BY, ben.id, ben_as("ben"), &[]).await.unwrap();
+    let accepted = store.accept(&[event(bed, "last", news("t", &[&anna.id.to_string()]))]).await.unwrap().remove(0);
+    assert_eq!(accepted.planned, 1);
+}
