@@ -127,7 +127,7 @@ impl Station {
                 self.connection.connected().await;
                 link.mark_unchanged();
                 let attached = tokio::select! {
-                    attached = self.consumer(feed) => attached,
+                    attached = Box::pin(self.consumer(feed)) => attached,
                     // An answer to what was asked on a connection that is gone would be waited for in vain.
                     _ = link.changed() => continue,
                 };
