@@ -42,6 +42,10 @@ impl Nats {
         Self { store: tempfile::tempdir().unwrap(), port: free_port(), child: None, client: OnceCell::new() }
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }

@@ -77,6 +77,14 @@ impl Database {
         }
     }
 
+    /// On its server.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Sqlite { folder } => folder.path().display().to_string(),
+            Self::Postgres { name, .. } => name.clone(),
+        }
+    }
+
     pub fn kind(&self) -> Kind {
         match self {
             Self::Sqlite { .. } => Kind::Sqlite,

@@ -16,6 +16,7 @@ pub mod client;
 pub mod database;
 pub mod postgres_server;
 pub mod process;
+pub mod proxy;
 pub mod server;
 pub mod settings;
 pub mod stand_ins;

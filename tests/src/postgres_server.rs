@@ -48,6 +48,16 @@ impl PostgresServer {
         server
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Who may log in, as lines of `pg_hba.conf` that come before "everybody".
+    pub fn set_logins(&self, lines: &str) {
+        let everybody = "host all all 127.0.0.1/32 trust\nlocal all all trust\n";
+        std::fs::write(self.data().join("pg_hba.conf"), format!("{lines}\n{everybody}")).unwrap();
+    }
+
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }

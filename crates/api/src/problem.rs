@@ -229,6 +229,7 @@ impl From<StoreError> for Problem {
                 source: Some(Arc::new(error)),
                 ..Self::new(Kind::Unavailable, "the database does not answer; nothing was changed; try again")
             },
+            StoreError::Refused(_) => Self::bad_request("a value cannot be stored: leave out what is no plain text, or shorten it"),
             error => Self { source: Some(Arc::new(error)), ..Self::new(Kind::Internal, "an internal error occurred; it was logged") },
         }
     }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// 1 s, 2 s, 4 s, 8 s, then every 10 s: soon enough that an outage ends for events when it ends for the server.
+/// 1 s, then every 2 s: soon enough that an outage ends for events when it ends for whoever had it.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     tries: u32,
 }
 
 impl Backoff {
-    const MAX: Duration = Duration::from_secs(10);
+    const MAX: Duration = Duration::from_secs(2);
 
     pub(crate) fn next(&mut self) -> Duration {
         let wait = Duration::from_secs(1 << self.tries.min(4));
@@ -27,10 +27,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_ten_seconds_and_stay() {
+    fn waits_grow_to_two_seconds_and_stay() {
         let mut backoff = Backoff::default();
         let waits: Vec<u64> = (0..7).map(|_| backoff.next().as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 10, 10, 10]);
+        assert_eq!(waits, [1, 2, 2, 2, 2, 2, 2]);
         backoff.reset();
         assert_eq!(backoff.next().as_secs(), 1);
     }

@@ -9,10 +9,18 @@ use futures::FutureExt;
 use tokio::sync::watch;
 
 use crate::counters::Counters;
+use crate::trouble::News;
 use crate::{NatsError, NatsSettings};
 
-/// A connection that is gone without a word (a cable, a frozen machine) is noticed after two of these.
-const PING_EVERY: Duration = Duration::from_secs(10);
+/// A connection that is gone without a word (a cable, a frozen machine) is noticed when three of these had no answer.
+const PING_EVERY: Duration = Duration::from_secs(2);
+/// A server that takes a connection and says nothing is not waited for longer, …
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// … and no longer than this until the next try.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// Until the client has room for one more message.
+const TURN_WITHIN: Duration = Duration::from_secs(1);
 
 /// What is left to be written when the process ends may take this long.
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
@@ -46,12 +54,14 @@ impl Connection {
     pub async fn open(settings: &NatsSettings) -> Result<Self, NatsError> {
         let servers = settings.servers()?;
         let (said, link) = watch::channel(Link::default());
-        let teller = Arc::new(Teller { link: said, last: std::sync::Mutex::new(None) });
+        let teller = Arc::new(Teller { link: said, news: std::sync::Mutex::default() });
         let client = settings
             .options(servers.login)?
             .name("watchbell")
             .retry_on_initial_connect()
             .ping_interval(PING_EVERY)
+            .connection_timeout(CONNECT_WITHIN)
+            .reconnect_delay_callback(|tries| Duration::from_millis(1 << tries.min(11)).min(LONGEST_WAIT))
             .event_callback(move |event| {
                 teller.hear(&event);
                 std::future::ready(())
@@ -85,6 +95,15 @@ impl Connection {
     /// or when the client cannot keep up, it is dropped and counted. Whether it was taken.
     pub fn publish(&self, subject: impl Into<Subject>, payload: Vec<u8>) -> bool {
         self.publish_with_headers(subject, async_nats::HeaderMap::new(), payload)
+    }
+
+    /// As [`Connection::publish`], but waits a moment while the client has its hands full. For those who publish one thing after
+    /// the other, and whom nobody waits for.
+    pub async fn publish_in_turn(&self, subject: impl Into<Subject>, payload: Vec<u8>) {
+        let sent = async { self.is_connected() && self.client.publish(subject.into(), payload.into()).await.is_ok() };
+        if !tokio::time::timeout(TURN_WITHIN, sent).await.unwrap_or(false) {
+            Counters::add(&self.counters.unpublished, 1);
+        }
     }
 
     pub(crate) fn publish_with_headers(&self, subject: impl Into<Subject>, headers: async_nats::HeaderMap, payload: Vec<u8>) -> bool {
@@ -121,8 +140,7 @@ impl Connection {
 /// Turns what the client notices into one line when the connection is lost and one when it is back.
 struct Teller {
     link: watch::Sender<Link>,
-    /// What was said last, so that it is not said at every try.
-    last: std::sync::Mutex<Option<String>>,
+    news: std::sync::Mutex<News>,
 }
 
 impl Teller {
@@ -130,7 +148,7 @@ impl Teller {
         match event {
             Event::Connected => {
                 self.link.send_modify(|link| *link = Link { up: true, times: link.times + 1 });
-                self.forget();
+                self.connected_again();
                 tracing::info!("connected to NATS");
             }
             Event::Disconnected => {
@@ -161,17 +179,19 @@ impl Teller {
         }
     }
 
-    /// Whether this was not the last thing said. `lost` covers `away`.
+    /// Whether this was not said lately. `lost` and `refused` cover `away`.
     fn is_news(&self, what: &str) -> bool {
-        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let known = last.as_deref() == Some(what) || (what == "away" && last.is_some());
-        if !known {
-            *last = Some(what.to_owned());
-        }
-        !known
+        let mut news = self.news();
+        let is_covered = what == "away" && (news.has_said("lost") || news.has_said("refused"));
+        !is_covered && news.is_news(what)
     }
 
-    fn forget(&self) {
-        self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    /// A connection that came and went is worth a line each time; what the server refuses is the same as before.
+    fn connected_again(&self) {
+        self.news().forget(&["lost", "refused", "away"]);
+    }
+
+    fn news(&self) -> std::sync::MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -7,13 +7,14 @@
 //! (see `watch`). Both cost nothing while nobody publishes nonsense.
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::stream;
 use std::time::Duration;
 use watchbell_core::decode::{EVENTS_PREFIX, PUBLISHED_KINDS, kind_of};
 
 /// What the stream holds.
 pub(crate) const ALL_EVENTS: &str = "watchbell.events.>";
 
-/// All subjects of one more part than a kind's.
+/// All subjects of more parts than a kind's.
 const DEEPER: &str = "watchbell.events.*.>";
 
 /// Events delivered and not yet acknowledged, over all processes: some batches for each of a few dozen.
@@ -28,16 +29,22 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
+    /// Whether it reads all that lies deeper than a kind's subject.
+    pub(crate) fn is_deeper(&self) -> bool {
+        self.filter == DEEPER
+    }
+
     /// Those that are always there.
     pub(crate) fn standing() -> Vec<Self> {
         let kinds = PUBLISHED_KINDS.iter().map(|kind| Self { name: format!("watchbell-{kind}"), filter: format!("{EVENTS_PREFIX}{kind}") });
         kinds.chain([Self { name: "watchbell-deeper".to_owned(), filter: DEEPER.to_owned() }]).collect()
     }
 
-    /// The consumer of an unknown subject directly below `watchbell.events.`, or None if a standing one has it.
-    pub(crate) fn of_stray(subject: &str) -> Option<Self> {
+    /// The consumer of an unknown subject below `watchbell.events.`, or None if a standing one, or `deeper` if there is one, has it.
+    pub(crate) fn of_stray(subject: &str, has_deeper: bool) -> Option<Self> {
         let name = subject.strip_prefix(EVENTS_PREFIX)?;
-        if kind_of(subject).is_some() || name.contains('.') {
+        let is_deeper = name.contains('.');
+        if is_deeper && has_deeper || !is_deeper && kind_of(subject).is_some() {
             return None;
         }
         // Subjects hold characters that names must not. FNV-1a, as it has to be the same in every version.
@@ -45,7 +52,9 @@ impl Feed {
         Some(Self { name: format!("watchbell-stray-{hash:016x}"), filter: subject.to_owned() })
     }
 
-    pub(crate) fn config(&self, ack_wait: Duration) -> pull::Config {
+    /// For a stream with this configuration, which may allow less.
+    pub(crate) fn config(&self, ack_wait: Duration, stream: &stream::Config) -> pull::Config {
+        let allowed = stream.consumer_limits.as_ref().map_or(0, |limits| limits.max_ack_pending);
         pull::Config {
             durable_name: Some(self.name.clone()),
             filter_subject: self.filter.clone(),
@@ -54,7 +63,7 @@ impl Feed {
             ack_wait,
             // For ever: giving up on an event would lose it.
             max_deliver: -1,
-            max_ack_pending: MAX_ACK_PENDING,
+            max_ack_pending: if allowed > 0 { allowed.min(MAX_ACK_PENDING) } else { MAX_ACK_PENDING },
             ..pull::Config::default()
         }
     }
@@ -66,10 +75,12 @@ mod tests {
 
     #[test]
     fn strays_are_what_no_standing_consumer_reads() {
-        assert_eq!(Feed::of_stray("watchbell.events.alert"), None);
-        assert_eq!(Feed::of_stray("watchbell.events.alert.eu"), None);
-        assert_eq!(Feed::of_stray("other"), None);
-        let stray = Feed::of_stray("watchbell.events.foo").map(|feed| feed.name);
+        assert_eq!(Feed::of_stray("watchbell.events.alert", false), None);
+        assert_eq!(Feed::of_stray("watchbell.events.alert.eu", true), None);
+        assert_eq!(Feed::of_stray("other", true), None);
+        let deeper = Feed::of_stray("watchbell.events.alert.eu", false).map(|feed| feed.filter);
+        assert_eq!(deeper.as_deref(), Some("watchbell.events.alert.eu"));
+        let stray = Feed::of_stray("watchbell.events.foo", true).map(|feed| feed.name);
         assert_eq!(stray.as_deref(), Some("watchbell-stray-dcb27518fed9d577"));
         assert_eq!(Feed::standing().len(), 5);
     }

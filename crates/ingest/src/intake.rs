@@ -35,7 +35,12 @@ pub(crate) enum Undone {
     Stopped,
     /// The sink will never take it; why.
     Refused(String),
+    /// Not now.
+    Hindered,
 }
+
+/// How often what is hindered is tried as a whole, before its parts are tried one by one.
+const TRIES: u32 = 2;
 
 impl Intake {
     pub(crate) fn new(
@@ -52,19 +57,37 @@ impl Intake {
         &self.counters
     }
 
-    /// Commits messages; whether they may be acknowledged. False only when `stop` came while the sink was away.
-    pub(crate) async fn settle(&self, messages: &[Message], line: &Line, stop: &CancellationToken) -> bool {
+    /// Commits messages; of each, whether it may be acknowledged: it was accepted, or its dead letter was kept. The others are to
+    /// come again.
+    pub(crate) async fn settle(&self, messages: &[Message], line: &Line, stop: &CancellationToken) -> Vec<bool> {
         let again = messages.iter().filter(|message| original::is_redelivered(message)).count();
         Counters::add(&self.counters.redelivered, again);
-        let rejected = match self.accept(messages, line, stop).await {
-            Ok(rejected) => Ok(rejected),
-            Err(Undone::Stopped) => Err(Undone::Stopped),
-            Err(Undone::Refused(why)) if messages.len() == 1 => Ok(self.refused(&messages[0], &why)),
-            Err(Undone::Refused(_)) => self.accept_singly(messages, line, stop).await,
-        };
-        match rejected {
-            Ok(rejected) => self.reject(rejected, stop).await.is_ok(),
-            Err(_) => false,
+        let tries = if messages.len() == 1 { 1 } else { TRIES };
+        match self.accept(messages, line, tries, stop).await {
+            Ok(rejected) => vec![self.reject(rejected, stop).await.is_ok(); messages.len()],
+            Err(Undone::Stopped) => vec![false; messages.len()],
+            Err(undone) if messages.len() == 1 => vec![self.settle_alone(&messages[0], undone, stop).await],
+            Err(_) => self.settle_singly(messages, line, stop).await,
+        }
+    }
+
+    /// What could not be done as a whole, one by one: one that is refused by itself becomes a dead letter, and the others are
+    /// accepted.
+    async fn settle_singly(&self, messages: &[Message], line: &Line, stop: &CancellationToken) -> Vec<bool> {
+        let mut settled = Vec::with_capacity(messages.len());
+        for message in messages {
+            settled.push(match self.accept(std::slice::from_ref(message), line, 1, stop).await {
+                Ok(rejected) => self.reject(rejected, stop).await.is_ok(),
+                Err(undone) => self.settle_alone(message, undone, stop).await,
+            });
+        }
+        settled
+    }
+
+    async fn settle_alone(&self, message: &Message, undone: Undone, stop: &CancellationToken) -> bool {
+        match undone {
+            Undone::Refused(why) => self.reject(self.refused(message, &why), stop).await.is_ok(),
+            Undone::Stopped | Undone::Hindered => false,
         }
     }
 
@@ -95,8 +118,8 @@ impl Intake {
 
     /// Accepts what can be decoded of the messages, in one go, and answers the rest. Decodes again at every try, so that
     /// nothing has to be copied for the usual case that the first one works.
-    async fn accept(&self, messages: &[Message], line: &Line, stop: &CancellationToken) -> Result<Vec<Rejected>, Undone> {
-        let mut backoff = Backoff::default();
+    async fn accept(&self, messages: &[Message], line: &Line, tries: u32, stop: &CancellationToken) -> Result<Vec<Rejected>, Undone> {
+        let mut patience = Patience::of(tries);
         let (mut events, mut rejected) = self.decode(messages);
         let turn = std::sync::Mutex::new(Some(line.lock().await));
         let planned = || drop(turn.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -111,23 +134,10 @@ impl Intake {
                     Counters::add(&self.counters.accepted, count);
                     return Ok(rejected);
                 }
-                Err(error) => self.wait(error, &mut backoff, stop).await?,
+                Err(error) => self.wait(error, &mut patience, stop).await?,
             }
             (events, rejected) = self.decode(messages);
         }
-    }
-
-    /// What was refused as a whole, one by one: the culprit becomes a dead letter, and the others are accepted.
-    async fn accept_singly(&self, messages: &[Message], line: &Line, stop: &CancellationToken) -> Result<Vec<Rejected>, Undone> {
-        let mut rejected = Vec::new();
-        for message in messages {
-            match self.accept(std::slice::from_ref(message), line, stop).await {
-                Ok(more) => rejected.extend(more),
-                Err(Undone::Refused(why)) => rejected.extend(self.refused(message, &why)),
-                Err(Undone::Stopped) => return Err(Undone::Stopped),
-            }
-        }
-        Ok(rejected)
     }
 
     fn refused(&self, message: &Message, why: &str) -> Vec<Rejected> {
@@ -135,60 +145,79 @@ impl Intake {
         vec![Rejected::new(original, Undecodable::new(Reason::Refused, why))]
     }
 
-    /// Keeps dead letters, and publishes them. One that the sink refuses even as a dead letter is published all the same.
+    /// Keeps dead letters, and publishes them once they are kept.
+    ///
+    /// # Errors
+    /// Some were not kept, and so not all of what they are about is done with.
     pub(crate) async fn reject(&self, rejected: Vec<Rejected>, stop: &CancellationToken) -> Result<(), Undone> {
         if rejected.is_empty() {
             return Ok(());
         }
         match self.keep(&rejected, stop).await {
-            Ok(()) => {}
+            Ok(()) => self.publish(&rejected),
             Err(Undone::Stopped) => return Err(Undone::Stopped),
-            Err(Undone::Refused(_)) => {
-                for letter in &rejected {
-                    match self.keep(std::slice::from_ref(letter), stop).await {
-                        Ok(()) => {}
-                        Err(Undone::Stopped) => return Err(Undone::Stopped),
-                        Err(Undone::Refused(why)) => {
-                            tracing::error!(kind = letter.kind(), reason = %letter.reason, why, "a dead letter could not be kept");
-                        }
-                    }
+            Err(_) => {
+                for letter in rejected {
+                    self.reject_alone(letter, stop).await?;
                 }
             }
         }
-        for letter in &rejected {
-            tracing::warn!(kind = letter.kind(), reason = %letter.reason, detail = letter.detail, "an event cannot be used");
-            self.connection.publish_dead_letter(&letter.original, letter.reason.as_str(), &letter.detail);
-        }
-        Counters::add(&self.counters.rejected, rejected.len());
         Ok(())
     }
 
+    /// One that cannot be kept as it is, is kept without what came with the event.
+    async fn reject_alone(&self, letter: Rejected, stop: &CancellationToken) -> Result<(), Undone> {
+        let kept = match self.keep(std::slice::from_ref(&letter), stop).await {
+            Err(Undone::Refused(why)) => {
+                tracing::error!(kind = letter.kind(), reason = %letter.reason, why, "a dead letter cannot be kept as it is; it is kept without its payload");
+                self.keep(&[without_payload(&letter)], stop).await
+            }
+            kept => kept,
+        };
+        kept?;
+        self.publish(&[letter]);
+        Ok(())
+    }
+
+    fn publish(&self, letters: &[Rejected]) {
+        for letter in letters {
+            tracing::warn!(kind = letter.kind(), reason = %letter.reason, detail = letter.detail, "an event cannot be used");
+            self.connection.publish_dead_letter(&letter.original, letter.reason.as_str(), &letter.detail);
+        }
+        Counters::add(&self.counters.rejected, letters.len());
+    }
+
     async fn keep(&self, rejected: &[Rejected], stop: &CancellationToken) -> Result<(), Undone> {
-        let mut backoff = Backoff::default();
+        let mut patience = Patience::of(TRIES);
         loop {
             match self.sink.reject(rejected.to_vec()).await {
                 Ok(()) => {
                     self.trouble.ends();
                     return Ok(());
                 }
-                Err(error) => self.wait(error, &mut backoff, stop).await?,
+                Err(error) => self.wait(error, &mut patience, stop).await?,
             }
         }
     }
 
     /// Waits before the next try, if there is to be one.
-    async fn wait(&self, error: SinkError, backoff: &mut Backoff, stop: &CancellationToken) -> Result<(), Undone> {
-        match error {
-            SinkError::Refused(why) => Err(Undone::Refused(why)),
-            SinkError::Unavailable(error) => {
-                if stop.is_cancelled() {
-                    tracing::warn!(reason = chain(&*error), "events in hand go back to the stream");
-                    return Err(Undone::Stopped);
-                }
-                self.trouble.begins(&*error);
-                stop.run_until_cancelled(self.clock.sleep(backoff.next())).await.ok_or(Undone::Stopped)
+    async fn wait(&self, error: SinkError, patience: &mut Patience, stop: &CancellationToken) -> Result<(), Undone> {
+        let (SinkError::Unavailable(source) | SinkError::Hindered(source)) = &error else {
+            let SinkError::Refused(why) = error else { return Err(Undone::Hindered) };
+            return Err(Undone::Refused(why));
+        };
+        if stop.is_cancelled() {
+            tracing::warn!(reason = chain(&**source), "events in hand go back to the stream");
+            return Err(Undone::Stopped);
+        }
+        self.trouble.begins(&**source);
+        if matches!(error, SinkError::Hindered(_)) {
+            patience.tries -= 1;
+            if patience.tries == 0 {
+                return Err(Undone::Hindered);
             }
         }
+        stop.run_until_cancelled(self.clock.sleep(patience.backoff.next())).await.ok_or(Undone::Stopped)
     }
 
     fn decode(&self, messages: &[Message]) -> (Vec<Event>, Vec<Rejected>) {
@@ -205,3 +234,25 @@ impl Intake {
         (events, rejected)
     }
 }
+
+/// How often something is tried that others may be able to do, and how long is waited in between.
+struct Patience {
+    backoff: Backoff,
+    tries: u32,
+}
+
+impl Patience {
+    fn of(tries: u32) -> Self {
+        Self { backoff: Backoff::default(), tries }
+    }
+}
+
+/// What any database can keep.
+fn without_payload(letter: &Rejected) -> Rejected {
+    let subject = letter.original.subject.chars().filter(char::is_ascii_graphic).take(MOST_OF_A_SUBJECT).collect();
+    let original = Original { subject, headers: Vec::new(), payload: Vec::new(), received_at: letter.original.received_at };
+    Rejected { original, detail: "the payload cannot be kept either".to_owned(), ..letter.clone() }
+}
+
+/// Characters.
+const MOST_OF_A_SUBJECT: usize = 200;

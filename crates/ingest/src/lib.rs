@@ -10,6 +10,7 @@
 //! Trouble with the server, the stream or the sink is said once when it begins and once when it is over.
 
 mod backoff;
+mod concerns;
 mod connection;
 mod consumer;
 mod counters;

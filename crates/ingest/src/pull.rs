@@ -18,9 +18,9 @@ use crate::original::is_delivery;
 /// A request that stands this long without an event is made anew.
 const EXPIRES: Duration = Duration::from_secs(30);
 /// The server says so often that it still knows of the request …
-const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(2);
 /// … and when two of that are missing, it does not.
-const SILENCE: Duration = Duration::from_secs(12);
+const SILENCE: Duration = Duration::from_secs(5);
 /// What may be under way still when the subscription ends.
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 

@@ -23,11 +23,15 @@ pub trait Sink: Send + Sync {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    /// It could work later: the database is away, busy or full. Tried again until it does.
+    /// Nothing can be kept now: the database cannot be reached. All are tried again until it can.
     #[error("events cannot be kept at the moment")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It will never work with these events. They are tried one by one, and the culprit becomes a dead letter with this text,
-    /// which must not quote the event.
+    /// These cannot be kept now, whatever the reason: others may be. Tried again, and when that does not help, one by one;
+    /// what still cannot be kept goes back to the stream, and comes again.
+    #[error("events cannot be kept at the moment")]
+    Hindered(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is something in these events that can never be kept. They are tried one by one, and the culprit becomes a dead
+    /// letter with this text, which must not quote the event.
     #[error("refused: {0}")]
     Refused(String),
 }

@@ -1,13 +1,13 @@
 //! The stream and its consumers: there, or made; and made again when somebody deletes them.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::datetime::DateTime;
 use async_nats::jetstream::consumer::PullConsumer;
-use async_nats::jetstream::context::{CreateStreamError, GetStreamError, GetStreamErrorKind};
-use async_nats::jetstream::stream::{Config, ConsumerError, RetentionPolicy, StorageType, Stream};
+use async_nats::jetstream::context::{ConsumerInfoErrorKind, CreateStreamError, GetStreamError, GetStreamErrorKind};
+use async_nats::jetstream::stream::{Config, ConsumerError, ConsumerErrorKind, Info, RetentionPolicy, StorageType, Stream};
 use async_nats::jetstream::{Context, ErrorCode};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use watchbell_core::Clock;
 
 use crate::NatsSettings;
 use crate::backoff::Backoff;
+use crate::concerns;
 use crate::connection::Connection;
 use crate::consumer::{ALL_EVENTS, Feed};
 use crate::trouble::Trouble;
@@ -22,6 +23,9 @@ use crate::trouble::Trouble;
 /// nats-server (2.9.10 at least) removes a deleted stream's files after it has forgotten the stream. One that is made again
 /// meanwhile loses its files to that, and its consumers then hang for ever with events that are pending.
 const DELETION_TAKES: Duration = Duration::from_secs(5);
+
+/// A stream that somebody else made may be given more subjects: so often that is looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// A stream or consumer that is neither there nor can be made.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,9 @@ pub(crate) enum StationError {
     Lookup(#[source] GetStreamError),
     #[error("the stream cannot be made; another one that holds watchbell.events.* can be named as nats.stream")]
     Stream(#[source] CreateStreamError),
+    /// What the feed reads is in no subject of a stream that somebody else made.
+    #[error("the stream holds nothing for the consumer {0}")]
+    NotHeld(String),
     #[error("the consumer {name} cannot be made")]
     Consumer {
         name: String,
@@ -51,14 +58,36 @@ pub(crate) struct Station {
     pub batch: usize,
     trouble: Trouble,
     clock: Arc<dyn Clock>,
-    /// What was there before, by the time when it was made: another time is news. The lock also keeps workers from making the same thing at once.
+    /// What was there before: that it is gone is news. The lock also keeps workers from making the same thing at once.
     seen: Mutex<Seen>,
 }
 
 #[derive(Default)]
 struct Seen {
-    stream: Option<DateTime>,
-    consumers: HashMap<String, DateTime>,
+    stream: Option<StreamSeen>,
+    consumers: HashSet<String>,
+    /// Feeds that the stream holds nothing for.
+    not_held: HashSet<String>,
+    /// What has been said about a stream that somebody else made.
+    concerns: Vec<String>,
+}
+
+/// A stream as it was last looked at. Replicas may differ in when it was made, but its numbers only grow.
+#[derive(Clone, Copy)]
+struct StreamSeen {
+    created: DateTime,
+    first: u64,
+    last: u64,
+}
+
+impl StreamSeen {
+    fn of(info: &Info) -> Self {
+        Self { created: info.created, first: info.state.first_sequence, last: info.state.last_sequence }
+    }
+
+    fn is_another(self, before: Self) -> bool {
+        self.created != before.created && (self.last < before.last || self.first < before.first)
+    }
 }
 
 impl Station {
@@ -93,12 +122,24 @@ impl Station {
     pub(crate) async fn attach(&self, feed: &Feed, stop: &CancellationToken) -> Option<PullConsumer> {
         let attached = async {
             let mut backoff = Backoff::default();
+            let mut link = self.connection.link();
             loop {
                 self.connection.connected().await;
-                match self.consumer(feed).await {
+                link.mark_unchanged();
+                let attached = tokio::select! {
+                    attached = Box::pin(self.consumer(feed)) => attached,
+                    // An answer to what was asked on a connection that is gone would be waited for in vain.
+                    _ = link.changed() => continue,
+                };
+                match attached {
                     Ok(consumer) => {
                         self.trouble.ends();
                         return consumer;
+                    }
+                    // The stream may be given its subjects later.
+                    Err(StationError::NotHeld(_)) => {
+                        self.clock.sleep(LOOK_AGAIN).await;
+                        continue;
                     }
                     // A connection that is lost is said elsewhere.
                     Err(_) if !self.connection.is_connected() => {}
@@ -113,17 +154,41 @@ impl Station {
     /// The consumer, made if it is not there, and the stream before it.
     pub(crate) async fn consumer(&self, feed: &Feed) -> Result<PullConsumer, StationError> {
         let mut seen = self.seen.lock().await;
-        let failed = |error| StationError::Consumer { name: feed.name.clone(), error };
         let stream = self.ensure_stream(&mut seen).await?;
-        let consumer = stream.get_or_create_consumer(&feed.name, feed.config(self.ack_wait)).await.map_err(failed)?;
-        let created = consumer.cached_info().created;
-        if seen.consumers.insert(feed.name.clone(), created).is_some_and(|before| before != created) {
-            tracing::error!(
-                consumer = feed.name,
-                "the consumer was gone and has been made again; events still in the stream come a second time"
-            );
+        let was_there = seen.consumers.contains(&feed.name);
+        let is_gone =
+            was_there && stream.consumer_info(&feed.name).await.is_err_and(|error| error.kind() == ConsumerInfoErrorKind::NotFound);
+        let config = feed.config(self.ack_wait, &stream.cached_info().config);
+        match stream.get_or_create_consumer(&feed.name, config).await {
+            Ok(consumer) => {
+                seen.not_held.remove(&feed.name);
+                seen.consumers.insert(feed.name.clone());
+                if is_gone {
+                    tracing::error!(
+                        consumer = feed.name,
+                        "the consumer was gone and has been made again; events still in the stream come a second time"
+                    );
+                }
+                Ok(consumer)
+            }
+            Err(error) if is_not_held(&error) => {
+                if seen.not_held.insert(feed.name.clone()) {
+                    tracing::info!(
+                        stream = self.stream,
+                        subject = feed.filter,
+                        "the stream does not hold this subject; it is not asked for"
+                    );
+                }
+                Err(StationError::NotHeld(feed.name.clone()))
+            }
+            Err(error) => Err(StationError::Consumer { name: feed.name.clone(), error }),
         }
-        Ok(consumer)
+    }
+
+    /// Those of the standing feeds that the stream holds anything for, as far as it is known.
+    pub(crate) async fn feeds(&self) -> Vec<Feed> {
+        let seen = self.seen.lock().await;
+        Feed::standing().into_iter().filter(|feed| !seen.not_held.contains(&feed.name)).collect()
     }
 
     async fn ensure_stream(&self, seen: &mut Seen) -> Result<Stream, StationError> {
@@ -142,12 +207,18 @@ impl Station {
             }
             Err(error) => return Err(StationError::Lookup(error)),
         };
-        let created = stream.cached_info().created;
-        if seen.stream.replace(created).is_some_and(|before| before != created) {
+        let info = stream.cached_info();
+        let found = StreamSeen::of(info);
+        if seen.stream.replace(found).is_some_and(|before| found.is_another(before)) {
             tracing::error!(stream = self.stream, "the stream was gone and has been made again; events that still waited in it are lost");
             // Its consumers went with it, and that has just been said.
             seen.consumers.clear();
         }
+        let concerns = concerns::of(&info.config);
+        for concern in concerns.iter().filter(|concern| !seen.concerns.contains(concern)) {
+            tracing::warn!(stream = self.stream, "the stream was not made by Watchbell: {concern}");
+        }
+        seen.concerns = concerns;
         Ok(stream)
     }
 
@@ -162,6 +233,11 @@ impl Station {
             ..Config::default()
         }
     }
+}
+
+/// The server's word for a filter that is in none of the stream's subjects.
+fn is_not_held(error: &ConsumerError) -> bool {
+    matches!(error.kind(), ConsumerErrorKind::JetStream(why) if why.error_code() == ErrorCode::CONSUMER_FILTER_NOT_SUBSET)
 }
 
 fn is_absent(error: &GetStreamError) -> bool {

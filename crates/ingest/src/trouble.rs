@@ -1,39 +1,80 @@
 //! Saying that something is wrong once, and once that it is right again.
 
 use std::error::Error;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What was said is said again after this time, if it is still so.
+const AGAIN_AFTER: Duration = Duration::from_mins(10);
+/// Different things that are said within that time; more of them are one and the same trouble.
+const MOST: usize = 20;
+
+/// What was said lately: reasons that alternate fill no log.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    said: Vec<(String, Instant)>,
+}
+
+impl News {
+    /// Whether it is to be said: it was not lately, nor too much else.
+    pub(crate) fn is_news(&mut self, what: &str) -> bool {
+        let now = Instant::now();
+        self.said.retain(|(_, at)| now - *at < AGAIN_AFTER);
+        let is_news = self.said.len() < MOST && self.said.iter().all(|(said, _)| said != what);
+        if is_news {
+            self.said.push((what.to_owned(), now));
+        }
+        is_news
+    }
+
+    pub(crate) fn has_said(&self, what: &str) -> bool {
+        self.said.iter().any(|(said, _)| said == what)
+    }
+
+    pub(crate) fn forget(&mut self, what: &[&str]) {
+        self.said.retain(|(said, _)| !what.contains(&said.as_str()));
+    }
+}
 
 /// One thing that can be in trouble, shared by all who notice.
 #[derive(Debug)]
 pub(crate) struct Trouble {
     what: &'static str,
-    said: Mutex<Option<String>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    news: News,
+    is_told: bool,
 }
 
 impl Trouble {
     pub(crate) fn new(what: &'static str) -> Self {
-        Self { what, said: Mutex::new(None) }
+        Self { what, state: Mutex::default() }
     }
 
-    /// Says it, unless the very same was said already.
+    /// Says it, unless the very same was said lately.
     pub(crate) fn begins(&self, error: &(dyn Error + 'static)) {
         let reason = chain(error);
-        let mut said = self.said();
-        if said.as_ref() != Some(&reason) {
+        let mut state = self.state();
+        if state.news.is_news(&reason) {
             tracing::error!(reason, "{}; trying again until it works", self.what);
-            *said = Some(reason);
+            state.is_told = true;
         }
     }
 
     pub(crate) fn ends(&self) {
-        if self.said().take().is_some() {
+        if std::mem::take(&mut self.state().is_told) {
             tracing::info!("over: {}", self.what);
         }
     }
 
     /// A thread that panicked while it held the lock left a valid value behind.
-    fn said(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -51,4 +92,22 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn reasons_that_alternate_are_said_once_in_a_while_each() {
+        let mut news = News::default();
+        let said = |news: &mut News| (0..3_000).filter(|n| news.is_news(["wake", "out", "out"][n % 3])).count();
+        assert_eq!(said(&mut news), 2);
+        tokio::time::advance(AGAIN_AFTER).await;
+        assert_eq!(said(&mut news), 2);
+        // Each with another subject in it.
+        assert_eq!((0..3_000).filter(|n| news.is_news(&format!("subject {n}"))).count(), MOST - 2);
+        news.forget(&["subject 7"]);
+        assert!(news.is_news("subject 7") && !news.is_news("subject 8"));
+    }
 }

@@ -20,11 +20,15 @@ use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 use watchbell_core::Clock;
 
-use crate::consumer::Feed;
+use crate::concerns;
+use crate::consumer::{ALL_EVENTS, Feed};
 use crate::counters::Counters;
 use crate::intake::{Intake, Line};
 use crate::poison;
 use crate::station::Station;
+
+/// Where unknown kinds are looked for when a standing consumer has what lies deeper.
+const DIRECTLY_BELOW: &str = "watchbell.events.*";
 
 const EVERY: Duration = Duration::from_secs(2);
 
@@ -73,25 +77,30 @@ impl Watch<'_> {
     async fn round(&mut self) -> Result<(), async_nats::Error> {
         let times = self.station.connection().link().borrow().times;
         if times != self.link_times {
-            for feed in Feed::standing() {
+            for feed in self.station.feeds().await {
                 poison::clear(&feed, self.station, self.intake, self.stop).await?;
             }
             self.link_times = times;
         }
         let stream = self.station.context().get_stream(self.station.stream_name()).await?;
-        self.look_for_gaps(&stream).await?;
-        self.read_strays(&stream).await
+        let feeds = self.station.feeds().await;
+        self.look_for_gaps(&stream, &feeds).await?;
+        self.read_strays(&stream, feeds.iter().any(Feed::is_deeper)).await
     }
 
-    async fn look_for_gaps(&mut self, stream: &Stream) -> Result<(), async_nats::Error> {
+    async fn look_for_gaps(&mut self, stream: &Stream, feeds: &[Feed]) -> Result<(), async_nats::Error> {
         // The stream before its consumers: what was in it then, an idle consumer has been given.
-        let state = stream.get_info().await?.state;
+        let info = stream.get_info().await?;
+        let state = info.state;
         let mut consumers = Vec::new();
-        for feed in Feed::standing() {
+        for feed in feeds {
             consumers.push(stream.consumer_info(&feed.name).await?);
         }
         for info in &consumers {
             self.stalls.entry(info.name.clone()).or_default().look(info);
+        }
+        if !concerns::has_gaps_alarm(&info.config) {
+            return Ok(());
         }
         let before = self.marks.take().unwrap_or_else(|| first_marks(&consumers, state.first_sequence));
         let (marks, missed) = compare(&before, &consumers, state.first_sequence, state.last_sequence);
@@ -104,11 +113,11 @@ impl Watch<'_> {
     }
 
     /// Reads the subjects that have no standing consumer. Their events are of no known kind, so all become dead letters.
-    async fn read_strays(&mut self, stream: &Stream) -> Result<(), async_nats::Error> {
-        let mut subjects = stream.info_with_subjects("watchbell.events.*").await?;
+    async fn read_strays(&mut self, stream: &Stream, has_deeper: bool) -> Result<(), async_nats::Error> {
+        let mut subjects = stream.info_with_subjects(if has_deeper { DIRECTLY_BELOW } else { ALL_EVENTS }).await?;
         let mut present = HashMap::new();
         while let Some((subject, count)) = subjects.next().await.transpose()? {
-            if let Some(feed) = Feed::of_stray(&subject) {
+            if let Some(feed) = Feed::of_stray(&subject, has_deeper) {
                 present.insert(subject, (feed, count));
             }
             if present.len() == MOST_STRAYS {
@@ -118,7 +127,7 @@ impl Watch<'_> {
         let gone: Vec<String> = self.strays.keys().filter(|subject| !present.contains_key(*subject)).cloned().collect();
         for subject in gone {
             self.strays.remove(&subject);
-            if let Some(feed) = Feed::of_stray(&subject) {
+            if let Some(feed) = Feed::of_stray(&subject, false) {
                 stream.delete_consumer(&feed.name).await?;
             }
         }
@@ -137,11 +146,15 @@ impl Watch<'_> {
         loop {
             let batch = consumer.fetch().max_messages(STRAY_BATCH).messages().await?;
             let messages: Vec<_> = batch.filter_map(async |message| message.ok()).collect().await;
-            if messages.is_empty() || !self.intake.settle(&messages, &Line::default(), self.stop).await {
+            if messages.is_empty() {
                 return Ok(());
             }
-            for message in &messages {
+            let settled = self.intake.settle(&messages, &Line::default(), self.stop).await;
+            for (message, _) in messages.iter().zip(&settled).filter(|(_, settled)| **settled) {
                 message.ack().await?;
+            }
+            if settled.contains(&false) {
+                return Ok(());
             }
         }
     }

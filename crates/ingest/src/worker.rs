@@ -20,6 +20,9 @@ use crate::station::Station;
 /// given up: the events come again, and are known.
 const ACK_WITHIN: Duration = Duration::from_secs(1);
 
+/// What could not be kept, while others could, comes again after this time.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+
 /// Batches at once while more events wait than are taken: one is being committed, one planned, and one decoded, waiting for its
 /// turn. Otherwise one at a time, as what comes meanwhile is cheaper together.
 const UNDER_WAY: usize = 3;
@@ -98,35 +101,33 @@ impl Worker {
         if messages.is_empty() {
             return;
         }
-        let committed = tokio::select! {
-            committed = self.intake.settle(&messages, &self.line, &self.stop) => committed,
-            () = self.keep_alive(&messages, ack_wait) => false,
+        let settled = tokio::select! {
+            settled = self.intake.settle(&messages, &self.line, &self.stop) => settled,
+            () = self.keep_alive(&messages, ack_wait) => return,
         };
-        if committed {
-            self.answer(&messages, || AckKind::Ack).await;
-        } else {
-            self.answer(&messages, || AckKind::Nak(None)).await;
-        }
+        // Another process gets them at once when this one ends; what is hindered has to wait a little.
+        let again = AckKind::Nak((!self.stop.is_cancelled()).then_some(AGAIN_AFTER));
+        self.answer(messages.iter().zip(&settled).map(|(message, settled)| (message, if *settled { AckKind::Ack } else { again }))).await;
     }
 
     /// Never ends.
     async fn keep_alive(&self, messages: &[Message], ack_wait: Duration) {
         loop {
             self.clock.sleep((ack_wait / 3).max(Duration::from_millis(100))).await;
-            self.answer(messages, || AckKind::Progress).await;
+            self.answer(messages.iter().map(|message| (message, AckKind::Progress))).await;
         }
     }
 
-    async fn answer(&self, messages: &[Message], kind: impl Fn() -> AckKind) {
+    async fn answer(&self, answers: impl Iterator<Item = (&Message, AckKind)>) {
         let answered = async {
-            for message in messages {
-                if message.ack_with(kind()).await.is_err() {
+            for (message, answer) in answers {
+                if message.ack_with(answer).await.is_err() {
                     break;
                 }
             }
         };
         if !self.station.connection().is_connected() || tokio::time::timeout(ACK_WITHIN, answered).await.is_err() {
-            tracing::debug!(count = messages.len(), "not acknowledged");
+            tracing::debug!("not acknowledged");
         }
     }
 }

@@ -99,6 +99,16 @@ impl StoreError {
         matches!(self, Self::Unavailable(..) | Self::Conflict)
     }
 
+    /// The database's code for it: an SQLSTATE, or SQLite's number.
+    pub fn code(&self) -> Option<String> {
+        match self {
+            Self::Unavailable(_, error) | Self::Known(error) | Self::Refused(error) => {
+                Some(error.as_database_error()?.code()?.into_owned())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether nothing at all can be asked of the database now.
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Unavailable(Fault::Connection, _))

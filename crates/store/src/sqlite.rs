@@ -1,6 +1,7 @@
 //! SQLite: one file, one process, one writer beside readers.
 
 mod file;
+mod log;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -44,6 +45,9 @@ const LIMITS: Limits = Limits {
     acquire: Duration::from_secs(10),
 };
 
+/// For whoever else has the file locked, such as a backup.
+const BUSY_MS: u32 = 10_000;
+
 /// Changes by requests to the API that have or await the writer at once: whatever is sent waits for that many of them at most.
 const EDITS_AT_ONCE: usize = 1;
 
@@ -65,7 +69,7 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
         .journal_mode(SqliteJournalMode::Wal)
         // An acknowledged event must outlive a power cut; from 50 rows a transaction on it costs a few per cent.
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(10))
+        .busy_timeout(Duration::from_millis(BUSY_MS.into()))
         .foreign_keys(true)
         .statement_cache_capacity(256);
     let unusable = |error: sqlx::Error| StoreError::Unusable(format!("cannot open the database {}: {error}", file.display()));
@@ -77,9 +81,10 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     let read = Pool::new(options.max_connections.max(1) as usize, LIMITS, connecting(connect.clone().read_only(true)));
     let write = Pool::new(1, LIMITS, connecting(connect));
     let pools = sql::Pools { pulse: write.clone(), edit: write.in_turns(EDITS_AT_ONCE), write, read };
-    let store = sql::SqlStore::new(pools, planner, clock, options, Arc::default(), Some(lock));
+    let store = Arc::new(sql::SqlStore::new(pools, planner, clock, options, Arc::default(), Some(lock)));
     store.look_for_ambiguous_names().await?;
-    Ok(Arc::new(store))
+    tokio::spawn(log::keep_short(file, Arc::downgrade(&store)));
+    Ok(store)
 }
 
 fn connecting(options: SqliteConnectOptions) -> Connect<Db> {

@@ -1,5 +1,6 @@
 //! The real program: killed, stopped, frozen, refused.
 
+use futures::{FutureExt, StreamExt};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -63,6 +64,8 @@ async fn sigterm_finishes_what_is_in_flight_and_strands_nothing(bed: &mut Bed) {
     let mut process = Process::serve(&bed.settings, &[]);
     process.ready().await;
     let people = team(&process, 3).await;
+    let mut told = bed.nats.client().await.subscribe("watchbell.out.sent").await.unwrap();
+    bed.nats.client().await.flush().await.unwrap();
     bed.stand_ins.http.program_always("Messages.json", Act::slowly(Duration::from_millis(300)));
     bed.nats.publish_all("alert", alerts("A", 100, &people)).await;
     bed.outbox().reaches(70).await;
@@ -73,6 +76,9 @@ async fn sigterm_finishes_what_is_in_flight_and_strands_nothing(bed: &mut Bed) {
     assert!(took < Duration::from_secs(5), "stopping took {took:?}:\n{}", ended.log);
     let sent = bed.database.number("SELECT count(*) FROM deliveries WHERE state = 'sent'").await;
     assert_eq!(usize::try_from(sent).unwrap(), bed.outbox().len(), "every call that was made has ended and is on record");
+    bed.nats.client().await.flush().await.unwrap();
+    let told = std::iter::from_fn(|| told.next().now_or_never().flatten()).count();
+    assert_eq!(i64::try_from(told).unwrap(), sent, "also of what ended while the process did is told");
     assert_eq!(bed.database.number("SELECT count(*) FROM deliveries WHERE lease IS NOT NULL").await, 0);
     assert_eq!(bed.database.number("SELECT count(*) FROM processes").await, 0);
     // The next one goes on at once, and sends nothing a second time.

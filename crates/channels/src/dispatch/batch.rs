@@ -80,14 +80,28 @@ async fn fill<T>(queue: &mut mpsc::Receiver<T>, batch: &mut Vec<T>) {
     while batch.len() < LARGEST && queue.recv_many(batch, LARGEST - batch.len()).await > 0 {}
 }
 
-/// Writes something of `count` deliveries that must not be forgotten, however long the database is away; None where it refuses.
+/// Waits between tries to write something.
+struct Waits(Duration);
+
+impl Waits {
+    const FIRST: Self = Self(Duration::from_millis(100));
+    const LONGEST: Duration = Duration::from_secs(2);
+
+    fn next(&mut self) -> Duration {
+        let next = (self.0 * 2).min(Self::LONGEST);
+        std::mem::replace(&mut self.0, next)
+    }
+}
+
+/// Writes something of `count` deliveries that must not be forgotten, however long the database cannot do it; None where it never
+/// will.
 pub(super) async fn until_written<T, F: Future<Output = Result<T, StoreError>>>(
     clock: &dyn Clock,
     what: &'static str,
     count: usize,
     write: impl Fn() -> F,
 ) -> Option<T> {
-    let mut wait = Duration::from_millis(100);
+    let mut waits = Waits::FIRST;
     loop {
         match write().await {
             Ok(written) => return Some(written),
@@ -99,8 +113,7 @@ pub(super) async fn until_written<T, F: Future<Output = Result<T, StoreError>>>(
                 return None;
             }
         }
-        clock.sleep(wait).await;
-        wait = (wait * 2).min(Duration::from_secs(2));
+        clock.sleep(waits.next()).await;
     }
 }
 
@@ -141,6 +154,7 @@ pub(super) struct Ending {
 }
 
 /// Writes how deliveries ended, however long the database is away: what a provider answered must not be forgotten.
+#[derive(Clone)]
 pub(super) struct Finish {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
@@ -154,8 +168,44 @@ impl Work for Finish {
 
     async fn work(&self, epoch: Epoch, endings: Vec<Ending>) {
         let finished: Vec<Finished> = endings.iter().map(|ending| ending.finished.clone()).collect();
-        let write = || self.store.finish(epoch, &finished);
-        let held = until_written(self.clock.as_ref(), "delivery.finish", finished.len(), write).await.unwrap_or_default();
+        match self.write_together(epoch, &finished).await {
+            Some(held) => self.ended(endings, held),
+            // Nobody waits for one that cannot be written, for as long as that may take.
+            None => {
+                for ending in endings {
+                    let finish = self.clone();
+                    tokio::spawn(async move {
+                        let finished = std::slice::from_ref(&ending.finished);
+                        let write = || finish.store.finish(epoch, finished);
+                        let held = until_written(finish.clock.as_ref(), "delivery.finish", 1, write).await;
+                        finish.ended(vec![ending], held.unwrap_or_default());
+                    });
+                }
+            }
+        }
+    }
+}
+
+impl Finish {
+    /// As soon as the database can be reached; None where it can, and does not take them all.
+    async fn write_together(&self, epoch: Epoch, finished: &[Finished]) -> Option<Vec<DeliveryId>> {
+        let mut waits = Waits::FIRST;
+        loop {
+            match self.store.finish(epoch, finished).await {
+                Ok(held) => return Some(held),
+                Err(error) => {
+                    let text = watchbell_core::error_chain(&error);
+                    tracing::warn!(count = finished.len(), error = text, "delivery.finish failed; trying again");
+                    if !error.is_outage() {
+                        return None;
+                    }
+                }
+            }
+            self.clock.sleep(waits.next()).await;
+        }
+    }
+
+    fn ended(&self, endings: Vec<Ending>, held: Vec<DeliveryId>) {
         let held: HashSet<DeliveryId> = held.into_iter().collect();
         for Ending { lane, job, finished, known, under_way } in endings {
             tracing::debug!(delivery.id = %job.id, channel = %job.channel, held = held.contains(&job.id), "delivery.finish");

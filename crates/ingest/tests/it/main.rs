@@ -8,3 +8,5 @@ mod jwt;
 mod recovery;
 mod server;
 mod sink;
+mod streams;
+mod trouble;

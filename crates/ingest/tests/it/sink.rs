@@ -30,6 +30,12 @@ pub struct TestSink {
     pub away: std::sync::atomic::AtomicBool,
     /// The alert that is always refused.
     poison: Option<String>,
+    /// The alert that cannot be kept, as long as there is one.
+    hindered: Mutex<Option<String>>,
+    /// While true, no dead letter can be kept.
+    pub keeps_no_dead_letters: std::sync::atomic::AtomicBool,
+    /// Payloads of dead letters that cannot be kept as they are.
+    pub refuses_payloads: std::sync::atomic::AtomicBool,
     /// What handed-over events wait for, if anything: first to be planned, then to be committed.
     gates: Option<Gates>,
 }
@@ -53,6 +59,14 @@ impl TestSink {
 
     pub fn refusing(alert_id: &str) -> Self {
         Self { poison: Some(alert_id.to_owned()), ..Self::default() }
+    }
+
+    pub fn hindering(alert_id: &str) -> Self {
+        Self { hindered: Mutex::new(Some(alert_id.to_owned())), ..Self::default() }
+    }
+
+    pub fn hinder_no_more(&self) {
+        *self.hindered.lock().unwrap() = None;
     }
 
     pub fn gated() -> Self {
@@ -120,6 +134,12 @@ impl Sink for TestSink {
             commit.acquire_many(count).await.unwrap().forget();
         }
         self.fail()?;
+        if let Some(hindered) = &*self.hindered.lock().unwrap()
+            && alert_ids(&events).contains(&hindered.as_str())
+        {
+            self.seen.send_modify(|seen| seen.failed += 1);
+            return Err(SinkError::Hindered("a lock was not to be had".into()));
+        }
         if let Some(poison) = &self.poison
             && alert_ids(&events).contains(&poison.as_str())
         {
@@ -132,6 +152,18 @@ impl Sink for TestSink {
 
     async fn reject(&self, rejected: Vec<Rejected>) -> Result<(), SinkError> {
         self.fail()?;
+        let is_set = |flag: &std::sync::atomic::AtomicBool| flag.load(std::sync::atomic::Ordering::SeqCst);
+        let failure = if is_set(&self.keeps_no_dead_letters) {
+            Some(SinkError::Hindered("the table is gone".into()))
+        } else if is_set(&self.refuses_payloads) && rejected.iter().any(|letter| !letter.original.payload.is_empty()) {
+            Some(SinkError::Refused("22021".to_owned()))
+        } else {
+            None
+        };
+        if let Some(error) = failure {
+            self.seen.send_modify(|seen| seen.failed += 1);
+            return Err(error);
+        }
         self.seen.send_modify(|seen| seen.rejected.extend(rejected));
         Ok(())
     }

@@ -169,8 +169,7 @@ impl Access for SqlStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query(sql("SELECT 1")).execute(&self.read).await?;
-        Ok(())
+        self.probe().await
     }
 }
 

@@ -31,6 +31,7 @@ mod plan;
 mod policy;
 mod preferences;
 mod queue;
+mod readiness;
 mod receipts;
 mod recipients;
 mod responders;
@@ -47,7 +48,7 @@ const REMEMBERED_USERS: usize = 20_000;
 #[derive(Debug)]
 pub(crate) struct SqlStore {
     /// Of the engine: accepting, planning, claiming, beginning, finishing, housekeeping; and its own looks.
-    write: Pool<Db>,
+    pub(super) write: Pool<Db>,
     /// Of heartbeats: they do not wait for those that plans and claims use.
     pulse: Pool<Db>,
     /// Of the API, to read.
@@ -67,6 +68,8 @@ pub(crate) struct SqlStore {
     /// Whether there are names that may mean two users.
     has_ambiguous_names: AtomicBool,
     growth: statistics::Growth,
+    /// When a probe last committed something.
+    committed_at: tokio::sync::Mutex<Option<tokio::time::Instant>>,
     /// Counts claims, for what is given in turn.
     turns: AtomicU64,
     /// Held as long as the store is open.
@@ -110,6 +113,7 @@ impl SqlStore {
             names: Cache::new(REMEMBERED_USERS),
             has_ambiguous_names: AtomicBool::new(false),
             growth: statistics::Growth::default(),
+            committed_at: tokio::sync::Mutex::default(),
             turns: AtomicU64::new(0),
             _lock: lock,
         }

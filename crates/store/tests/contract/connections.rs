@@ -19,6 +19,8 @@ on_both![
     a_file_is_locked_by_whichever_name,
     a_change_that_is_given_up_halfway_leaves_no_lock_behind,
     statements_are_prepared_anew_when_the_schema_has_changed,
+    readiness_is_a_commit_and_bounded_in_time,
+    a_log_that_became_long_is_given_back,
 ];
 
 fn category(n: usize) -> NewCategory {
@@ -187,4 +189,42 @@ async fn statements_are_prepared_anew_when_the_schema_has_changed(bed: &Bed) {
         assert_eq!(bed.store.user(&UserRef::Id(user.id)).await.unwrap().unwrap().username, "anna");
         bed.store.claim(epoch, Channel::Email, 10).await.unwrap();
     }
+}
+
+async fn readiness_is_a_commit_and_bounded_in_time(bed: &Bed) {
+    bed.store.ping().await.unwrap();
+    assert_eq!(bed.number("SELECT count(*) FROM settings WHERE name = 'committed_at'").await, 1);
+    // Reading would go on working.
+    bed.execute(if bed.is_sqlite() { "BEGIN IMMEDIATE" } else { "BEGIN; LOCK TABLE settings IN EXCLUSIVE MODE" }).await;
+    let unready = async {
+        // What was committed lately counts for a moment.
+        while bed.store.ping().await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(8), unready).await.expect("it says that it is ready, or nothing");
+    bed.execute("ROLLBACK").await;
+    bed.store.ping().await.unwrap();
+}
+
+/// Somebody reads while much is written: the log grows, and is never begun anew.
+async fn a_log_that_became_long_is_given_back(bed: &Bed) {
+    if !bed.is_sqlite() {
+        return;
+    }
+    let log = format!("{}-wal", bed.options.url.trim_start_matches("sqlite://"));
+    let length = || std::fs::metadata(&log).unwrap().len();
+    bed.execute("BEGIN; SELECT count(*) FROM settings").await;
+    let text = "x".repeat(1 << 20);
+    for n in 0..40 {
+        bed.store.put_setting(&format!("s{n}"), &text).await.unwrap();
+    }
+    assert!(length() > 40 << 20, "{}", length());
+    bed.execute("COMMIT").await;
+    let short = async {
+        while length() > 1 << 20 {
+            bed.store.setting("s1").await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), short).await.expect("it stays long");
 }

@@ -69,29 +69,37 @@ async fn tell_others(store: &Arc<dyn Store>, broker: Option<&Connection>, channe
 }
 
 /// Publishes what became of deliveries as `watchbell.out.{state}`.
-pub async fn publish_outcomes(progress: Receiver<Progress>, broker: Connection, stop: CancellationToken) {
-    each(progress, &stop, |progress| publish(&broker, progress)).await;
+pub async fn publish_outcomes(progress: Receiver<Progress>, broker: Connection, done: CancellationToken) {
+    each(progress, &broker, &done, outcome).await;
 }
 
 /// Publishes what became of deliveries without a call: `delivered` and `undelivered` by receipts, `cancelled`.
-pub async fn publish_moves(moves: Receiver<Moved>, broker: Connection, stop: CancellationToken) {
-    each(moves, &stop, |moved| {
+pub async fn publish_moves(moves: Receiver<Moved>, broker: Connection, done: CancellationToken) {
+    each(moves, &broker, &done, |moved| {
         let outcome = json!({ "deliveryId": moved.id, "state": moved.state, "reason": moved.reason });
-        broker.publish(format!("watchbell.out.{}", moved.state), outcome.to_string().into_bytes());
+        Some((format!("watchbell.out.{}", moved.state), outcome.to_string().into_bytes()))
     })
     .await;
 }
 
-async fn each<T: Clone>(mut news: Receiver<T>, stop: &CancellationToken, publish: impl Fn(&T)) {
+/// A subject and what is published there.
+type Message = (String, Vec<u8>);
+
+/// Until everybody who has news to tell is `done`, and all of it is published.
+async fn each<T: Clone>(mut news: Receiver<T>, broker: &Connection, done: &CancellationToken, message: impl Fn(&T) -> Option<Message>) {
     loop {
         let next = tokio::select! {
             // What is ready is published before the end is noticed.
             biased;
             next = news.recv() => next,
-            () = stop.cancelled() => return,
+            () = done.cancelled() => return,
         };
         match next {
-            Ok(news) => publish(&news),
+            Ok(news) => {
+                if let Some((subject, payload)) = message(&news) {
+                    broker.publish_in_turn(subject, payload).await;
+                }
+            }
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "outcomes were not published: they came faster than they could be sent");
             }
@@ -100,7 +108,7 @@ async fn each<T: Clone>(mut news: Receiver<T>, stop: &CancellationToken, publish
     }
 }
 
-fn publish(broker: &Connection, Progress { job, finished }: &Progress) {
+fn outcome(Progress { job, finished }: &Progress) -> Option<Message> {
     let (state, reason) = match &finished.next {
         Next::Sent => ("sent", None),
         Next::Failed { reason, .. } => ("failed", Some(reason)),
@@ -129,10 +137,11 @@ fn publish(broker: &Connection, Progress { job, finished }: &Progress) {
         at: attempt.map(|attempt| attempt.at.to_string()),
     };
     match serde_json::to_vec(&outcome) {
-        Ok(outcome) => {
-            broker.publish(format!("watchbell.out.{state}"), outcome);
+        Ok(outcome) => Some((format!("watchbell.out.{state}"), outcome)),
+        Err(error) => {
+            tracing::error!(%error, delivery.id = %job.id, "an outcome could not be written as JSON");
+            None
         }
-        Err(error) => tracing::error!(%error, delivery.id = %job.id, "an outcome could not be written as JSON"),
     }
 }
 

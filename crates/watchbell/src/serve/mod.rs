@@ -91,6 +91,9 @@ pub struct Server {
     stop: CancellationToken,
     http: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
     parts: TaskTracker,
+    /// Of outcomes: they go on until every part has ended, as calls in flight end while the others stop.
+    publishers: TaskTracker,
+    done: CancellationToken,
     broker: Option<Connection>,
 }
 
@@ -134,9 +137,10 @@ impl Server {
 
         let broker = if config.nats.url.trim().is_empty() { None } else { Some(Connection::open(&config.nats).await?) };
         let parts = TaskTracker::new();
+        let (publishers, done) = (TaskTracker::new(), CancellationToken::new());
         parts.spawn(broker::share_wakes(store.clone(), broker.clone(), stop.clone()));
         if let Some(broker) = &broker {
-            parts.spawn(broker::publish_moves(store.wakes().moved(), broker.clone(), stop.clone()));
+            publishers.spawn(broker::publish_moves(store.wakes().moved(), broker.clone(), done.clone()));
             if has(Role::Ingest) {
                 let sink = Arc::new(sink::StoreSink::new(store.clone(), broker.clone()));
                 parts.spawn(Ingest::new(broker.clone(), &config.nats, config.events.settings(), sink, clock.clone()).run(stop.clone()));
@@ -170,7 +174,7 @@ impl Server {
             };
             let dispatcher = Dispatcher::new(store.clone(), clock.clone(), renderer, settings);
             if let Some(broker) = &broker {
-                parts.spawn(broker::publish_outcomes(dispatcher.progress(), broker.clone(), stop.clone()));
+                publishers.spawn(broker::publish_outcomes(dispatcher.progress(), broker.clone(), done.clone()));
             }
             parts.spawn(dispatcher.run(stop.clone()));
         }
@@ -189,7 +193,8 @@ impl Server {
             None => (None, None),
         };
         parts.close();
-        Ok(Self { address, store, first_key, stop, http, parts, broker })
+        publishers.close();
+        Ok(Self { address, store, first_key, stop, http, parts, publishers, done, broker })
     }
 
     /// Tells every part to stop, and waits until they have.
@@ -215,6 +220,8 @@ impl Server {
             self.stop.cancel();
         }
         self.parts.wait().await;
+        self.done.cancel();
+        self.publishers.wait().await;
         if let Some(broker) = &self.broker {
             broker.flush().await;
         }

@@ -49,5 +49,12 @@ impl Sink for StoreSink {
 }
 
 fn sink_error(error: StoreError) -> SinkError {
-    if error.is_passing() { SinkError::Unavailable(Box::new(error)) } else { SinkError::Refused(watchbell_core::error_chain(&error)) }
+    if error.is_outage() {
+        return SinkError::Unavailable(Box::new(error));
+    }
+    match &error {
+        // The database's own words may quote the value.
+        StoreError::Refused(_) => SinkError::Refused(format!("{error} ({})", error.code().unwrap_or_default())),
+        _ => SinkError::Hindered(Box::new(error)),
+    }
 }
