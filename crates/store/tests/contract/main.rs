@@ -28,3 +28,4 @@ mod tidy;
 mod topics;
 mod users;
 mod verification;
+mod worker_faults;
