@@ -168,7 +168,7 @@ impl Smtp {
         }
         // The server waits for the body. Where none comes, closing the connection is the one way to say so.
         if !gate.opens().await {
-            return Err(Failure::unreachable(Stage::Data, "not_wanted"));
+            return Err(Failure::broken(Stage::Data, "not_wanted"));
         }
         // Nobody else has this cell.
         let _ = body_on.set(connection.wire());
