@@ -11,6 +11,7 @@ use watchbell_core::outcome::{LimitScope, Outcome, Report};
 
 use crate::address_guard::{self, AddressGuard};
 use crate::http::{Answer, Http, Request};
+use crate::provider::Outgoing;
 use crate::settings::{CommonSettings, SettingError};
 
 /// Calls users' servers.
@@ -29,11 +30,11 @@ impl Endpoints {
     }
 
     /// Posts what `fill` puts into the request. The error is the report of what failed on the way.
-    pub async fn post(&self, url: &str, fill: impl FnOnce(Request) -> Request) -> Result<Answer, Report> {
+    pub async fn post(&self, url: &str, message: &Outgoing, fill: impl FnOnce(Request) -> Request) -> Result<Answer, Report> {
         let url = Url::parse(url).map_err(|_| address_guard::report(OutOfReach::Scheme))?;
         self.reach.check(&url).map_err(address_guard::report)?;
         let http = if url.scheme() == "https" { &self.secure } else { &self.plain };
-        http.call(fill(http.post(&url))).await.map_err(of_recipient)
+        http.hand_over(message, fill(http.post(&url))).await.map_err(of_recipient)
     }
 }
 
@@ -71,7 +72,12 @@ pub(crate) fn reach(allow_private: bool, allow_networks: &[String]) -> Result<Re
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
     use super::*;
-    use crate::providers::stand_in::{Act, StandIn, at, common};
+    use crate::provider::Address;
+    use crate::providers::stand_in::{Act, StandIn, at, common, outgoing};
+
+    fn message() -> Outgoing {
+        outgoing(watchbell_core::Channel::Webhook, Address::Email(String::new()))
+    }
 
     fn endpoints(allow_networks: &[&str]) -> Endpoints {
         let networks: Vec<_> = allow_networks.iter().map(|text| (*text).to_owned()).collect();
@@ -84,14 +90,15 @@ mod tests {
         let port = service.base().port().unwrap();
         let refused = |code: &str| Report::new(Outcome::BadAddress, code.to_owned());
         for host in ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1"] {
-            let report = endpoints(&["10.0.0.0/8"]).post(&format!("http://{host}:{port}/"), |request| request).await.unwrap_err();
+            let report =
+                endpoints(&["10.0.0.0/8"]).post(&format!("http://{host}:{port}/"), &message(), |request| request).await.unwrap_err();
             assert_eq!(report, refused("private_address"), "{host}");
         }
         let endpoints = endpoints(&["127.0.0.0/8"]);
-        assert_eq!(endpoints.post("http://8.8.8.8/", |request| request).await.unwrap_err(), refused("plain_http"));
-        assert_eq!(endpoints.post("gopher://127.0.0.1/", |request| request).await.unwrap_err(), refused("url_scheme"));
+        assert_eq!(endpoints.post("http://8.8.8.8/", &message(), |request| request).await.unwrap_err(), refused("plain_http"));
+        assert_eq!(endpoints.post("gopher://127.0.0.1/", &message(), |request| request).await.unwrap_err(), refused("url_scheme"));
         assert_eq!(service.seen().len(), 0);
-        assert_eq!(endpoints.post(&service.url, |request| request).await.unwrap().status, 200);
+        assert_eq!(endpoints.post(&service.url, &message(), |request| request).await.unwrap().status, 200);
     }
 
     #[tokio::test]
@@ -99,7 +106,7 @@ mod tests {
         let inner = StandIn::start([Act::Answer(200, "", String::new())]).await;
         let location: &'static str = format!("Location: {}/\r\n", inner.url).leak();
         let service = StandIn::start([Act::Answer(307, location, String::new())]).await;
-        let answer = endpoints(&["127.0.0.1"]).post(&service.url, |request| request).await.unwrap();
+        let answer = endpoints(&["127.0.0.1"]).post(&service.url, &message(), |request| request).await.unwrap();
         assert_eq!(by_status(&answer, at("2026-11-20T08:00:00Z")), Report::new(Outcome::BadMessage, "http_307".to_owned()));
         assert_eq!(inner.seen().len(), 0);
     }
@@ -108,9 +115,9 @@ mod tests {
     async fn a_long_answer_is_a_success_all_the_same_and_a_closed_port_holds_up_its_owner_alone() {
         let service = StandIn::start([Act::Answer(200, "", "x".repeat(200_000))]).await;
         let endpoints = endpoints(&["127.0.0.1"]);
-        assert_eq!(endpoints.post(&service.url, |request| request).await.unwrap().status, 200);
+        assert_eq!(endpoints.post(&service.url, &message(), |request| request).await.unwrap().status, 200);
         let unused = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let report = endpoints.post(&format!("http://{unused}/"), |request| request).await.unwrap_err();
+        let report = endpoints.post(&format!("http://{unused}/"), &message(), |request| request).await.unwrap_err();
         assert_eq!(report.outcome, Outcome::Retry { after: None, scope: LimitScope::Recipient });
     }
 

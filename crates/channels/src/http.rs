@@ -6,12 +6,13 @@
 
 mod answer;
 mod connect;
+mod payload;
 mod request;
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http::Method;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::client::proxy::matcher::Matcher;
@@ -21,10 +22,13 @@ use url::Url;
 use watchbell_core::outcome::{Outcome, Report};
 
 use crate::address_guard::{self, AddressGuard};
+use crate::gate::Gate;
+use crate::provider::Outgoing;
 use crate::settings::{CommonSettings, SettingError};
 use crate::tls;
 pub use answer::{Answer, by_status, id, is_passing, number, text};
 use connect::Connector;
+use payload::Payload;
 pub use request::Request;
 
 /// The longest that connecting (name, TCP, TLS) may take.
@@ -34,6 +38,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// More of an answer is not read. The services answer with one or two kilobytes.
 const LARGEST_BODY: usize = 64 * 1024;
+/// The same of what was asked for: a list of some dozen messages.
+const LARGEST_LIST: usize = 512 * 1024;
 
 /// Between two questions over an HTTP/2 connection in use whether the service is still there, and until it must have answered:
 /// all messages share the connection, so a dead one must not live long.
@@ -43,7 +49,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// A client with pooled connections.
 #[derive(Clone, Debug)]
 pub struct Http {
-    client: Client<Connector, Full<Bytes>>,
+    client: Client<Connector, Payload>,
     /// For the whole call.
     timeout: Duration,
     /// A success is one even if its text breaks off.
@@ -82,18 +88,33 @@ impl Http {
     }
 
     pub fn post(&self, url: &Url) -> Request {
-        Request::post(url)
+        Request::new(Method::POST, url)
     }
 
-    /// Makes the call; redirections are not followed. The error is the report of what failed on the way.
+    pub fn get(&self, url: &Url) -> Request {
+        Request::new(Method::GET, url)
+    }
+
+    /// Hands a message over, if it is still wanted when the connection stands; redirections are not followed. The error is the
+    /// report of what failed on the way.
+    pub async fn hand_over(&self, message: &Outgoing, request: Request) -> Result<Answer, Report> {
+        self.call_through(message.gate.clone(), request).await
+    }
+
+    /// The same for a call that hands no message over.
     pub async fn call(&self, request: Request) -> Result<Answer, Report> {
-        let Some(request) = request.build() else { return Err(Report::new(Outcome::BadMessage, "request".to_owned())) };
+        self.call_through(Gate::default(), request).await
+    }
+
+    async fn call_through(&self, gate: Gate, request: Request) -> Result<Answer, Report> {
+        let Some(request) = request.build(gate) else { return Err(Report::new(Outcome::BadMessage, "request".to_owned())) };
+        let most = if *request.method() == Method::GET { LARGEST_LIST } else { LARGEST_BODY };
         let end = Instant::now() + self.timeout;
         let answered = tokio::time::timeout_at(end, self.client.request(request)).await;
         let (head, mut incoming) = answered.map_err(|_| timed_out())?.map_err(|error| failed(&error))?.into_parts();
         let status = head.status.as_u16();
         let mut body = Vec::new();
-        match tokio::time::timeout_at(end, read(&mut incoming, &mut body)).await.unwrap_or(Err("timeout")) {
+        match tokio::time::timeout_at(end, read(&mut incoming, &mut body, most)).await.unwrap_or(Err("timeout")) {
             Ok(()) => {}
             // A refusal stands, whatever became of its text. What says that it was taken must say it to the end, where the
             // text says more than the status.
@@ -117,11 +138,11 @@ fn builder() -> legacy::Builder {
     builder
 }
 
-async fn read(incoming: &mut Incoming, body: &mut Vec<u8>) -> Result<(), &'static str> {
+async fn read(incoming: &mut Incoming, body: &mut Vec<u8>, most: usize) -> Result<(), &'static str> {
     while let Some(frame) = incoming.frame().await {
         let frame = frame.map_err(|_| "broken_answer")?;
         let Some(chunk) = frame.data_ref() else { continue };
-        if body.len() + chunk.len() > LARGEST_BODY {
+        if body.len() + chunk.len() > most {
             return Err("long_answer");
         }
         body.extend_from_slice(chunk);

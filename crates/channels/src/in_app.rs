@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use watchbell_core::Channel;
 use watchbell_core::outcome::{Outcome, Report};
+use watchbell_core::{Channel, Timestamp};
 use watchbell_store::preferences::Notification;
 use watchbell_store::{Store, StoreError};
 
 use crate::dispatch::{ChannelRoute, ProviderRoute};
-use crate::provider::{AccountLimit, Address, Content, Outgoing, Provider};
+use crate::provider::{AccountLimit, Address, Content, Found, Outgoing, Provider};
 use crate::settings::OnUnknown;
 
 /// As attempts name it.
@@ -54,16 +54,23 @@ impl Provider for InApp {
             read_at: None,
             dismissed_at: None,
         };
+        if !message.gate.opens().await {
+            return Report::retry("not_wanted".to_owned());
+        }
         match self.store.add_notification(notification).await {
             Ok(_) => Report::accepted(message.delivery_id.0.clone()),
             Err(error) => failed(&error),
         }
     }
 
-    async fn look_up(&self, message: &Outgoing) -> Option<Report> {
+    fn can_look_up(&self, _channel: Channel) -> bool {
+        true
+    }
+
+    async fn look_up(&self, message: &Outgoing, _since: Timestamp) -> Option<Vec<Found>> {
         let Address::Inbox { user_id, .. } = &message.to else { return None };
-        let kept = self.store.notification(*user_id, &message.delivery_id).await.ok()??;
-        Some(Report::accepted(kept.id.0))
+        let kept = self.store.notification(*user_id, &message.delivery_id).await.ok()?;
+        Some(kept.into_iter().map(|kept| Found { report: Report::accepted(kept.id.0.clone()), message_id: kept.id.0 }).collect())
     }
 }
 

@@ -4,6 +4,7 @@ pub mod address_guard;
 pub mod dispatch;
 pub mod endpoint;
 mod es256;
+pub mod gate;
 pub mod http;
 pub mod in_app;
 pub mod provider;

@@ -8,9 +8,12 @@ use watchbell_core::device::DeviceKind;
 use watchbell_core::outcome::Report;
 use watchbell_core::{Channel, DeliveryId, Secret, Timestamp, UserId};
 
+use crate::gate::Gate;
+
 /// A service that delivers messages.
 ///
-/// Implementations never retry, never wait for a limit, and never log: the worker does, once for all of them. A call has
+/// Implementations never retry, never wait for a limit, and never log: the worker does, once for all of them. They pass the
+/// message's gate when all that is left is to write it. A call has
 /// ended within the client's timeout; what happened is in the [`Report`], whatever happened.
 #[async_trait]
 pub trait Provider: Send + Sync + std::fmt::Debug {
@@ -29,11 +32,24 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
         true
     }
 
-    /// Asks whether a message whose sending ended as `Unknown` has arrived at the provider after all; None where the
-    /// provider cannot tell.
-    async fn look_up(&self, _message: &Outgoing) -> Option<Report> {
+    /// Whether it can be asked what became of a message on this channel whose sending ended as `Unknown`.
+    fn can_look_up(&self, _channel: Channel) -> bool {
+        false
+    }
+
+    /// Asks for what the provider has of a message whose sending ended as `Unknown`, and which was first handed over at `since`:
+    /// all that may be it, the likeliest first. None where that cannot be said now.
+    async fn look_up(&self, _message: &Outgoing, _since: Timestamp) -> Option<Vec<Found>> {
         None
     }
+}
+
+/// A message that a provider has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub message_id: String,
+    /// What became of it: [`Outcome::Accepted`](watchbell_core::outcome::Outcome) while it may yet arrive.
+    pub report: Report,
 }
 
 /// A message on its way to a provider.
@@ -56,6 +72,8 @@ pub struct Outgoing {
     pub now: Timestamp,
     /// Where receipts and key presses shall go: `http.public_url`, if it is set.
     pub callback_base: Option<Arc<str>>,
+    /// Asked right before it is handed over.
+    pub gate: Gate,
 }
 
 /// Nothing of a message belongs in a log but its id and channel.

@@ -27,6 +27,8 @@ pub enum Outcome {
     BadAddress,
     /// This message will never be accepted.
     BadMessage,
+    /// This provider will never accept this message, and another one may: it has no route or no permission for where it goes.
+    BadRoute,
     /// Authentication, billing, suspension: nothing goes through this provider now.
     ProviderDown,
     /// The request was written and no answer came.
@@ -39,7 +41,7 @@ impl Outcome {
             Self::Accepted { .. } => Class::Accepted,
             Self::Retry { .. } => Class::Retry,
             Self::BadAddress => Class::BadAddress,
-            Self::BadMessage => Class::BadMessage,
+            Self::BadMessage | Self::BadRoute => Class::BadMessage,
             Self::ProviderDown => Class::ProviderDown,
             Self::Unknown => Class::Unknown,
         }

@@ -31,14 +31,24 @@ impl RetryPolicy {
     ///
     /// `after` is the earliest time that the provider allows; `chance` in 0..1 places the wait within its jitter.
     pub fn next(&self, attempts: u32, first_due: Timestamp, now: Timestamp, after: Option<Timestamp>, chance: f64) -> Option<Timestamp> {
+        let next = self.wait(attempts, now, chance)?;
+        // A Retry-After is obeyed to the millisecond: jitter only ever adds to it.
+        let next = after.map_or(next, |after| next.max(after));
+        self.is_open(first_due, next).then_some(next)
+    }
+
+    /// Whether what was first due then may still be tried at `at`.
+    pub fn is_open(&self, first_due: Timestamp, at: Timestamp) -> bool {
+        at <= first_due.plus_s(i64::from(self.window_s))
+    }
+
+    /// The ladder's step after attempt number `attempts`, wherever the window ends; None where there is no ladder.
+    pub fn wait(&self, attempts: u32, now: Timestamp, chance: f64) -> Option<Timestamp> {
         let at = (attempts.max(1) as usize - 1).min(self.waits_s.len().checked_sub(1)?);
         let wait_ms = f64::from(self.waits_s[at]) * 1000.0;
         let jittered = wait_ms * (1.0 + f64::from(self.jitter_percent) / 100.0 * (chance * 2.0 - 1.0));
         #[expect(clippy::cast_possible_truncation, reason = "waits are u32 seconds, so milliseconds fit easily")]
-        let next = now.plus_ms(jittered as i64);
-        // A Retry-After is obeyed to the millisecond: jitter only ever adds to it.
-        let next = after.map_or(next, |after| next.max(after));
-        (next <= first_due.plus_s(i64::from(self.window_s))).then_some(next)
+        Some(now.plus_ms(jittered as i64))
     }
 }
 

@@ -164,6 +164,15 @@ impl Recipient {
         self.sent.first().copied().unwrap_or_default().plus_s(i64::from(bundling.window_s))
     }
 
+    /// A call that had taken a slot reached nobody.
+    pub(crate) fn give_back(&mut self, rate: Option<RecipientRate>, now: Timestamp) {
+        self.sent.pop();
+        // Further ahead than by any slot it is a provider who asked to leave the recipient alone.
+        if let Some(rate) = rate.filter(|rate| self.busy_until <= now.plus_ms(rate.slack_ms() + rate.interval_ms())) {
+            self.busy_until = self.busy_until.plus_ms(-rate.interval_ms());
+        }
+    }
+
     fn take(&mut self, rate: Option<RecipientRate>, bundling: Bundling, now: Timestamp) {
         if let Some(rate) = rate {
             self.busy_until = self.busy_until.max(now).plus_ms(rate.interval_ms());
@@ -226,6 +235,21 @@ mod tests {
         // Later ones hold no place: a HIGH alert that comes meanwhile gets the next slot.
         let verdicts = allot(&[one(0, None)], &mut recipients, Channel::Sms, &limits(Some((1, 60))), s(60));
         assert_eq!(verdicts, [Verdict::Go]);
+    }
+
+    #[test]
+    fn a_call_that_reached_nobody_uses_no_slot_up_but_a_pause_stays() {
+        let limits = limits(Some((1, 60)));
+        let rate = limits.rates.get(&Channel::Sms).copied();
+        let mut recipients = BTreeMap::new();
+        assert_eq!(allot(&[one(0, None)], &mut recipients, Channel::Sms, &limits, s(0)), [Verdict::Go]);
+        recipients.get_mut("a").unwrap().give_back(rate, s(1));
+        assert!(recipients["a"].sent.is_empty());
+        assert_eq!(allot(&[one(0, None)], &mut recipients, Channel::Sms, &limits, s(1)), [Verdict::Go]);
+        let paused = recipients.get_mut("a").unwrap();
+        paused.busy_until = s(300);
+        paused.give_back(rate, s(2));
+        assert_eq!(paused.busy_until, s(300));
     }
 
     #[test]

@@ -32,10 +32,8 @@ pub struct Job {
     pub expires_at: Option<Timestamp>,
     /// Attempts before this one.
     pub attempts: i64,
-    /// How many of those ended as `Unknown`.
-    pub unknowns: i64,
-    /// How many of those were begun by a process that died: its call may never have been made.
-    pub interrupted: i64,
+    /// Those of them that have ended, the first one first.
+    pub log: Vec<Attempt>,
     pub event: Arc<EventData>,
     pub user_id: UserId,
     pub user_name: String,
@@ -44,6 +42,23 @@ pub struct Job {
     pub target: Target,
     /// What it has waited to be told together with.
     pub collect: Option<String>,
+}
+
+impl Job {
+    /// Attempts that ended as `Unknown`, the first one first.
+    pub fn unknown(&self) -> impl Iterator<Item = &Attempt> {
+        self.log.iter().filter(|attempt| attempt.class == Class::Unknown)
+    }
+
+    /// How often all providers that were up had been tried: waits of the retry ladder so far.
+    pub fn rounds(&self) -> usize {
+        self.log.iter().filter(|attempt| !attempt.goes_on).count()
+    }
+
+    /// The attempts since then: they failed, and what follows comes at once.
+    pub fn in_this_round(&self) -> impl Iterator<Item = &Attempt> {
+        self.log.iter().rev().take_while(|attempt| attempt.goes_on)
+    }
 }
 
 /// Where a job goes, as it is now.
@@ -90,6 +105,8 @@ pub struct Finished {
     /// None when no call was made: the contact was not OK, the message could not be made.
     pub attempt: Option<Attempt>,
     pub next: Next,
+    /// The provider asks to leave the recipient alone until then.
+    pub pause: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +120,25 @@ pub struct Attempt {
     pub message_id: Option<String>,
     /// None where the process died during the call.
     pub latency_ms: Option<i64>,
+    /// When this provider may be asked again for this delivery, if it said so.
+    pub not_before: Option<Timestamp>,
+    /// It is no step of the retry ladder: another provider is tried at once, or the account takes nothing for now.
+    pub goes_on: bool,
+}
+
+impl Attempt {
+    /// Whether it is certain that nobody was reached by it.
+    pub fn reached_nobody(&self) -> bool {
+        !matches!(self.class, Class::Accepted | Class::Unknown)
+    }
+}
+
+/// Which deliveries a worker claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ranks {
+    All,
+    /// HIGH alerts alone.
+    High,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,13 +267,14 @@ pub trait Queue: Send + Sync {
     async fn processes(&self) -> Result<Vec<Process>, StoreError>;
 
     /// Leases up to `most` deliveries of a channel that are ready and that their recipients take now: HIGH before others, older
-    /// before newer. Held ones whose time has come count as ready; what goes together comes as one job.
+    /// before newer. Held ones whose time has come count as ready; what goes together comes as one job. What cannot be read is set
+    /// aside as failed, and keeps nothing else up.
     ///
     /// # Errors
     /// `Lapsed`: the life has ended, or is to be renewed first.
-    async fn claim(&self, epoch: Epoch, channel: Channel, most: i64) -> Result<Vec<Job>, StoreError>;
+    async fn claim(&self, epoch: Epoch, channel: Channel, ranks: Ranks, most: i64) -> Result<Vec<Job>, StoreError>;
 
-    /// Gives claimed deliveries back; they are ready again at the given time.
+    /// Gives claimed deliveries back, with their recipients' slots; they are ready again at the given time.
     async fn release(&self, epoch: Epoch, deliveries: Vec<(DeliveryId, Timestamp)>) -> Result<(), StoreError>;
 
     /// Marks claimed deliveries as begun, right before their calls. Answers those that may be called: not the ones that were
@@ -248,14 +285,18 @@ pub trait Queue: Send + Sync {
     /// What a bundle or digest that has begun tells: the deliveries in it, the most urgent first.
     async fn bundled(&self, bundle: &DeliveryId) -> Result<Vec<Job>, StoreError>;
 
-    /// Leaves a recipient alone until then, as its provider asked.
-    async fn pause_recipient(&self, channel: Channel, target: &Target, until: Timestamp) -> Result<(), StoreError>;
+    /// Which of a provider's message ids belong to other deliveries of the job's user.
+    async fn ids_of_others(&self, job: &Job, message_ids: &[String]) -> Result<Vec<String>, StoreError>;
 
-    /// Writes how begun deliveries ended, with all that follows for others. Answers those that this process still held.
+    /// When a process that served a channel last ended; None where there never was one.
+    async fn last_served(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Writes how begun deliveries ended, with all that follows for others. Answers those that this process still held. Calls that
+    /// reached nobody give their recipients' slots back.
     async fn finish(&self, epoch: Epoch, finished: &[Finished]) -> Result<Vec<DeliveryId>, StoreError>;
 
     /// When the next delivery of a channel becomes ready, now or later.
-    async fn next_ready(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError>;
+    async fn next_ready(&self, channel: Channel, ranks: Ranks) -> Result<Option<Timestamp>, StoreError>;
 
     /// What is ready now.
     async fn ready(&self) -> Result<Ready, StoreError>;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use watchbell_api::callbacks::telegram::handle_update;
 use watchbell_core::outcome::Class;
 use watchbell_core::{Channel, Clock, DeliveryId, Secret};
-use watchbell_store::queue::{Attempt, Call, Finished, Next};
+use watchbell_store::queue::{Attempt, Call, Finished, Next, Ranks};
 
 use crate::harness::{ADMIN, Answer, TELEGRAM_SECRET, TWILIO_TOKEN, USER, World, world, world_with};
 
@@ -49,7 +49,7 @@ async fn called(world: &World, alert: &str) -> String {
     world.publish("alert", alert, data).await;
     let now = world.clock.now();
     let epoch = world.worker(Channel::Voice).await;
-    let jobs = world.store.claim(epoch, Channel::Voice, 10).await.unwrap();
+    let jobs = world.store.claim(epoch, Channel::Voice, Ranks::All, 10).await.unwrap();
     let id: DeliveryId = jobs[0].id.clone();
     let call = Call { id: id.clone(), provider: "twilio".to_owned(), is_bundle: false };
     assert_eq!(world.store.begin(epoch, &[call]).await.unwrap(), std::slice::from_ref(&id));
@@ -61,8 +61,11 @@ async fn called(world: &World, alert: &str) -> String {
         code: None,
         message_id: Some("CA1".to_owned()),
         latency_ms: Some(5),
+        not_before: None,
+        goes_on: false,
     };
-    world.store.finish(epoch, &[Finished { id: id.clone(), is_bundle: false, attempt: Some(attempt), next: Next::Sent }]).await.unwrap();
+    let end = Finished { id: id.clone(), is_bundle: false, attempt: Some(attempt), next: Next::Sent, pause: None };
+    world.store.finish(epoch, &[end]).await.unwrap();
     id.to_string()
 }
 

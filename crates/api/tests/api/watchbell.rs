@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use watchbell_core::Channel;
-use watchbell_store::queue::Target;
+use watchbell_store::queue::{Ranks, Target};
 
 use crate::harness::{ADMIN, USER, World, world, world_with};
 
@@ -47,7 +47,7 @@ async fn devices_show_the_end_of_their_token_only() {
 /// The code, as it would be sent.
 async fn code(world: &World) -> String {
     let epoch = world.worker(Channel::Email).await;
-    let jobs = world.store.claim(epoch, Channel::Email, 10).await.unwrap();
+    let jobs = world.store.claim(epoch, Channel::Email, Ranks::All, 10).await.unwrap();
     let job = jobs.first().unwrap();
     assert!(matches!(&job.target, Target::Contact { .. }));
     match job.event.as_ref() {

@@ -8,11 +8,18 @@ use tokio::sync::Notify;
 use watchbell_core::{Channel, Timestamp};
 use watchbell_store::queue::Outage;
 
-/// Failures in a row that open a breaker, where none of them says by itself that the provider is down.
+/// Failures in a row that open a breaker at once, where none of them says by itself that the provider is down.
 const FAILURES: u32 = 10;
+/// After such a time without a success the second failure opens it: less than the first wait of a HIGH alert, jitter included.
+const WITHOUT_SUCCESS: Duration = Duration::from_secs(4);
 /// The first pause; each further one without a success between them is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_mins(2);
+/// What waits and is no HIGH alert goes out this long after a provider is back, at the latest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How long it is left to other messages to find out, while HIGH alerts have another provider.
+const LEFT_TO_OTHERS: Duration = Duration::from_mins(1);
+/// Between two tries by HIGH alerts, which wait for no pause.
+pub(super) const PROBE_GAP: Duration = Duration::from_secs(1);
 
 /// Whether calls go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +29,7 @@ pub(super) enum BreakerState {
     Open {
         until: Timestamp,
     },
-    /// One call finds out whether the provider works again.
+    /// A call finds out whether the provider works again.
     HalfOpen,
 }
 
@@ -69,43 +76,75 @@ impl ProviderStates {
 /// A provider's breaker.
 #[derive(Debug)]
 pub(super) struct Breaker {
-    state: BreakerState,
+    /// While it is open, when whoever has something to send may find out whether the provider works again.
+    open_until: Option<Timestamp>,
+    /// A call that is to find that out is under way.
+    is_probed: bool,
+    /// When the last such call began.
+    probed_at: Timestamp,
     failures: u32,
+    failing_since: Timestamp,
     pause: Duration,
 }
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { state: BreakerState::Closed, failures: 0, pause: FIRST_PAUSE }
+        Self {
+            open_until: None,
+            is_probed: false,
+            probed_at: Timestamp::default(),
+            failures: 0,
+            failing_since: Timestamp::default(),
+            pause: FIRST_PAUSE,
+        }
     }
 }
 
 impl Breaker {
     pub fn state(&self) -> BreakerState {
-        self.state
-    }
-
-    /// How many calls may be made now, up to `most`: one, when it is to be found out whether the provider works again.
-    pub fn allowance(&mut self, now: Timestamp, most: usize) -> usize {
-        match self.state {
-            BreakerState::Closed => most,
-            BreakerState::Open { until } if now >= until => most.min(1),
-            BreakerState::Open { .. } | BreakerState::HalfOpen => 0,
+        match self.open_until {
+            None => BreakerState::Closed,
+            Some(_) if self.is_probed => BreakerState::HalfOpen,
+            Some(until) => BreakerState::Open { until },
         }
     }
 
+    pub fn is_closed(&self) -> bool {
+        self.open_until.is_none()
+    }
+
+    /// When the provider may be tried, while it is down: by anything, or by a HIGH alert.
+    pub fn probe_at(&self, urgent: bool) -> Timestamp {
+        let next = self.probed_at + PROBE_GAP;
+        match self.open_until {
+            None => Timestamp::default(),
+            // The one that is under way will say.
+            Some(until) if !urgent && self.is_probed => until.max(self.probed_at + LONGEST_PAUSE),
+            Some(until) if !urgent => until,
+            Some(_) => next,
+        }
+    }
+
+    /// Whether nothing but HIGH alerts has come by for so long that one of them has to find out, though another provider works.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.open_until.is_some_and(|until| now >= until + LEFT_TO_OTHERS)
+    }
+
+    pub fn probed_at(&self) -> Timestamp {
+        self.probed_at
+    }
+
     /// A call is being made.
-    pub fn called(&mut self) {
-        if let BreakerState::Open { .. } = self.state {
-            self.state = BreakerState::HalfOpen;
+    pub fn called(&mut self, now: Timestamp) {
+        if self.open_until.is_some() {
+            self.is_probed = true;
+            self.probed_at = now;
         }
     }
 
     /// A probe was not made after all.
-    pub fn not_called(&mut self, now: Timestamp) {
-        if self.state == BreakerState::HalfOpen {
-            self.state = BreakerState::Open { until: now };
-        }
+    pub fn not_called(&mut self) {
+        self.is_probed = false;
     }
 
     /// The provider answered, whatever it said of the message.
@@ -115,18 +154,25 @@ impl Breaker {
 
     /// The provider did not answer, or said that it cannot. `down`: it said so of everything. True when this opened it.
     pub fn failed(&mut self, now: Timestamp, down: bool) -> bool {
+        if self.failures == 0 {
+            self.failing_since = now;
+        }
         self.failures += 1;
-        let probe_failed = self.state == BreakerState::HalfOpen;
-        if !(down || probe_failed || self.failures >= FAILURES) {
-            return false;
-        }
-        let newly = self.state == BreakerState::Closed;
-        // Calls that were under way when it opened say nothing new.
-        if newly || probe_failed {
-            self.state = BreakerState::Open { until: now + self.pause };
+        self.is_probed = false;
+        let Some(until) = self.open_until else {
+            let is_down = down || self.failures >= FAILURES || (self.failures > 1 && now - self.failing_since >= WITHOUT_SUCCESS);
+            if is_down {
+                self.open_until = Some(now + self.pause);
+                self.probed_at = now;
+            }
+            return is_down;
+        };
+        // Calls that were under way when it opened, and HIGH alerts that did not wait, make the pause no longer.
+        if now >= until {
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            self.open_until = Some(now + self.pause);
         }
-        newly
+        false
     }
 }
 
@@ -135,7 +181,7 @@ mod tests {
     use super::*;
 
     fn s(seconds: i64) -> Timestamp {
-        Timestamp::from_millis(0).plus_s(seconds)
+        Timestamp::from_millis(0).plus_s(1_000 + seconds)
     }
 
     #[test]
@@ -144,18 +190,57 @@ mod tests {
         for _ in 1..FAILURES {
             assert!(!breaker.failed(s(0), false));
         }
-        assert_eq!(breaker.allowance(s(0), 64), 64);
+        assert!(breaker.is_closed());
         assert!(breaker.failed(s(0), false));
-        assert_eq!(breaker.allowance(s(4), 64), 0);
-        assert_eq!(breaker.allowance(s(5), 64), 1);
-        breaker.called();
-        assert_eq!(breaker.allowance(s(5), 64), 0);
+        assert_eq!(breaker.state(), BreakerState::Open { until: s(5) });
+        assert_eq!(breaker.probe_at(false), s(5));
+        breaker.called(s(5));
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        assert!(breaker.probe_at(false) > s(5));
         breaker.failed(s(6), false);
         assert_eq!(breaker.state(), BreakerState::Open { until: s(16) });
-        assert_eq!(breaker.allowance(s(16), 64), 1);
-        breaker.called();
+        breaker.called(s(16));
         breaker.worked();
-        assert_eq!(breaker.allowance(s(16), 64), 64);
+        assert!(breaker.is_closed());
+    }
+
+    #[test]
+    fn one_delivery_that_waits_opens_it_by_its_second_failure() {
+        let mut breaker = Breaker::default();
+        assert!(!breaker.failed(s(0), false));
+        assert!(breaker.failed(s(5), false));
+        let mut works_for_others = Breaker::default();
+        assert!(!works_for_others.failed(s(0), false));
+        works_for_others.worked();
+        assert!(!works_for_others.failed(s(5), false));
+    }
+
+    #[test]
+    fn high_alerts_wait_for_no_pause_and_make_none_longer() {
+        let mut breaker = Breaker::default();
+        assert!(breaker.failed(s(0), true));
+        for second in 1..5 {
+            assert_eq!(breaker.probe_at(true), s(second));
+            breaker.called(s(second));
+            // Not even for a call that has no answer yet.
+            assert_eq!(breaker.probe_at(true), s(second + 1));
+            breaker.failed(s(second), false);
+        }
+        assert_eq!(breaker.state(), BreakerState::Open { until: s(5) });
+    }
+
+    #[test]
+    fn what_is_not_urgent_finds_a_provider_that_is_back_within_half_a_minute() {
+        let mut breaker = Breaker::default();
+        let mut now = s(0);
+        breaker.failed(now, true);
+        for _ in 0..20 {
+            let next = breaker.probe_at(false);
+            assert!(next - now <= LONGEST_PAUSE);
+            now = next;
+            breaker.called(now);
+            breaker.failed(now, false);
+        }
     }
 
     #[test]

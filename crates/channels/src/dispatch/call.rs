@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 use watchbell_core::contact::ContactStatus;
 use watchbell_core::delivery::Purpose;
 use watchbell_core::device::Device;
@@ -19,12 +19,13 @@ use super::Shared;
 use super::batch::{Ending, until_written};
 use super::ending::{self, Circumstances};
 use super::lane::Lane;
-use super::route::Route;
+use super::look_up::{self, LookUp};
+use super::route::{Errand, Prospect, Route};
+use super::wanted::{self, Begun, Wanted};
+use crate::gate::Gate;
 use crate::provider::{Address, Content, Outgoing};
 use crate::render::{Item, MessageKind, Reader, RenderContext};
-
-/// Between a delivery's begin and its call. No call begins more than a second after a cancel was committed.
-const LONGEST_HESITATION: Duration = Duration::from_secs(1);
+use crate::settings::OnUnknown;
 
 /// What was begun in the transaction that planned it is called within this time, or begun anew; the design's figure.
 const SOON: Duration = Duration::from_millis(100);
@@ -34,10 +35,7 @@ const SOON: Duration = Duration::from_millis(100);
 pub(super) enum Stage {
     Claimed,
     /// Begun in the transaction that planned it.
-    Begun {
-        asked_at: Timestamp,
-        at: Timestamp,
-    },
+    Begun(Begun),
 }
 
 /// Takes a claimed delivery to its end, or gives it back.
@@ -47,27 +45,25 @@ pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, jo
     let known = Known::new(shared, &job.id);
     let finished = match prepare(&lane, &job) {
         Ok(message) => {
-            let Some((asked_at, begun_at)) = begin(shared, &route, epoch, &job, stage).await else {
+            let Some(begun) = begin(shared, &route, epoch, &job, stage).await else {
                 // Cancelled, changed, or no longer ours. If it still is, it is free again at once.
-                route.give_back(1, true, shared.clock.now());
+                route.give_back(1, true);
                 drop(slot);
                 lane.has_room();
                 return give_back(&lane, epoch, job, known, stage).await;
             };
-            let message = complete(shared, &job, message).await.and_then(|message| not_too_late(shared, asked_at, begun_at, message));
-            match message {
-                Ok(message) => call_provider(&lane, &route, &job, message).await,
-                Err(next) => {
-                    route.give_back(1, true, shared.clock.now());
-                    uncalled(&job, next)
-                }
+            let wanted = Arc::new(Wanted::new(shared.clone(), epoch, call(&route, &job), begun));
+            match complete(shared, &job, message).await {
+                Ok(message) => send(&lane, &route, &job, message, &wanted).await,
+                Err(next) => Err(next),
             }
         }
-        Err(next) => {
-            route.give_back(1, true, shared.clock.now());
-            uncalled(&job, next)
-        }
+        Err(next) => Err(next),
     };
+    let finished = finished.unwrap_or_else(|next| {
+        route.give_back(1, true);
+        uncalled(&job, next)
+    });
     drop(slot);
     lane.has_room();
     finish(&lane, epoch, job, known, finished).await;
@@ -99,21 +95,17 @@ pub(super) async fn end(lane: &Arc<Lane>, epoch: Epoch, job: Arc<Job>, next: Nex
     finish(lane, epoch, job, known, finished).await;
 }
 
-/// Marks the delivery as begun, where it is not. When that was asked for, and when it was so; None where it must not be called.
-async fn begin(shared: &Shared, route: &Route, epoch: Epoch, job: &Job, stage: Stage) -> Option<(Timestamp, Timestamp)> {
-    let now = shared.clock.now();
+/// Marks the delivery as begun, where it is not; None where it must not be called.
+async fn begin(shared: &Shared, route: &Route, epoch: Epoch, job: &Job, stage: Stage) -> Option<Begun> {
     match stage {
-        Stage::Begun { asked_at, at } if now - at <= SOON => Some((asked_at, at)),
-        _ => {
-            let call = Call { id: job.id.clone(), provider: route.name.clone(), is_bundle: is_bundle(job) };
-            if shared.stop.is_cancelled() {
-                return None;
-            }
-            let (answer, has_begun) = oneshot::channel();
-            shared.begin.submit(epoch, (call, answer)).await;
-            has_begun.await.unwrap_or(false).then(|| (now, shared.clock.now()))
-        }
+        Stage::Begun(begun) if shared.clock.now() - begun.at <= SOON => Some(begun),
+        _ if shared.stop.is_cancelled() => None,
+        _ => wanted::begin(shared, epoch, call(route, job)).await,
     }
+}
+
+fn call(route: &Route, job: &Job) -> Call {
+    Call { id: job.id.clone(), provider: route.name.clone(), is_bundle: is_bundle(job) }
 }
 
 async fn give_back(lane: &Arc<Lane>, epoch: Epoch, job: Arc<Job>, known: Known, stage: Stage) {
@@ -123,7 +115,7 @@ async fn give_back(lane: &Arc<Lane>, epoch: Epoch, job: Arc<Job>, known: Known, 
             release(&lane.shared, epoch, vec![(job.id.clone(), ready_at)]).await;
             lane.put_back.notify_one();
         }
-        Stage::Begun { .. } => {
+        Stage::Begun(_) => {
             let next = Next::Retry { at: ready_at, reason: "it was not called in time".to_owned() };
             finish(lane, epoch, job.clone(), known, uncalled(&job, next)).await;
         }
@@ -138,7 +130,7 @@ pub(super) async fn release(shared: &Shared, epoch: Epoch, deliveries: Vec<(Deli
 
 /// How a delivery ends, or goes on, without a call.
 fn uncalled(job: &Job, next: Next) -> Finished {
-    Finished { id: job.id.clone(), is_bundle: is_bundle(job), attempt: None, next }
+    Finished { id: job.id.clone(), is_bundle: is_bundle(job), attempt: None, next, pause: None }
 }
 
 /// Hands over how a delivery ended, to be written with others.
@@ -155,7 +147,10 @@ fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
     if job.expires_at.is_some_and(|end| now >= end) {
         return Err(Next::Expired);
     }
-    if let Err(reason) = ending::unknown_again(job.unknowns - job.interrupted, job.interrupted, lane.on_unknown) {
+    let (unanswered, interrupted) = ending::unknown(job);
+    if !lane.routes.can_look_up(job)
+        && let Err(reason) = ending::unknown_again(unanswered, interrupted, lane.on_unknown)
+    {
         return failed(reason);
     }
     let to = match &job.target {
@@ -189,6 +184,7 @@ fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
         expires_at: job.expires_at,
         now,
         callback_base: shared.callback_base.clone(),
+        gate: Gate::default(),
     })
 }
 
@@ -268,78 +264,120 @@ fn message_kind(job: &Job) -> MessageKind {
     }
 }
 
-/// Holds back a message whose begin was written too long ago: the process stood still in between, and the alert may have been
-/// accepted since, or the delivery taken by another process.
-fn not_too_late(shared: &Shared, asked_at: Timestamp, begun_at: Timestamp, message: Outgoing) -> Result<Outgoing, Next> {
-    let now = shared.clock.now();
-    if now - begun_at < LONGEST_HESITATION && !shared.membership.may_have_ended_in(now - asked_at) {
-        return Ok(message);
-    }
-    Err(Next::Retry { at: now, reason: "the process stood still before the call".to_owned() })
-}
-
-async fn call_provider(lane: &Lane, route: &Route, job: &Job, mut message: Outgoing) -> Finished {
+/// Hands a message over, unless its provider has it already. An error is how the delivery goes on without a call.
+async fn send(lane: &Lane, route: &Route, job: &Job, mut message: Outgoing, wanted: &Arc<Wanted>) -> Result<Finished, Next> {
     let shared = &lane.shared;
     let begun = shared.clock.now();
     message.now = begun;
-    let looked_up = if job.unknowns > 0 { route.provider.look_up(&message).await } else { None };
-    let report = if let Some(report) = looked_up {
-        report
-    } else {
-        // The provider's own client gives up before this, though it may make a few requests for one message.
-        tokio::select! {
-            report = route.provider.send(&message) => report,
-            () = shared.clock.sleep(route.timeout * 5) => Report::new(Outcome::Unknown, "timeout".to_owned()),
-        }
+    message.gate = Gate::kept_by(wanted.clone());
+    if let Some((provider, mut report)) = settle(lane, job, &message).await? {
+        route.give_back(1, true);
+        report.code.get_or_insert_with(|| "looked_up".to_owned());
+        return Ok(ended(lane, route, job, &provider, report, begun).await);
+    }
+    let begun = shared.clock.now();
+    message.now = begun;
+    // Not every provider has to connect before it writes.
+    if !message.gate.opens().await {
+        return Err(not_called(shared));
+    }
+    // The provider's own client gives up before this, though it may make a few requests for one message.
+    let report = tokio::select! {
+        report = route.provider.send(&message) => report,
+        () = shared.clock.sleep(route.timeout * 5) => Report::new(Outcome::Unknown, "timeout".to_owned()),
     };
+    if wanted.was_refused() {
+        return Err(not_called(shared));
+    }
     let now = shared.clock.now();
     route.took(now.ms_since(begun));
     route.learn(&report, now);
-    follow_up(lane, job, &report, now).await;
-    let next = ending::decide(
+    Ok(ended(lane, route, job, &route.name, report, begun).await)
+}
+
+/// If it still is wanted, that shows when it is begun anew; and if the database was away, when it is back.
+fn not_called(shared: &Shared) -> Next {
+    Next::Retry { at: shared.clock.now(), reason: "it was not called in time, or not needed any more".to_owned() }
+}
+
+/// What became of calls without an answer, where a provider has one of them, with that provider's name; None where it is to be sent.
+async fn settle(lane: &Lane, job: &Job, message: &Outgoing) -> Result<Option<(String, Report)>, Next> {
+    if !lane.routes.can_look_up(job) {
+        return Ok(None);
+    }
+    let on_unknown = match look_up::look_up(lane, job, message).await {
+        LookUp::Found { provider, report } => return Ok(Some((provider, report))),
+        // What is not there may go out again even where a double is worse than a loss.
+        LookUp::Nowhere => OnUnknown::Resend,
+        LookUp::Unclear => lane.on_unknown,
+    };
+    let (unanswered, interrupted) = ending::unknown(job);
+    match ending::unknown_again(unanswered, interrupted, on_unknown) {
+        Ok(()) => Ok(None),
+        Err(reason) => Err(Next::Failed { reason: reason.to_owned(), address: AddressFate::Keep }),
+    }
+}
+
+/// The attempt as it is kept, and what follows from it.
+async fn ended(lane: &Lane, route: &Route, job: &Job, provider: &str, report: Report, begun: Timestamp) -> Finished {
+    let shared = &lane.shared;
+    let now = shared.clock.now();
+    let message_id = match report.outcome {
+        Outcome::Accepted { ref message_id } => message_id.clone(),
+        _ => None,
+    };
+    let not_before = match report.outcome {
+        Outcome::Retry { after, .. } => after,
+        _ => None,
+    };
+    let mut attempt = Attempt {
+        number: job.attempts + 1,
+        at: begun,
+        provider: provider.to_owned(),
+        class: report.outcome.class(),
+        code: report.code.clone(),
+        message_id,
+        latency_ms: Some(now.ms_since(begun)),
+        not_before,
+        goes_on: true,
+    };
+    let prospect = destination(job).map_or_else(Prospect::default, |to| {
+        let log: Vec<Attempt> = job.log.iter().chain([&attempt]).cloned().collect();
+        lane.routes.prospect(Errand { log: &log, ..Errand::new(job, &to) }, route, now)
+    });
+    let (next, goes_on) = ending::decide(
         job,
         &report,
         Circumstances {
             policy: shared.retries.of(job.rank),
             on_unknown: lane.on_unknown,
-            has_alternative: lane.routes.has_alternative(route, &message.to, now),
+            can_look_up: route.provider.can_look_up(job.channel),
+            prospect,
+            paused_until: route.paused_until(),
             now,
             chance: rand::rng().random(),
         },
     );
+    attempt.goes_on = goes_on;
     tracing::debug!(
         delivery.id = %job.id,
         channel = %job.channel,
-        provider = route.name,
-        class = %report.outcome.class(),
+        provider,
+        class = %attempt.class,
         code = report.code,
-        latency_ms = now.ms_since(begun),
+        latency_ms = attempt.latency_ms,
         "delivery.send"
     );
-    let message_id = match report.outcome {
-        Outcome::Accepted { ref message_id } => message_id.clone(),
+    let pause = match report.outcome {
+        Outcome::Retry { after, scope: LimitScope::Recipient } if !prospect.has_alternative => Some(after.unwrap_or_else(|| now.plus_s(1))),
         _ => None,
     };
-    let attempt = Attempt {
-        number: job.attempts + 1,
-        at: begun,
-        provider: route.name.clone(),
-        class: report.outcome.class(),
-        code: report.code,
-        message_id,
-        latency_ms: Some(now.ms_since(begun)),
-    };
-    Finished { id: job.id.clone(), is_bundle: is_bundle(job), attempt: Some(attempt), next }
+    note_move(lane, job, &report).await;
+    Finished { id: job.id.clone(), is_bundle: is_bundle(job), attempt: Some(attempt), next, pause }
 }
 
-/// What an answer says about the recipient beside this message.
-async fn follow_up(lane: &Lane, job: &Job, report: &Report, now: Timestamp) {
-    if let Outcome::Retry { after, scope: LimitScope::Recipient } = &report.outcome {
-        let until = after.unwrap_or_else(|| now.plus_s(1));
-        if let Err(error) = lane.shared.store.pause_recipient(job.channel, &job.target, until).await {
-            tracing::warn!(delivery.id = %job.id, error = watchbell_core::error_chain(&error), "recipient.pause failed; the provider will ask again");
-        }
-    }
+/// Keeps the address that a recipient has from now on, where the provider says so.
+async fn note_move(lane: &Lane, job: &Job, report: &Report) {
     if let (Some(moved_to), Target::Contact { id, .. }) = (&report.moved_to, &job.target)
         && let Err(error) = lane.shared.store.contact_moved(*id, moved_to).await
     {

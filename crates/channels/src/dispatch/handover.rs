@@ -13,7 +13,8 @@ use watchbell_store::queue::Job;
 
 use super::call::{self, Stage};
 use super::lane::{Lane, Pace};
-use super::route::{Room, Route, Turn};
+use super::route::{Route, Turn};
+use super::wanted::Begun;
 
 /// How long events wait for calls to end that the deliveries before them caused: about as long as the longer way takes.
 const SETTLE_WITHIN: Duration = Duration::from_millis(20);
@@ -39,7 +40,7 @@ impl LocalWorker for LaneNextDoor {
         }
         let now = lane.shared.clock.now();
         lane.routes.share(lane.shared.membership.sharing(lane.channel)?);
-        let Room::Calls(route, calls) = lane.routes.room_soon(now, u32::try_from(wanted).unwrap_or(u32::MAX)) else { return None };
+        let (route, calls) = lane.routes.room_soon(now, u32::try_from(wanted).unwrap_or(u32::MAX))?;
         Some(Box::new(Reserved {
             epoch: lane.shared.membership.epoch(),
             lane: lane.clone(),
@@ -120,7 +121,7 @@ impl Reservation for Reserved {
 
     fn hand_over(mut self: Box<Self>, jobs: Vec<Job>) {
         self.lane.busy_at.store(self.lane.shared.clock.now().as_millis(), Ordering::Relaxed);
-        let begun = Stage::Begun { asked_at: self.at, at: self.lane.shared.clock.now() };
+        let begun = Stage::Begun(Begun { asked_at: self.at, at: self.lane.shared.clock.now() });
         for job in jobs {
             let Some(turn) = self.turns.pop() else { break };
             self.is_used = true;
@@ -139,7 +140,7 @@ impl Reservation for Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         let unused = u32::try_from(self.calls()).unwrap_or(u32::MAX);
-        self.route.give_back(unused, !self.is_used, self.lane.shared.clock.now());
+        self.route.give_back(unused, !self.is_used);
         self.turns.clear();
         self.lane.has_room();
     }

@@ -8,17 +8,23 @@ use tokio::sync::{Notify, watch};
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Timestamp};
 use watchbell_store::StoreError;
-use watchbell_store::queue::{AddressFate, Job, Next};
+use watchbell_store::queue::{AddressFate, Job, Next, Ranks};
 
-use super::breaker::ProviderStates;
+use super::breaker::{PROBE_GAP, ProviderStates};
 use super::call::Stage;
 use super::handover::LaneNextDoor;
-use super::route::{Place, Room, Route, Routes};
+use super::route::{Errand, Place, Room, Route, Routes};
 use super::{ChannelRoute, Shared, call};
 use crate::settings::OnUnknown;
 
 /// Deliveries in one claim at most.
 const LARGEST_CLAIM: u32 = 500;
+/// HIGH alerts that wait for a provider that is down are spread over so much time, one by one.
+const PROBE_SPREAD: Duration = Duration::from_secs(4);
+/// Between two looks whether another process still serves a channel.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A channel that was served is given up when nobody has served it for so long: a worker that is started anew is back by then.
+const RETURNS_WITHIN: Duration = Duration::from_secs(30);
 /// After the database failed.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -48,11 +54,12 @@ pub(super) struct Lane {
     /// When something was last handed over or claimed, in milliseconds.
     pub busy_at: AtomicI64,
     pub channel: Channel,
+    started_at: Timestamp,
 }
 
 impl Lane {
     pub fn new(shared: Arc<Shared>, states: &ProviderStates, route: ChannelRoute) -> Arc<Self> {
-        let (channel, on_unknown) = (route.channel, route.on_unknown);
+        let (channel, on_unknown, started_at) = (route.channel, route.on_unknown, shared.clock.now());
         Arc::new(Self {
             routes: Routes::new(route, states, &shared.clock),
             shared,
@@ -62,6 +69,7 @@ impl Lane {
             pace: AtomicU8::new(Pace::Held as u8),
             busy_at: AtomicI64::new(0),
             channel,
+            started_at,
         })
     }
 
@@ -100,7 +108,7 @@ impl Lane {
                 Wait::ForDue(at) if at.is_none_or(|at| at > self.shared.clock.now()) => Pace::CaughtUp,
                 Wait::ForDue(_) | Wait::Not => Pace::Behind,
                 Wait::ForCall if self.routes.is_fast() => Pace::Behind,
-                Wait::ForCall | Wait::ForProvider(_) | Wait::ForLife | Wait::For(_) => Pace::Held,
+                Wait::ForCall | Wait::ForProvider(_) | Wait::ToProbe(_) | Wait::ForLife | Wait::For(_) => Pace::Held,
             });
             tokio::select! {
                 () = self.shared.stop.cancelled() => return,
@@ -124,47 +132,81 @@ impl Lane {
             Room::Full => Wait::ForCall,
             Room::NotBefore(at) => Wait::ForProvider(at),
             Room::Calls(route, calls) => self.claim(&route, calls).await,
+            Room::Probe { ranks, all_at } => self.probe(ranks, all_at).await,
         }
     }
 
     async fn claim(self: &Arc<Self>, route: &Arc<Route>, calls: u32) -> Wait {
         let epoch = self.shared.membership.epoch();
-        let jobs = match self.shared.store.claim(epoch, self.channel, i64::from(calls)).await {
+        let jobs = match self.shared.store.claim(epoch, self.channel, Ranks::All, i64::from(calls)).await {
             Ok(jobs) => jobs,
             Err(error) => {
-                route.give_back(calls, true, self.shared.clock.now());
+                route.give_back(calls, true);
                 return self.not_claimed(&error);
             }
         };
         let claimed = jobs.len();
-        let now = self.shared.clock.now();
-        if claimed > 0 {
-            self.busy_at.store(now.as_millis(), Ordering::Relaxed);
-        }
-        let (mut here, mut later, mut nowhere) = (Vec::with_capacity(claimed), Vec::new(), Vec::new());
-        for job in jobs {
-            match call::destination(&job).map_or(Place::There, |to| self.routes.place(&to, route, now)) {
-                Place::There => here.push(job),
-                Place::Other(route, slot) => {
-                    self.shared.calls.spawn(Box::pin(call::deliver(self.clone(), route, epoch, job, slot, Stage::Claimed)));
-                }
-                Place::NotBefore(at) => later.push((job.id, at)),
-                Place::Nowhere => nowhere.push(job),
-            }
-        }
+        let here = self.send_out(epoch, jobs, Some(route)).await;
         let used = u32::try_from(here.len()).unwrap_or(u32::MAX);
-        route.give_back(calls.saturating_sub(used), used == 0, now);
+        route.give_back(calls.saturating_sub(used), used == 0);
         for job in here {
             // As many were free before the claim; what was kept for a plan at the same moment comes free again.
             let Ok(slot) = route.slots.clone().acquire_owned().await else { break };
             self.shared.calls.spawn(Box::pin(call::deliver(self.clone(), route.clone(), epoch, job, slot, Stage::Claimed)));
         }
+        // More may be ready, unless there was less than was asked for.
+        if u32::try_from(claimed) == Ok(calls) { Wait::Not } else { self.next_ready().await }
+    }
+
+    /// All providers are down: one message finds out whether one of them still is.
+    async fn probe(self: &Arc<Self>, ranks: Ranks, all_at: Timestamp) -> Wait {
+        let epoch = self.shared.membership.epoch();
+        let jobs = match self.shared.store.claim(epoch, self.channel, ranks, 1).await {
+            Ok(jobs) => jobs,
+            Err(error) => return self.not_claimed(&error),
+        };
+        if !jobs.is_empty() {
+            self.send_out(epoch, jobs, None).await;
+            return Wait::Not;
+        }
+        match (self.shared.store.next_ready(self.channel, ranks).await, ranks) {
+            (Ok(next), Ranks::All) => Wait::ToProbe(next.unwrap_or(Timestamp::MAX)),
+            (Ok(next), Ranks::High) => Wait::ToProbe(next.map_or(all_at, |next| next.min(all_at))),
+            (Err(error), _) => self.not_read(&error),
+        }
+    }
+
+    /// Starts the calls of claimed jobs by whichever providers take them, but for those that go `there`: the answer.
+    async fn send_out(self: &Arc<Self>, epoch: Epoch, jobs: Vec<Job>, there: Option<&Arc<Route>>) -> Vec<Job> {
+        let now = self.shared.clock.now();
+        if !jobs.is_empty() {
+            self.busy_at.store(now.as_millis(), Ordering::Relaxed);
+        }
+        let (mut here, mut later, mut nowhere) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
+        let mut behind = 0;
+        for job in jobs {
+            let to = call::destination(&job);
+            let place = to.as_ref().map(|to| self.routes.place(Errand::new(&job, to), there.map(AsRef::as_ref), now));
+            match (place, there) {
+                (Some(Place::Other(route, slot)), _) => {
+                    self.shared.calls.spawn(Box::pin(call::deliver(self.clone(), route, epoch, job, slot, Stage::Claimed)));
+                }
+                (Some(Place::NotBefore(at)), _) => later.push((job.id, at)),
+                (Some(Place::Down(at)), _) => {
+                    // Each gets its turn to try, and none waits for long once somebody has found a provider up.
+                    later.push((job.id, at + PROBE_SPREAD.min(PROBE_GAP * behind)));
+                    behind += 1;
+                }
+                (None | Some(Place::There), Some(_)) => here.push(job),
+                // Nobody to call: it fails without a provider.
+                (None | Some(Place::There | Place::Nowhere), _) => nowhere.push(job),
+            }
+        }
         if !later.is_empty() {
             call::release(&self.shared, epoch, later).await;
         }
         self.fail_all(epoch, nowhere, &format!("no provider of the channel {} takes this kind of address", self.channel)).await;
-        // More may be ready, unless there was less than was asked for.
-        if u32::try_from(claimed) == Ok(calls) { Wait::Not } else { self.next_ready().await }
+        here
     }
 
     /// Ends deliveries for which there is nobody to call.
@@ -174,10 +216,19 @@ impl Lane {
         futures::future::join_all(ends).await;
     }
 
-    /// No provider is configured: what is due fails with that reason, so that the user's next step takes over.
+    /// This process has no provider for the channel. Where another one has, it is left to that; where there is none, and has been
+    /// none for a while, what is due fails with that reason, so that the user's next step takes over.
     async fn refuse(self: &Arc<Self>) -> Wait {
+        if self.shared.membership.is_served(self.channel) {
+            return Wait::For(LOOK_AGAIN);
+        }
+        match self.shared.store.last_served(self.channel).await {
+            Ok(Some(at)) if self.shared.clock.now() < at.max(self.started_at) + RETURNS_WITHIN => return Wait::For(LOOK_AGAIN),
+            Ok(_) => {}
+            Err(error) => return self.not_read(&error),
+        }
         let epoch = self.shared.membership.epoch();
-        match self.shared.store.claim(epoch, self.channel, i64::from(LARGEST_CLAIM)).await {
+        match self.shared.store.claim(epoch, self.channel, Ranks::All, i64::from(LARGEST_CLAIM)).await {
             Ok(jobs) if jobs.is_empty() => self.next_ready().await,
             Ok(jobs) => {
                 self.fail_all(epoch, jobs, &format!("no provider is configured for the channel {}", self.channel)).await;
@@ -196,13 +247,15 @@ impl Lane {
     }
 
     async fn next_ready(&self) -> Wait {
-        match self.shared.store.next_ready(self.channel).await {
+        match self.shared.store.next_ready(self.channel, Ranks::All).await {
             Ok(at) => Wait::ForDue(at),
-            Err(error) => {
-                tracing::warn!(channel = %self.channel, error = watchbell_core::error_chain(&error), "the next due time could not be read");
-                Wait::For(RETRY)
-            }
+            Err(error) => self.not_read(&error),
         }
+    }
+
+    fn not_read(&self, error: &StoreError) -> Wait {
+        tracing::warn!(channel = %self.channel, error = watchbell_core::error_chain(error), "what is due next could not be read; trying again");
+        Wait::For(RETRY)
     }
 }
 
@@ -215,6 +268,8 @@ enum Wait {
     ForDue(Option<Timestamp>),
     /// Until a provider may be called again, or a call ends.
     ForProvider(Timestamp),
+    /// Until something may try a provider that is down, becomes ready to, or a call ends.
+    ToProbe(Timestamp),
     /// Until a call ends.
     ForCall,
     /// Until this process's life has been renewed.
@@ -236,6 +291,12 @@ async fn wait_for(lane: &Lane, wait: Wait, woken: &mut watch::Receiver<u64>) {
         }
         Wait::ForProvider(at) => tokio::select! {
             () = clock.sleep_until(at) => {}
+            () = lane.routes.changed.notified() => {}
+        },
+        Wait::ToProbe(at) => tokio::select! {
+            () = clock.sleep_until(at) => {}
+            _ = woken.changed() => {}
+            () = lane.put_back.notified() => {}
             () = lane.routes.changed.notified() => {}
         },
         Wait::ForLife => lane.shared.membership.renewed().await,

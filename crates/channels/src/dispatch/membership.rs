@@ -91,6 +91,11 @@ impl Membership {
         self.joined.load(Ordering::Acquire).then(|| self.lock().get(&channel).copied().unwrap_or(Share { of: 1, place: 0 }))
     }
 
+    /// Whether a process that lives has a provider for a channel.
+    pub fn is_served(&self, channel: Channel) -> bool {
+        self.lock().contains_key(&channel)
+    }
+
     fn count(&self, processes: &[Process]) {
         let own = self.epoch();
         let mut shares: BTreeMap<Channel, Share> = BTreeMap::new();

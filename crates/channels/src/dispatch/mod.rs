@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lane (one a channel)   waits for a free slot, a working provider and its limit; claims no more than those allow now
-//!   └ call (one a job)   address and expiry → render → begin → Provider::send → finish
+//!   └ call (one a job)   address and expiry → render → begin → (look up) → Provider::send → finish
 //! begin, finish          batches of whatever is ready: one statement each
 //! membership             the heartbeat that keeps this process's leases
 //! ```
@@ -17,8 +17,10 @@ mod ending;
 mod handover;
 mod lane;
 mod limits;
+mod look_up;
 mod membership;
 mod route;
+mod wanted;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,8 +32,6 @@ use tokio_util::task::TaskTracker;
 use watchbell_core::{Channel, Clock, DeliveryId};
 use watchbell_store::queue::{Finished, Job};
 use watchbell_store::{Retries, Store};
-
-use breaker::BreakerState;
 
 use crate::provider::{AccountLimit, Provider};
 use crate::render::Renderer;
@@ -137,7 +137,9 @@ impl Dispatcher {
     /// Works until `stop`, then lets calls in flight end, for at most the drain time, and gives everything else back.
     pub async fn run(self, stop: CancellationToken) {
         let settings = self.settings;
-        let served: Vec<Channel> = settings.channels.iter().map(|route| route.channel).collect();
+        // What it has no provider for it does not serve, and leaves to others.
+        let has_provider = |route: &&ChannelRoute| !route.providers.is_empty();
+        let served: Vec<Channel> = settings.channels.iter().filter(has_provider).map(|route| route.channel).collect();
         let Some(membership) = membership::Membership::enter(
             &self.store,
             &self.clock,

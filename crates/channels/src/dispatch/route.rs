@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use watchbell_core::outcome::{LimitScope, Outcome, Report};
+use watchbell_core::outcome::{Class, LimitScope, Outcome, Report};
 use watchbell_core::{Channel, Clock, Timestamp};
+use watchbell_store::queue::{Attempt, Job, Ranks};
 
 use super::breaker::{Breaker, ProviderStates};
 use super::limits::{AccountLimiter, Share};
@@ -36,6 +37,7 @@ struct RouteState {
     limiter: AccountLimiter,
     /// A 429 of the whole account.
     paused_until: Timestamp,
+    rest: Duration,
 }
 
 /// What a channel may send now.
@@ -43,27 +45,95 @@ struct RouteState {
 pub(super) enum Room {
     /// So many calls through this provider.
     Calls(Arc<Route>, u32),
+    /// All providers are down, and one of them may be tried with one message of these ranks; others have to wait until `all_at`.
+    Probe { ranks: Ranks, all_at: Timestamp },
     /// None before this time; a call that ends may change that.
     NotBefore(Timestamp),
     /// All slots are taken: wait for a call to end.
     Full,
 }
 
-/// Where one message goes that was claimed for the room at some provider.
+/// What matters of a message for the choice of its provider.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Errand<'a> {
+    pub to: &'a Address,
+    /// A HIGH alert.
+    pub is_urgent: bool,
+    /// What was tried before, the last one last.
+    pub log: &'a [Attempt],
+}
+
+impl<'a> Errand<'a> {
+    pub fn new(job: &'a Job, to: &'a Address) -> Self {
+        Self { to, is_urgent: job.rank == 0, log: &job.log }
+    }
+
+    fn attempts(self, provider: &str) -> impl Iterator<Item = &'a Attempt> {
+        self.log.iter().rev().filter(move |attempt| attempt.provider == provider)
+    }
+
+    /// Whether a provider has said that it has no way for this message. (With what every provider would refuse it had ended.)
+    fn is_refused_by(self, provider: &str) -> bool {
+        self.attempts(provider).any(|attempt| attempt.class == Class::BadMessage && attempt.goes_on)
+    }
+
+    /// When a provider may be asked again, by what it said itself.
+    fn not_before(self, provider: &str) -> Timestamp {
+        self.attempts(provider).find_map(|attempt| attempt.not_before).unwrap_or_default()
+    }
+
+    /// Whether a provider was asked since all were asked the last time.
+    fn was_tried_by(self, provider: &str) -> bool {
+        self.log.iter().rev().take_while(|attempt| attempt.goes_on).any(|attempt| attempt.provider == provider)
+    }
+}
+
+/// Where one message goes.
 #[derive(Debug)]
 pub(super) enum Place {
-    /// To that provider.
+    /// To the provider for whose room it was claimed.
     There,
-    /// To another one, as that one does not take its address. Its room is taken.
+    /// To another one. Its room is taken.
     Other(Arc<Route>, OwnedSemaphorePermit),
     /// The one that takes it has no room before this time.
     NotBefore(Timestamp),
+    /// All that take it are down; one of them may be tried at this time.
+    Down(Timestamp),
     /// No provider takes it.
     Nowhere,
 }
 
+/// What a failed attempt leaves to be tried.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Prospect {
+    /// Another provider, at once.
+    pub has_alternative: bool,
+    /// Some provider, later.
+    pub has_any: bool,
+    /// None of them may be asked before this time, by what they said themselves.
+    pub not_before: Option<Timestamp>,
+    /// All of them are down: when one of them is tried, if that is before the ladder's next step.
+    pub probe_at: Option<Timestamp>,
+}
+
+/// How a provider stands to a message.
+enum Standing {
+    Up,
+    /// It is down, and this message may find out whether it still is.
+    MayProbe,
+    Down(Timestamp),
+}
+
 /// When a provider whose slots are all taken is asked again for a message that only it takes.
 const BUSY: Duration = Duration::from_millis(100);
+
+/// A HIGH alert that waits for a provider that is down tries it so often, so that it goes out within 5 s of its coming back.
+const HIGH_PROBES: Duration = Duration::from_secs(4);
+/// The same of what is not urgent: how late it is at most when its provider has come back.
+const OTHER_PROBES: Duration = Duration::from_mins(2);
+/// After a 429 that does not say for how long; each further one without an answer between them is twice as long.
+const FIRST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(4);
 
 /// What waits in memory for a slot gets one within about this time: well before it would have to be begun anew.
 const SOON_MS: i64 = 50;
@@ -99,6 +169,7 @@ impl Routes {
                     breaker: Breaker::default(),
                     limiter: AccountLimiter::new(&route.limit, clock.clone()),
                     paused_until: Timestamp::default(),
+                    rest: FIRST_REST,
                 }),
             })
         };
@@ -126,28 +197,83 @@ impl Routes {
         }
     }
 
-    /// Whether another provider than this one would take a call to this address now.
-    pub fn has_alternative(&self, to: &Route, address: &Address, now: Timestamp) -> bool {
-        let others = self.routes.iter().filter(|route| !std::ptr::eq(route.as_ref(), to) && route.provider.takes(address));
-        others.into_iter().any(|route| route.lock().open_at(now).is_none())
+    pub fn named(&self, name: &str) -> Option<&Arc<Route>> {
+        self.routes.iter().find(|route| route.name == name)
     }
 
-    /// Where a message goes that was claimed for the room at `there`: one channel can have addresses of several kinds (push), and
-    /// what is due is claimed before its kind is known.
-    pub fn place(&self, address: &Address, there: &Route, now: Timestamp) -> Place {
-        if there.provider.takes(address) {
-            return Place::There;
+    /// Whether one of this process's providers can be asked what became of calls without an answer.
+    pub fn can_look_up(&self, job: &Job) -> bool {
+        job.unknown().any(|attempt| self.named(&attempt.provider).is_some_and(|route| route.provider.can_look_up(job.channel)))
+    }
+
+    /// Providers that may take a message, in order of preference.
+    fn candidates<'a>(&'a self, errand: Errand<'a>) -> impl Iterator<Item = &'a Arc<Route>> {
+        self.routes.iter().filter(move |route| route.provider.takes(errand.to) && !errand.is_refused_by(&route.name))
+    }
+
+    /// What is left to be tried for a message whose last attempt, which its log ends with, was made through `by` and failed.
+    pub fn prospect(&self, errand: Errand<'_>, by: &Route, now: Timestamp) -> Prospect {
+        let mut prospect = Prospect::default();
+        let (mut is_any_up, mut not_before, mut probe_at) = (false, None::<Timestamp>, None::<Timestamp>);
+        for route in self.candidates(errand) {
+            let wait = errand.not_before(&route.name);
+            prospect.has_any = true;
+            not_before = Some(not_before.map_or(wait, |earliest| earliest.min(wait)));
+            let standing = route.lock().standing(now, errand.is_urgent);
+            is_any_up |= matches!(standing, Standing::Up);
+            let is_other = !std::ptr::eq(route.as_ref(), by) && !errand.was_tried_by(&route.name);
+            prospect.has_alternative |= is_other && wait <= now && !matches!(standing, Standing::Down(_));
+            let next = (now + if errand.is_urgent { HIGH_PROBES } else { OTHER_PROBES }).max(wait);
+            probe_at = Some(probe_at.map_or(next, |earliest| earliest.min(next)));
         }
-        let mut earliest: Option<Timestamp> = None;
-        for route in self.routes.iter().filter(|route| route.provider.takes(address)) {
-            match route.take_one(now) {
-                Taken::Slot(slot) => return Place::Other(route.clone(), slot),
-                // As for any message: a provider of lower preference is for when this one is down.
-                Taken::Busy(at) => return Place::NotBefore(at),
-                Taken::Down(at) => earliest = Some(earliest.map_or(at, |earliest| earliest.min(at))),
+        prospect.not_before = not_before.filter(|at| *at > now);
+        prospect.probe_at = probe_at.filter(|_| !is_any_up);
+        prospect
+    }
+
+    /// Where a message goes that was claimed for the room at `there`, or for a try of whichever provider it takes: one channel can
+    /// have addresses of several kinds (push), and what is due is claimed before it is known what was tried for it.
+    ///
+    /// First those that this message has not tried since it tried all. A provider that is down is tried by what is not urgent; a
+    /// HIGH alert goes to one that works, if there is one.
+    pub fn place(&self, errand: Errand<'_>, there: Option<&Route>, now: Timestamp) -> Place {
+        let mut candidates: Vec<&Arc<Route>> = self.candidates(errand).collect();
+        if candidates.is_empty() {
+            return Place::Nowhere;
+        }
+        candidates.sort_by_key(|route| errand.was_tried_by(&route.name));
+        let (mut probes, mut earliest) = (Vec::new(), None::<Timestamp>);
+        let mut not_before = |at: Timestamp| earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
+        for route in candidates {
+            let wait = errand.not_before(&route.name);
+            if wait > now {
+                not_before(wait);
+                continue;
+            }
+            let (standing, is_overdue, probed_at) = {
+                let state = route.lock();
+                (state.standing(now, errand.is_urgent), state.breaker.is_overdue(now), state.breaker.probed_at())
+            };
+            match standing {
+                Standing::Up if there.is_some_and(|there| std::ptr::eq(route.as_ref(), there)) => return Place::There,
+                // A provider of lower preference is for when this one is down, not for when it is busy.
+                Standing::Up => return route.take_one(now).map_or_else(Place::NotBefore, |slot| Place::Other(route.clone(), slot)),
+                Standing::MayProbe if errand.is_urgent && !is_overdue => probes.push((probed_at, route)),
+                Standing::MayProbe => match route.take_one(now) {
+                    Ok(slot) => return Place::Other(route.clone(), slot),
+                    Err(at) => not_before(at),
+                },
+                Standing::Down(at) => not_before(at),
             }
         }
-        earliest.map_or(Place::Nowhere, Place::NotBefore)
+        probes.sort_by_key(|(probed_at, _)| *probed_at);
+        for (_, route) in probes {
+            match route.take_one(now) {
+                Ok(slot) => return Place::Other(route.clone(), slot),
+                Err(at) => not_before(at),
+            }
+        }
+        Place::Down(earliest.unwrap_or(now + BUSY))
     }
 
     /// The first provider that works and has room, with what it takes now, up to `most` calls. The room is taken: what is not
@@ -156,54 +282,57 @@ impl Routes {
         self.room_at(now, most, |route| route.slots.available_permits())
     }
 
-    /// The same with the calls that get a slot soon.
-    pub fn room_soon(&self, now: Timestamp, most: u32) -> Room {
-        self.room_at(now, most, Route::soon)
+    /// The same with the calls that get a slot soon; None while one is to find out whether a provider works again.
+    pub fn room_soon(&self, now: Timestamp, most: u32) -> Option<(Arc<Route>, u32)> {
+        if self.routes.iter().any(|route| matches!(route.lock().standing(now, false), Standing::MayProbe)) {
+            return None;
+        }
+        match self.room_at(now, most, Route::soon) {
+            Room::Calls(route, calls) => Some((route, calls)),
+            _ => None,
+        }
     }
 
     fn room_at(&self, now: Timestamp, most: u32, slots: impl Fn(&Route) -> usize) -> Room {
-        let mut earliest: Option<Timestamp> = None;
-        let mut full = false;
         for route in &self.routes {
             let mut state = route.lock();
-            if let Some(at) = state.open_at(now) {
-                earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
+            if !matches!(state.standing(now, false), Standing::Up) {
                 continue;
             }
-            let allowed = state.breaker.allowance(now, slots(route).min(most as usize));
+            // A provider of lower preference is for when this one is down, not for when it is busy.
+            let allowed = slots(route).min(most as usize);
             if allowed == 0 {
-                full = true;
-                // A provider of lower preference is for when this one is down, not for when it is busy.
-                break;
+                return Room::Full;
             }
-            match state.limiter.take(u32::try_from(allowed).unwrap_or(u32::MAX)) {
-                Ok(calls) => {
-                    state.breaker.called();
-                    route.show(&state);
-                    drop(state);
-                    return Room::Calls(route.clone(), calls);
-                }
-                Err(wait) => {
-                    let at = now + wait;
-                    return Room::NotBefore(at);
-                }
-            }
+            return match state.limiter.take(u32::try_from(allowed).unwrap_or(u32::MAX)) {
+                Ok(calls) => Room::Calls(route.clone(), calls),
+                Err(wait) => Room::NotBefore(now + wait),
+            };
         }
-        match earliest {
-            Some(at) if !full => Room::NotBefore(at),
-            _ => Room::Full,
+        let earliest = |urgent| self.routes.iter().map(|route| route.lock().probe_at(urgent)).min().unwrap_or(now + BUSY);
+        let (high_at, all_at) = (earliest(true), earliest(false));
+        if all_at <= now {
+            Room::Probe { ranks: Ranks::All, all_at }
+        } else if high_at <= now {
+            Room::Probe { ranks: Ranks::High, all_at }
+        } else {
+            Room::NotBefore(high_at.min(all_at))
         }
     }
 }
 
 impl RouteState {
-    /// When calls may be made again; None is now.
-    fn open_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let breaker = match self.breaker.state() {
-            super::BreakerState::Open { until } => until,
-            _ => Timestamp::default(),
-        };
-        Some(breaker.max(self.paused_until)).filter(|at| *at > now)
+    fn standing(&self, now: Timestamp, urgent: bool) -> Standing {
+        match self.probe_at(urgent) {
+            at if at > now => Standing::Down(at),
+            _ if self.breaker.is_closed() => Standing::Up,
+            _ => Standing::MayProbe,
+        }
+    }
+
+    /// When a call may be made, for all that is known of the provider.
+    fn probe_at(&self, urgent: bool) -> Timestamp {
+        self.breaker.probe_at(urgent).max(self.paused_until)
     }
 }
 
@@ -217,31 +346,15 @@ impl Drop for Turn {
     }
 }
 
-/// What came of asking a provider for room for one message.
-enum Taken {
-    Slot(OwnedSemaphorePermit),
-    Busy(Timestamp),
-    Down(Timestamp),
-}
-
 impl Route {
-    fn take_one(&self, now: Timestamp) -> Taken {
+    /// Room for one call; or when there may be some.
+    fn take_one(&self, now: Timestamp) -> Result<OwnedSemaphorePermit, Timestamp> {
+        let Ok(slot) = self.slots.clone().try_acquire_owned() else { return Err(now + BUSY) };
         let mut state = self.lock();
-        if let Some(at) = state.open_at(now) {
-            return Taken::Down(at);
-        }
-        let Ok(slot) = self.slots.clone().try_acquire_owned() else { return Taken::Busy(now + BUSY) };
-        if state.breaker.allowance(now, 1) == 0 {
-            return Taken::Busy(now + BUSY);
-        }
-        match state.limiter.take(1) {
-            Ok(_) => {
-                state.breaker.called();
-                self.show(&state);
-                Taken::Slot(slot)
-            }
-            Err(wait) => Taken::Busy(now + wait),
-        }
+        state.limiter.take(1).map_err(|wait| now + wait)?;
+        state.breaker.called(now);
+        self.show(&state);
+        Ok(slot)
     }
 
     /// Calls that get a slot at once or soon.
@@ -274,20 +387,28 @@ impl Route {
     }
 
     /// Room that was taken and not used.
-    pub fn give_back(&self, calls: u32, all: bool, now: Timestamp) {
+    pub fn give_back(&self, calls: u32, all: bool) {
         let mut state = self.lock();
         state.limiter.give_back(calls);
         if all {
-            state.breaker.not_called(now);
+            state.breaker.not_called();
             self.show(&state);
         }
+    }
+
+    /// Until when the account takes nothing.
+    pub fn paused_until(&self) -> Timestamp {
+        self.lock().paused_until
     }
 
     /// Learns from an answer.
     pub fn learn(&self, report: &Report, now: Timestamp) {
         let mut state = self.lock();
         match &report.outcome {
-            Outcome::Accepted { .. } | Outcome::BadAddress | Outcome::BadMessage => state.breaker.worked(),
+            Outcome::Accepted { .. } | Outcome::BadAddress | Outcome::BadMessage | Outcome::BadRoute => {
+                state.breaker.worked();
+                state.rest = FIRST_REST;
+            }
             // Of one address's own server.
             Outcome::Unknown | Outcome::Retry { scope: LimitScope::Message, .. } if !self.provider.is_one_service() => {
                 state.breaker.worked();
@@ -295,8 +416,12 @@ impl Route {
             Outcome::Retry { after, scope } => match scope {
                 LimitScope::Provider => {
                     state.breaker.worked();
-                    let until = after.unwrap_or_else(|| now.plus_s(1));
-                    state.paused_until = state.paused_until.max(until);
+                    let until = after.unwrap_or(now + state.rest).max(state.paused_until);
+                    // Calls that were under way when it paused say nothing new.
+                    if after.is_some() || state.paused_until <= now {
+                        state.paused_until = until;
+                        state.rest = (state.rest * 2).min(LONGEST_REST);
+                    }
                     tracing::info!(provider = self.name, until = %until, "provider.paused: it asked for fewer calls");
                 }
                 LimitScope::Recipient => state.breaker.worked(),

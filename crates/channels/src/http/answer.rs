@@ -23,7 +23,7 @@ const EPOCH_S: f64 = 1e9;
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
-    /// Up to 64 KiB; of an error, whatever of it came.
+    /// Up to 64 KiB, of a list 512 KiB; of an error, whatever of it came.
     pub body: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! What is posted.
+//! What is asked of a server.
 
 use std::fmt::{self, Display};
 
@@ -7,15 +7,18 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Uri};
-use http_body_util::Full;
 use serde::Serialize;
 use url::Url;
+
+use super::payload::Payload;
+use crate::gate::Gate;
 
 const AGENT: &str = concat!("watchbell/", env!("CARGO_PKG_VERSION"));
 
 /// A request that is being put together. What cannot be written into one is said by the call, not here.
 #[must_use]
 pub struct Request {
+    method: Method,
     uri: Option<Uri>,
     headers: HeaderMap,
     body: Bytes,
@@ -31,11 +34,11 @@ impl fmt::Debug for Request {
 
 impl Request {
     /// To a URL; a user and password in it become a header.
-    pub(super) fn post(url: &Url) -> Self {
+    pub(super) fn new(method: Method, url: &Url) -> Self {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        let request = Self { uri: None, headers, body: Bytes::new(), is_wrong: false };
+        let request = Self { method, uri: None, headers, body: Bytes::new(), is_wrong: false };
         if url.username().is_empty() && url.password().is_none() {
             return Self { uri: url.as_str().parse().ok(), ..request };
         }
@@ -95,12 +98,12 @@ impl Request {
     }
 
     /// None where something could not be written.
-    pub(super) fn build(self) -> Option<http::Request<Full<Bytes>>> {
+    pub(super) fn build(self, gate: Gate) -> Option<http::Request<Payload>> {
         if self.is_wrong {
             return None;
         }
-        let mut request = http::Request::new(Full::new(self.body));
-        *request.method_mut() = Method::POST;
+        let mut request = http::Request::new(Payload::new(self.body, gate));
+        *request.method_mut() = self.method;
         *request.uri_mut() = self.uri?;
         *request.headers_mut() = self.headers;
         Some(request)

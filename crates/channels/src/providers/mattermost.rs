@@ -67,7 +67,7 @@ impl Provider for Mattermost {
             return Report::new(Outcome::BadMessage, "address_kind".to_owned());
         };
         let body = json!({"text": text(&message.content.text)});
-        match self.endpoints.post(url.expose(), |request| request.json(&body)).await {
+        match self.endpoints.post(url.expose(), message, |request| request.json(&body)).await {
             Ok(answer) => classify(&answer, message.now),
             Err(report) => report,
         }

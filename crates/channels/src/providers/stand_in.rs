@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 use watchbell_core::{Channel, DeliveryId, Timestamp};
 
+use crate::gate::Gate;
 use crate::provider::{Address, Content, Outgoing};
 use crate::settings::CommonSettings;
 
@@ -202,6 +203,7 @@ pub fn outgoing(channel: Channel, to: Address) -> Outgoing {
         expires_at: Some(at("2026-11-20T09:00:00Z")),
         now: at("2026-11-20T08:00:00Z"),
         callback_base: Some("https://bell.example.org/wb".into()),
+        gate: Gate::default(),
     }
 }
 

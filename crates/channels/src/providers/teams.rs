@@ -70,7 +70,7 @@ impl Provider for Teams {
             return Report::new(Outcome::BadMessage, "address_kind".to_owned());
         };
         let body = body(&message.content);
-        match self.endpoints.post(url.expose(), |request| request.json(&body)).await {
+        match self.endpoints.post(url.expose(), message, |request| request.json(&body)).await {
             Ok(answer) => classify(&answer, message.now),
             Err(report) => report,
         }

@@ -127,7 +127,7 @@ impl Provider for Webhook {
         let (id, timestamp) = (message.delivery_id.as_str(), message.now.as_millis().div_euclid(1000));
         let body = body(message).to_string();
         let signature = self.keys.signature(url.expose(), id, timestamp, &body);
-        let answer = self.endpoints.post(url.expose(), |request| {
+        let answer = self.endpoints.post(url.expose(), message, |request| {
             let request = request.header("webhook-id", id).header("webhook-timestamp", timestamp).header("webhook-signature", signature);
             request.header("content-type", "application/json").body(body)
         });

@@ -72,6 +72,7 @@ impl SqlStore {
                 self.after_failure(&mut tx, &end.id, pulls, &mut due).await?;
             }
         }
+        self.settle_slots(&mut tx, ended()).await?;
         tx.commit().await?;
         self.wakes.announce(Effects::due(due));
         Ok(held.into_iter().collect())

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use sqlx::{FromRow, Row as _};
 use watchbell_core::device::Device;
 use watchbell_core::event::EventData;
-use watchbell_core::outcome::Class;
 use watchbell_core::{ContactId, DeliveryId, DeviceId, Secret, UserId};
 
-use super::attempts;
 use super::rows::{at, json, name, scope};
-use super::waiting::count;
-use crate::StoreError;
+use super::{Db, attempts};
 use crate::facts::content::Content;
 use crate::queue::{Job, Target};
+
+type Row = <Db as sqlx::Database>::Row;
 
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct JobRow {
@@ -57,53 +57,59 @@ impl JobRow {
          WHERE d.id {in $1 text} ORDER BY d.rank, d.ready_at, d.id";
 }
 
-impl TryFrom<JobRow> for Job {
-    type Error = StoreError;
+impl JobRow {
+    /// Reads a row; or its id, and what of it cannot be read.
+    pub(super) fn job(row: &Row) -> Result<Job, (String, String)> {
+        let id = row.try_get("id").unwrap_or_default();
+        let read = Self::from_row(row).map_err(|error| match error {
+            sqlx::Error::ColumnDecode { index, .. } => format!("its {}", index.trim_matches('"')),
+            _ => "its columns".to_owned(),
+        });
+        read.and_then(|row| row.read().map_err(|what| format!("its {what}"))).map_err(|what| (id, what))
+    }
 
-    fn try_from(row: JobRow) -> Result<Self, StoreError> {
-        let user_id = UserId(row.user_id);
-        let channel = name(&row.channel)?;
-        let target = match (row.contact_id, row.target, row.status, row.device_id, row.device_kind, row.token) {
+    fn read(self) -> Result<Job, &'static str> {
+        let user_id = UserId(self.user_id);
+        let channel = name(&self.channel).map_err(|_| "channel")?;
+        let target = match (self.contact_id, self.target, self.status, self.device_id, self.device_kind, self.token) {
             (Some(id), Some(target), Some(status), ..) => {
-                Target::Contact { id: ContactId(id), target: Secret::new(target), status: name(&status)? }
+                let status = name(&status).map_err(|_| "contact's status")?;
+                Target::Contact { id: ContactId(id), target: Secret::new(target), status }
             }
             (_, _, _, Some(id), Some(kind), Some(token)) => {
-                Target::Device(Device { id: DeviceId(id), user_id, kind: name(&kind)?, token, keys: row.keys, created_at: at(0) })
+                let kind = name(&kind).map_err(|_| "device's kind")?;
+                Target::Device(Device { id: DeviceId(id), user_id, kind, token, keys: self.keys, created_at: at(0) })
             }
             _ if channel == watchbell_core::Channel::InApp => Target::User,
             _ => Target::Gone,
         };
-        let mut unknown = attempts::parse(&row.attempt_log)?;
-        unknown.retain(|attempt| attempt.class == Class::Unknown);
-        let unknowns = count(&unknown);
-        unknown.retain(|attempt| attempt.latency_ms.is_none());
-        let mut event = EventData::from_json(name(&row.kind)?, &row.data).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        if let (EventData::Alert(data), Some(content)) = (&mut event, &row.content) {
-            json::<Content>(content)?.complete(data);
-        }
-        let names = format!("{} {}", row.first_name.unwrap_or_default(), row.last_name.unwrap_or_default());
+        let names = format!("{} {}", self.first_name.unwrap_or_default(), self.last_name.unwrap_or_default());
         let names = names.trim();
-        Ok(Self {
-            id: DeliveryId(row.id),
-            scope: scope(&row.scope)?,
-            purpose: name(&row.purpose)?,
-            trigger: name(&row.cause)?,
+        let kind = name(&self.kind).map_err(|_| "event's kind")?;
+        let mut event = EventData::from_json(kind, &self.data).map_err(|_| "event's data")?;
+        if let (EventData::Alert(data), Some(content)) = (&mut event, &self.content) {
+            json::<Content>(content).map_err(|_| "alert's content")?.complete(data);
+        }
+        Ok(Job {
+            id: DeliveryId(self.id),
+            scope: scope(&self.scope).map_err(|_| "scope")?,
+            purpose: name(&self.purpose).map_err(|_| "purpose")?,
+            trigger: name(&self.cause).map_err(|_| "cause")?,
             channel,
-            critical: row.critical,
-            rank: row.rank,
-            due_at: at(row.due_at),
-            planned_at: at(row.created_at),
-            expires_at: row.expires_at.map(at),
-            attempts: row.attempts,
-            unknowns,
-            interrupted: count(&unknown),
+            critical: self.critical,
+            rank: self.rank,
+            due_at: at(self.due_at),
+            planned_at: at(self.created_at),
+            expires_at: self.expires_at.map(at),
+            attempts: self.attempts,
+            log: attempts::parse(&self.attempt_log).map_err(|_| "log of attempts")?,
             event: Arc::new(event),
             user_id,
-            user_name: if names.is_empty() { row.username.unwrap_or_default() } else { names.to_owned() },
-            locale: row.locale.unwrap_or_else(|| "en".to_owned()),
-            timezone: row.timezone.unwrap_or_else(|| "UTC".to_owned()),
+            user_name: if names.is_empty() { self.username.unwrap_or_default() } else { names.to_owned() },
+            locale: self.locale.unwrap_or_else(|| "en".to_owned()),
+            timezone: self.timezone.unwrap_or_else(|| "UTC".to_owned()),
             target,
-            collect: row.collect,
+            collect: self.collect,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The lives of processes: what one finds when it renews its own, and what becomes of what a dead one had leased.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
@@ -46,12 +46,18 @@ impl SqlStore {
             tx.commit().await?;
             self.wakes.announce(Effects::due(due));
         }
-        self.land(epoch, flights, held).await?;
+        self.land(epoch, flights, held, before).await?;
         Ok(Pulse { is_alive: alive.is_some(), processes, ready })
     }
 
     /// Forgets flights of which nothing is held any more; frees what the process has leased and does not hold.
-    async fn land(&self, epoch: Epoch, flights: Vec<(i64, String)>, held: &HashSet<DeliveryId>) -> Result<(), StoreError> {
+    async fn land(
+        &self,
+        epoch: Epoch,
+        flights: Vec<(i64, String)>,
+        held: &HashSet<DeliveryId>,
+        before: Timestamp,
+    ) -> Result<(), StoreError> {
         let (mut over, mut gone) = (Vec::new(), Vec::new());
         for (flight, ids) in flights {
             let mut ids: Vec<String> = json(&ids)?;
@@ -66,11 +72,22 @@ impl SqlStore {
             return Ok(());
         }
         // Nearly always none: they have ended.
-        let lost: Vec<String> = sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE id {in $1 text} AND lease = $2"))
+        let mut lost: Vec<String> = sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE id {in $1 text} AND lease = $2"))
             .bind(array(&gone)?)
             .bind(epoch.0)
             .fetch_all(&self.write)
             .await?;
+        if !lost.is_empty() {
+            // What has been leased anew since `held` was looked at: that lease is of a flight that can be seen now.
+            let newer: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM flights WHERE epoch = $1 AND at >= $2"))
+                .bind(epoch.0)
+                .bind(before.as_millis())
+                .fetch_all(&self.write)
+                .await?;
+            let newer: Vec<Vec<String>> = newer.iter().map(|ids| json(ids)).collect::<Result<_, _>>()?;
+            let newer: HashSet<&String> = newer.iter().flatten().collect();
+            lost.retain(|id| !newer.contains(id));
+        }
         let mut tx = self.begin_tx().await?;
         let due = self.free(&mut tx, &[epoch.0], &lost).await?;
         sqlx::query(sql("DELETE FROM flights WHERE id {in $1 bigint}")).bind(array(&over)?).execute(&mut *tx).await?;
@@ -122,10 +139,44 @@ impl SqlStore {
         }
         let leased = self.flights_of(tx, dead).await?;
         let due = self.free(tx, dead, &leased).await?;
-        for text in ["DELETE FROM flights WHERE epoch {in $1 bigint}", "DELETE FROM processes WHERE epoch {in $1 bigint}"] {
-            sqlx::query(sql(text)).bind(array(dead)?).execute(&mut **tx).await?;
-        }
+        sqlx::query(sql("DELETE FROM flights WHERE epoch {in $1 bigint}")).bind(array(dead)?).execute(&mut **tx).await?;
+        let ended: Vec<(String, i64)> =
+            sqlx::query_as(sql("DELETE FROM processes WHERE epoch {in $1 bigint} RETURNING channels, alive_until"))
+                .bind(array(dead)?)
+                .fetch_all(&mut **tx)
+                .await?;
+        self.note_served(tx, &ended).await?;
         Ok(due)
+    }
+
+    /// Notes until when channels were served, by what ended processes had served and until when they lived at most.
+    async fn note_served(&self, tx: &mut Tx, ended: &[(String, i64)]) -> Result<(), StoreError> {
+        row! {
+            struct Row {
+                channel: String,
+                until: i64,
+            }
+        }
+        let now = self.clock.now().as_millis();
+        let mut served: BTreeMap<String, i64> = BTreeMap::new();
+        for (channels, alive_until) in ended {
+            for channel in json::<Vec<String>>(channels)? {
+                let until = served.entry(channel).or_default();
+                *until = (*until).max(now.min(*alive_until));
+            }
+        }
+        if served.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Row> = served.into_iter().map(|(channel, until)| Row { channel, until }).collect();
+        sqlx::query(sql(
+            "INSERT INTO served (channel, until) SELECT channel, until FROM {rows $1: channel text, until bigint} WHERE true \
+             ORDER BY channel ON CONFLICT (channel) DO UPDATE SET until = excluded.until WHERE served.until < excluded.until",
+        ))
+        .bind_all(columns(&rows)?)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
     }
 
     /// Takes the leases that these lives still have on deliveries away.
@@ -182,6 +233,8 @@ impl SqlStore {
                 code: None,
                 message_id: None,
                 latency_ms: None,
+                not_before: None,
+                goes_on: false,
             };
             Ok(Row { id, attempt: attempts::line(&attempt)? })
         };

@@ -37,9 +37,11 @@ mod recipients;
 mod responders;
 pub(super) mod rows;
 mod said;
+mod slots;
 mod statistics;
 mod tidy;
 mod together;
+mod unreadable;
 mod waiting;
 
 /// Users whose policies are kept in memory, about 1 KB each.

@@ -1,21 +1,20 @@
 //! Claim, begin, finish: a lease is the epoch in a delivery's `lease`, and every condition stands in the statement itself.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, ContactId, DeliveryId, Timestamp};
 
-use super::jobs::JobRow;
-use super::rows::{all, at, to_json};
+use super::rows::{at, to_json};
 use super::waiting::{HELD, Order};
 use super::{BindAll, DIALECT, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::columns::row;
 use crate::dialect::Dialect;
-use crate::queue::{Call, Cutoffs, Finished, Job, Outage, Process, Pulse, Queue, Ready, Receipt, Target};
+use crate::queue::{Call, Cutoffs, Finished, Job, Outage, Process, Pulse, Queue, Ranks, Ready, Receipt};
 use crate::wake::Effects;
 
 /// One claim in so many slots is kept for others than HIGH alerts, so that a storm of those does not starve the rest.
@@ -96,9 +95,12 @@ impl Queue for SqlStore {
         Ok(())
     }
 
-    async fn claim(&self, epoch: Epoch, channel: Channel, most: i64) -> Result<Vec<Job>, StoreError> {
+    async fn claim(&self, epoch: Epoch, channel: Channel, ranks: Ranks, most: i64) -> Result<Vec<Job>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let Some(mut ready) = self.ready_ranks(&mut tx, epoch, channel).await? else { return Err(StoreError::Lapsed) };
+        if ranks == Ranks::High {
+            ready.retain(|rank| *rank == 0);
+        }
         if ready.remove(&HELD) {
             self.release_held(&mut tx, channel).await?;
             ready.extend([0, 1]);
@@ -107,9 +109,11 @@ impl Queue for SqlStore {
         if !claimed.is_empty() {
             self.take_flight(&mut tx, epoch, &claimed).await?;
         }
-        let jobs = self.jobs(&mut tx, &claimed).await?;
+        let (jobs, unreadable) = self.read_jobs(&mut tx, &claimed).await?;
+        let effects = self.set_aside(&mut tx, &unreadable).await?;
         let jobs = self.allot_jobs(&mut tx, epoch.0, channel, jobs).await?;
         tx.commit().await?;
+        self.wakes.announce(effects);
         Ok(jobs)
     }
 
@@ -120,7 +124,7 @@ impl Queue for SqlStore {
                 ready_at: i64,
             }
         }
-        let rows: Vec<Row> = deliveries.into_iter().map(|(id, ready_at)| Row { id, ready_at: ready_at.as_millis() }).collect();
+        let rows: Vec<Row> = deliveries.iter().map(|(id, ready_at)| Row { id: id.clone(), ready_at: ready_at.as_millis() }).collect();
         let mut tx = self.begin_tx().await?;
         let released: Vec<String> = sqlx::query_scalar(sql(
             "UPDATE deliveries SET lease = NULL, ready_at = CASE WHEN deliveries.ready_at > r.ready_at THEN deliveries.ready_at \
@@ -132,6 +136,9 @@ impl Queue for SqlStore {
         .fetch_all(&mut *tx)
         .await?;
         self.requeue(&mut tx, &released).await?;
+        // Also of those that were cancelled meanwhile: the claim took them, and no call is made.
+        let claimed: Vec<&DeliveryId> = deliveries.iter().map(|(id, _)| id).collect();
+        self.give_back_slots(&mut tx, &claimed, &BTreeMap::new()).await?;
         Ok(tx.commit().await?)
     }
 
@@ -147,7 +154,8 @@ impl Queue for SqlStore {
         let begun: Vec<String> = sqlx::query_scalar(sql(
             "UPDATE deliveries SET attempts = attempts + CASE WHEN state = 'sending' THEN 0 ELSE 1 END, state = 'sending', begun_at = $2, \
              reason = NULL, provider = r.provider, updated_at = $2 FROM {rows $3: id text, provider text} \
-             WHERE deliveries.id = r.id AND {if lease = $1 AND (state = 'scheduled' OR state = 'sending' AND stop IS NULL)} \
+             WHERE deliveries.id = r.id AND {if lease = $1 AND (state = 'scheduled' OR state = 'sending' AND stop IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM deliveries m WHERE m.bundle_id = deliveries.id AND m.state = 'bundled' AND m.stop IS NOT NULL))} \
              AND EXISTS (SELECT 1 FROM processes WHERE epoch = $1 AND alive_until >= $2) RETURNING deliveries.id",
         ))
         .bind(epoch.0)
@@ -167,15 +175,33 @@ impl Queue for SqlStore {
         self.bundle_members(bundle).await
     }
 
-    async fn pause_recipient(&self, channel: Channel, target: &Target, until: Timestamp) -> Result<(), StoreError> {
-        self.pause(channel, target, until).await
+    async fn ids_of_others(&self, job: &Job, message_ids: &[String]) -> Result<Vec<String>, StoreError> {
+        let known =
+            sqlx::query_scalar(sql("SELECT message_id FROM deliveries WHERE user_id = $1 AND id <> $2 AND message_id {in $3 text}"))
+                .bind(job.user_id.0)
+                .bind(job.id.as_str().to_owned())
+                .bind(array(message_ids)?);
+        Ok(known.fetch_all(&self.read).await?)
+    }
+
+    async fn last_served(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError> {
+        let until: Option<i64> = sqlx::query_scalar(sql("SELECT until FROM served WHERE channel = $1"))
+            .bind(channel.as_str())
+            .fetch_optional(&self.read)
+            .await?;
+        Ok(until.map(at))
     }
 
     async fn finish(&self, epoch: Epoch, finished: &[Finished]) -> Result<Vec<DeliveryId>, StoreError> {
         super::retrying(|| self.finish_all(epoch, finished)).await
     }
 
-    async fn next_ready(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_ready(&self, channel: Channel, ranks: Ranks) -> Result<Option<Timestamp>, StoreError> {
+        if ranks == Ranks::High {
+            let next = sqlx::query_scalar(sql("SELECT ready_at FROM waiting WHERE channel = $1 AND rank = 0 ORDER BY ready_at LIMIT 1"));
+            let next: Option<i64> = next.bind(channel.as_str()).fetch_optional(&self.read).await?;
+            return Ok(next.map(at));
+        }
         let next: Option<i64> = sqlx::query_scalar(sql("SELECT min(ready_at) FROM (\
              SELECT (SELECT ready_at FROM waiting WHERE channel = $1 AND rank = 0 ORDER BY ready_at LIMIT 1) AS ready_at \
              UNION ALL SELECT (SELECT ready_at FROM waiting WHERE channel = $1 AND rank = 1 ORDER BY ready_at LIMIT 1) \
@@ -228,7 +254,7 @@ impl SqlStore {
         let mut claimed = Vec::new();
         for rank in ranks.iter().copied() {
             let left = most - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
-            let room = if rank == 0 { left - share(left, LOW_SHARE, turn) } else { left };
+            let room = if rank == 0 && ranks.contains(&1) { left - share(left, LOW_SHARE, turn) } else { left };
             let newest = share(room, NEWEST_SHARE, turn);
             let oldest = self.lease_ready(tx, epoch, channel, rank, room - newest, Order::Oldest).await?;
             let all_taken = i64::try_from(oldest.len()).unwrap_or(i64::MAX) < room - newest;
@@ -238,13 +264,5 @@ impl SqlStore {
             }
         }
         Ok(claimed)
-    }
-
-    pub(super) async fn jobs(&self, tx: &mut Tx, ids: &[String]) -> Result<Vec<Job>, StoreError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<JobRow> = sqlx::query_as(sql(JobRow::SELECT)).bind(array(ids)?).fetch_all(&mut **tx).await?;
-        all(rows)
     }
 }

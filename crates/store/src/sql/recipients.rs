@@ -85,7 +85,7 @@ impl SqlStore {
     }
 
     /// The recipients' rows, made if absent, locked in one order.
-    async fn lock_recipients(&self, tx: &mut Tx, keys: &BTreeSet<&str>) -> Result<BTreeMap<String, Recipient>, StoreError> {
+    pub(super) async fn lock_recipients(&self, tx: &mut Tx, keys: &BTreeSet<&str>) -> Result<BTreeMap<String, Recipient>, StoreError> {
         row! {
             struct Row<'a> {
                 id: &'a str,
@@ -104,7 +104,12 @@ impl SqlStore {
         rows.into_iter().map(|(id, busy_until, sent)| Ok((id, Recipient { busy_until: at(busy_until), sent: json(&sent)? }))).collect()
     }
 
-    async fn write_recipients(&self, tx: &mut Tx, recipients: &BTreeMap<String, Recipient>, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn write_recipients(
+        &self,
+        tx: &mut Tx,
+        recipients: &BTreeMap<String, Recipient>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         row! {
             struct Row<'a> {
                 id: &'a str,
@@ -223,7 +228,7 @@ impl SqlStore {
         self.dequeue(tx, &member_ids).await?;
         self.enqueue(tx, &[&id]).await?;
         self.take_flight(tx, Epoch(epoch), &[&id]).await?;
-        let mut jobs = self.jobs(tx, std::slice::from_ref(&id.0)).await?;
+        let (mut jobs, _) = self.read_jobs(tx, std::slice::from_ref(&id.0)).await?;
         jobs.pop().ok_or_else(|| StoreError::Corrupt("a bundle without an event".to_owned()))
     }
 
@@ -285,23 +290,12 @@ impl SqlStore {
                 .fetch_all(&self.write)
                 .await?;
         let mut tx = self.begin_tx().await?;
-        let mut jobs = self.jobs(&mut tx, &ids).await?;
+        let (mut jobs, unreadable) = self.read_jobs(&mut tx, &ids).await?;
+        let effects = self.set_aside(&mut tx, &unreadable).await?;
         tx.commit().await?;
+        self.wakes.announce(effects);
         jobs.sort_by_key(|job| (job.rank, job.due_at));
         Ok(jobs)
-    }
-
-    /// A provider asks to leave a recipient alone.
-    pub(super) async fn pause(&self, channel: Channel, target: &Target, until: Timestamp) -> Result<(), StoreError> {
-        let Some(key) = recipient_key(channel, target) else { return Ok(()) };
-        let slack_ms = self.limits.rates.get(&channel).map_or(0, |rate| rate.slack_ms());
-        let mut tx = self.begin_tx().await?;
-        let mut recipients = self.lock_recipients(&mut tx, &BTreeSet::from([key.as_str()])).await?;
-        if let Some(recipient) = recipients.get_mut(&key) {
-            recipient.busy_until = recipient.busy_until.max(until.plus_ms(slack_ms));
-        }
-        self.write_recipients(&mut tx, &recipients, self.clock.now()).await?;
-        Ok(tx.commit().await?)
     }
 }
 
@@ -312,5 +306,9 @@ fn recipient_key(channel: Channel, target: &Target) -> Option<String> {
         Target::Device(device) => &device.token,
         Target::Gone | Target::User => return None,
     };
-    Some(watchbell_core::ids::digest(&[channel.as_str(), address]))
+    Some(address_key(channel, address))
+}
+
+pub(super) fn address_key(channel: Channel, address: &str) -> String {
+    watchbell_core::ids::digest(&[channel.as_str(), address])
 }

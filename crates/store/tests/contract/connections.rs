@@ -8,6 +8,7 @@ use std::time::Duration;
 use watchbell_core::Channel;
 use watchbell_core::ids::UserRef;
 use watchbell_store::preferences::NewCategory;
+use watchbell_store::queue::Ranks;
 use watchbell_store::{Options, StoreError};
 
 use crate::harness::{BY, Bed, PlansNews};
@@ -47,8 +48,8 @@ async fn what_is_sent_never_waits_for_requests_to_the_api(bed: &Bed) {
     let before = done.load(Ordering::Relaxed);
     let sent = async {
         assert!(bed.store.renew(epoch, bed.now().plus_s(6), &HashSet::new(), bed.now()).await.unwrap().is_alive);
-        bed.store.claim(epoch, Channel::Email, 10).await.unwrap();
-        bed.store.next_ready(Channel::Email).await.unwrap();
+        bed.store.claim(epoch, Channel::Email, Ranks::All, 10).await.unwrap();
+        bed.store.next_ready(Channel::Email, Ranks::All).await.unwrap();
         bed.store.reject(Vec::new()).await.unwrap();
     };
     tokio::time::timeout(Duration::from_secs(1), sent).await.expect("it waits for the API");
@@ -106,7 +107,7 @@ async fn with_the_least_connections_everything_works(bed: &Bed) {
             let (put, listed, claimed, renewed, accepted, fanned_out) = tokio::join!(
                 store.put_category(BY, category(n)),
                 store.categories(),
-                store.claim(epoch, Channel::Email, 10),
+                store.claim(epoch, Channel::Email, Ranks::All, 10),
                 store.renew(epoch, bed.now().plus_s(6), &held, bed.now()),
                 store.reject(Vec::new()),
                 store.fan_out(),
@@ -187,7 +188,7 @@ async fn statements_are_prepared_anew_when_the_schema_has_changed(bed: &Bed) {
             asked.unwrap();
         }
         assert_eq!(bed.store.user(&UserRef::Id(user.id)).await.unwrap().unwrap().username, "anna");
-        bed.store.claim(epoch, Channel::Email, 10).await.unwrap();
+        bed.store.claim(epoch, Channel::Email, Ranks::All, 10).await.unwrap();
     }
 }
 

@@ -8,7 +8,7 @@ use watchbell_core::event::{Event, EventData, Occurrence, Original, Subscription
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, DeliveryId, UserId};
 use watchbell_store::handover::{LocalWorker, Reservation};
-use watchbell_store::queue::{Call, Finished, Job, Next};
+use watchbell_store::queue::{Call, Finished, Job, Next, Ranks};
 
 use crate::contacts::contact;
 use crate::harness::{BY, Bed};
@@ -110,11 +110,11 @@ async fn what_there_is_room_for_is_handed_over_as_begun_and_the_rest_waits(bed: 
     publish(bed, "news", &users).await;
     assert_eq!((desk.handed().len(), in_state(bed, "sending").await, in_state(bed, "scheduled").await), (2, 2, 1));
     // It is what a claim would have given.
-    let waiting = bed.store.claim(desk.epoch, Channel::Email, 10).await.unwrap();
+    let waiting = bed.store.claim(desk.epoch, Channel::Email, Ranks::All, 10).await.unwrap();
     let handed = desk.handed.lock().unwrap()[0].clone();
     assert_eq!((&waiting[0].event, waiting[0].purpose, waiting[0].due_at), (&handed.event, handed.purpose, handed.due_at));
     let ends: Vec<Finished> =
-        desk.handed().into_iter().map(|id| Finished { id, is_bundle: false, attempt: None, next: Next::Sent }).collect();
+        desk.handed().into_iter().map(|id| Finished { id, is_bundle: false, attempt: None, next: Next::Sent, pause: None }).collect();
     assert_eq!(bed.store.finish(desk.epoch, &ends).await.unwrap().len(), 2);
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE state = 'sent' AND attempts = 1").await, 2);
 }
@@ -171,7 +171,7 @@ async fn what_was_not_called_at_once_is_begun_anew_unless_it_was_cancelled(bed: 
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE attempts = 1").await, 2);
     // What is given back is cancelled, not tried again.
     let next = Next::Retry { at: bed.now(), reason: "it was not called in time".to_owned() };
-    bed.store.finish(desk.epoch, &[Finished { id: handed[0].clone(), is_bundle: false, attempt: None, next }]).await.unwrap();
+    bed.store.finish(desk.epoch, &[Finished { id: handed[0].clone(), is_bundle: false, attempt: None, next, pause: None }]).await.unwrap();
     assert_eq!(in_state(bed, "cancelled").await, 1);
     // A life that has ended begins nothing.
     bed.store.leave(desk.epoch).await.unwrap();
@@ -182,7 +182,7 @@ async fn what_a_process_has_leased_without_knowing_is_free_again(bed: &Bed) {
     let users = [reachable(bed, "anna").await, reachable(bed, "ben").await, reachable(bed, "cleo").await];
     let desk = Desk::open(bed, 2).await;
     publish(bed, "news", &users).await;
-    let claimed = bed.store.claim(desk.epoch, Channel::Email, 10).await.unwrap();
+    let claimed = bed.store.claim(desk.epoch, Channel::Email, Ranks::All, 10).await.unwrap();
     assert_eq!((desk.handed().len(), claimed.len()), (2, 1));
     let known = std::collections::HashSet::from([desk.handed()[0].clone()]);
     bed.clock.advance(std::time::Duration::from_secs(5));

@@ -29,3 +29,4 @@ mod tidy;
 mod topics;
 mod users;
 mod verification;
+mod worker_faults;

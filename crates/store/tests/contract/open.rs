@@ -207,6 +207,8 @@ async fn deliveries_of_an_older_version_are_found_by_what_they_are_about(bed: &B
         code: code.map(str::to_owned),
         message_id: message_id.map(str::to_owned),
         latency_ms,
+        not_before: None,
+        goes_on: false,
     };
     let expected = [attempt(1, 8, Class::Unknown, Some("451"), None, None), attempt(2, 9, Class::Accepted, None, Some("m\"1"), Some(3))];
     assert_eq!(attempts, expected);

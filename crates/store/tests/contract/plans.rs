@@ -5,7 +5,7 @@ use watchbell_core::{Channel, DeliveryId, EventId, Timestamp, UserId};
 use watchbell_store::dialect::Dialect;
 use watchbell_store::history::DeliveryFilter;
 use watchbell_store::intake::DeadLetterFilter;
-use watchbell_store::queue::{AddressFate, Call, Cutoffs, Finished, Next, Receipt, ReceiptOutcome};
+use watchbell_store::queue::{AddressFate, Call, Cutoffs, Finished, Next, Ranks, Receipt, ReceiptOutcome};
 
 use crate::harness::Bed;
 
@@ -131,7 +131,7 @@ async fn fill(bed: &Bed, rows: i64) {
 async fn use_everything(bed: &Bed) {
     let store = &bed.store;
     let epoch = store.enter("test", "worker", &[Channel::Email], bed.now().plus_s(60)).await.unwrap();
-    let jobs = store.claim(epoch, Channel::Email, 10).await.unwrap();
+    let jobs = store.claim(epoch, Channel::Email, Ranks::All, 10).await.unwrap();
     let calls: Vec<Call> = jobs.iter().map(|job| Call { id: job.id.clone(), provider: "p".to_owned(), is_bundle: false }).collect();
     let begun = store.begin(epoch, &calls).await.unwrap();
     let ends = begun.iter().enumerate().map(|(at, id)| Finished {
@@ -143,10 +143,16 @@ async fn use_everything(bed: &Bed) {
             1 => Next::Retry { at: bed.now().plus_s(5), reason: "again".to_owned() },
             _ => Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep },
         },
+        pause: None,
     });
     store.finish(epoch, &ends.collect::<Vec<_>>()).await.unwrap();
     store.release(epoch, vec![(DeliveryId("01A1".to_owned()), bed.now())]).await.unwrap();
-    store.next_ready(Channel::Email).await.unwrap();
+    store.next_ready(Channel::Email, Ranks::All).await.unwrap();
+    store.next_ready(Channel::Email, Ranks::High).await.unwrap();
+    store.last_served(Channel::Email).await.unwrap();
+    if let Some(job) = jobs.first() {
+        store.ids_of_others(job, &["SM1".to_owned()]).await.unwrap();
+    }
     store.ready().await.unwrap();
     let receipt = Receipt { delivery: DeliveryId("01A1".to_owned()), outcome: ReceiptOutcome::Delivered, code: None };
     store.receipts(vec![receipt]).await.unwrap();

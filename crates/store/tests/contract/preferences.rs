@@ -11,6 +11,7 @@ use watchbell_core::preference::{
 use watchbell_core::user::User;
 use watchbell_core::{Channel, DeliveryId, UserId};
 use watchbell_store::preferences::{NewCategory, Notification, NotificationCursor, NotificationFilter, NotificationsFrom};
+use watchbell_store::queue::Ranks;
 use watchbell_store::{Notified, StoreError};
 
 use crate::contacts::contact;
@@ -252,7 +253,7 @@ async fn a_digest_is_one_mail_for_one_worker(bed: &Bed) {
     let epochs: Vec<_> = if bed.is_sqlite() { epochs.split_off(1) } else { epochs };
     let mut mails = BTreeMap::new();
     for round in 0..6 {
-        let claims = epochs.iter().map(|epoch| bed.store.claim(*epoch, Channel::Email, 1));
+        let claims = epochs.iter().map(|epoch| bed.store.claim(*epoch, Channel::Email, Ranks::All, 1));
         for jobs in join(claims).await {
             for job in jobs {
                 assert_eq!(job.purpose, Purpose::Digest, "{round}");

@@ -6,7 +6,7 @@ use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original, P
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, DeliveryId};
 use watchbell_store::StoreError;
-use watchbell_store::queue::{AddressFate, Call, Finished, Next, Receipt, ReceiptOutcome};
+use watchbell_store::queue::{AddressFate, Call, Finished, Next, Ranks, Receipt, ReceiptOutcome};
 
 use crate::harness::Bed;
 
@@ -64,7 +64,7 @@ fn call(id: &DeliveryId) -> Call {
 }
 
 async fn claim(bed: &Bed, epoch: Epoch, most: i64) -> Vec<DeliveryId> {
-    bed.store.claim(epoch, Channel::Email, most).await.unwrap().into_iter().map(|job| job.id).collect()
+    bed.store.claim(epoch, Channel::Email, Ranks::All, most).await.unwrap().into_iter().map(|job| job.id).collect()
 }
 
 async fn begin(bed: &Bed, epoch: Epoch, ids: &[DeliveryId]) -> BTreeSet<DeliveryId> {
@@ -108,12 +108,12 @@ async fn a_process_that_stood_still_begins_nothing_that_another_took(bed: &Bed) 
     let taken: BTreeSet<_> = claim(bed, other, 10).await.into_iter().collect();
     assert_eq!(taken, ids.iter().cloned().collect());
     assert!(begin(bed, frozen, &ids).await.is_empty());
-    assert!(matches!(bed.store.claim(frozen, Channel::Email, 10).await, Err(StoreError::Lapsed)));
+    assert!(matches!(bed.store.claim(frozen, Channel::Email, Ranks::All, 10).await, Err(StoreError::Lapsed)));
     assert!(!bed.store.renew(frozen, bed.now().plus_s(6), &std::collections::HashSet::new(), bed.now()).await.unwrap().is_alive);
     // What had begun may have gone out, and says so.
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE attempt_log LIKE '%Unknown%'").await, 1);
     // Its late answer does not touch what is another's now.
-    let late = Finished { id: ids[0].clone(), is_bundle: false, attempt: None, next: Next::Sent };
+    let late = Finished { id: ids[0].clone(), is_bundle: false, attempt: None, next: Next::Sent, pause: None };
     assert!(bed.store.finish(frozen, &[late]).await.unwrap().is_empty());
 }
 
@@ -134,7 +134,7 @@ async fn a_receipt_that_overtakes_the_answer_is_kept(bed: &Bed) {
     begin(bed, epoch, &ids).await;
     let receipt = |outcome| Receipt { delivery: ids[0].clone(), outcome, code: None };
     assert_eq!(bed.store.receipts(vec![receipt(ReceiptOutcome::Delivered)]).await.unwrap(), [true]);
-    let end = Finished { id: ids[0].clone(), is_bundle: false, attempt: None, next: Next::Sent };
+    let end = Finished { id: ids[0].clone(), is_bundle: false, attempt: None, next: Next::Sent, pause: None };
     assert_eq!(bed.store.finish(epoch, &[end]).await.unwrap(), ids);
     // Receipts come in any order; what arrived has arrived.
     bed.store.receipts(vec![receipt(ReceiptOutcome::Undelivered)]).await.unwrap();
@@ -151,6 +151,7 @@ async fn the_end_of_an_attempt_is_written_once(bed: &Bed) {
         is_bundle: false,
         attempt: None,
         next: Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep },
+        pause: None,
     };
     assert_eq!(bed.store.finish(epoch, &[end()]).await.unwrap().len(), 1);
     assert!(bed.store.finish(epoch, &[end()]).await.unwrap().is_empty());

@@ -17,6 +17,8 @@ pub struct WatchedClock {
 struct Sleepers {
     next: u64,
     asleep: BTreeMap<u64, (Option<Id>, Timestamp)>,
+    /// Tasks that wait for something else, though they sleep as well: a call with a time limit.
+    awake: HashSet<Id>,
 }
 
 impl WatchedClock {
@@ -32,7 +34,17 @@ impl WatchedClock {
     pub fn tasks_asleep(&self) -> usize {
         let now = self.clock.now();
         let sleepers = self.lock();
-        sleepers.asleep.values().filter(|(_, until)| *until > now).filter_map(|(task, _)| *task).collect::<HashSet<Id>>().len()
+        let tasks: HashSet<Id> = sleepers.asleep.values().filter(|(_, until)| *until > now).filter_map(|(task, _)| *task).collect();
+        tasks.difference(&sleepers.awake).count()
+    }
+
+    /// Does something that does not depend on this clock: its task is not at rest until that is done.
+    pub async fn awake<T>(&self, work: impl Future<Output = T>) -> T {
+        let task = tokio::task::id();
+        self.lock().awake.insert(task);
+        let done = work.await;
+        self.lock().awake.remove(&task);
+        done
     }
 
     /// When the next of them wakes.

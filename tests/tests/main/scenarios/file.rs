@@ -57,6 +57,8 @@ pub struct Settings {
     pub bundling: Option<Bundling>,
     /// Channels with two providers: `sms` and `sms-2`.
     pub two_providers: Vec<Channel>,
+    /// Channels with three.
+    pub three_providers: Vec<Channel>,
     /// Channels without a provider.
     pub no_provider: Vec<Channel>,
     pub heartbeat: Option<String>,

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use watchbell_channels::provider::{Address, Outgoing, Provider};
+use watchbell_channels::provider::{Address, Found, Outgoing, Provider};
 use watchbell_core::outcome::Report;
 use watchbell_core::{Channel, Clock, DeliveryId, Timestamp};
 
-use super::answers::Script;
+use super::answers::{Answer, Script};
 use super::clock::WatchedClock;
 
 /// A call, as it is compared.
@@ -58,32 +58,64 @@ fn address(to: &Address) -> String {
 #[async_trait]
 impl Provider for Recorder {
     async fn send(&self, message: &Outgoing) -> Report {
-        let now = self.clock.now();
-        let answer = {
+        let began = self.clock.now();
+        let to = address(&message.to);
+        let (user, label, answer) = {
             let mut world = lock(&self.world);
-            let to = address(&message.to);
             let (user, label) = world.addresses.get(&to).cloned().unwrap_or_else(|| ("somebody".to_owned(), to));
             let channel = message.channel.as_str();
-            let answer = world.script.next([&format!("{user} {channel} to {label}"), &format!("{user} {channel}"), &self.name, channel]);
-            let content = &message.content;
-            let text = [&content.subject, &content.text, &content.short, &content.speech].map(String::as_str).join("\n");
-            let call = Call {
-                at: now,
-                delivery: message.delivery_id.clone(),
-                user,
-                channel: message.channel,
-                label,
-                text,
-                answer: answer.name.clone(),
-            };
-            world.calls.push(call);
-            answer
+            let whom = [&format!("{user} {channel} to {label}"), &format!("{user} {channel}"), self.name.as_str(), channel];
+            let answer = world.script.next(&whom);
+            (user, label, answer)
         };
+        if answer.connects_ms > 0 {
+            self.clock.sleep_until(began.plus_ms(answer.connects_ms)).await;
+        }
+        if !self.clock.awake(message.gate.opens()).await {
+            return Report::retry(None);
+        }
+        let now = self.clock.now();
+        let content = &message.content;
+        lock(&self.world).calls.push(Call {
+            at: now,
+            delivery: message.delivery_id.clone(),
+            user,
+            channel: message.channel,
+            label,
+            text: [&content.subject, &content.text, &content.short, &content.speech].map(String::as_str).join("\n"),
+            answer: answer.name.clone(),
+        });
+        self.take(&answer, now).await;
+        answer.report(self.clock.now())
+    }
+
+    /// Can tell where the scenario says what.
+    fn can_look_up(&self, _channel: Channel) -> bool {
+        lock(&self.world).script.has(&self.look_up_key())
+    }
+
+    async fn look_up(&self, message: &Outgoing, _since: Timestamp) -> Option<Vec<Found>> {
+        let answer = lock(&self.world).script.next(&[&self.look_up_key()]);
+        self.take(&answer, self.clock.now()).await;
+        match answer.name.as_str() {
+            "nothing" => Some(Vec::new()),
+            "unknown" => None,
+            _ => Some(vec![Found { message_id: format!("of {}", message.delivery_id), report: answer.report(self.clock.now()) }]),
+        }
+    }
+}
+
+impl Recorder {
+    fn look_up_key(&self) -> String {
+        format!("look-up {}", self.name)
+    }
+
+    /// Lets the time pass that an answer takes.
+    async fn take(&self, answer: &Answer, since: Timestamp) {
         match answer.takes_ms {
             Some(0) => {}
-            Some(ms) => self.clock.sleep_until(now.plus_ms(ms)).await,
+            Some(ms) => self.clock.sleep_until(since.plus_ms(ms)).await,
             None => std::future::pending().await,
         }
-        answer.report(self.clock.now())
     }
 }

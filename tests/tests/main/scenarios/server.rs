@@ -77,6 +77,9 @@ fn channels(settings: &Settings, world: &SharedWorld, clock: &WatchedClock) -> V
         if settings.two_providers.contains(channel) {
             providers.push(provider(*channel, format!("{channel}-2")));
         }
+        if settings.three_providers.contains(channel) {
+            providers.extend([2, 3].map(|number| provider(*channel, format!("{channel}-{number}"))));
+        }
         ChannelRoute { channel: *channel, providers, on_unknown: settings.on_unknown }
     };
     Channel::ALL.iter().map(route).collect()

@@ -128,12 +128,12 @@ impl Apns {
             message::headers(message).into_iter().fold(request, |request, (name, value)| request.header(name, value)).body(body.clone())
         };
         let token = self.token(message.now, None)?;
-        let answer = self.http.call(request(&token)).await?;
+        let answer = self.http.hand_over(message, request(&token)).await?;
         if !classify::is_expired_token(&answer) {
             return Ok(answer);
         }
         let token = self.token(message.now, Some(&token))?;
-        self.http.call(request(&token)).await
+        self.http.hand_over(message, request(&token)).await
     }
 
     /// The current token, or a new one where there is none, it is too old, or it is the one that was refused.

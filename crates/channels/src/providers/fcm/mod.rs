@@ -93,12 +93,12 @@ impl Fcm {
     async fn call(&self, body: &serde_json::Value, message: &Outgoing) -> Result<Answer, Report> {
         let token = self.access.token(message.now).await?;
         let request = |token: &Secret| self.http.post(&self.url).bearer_auth(token.expose()).json(body);
-        let answer = self.http.call(request(&token)).await?;
+        let answer = self.http.hand_over(message, request(&token)).await?;
         if !classify::is_stale_token(&answer) {
             return Ok(answer);
         }
         self.access.forget(&token).await;
         let token = self.access.token(message.now).await?;
-        self.http.call(request(&token)).await
+        self.http.hand_over(message, request(&token)).await
     }
 }

@@ -109,7 +109,7 @@ impl Slack {
     async fn post_message(&self, token: &Secret, channel: &Secret, message: &Outgoing) -> Report {
         let mut body = body(message);
         body["channel"] = json!(channel.expose());
-        match self.http.call(self.http.post(&self.url).bearer_auth(token.expose()).json(&body)).await {
+        match self.http.hand_over(message, self.http.post(&self.url).bearer_auth(token.expose()).json(&body)).await {
             Ok(answer) => classify::posted(&answer, message.now),
             Err(report) => report,
         }
@@ -118,7 +118,7 @@ impl Slack {
     async fn post_to_hook(&self, path: &str, message: &Outgoing) -> Report {
         let segments: Vec<&str> = std::iter::once("services").chain(path.split('/')).collect();
         let url = http::join(&self.hooks, &segments);
-        match self.http.call(self.http.post(&url).json(&body(message))).await {
+        match self.http.hand_over(message, self.http.post(&url).json(&body(message))).await {
             Ok(answer) => classify::hooked(&answer, message.now),
             Err(report) => report,
         }

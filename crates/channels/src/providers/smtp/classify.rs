@@ -70,7 +70,9 @@ pub fn classify(failure: &Failure) -> Report {
         (Some(400..=499), _) => retry(LimitScope::Message),
         // Credentials wrong, missing, or too weak a mechanism or no encryption.
         (Some(530 | 534 | 535 | 538), _) | (Some(_), Stage::Connect | Stage::Auth) => Outcome::ProviderDown,
-        (Some(550 | 551 | 553), Stage::Recipient) if !failure.is_policy => Outcome::BadAddress,
+        // This relay's own policy: it may be another's to deliver.
+        (Some(_), _) if failure.is_policy => Outcome::BadRoute,
+        (Some(550 | 551 | 553), Stage::Recipient) => Outcome::BadAddress,
         (Some(_), _) => Outcome::BadMessage,
         (None, Stage::Connect | Stage::Auth) if failure.why == "unsupported" => Outcome::ProviderDown,
         (None, Stage::Mail) if failure.why == "unsupported" => Outcome::BadMessage,
@@ -133,7 +135,7 @@ mod tests {
     #[test]
     fn a_policy_is_not_the_mailbox() {
         let failure = Failure { stage: Stage::Recipient, reply: Some(550), is_policy: true, why: "" };
-        assert_eq!(classify(&failure).outcome, Outcome::BadMessage);
+        assert_eq!(classify(&failure).outcome, Outcome::BadRoute);
         assert!(has_policy_status("5.7.1 relaying denied"));
         assert!(!has_policy_status("5.1.1 no such user") && !has_policy_status("no such user 5.7.1") && !has_policy_status(""));
     }

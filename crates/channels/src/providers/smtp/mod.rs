@@ -24,6 +24,7 @@ use serde::Deserialize;
 use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Clock, Secret};
 
+use crate::gate::Gate;
 use crate::http::within;
 use crate::provider::{AccountLimit, Address, Outgoing, Provider};
 use crate::registry::ProviderKind;
@@ -141,7 +142,7 @@ impl Provider for Smtp {
         };
         // The connection on which the body is being written, to be asked how far that came if time runs out.
         let body_on = OnceLock::new();
-        match within(self.timeout, self.deliver(&mail, &body_on)).await {
+        match within(self.timeout, self.deliver(&mail, &message.gate, &body_on)).await {
             Some(Ok(queued_as)) => Report::accepted(queued_as),
             Some(Err(failure)) => classify(&failure),
             None => {
@@ -153,7 +154,7 @@ impl Provider for Smtp {
 }
 
 impl Smtp {
-    async fn deliver(&self, mail: &Mail, body_on: &OnceLock<Arc<Wire>>) -> Result<Option<String>, Failure> {
+    async fn deliver(&self, mail: &Mail, gate: &Gate, body_on: &OnceLock<Arc<Wire>>) -> Result<Option<String>, Failure> {
         let mut connection = self.pool.take().await?;
         let mut begun = connection.begin(mail).await;
         // A kept connection that the server has meanwhile closed shows that at the first command; nothing was sent.
@@ -164,6 +165,10 @@ impl Smtp {
         if let Err(failure) = begun {
             self.pool.give_back_after(connection, &failure).await;
             return Err(failure);
+        }
+        // The server waits for the body. Where none comes, closing the connection is the one way to say so.
+        if !gate.opens().await {
+            return Err(Failure::broken(Stage::Data, "not_wanted"));
         }
         // Nobody else has this cell.
         let _ = body_on.set(connection.wire());

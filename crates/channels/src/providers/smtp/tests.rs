@@ -255,7 +255,7 @@ async fn every_stage_can_fail() {
         ("MAIL", Close, retry("broken_connection")),
         ("MAIL", Reply("550 sender refused"), report(Outcome::BadMessage, "550")),
         ("RCPT", Reply("550 5.1.1 no such user"), report(Outcome::BadAddress, "550")),
-        ("RCPT", Reply("550 5.7.1 relaying denied"), report(Outcome::BadMessage, "550")),
+        ("RCPT", Reply("550 5.7.1 relaying denied"), report(Outcome::BadRoute, "550")),
         ("RCPT", Reply("450 4.2.0 greylisted"), retry("450")),
         ("RCPT", Silent, retry("timeout")),
         ("DATA", Close, retry("broken_connection")),

@@ -120,7 +120,7 @@ struct Request {
 impl Telegram {
     async fn call(&self, request: &Request, message: &Outgoing) -> Result<Answer, Report> {
         let url = Url::parse(self.url.expose()).map_err(|_| Report::new(Outcome::ProviderDown, "request".to_owned()))?;
-        self.http.call(self.http.post(&url).json(&body(request, message))).await
+        self.http.hand_over(message, self.http.post(&url).json(&body(request, message))).await
     }
 }
 

@@ -57,8 +57,10 @@ pub fn by_code(code: u32, now: Timestamp) -> Option<Outcome> {
         30003 | 30008 => retry(LimitScope::Message),
         // No number; not reachable from here; no mobile; unknown; a landline; opted out until START; not on WhatsApp.
         21211 | 21214 | 21217 | 21612 | 21614 | 21610 | 30005 | 30006 | 63003 | 63024 | 13223 | 13224 => Outcome::BadAddress,
-        // Blocked or filtered; no permission for that country; the WhatsApp window is closed; too long; empty.
-        30004 | 30007 | 21408 | 21215 | 63016 | 21602 | 21617 | 21619 => Outcome::BadMessage,
+        // Blocked or filtered; no route or permission for where it goes: not for another provider.
+        30004 | 30007 | 30018 | 30450 | 21408 | 21202 | 21203 | 21215 | 21216 | 13225 | 13227 => Outcome::BadRoute,
+        // The WhatsApp window is closed; too long; empty.
+        63016 | 21602 | 21617 | 21619 => Outcome::BadMessage,
         // Credentials; the account is suspended or closed or on trial; the sender is not ours.
         20003 | 20005 | 20006 | 20008 | 20404 | 30002 | 21608 | 21219 | 21210 | 21212 | 21603 | 21606 | 21609 | 63007 => {
             Outcome::ProviderDown

@@ -4,6 +4,7 @@
 //! token; the API checks them with [`Settings::auth_token`] and reads their codes with [`classify::by_code`].
 
 pub mod classify;
+mod look_up;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -14,10 +15,10 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use url::Url;
 use watchbell_core::outcome::{Outcome, Report};
-use watchbell_core::{Channel, Clock, Secret};
+use watchbell_core::{Channel, Clock, Secret, Timestamp};
 
-use crate::http::{self, Http};
-use crate::provider::{AccountLimit, Address, Outgoing, Provider};
+use crate::http::{self, Http, Request};
+use crate::provider::{AccountLimit, Address, Found, Outgoing, Provider};
 use crate::registry::ProviderKind;
 use crate::settings::{self, CommonSettings, DEFAULT_TIMEOUT, SettingError};
 
@@ -137,22 +138,44 @@ struct Twilio {
 #[async_trait]
 impl Provider for Twilio {
     async fn send(&self, message: &Outgoing) -> Report {
+        let (url, form) = match self.request(message) {
+            Ok(request) => request,
+            Err(report) => return report,
+        };
+        match self.http.hand_over(message, self.authorized(self.http.post(url)).form(&form)).await {
+            Ok(answer) => classify::by_answer(&answer, message.now),
+            Err(report) => report,
+        }
+    }
+
+    fn can_look_up(&self, _channel: Channel) -> bool {
+        true
+    }
+
+    async fn look_up(&self, message: &Outgoing, since: Timestamp) -> Option<Vec<Found>> {
+        let (list, form) = self.request(message).ok()?;
+        let question = look_up::Question { list, is_call: message.channel == Channel::Voice, form: &form, since, now: message.now };
+        question.ask(&self.http, |request| self.authorized(request)).await
+    }
+}
+
+impl Twilio {
+    /// What creates a message or call, and where.
+    fn request(&self, message: &Outgoing) -> Result<(&Url, request::Form), Report> {
         let Address::Phone(to) = &message.to else {
-            return Report::new(Outcome::BadMessage, "address_kind".to_owned());
+            return Err(Report::new(Outcome::BadMessage, "address_kind".to_owned()));
         };
         let (url, form) = match message.channel {
             Channel::Sms => (&self.messages, request::sms(&self.settings, &self.name, to, message)),
             Channel::Whatsapp => (&self.messages, request::whatsapp(&self.settings, &self.name, to, message)),
             Channel::Voice => (&self.calls, request::call(&self.settings, &self.name, to, message)),
-            _ => return Report::new(Outcome::BadMessage, "channel".to_owned()),
+            _ => return Err(Report::new(Outcome::BadMessage, "channel".to_owned())),
         };
-        let Some(form) = form else {
-            return Report::new(Outcome::ProviderDown, "no_sender".to_owned());
-        };
-        let request = self.http.post(url).basic_auth(&self.settings.account_sid, self.settings.auth_token.expose());
-        match self.http.call(request.form(&form)).await {
-            Ok(answer) => classify::by_answer(&answer, message.now),
-            Err(report) => report,
-        }
+        let form = form.ok_or_else(|| Report::new(Outcome::ProviderDown, "no_sender".to_owned()))?;
+        Ok((url, form))
+    }
+
+    fn authorized(&self, request: Request) -> Request {
+        request.basic_auth(&self.settings.account_sid, self.settings.auth_token.expose())
     }
 }

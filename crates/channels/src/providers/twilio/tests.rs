@@ -160,7 +160,8 @@ fn every_listed_code_has_its_class() {
         (&[30003, 30008], retry(LimitScope::Message)),
         (&[63038], midnight),
         (&[21211, 21612, 21614, 30005, 30006, 21610, 63024, 21214, 21217, 63003, 13223, 13224], Outcome::BadAddress),
-        (&[30004, 30007, 21408, 63016, 21215, 21602, 21617, 21619], Outcome::BadMessage),
+        (&[30004, 30007, 30018, 30450, 21408, 21202, 21203, 21215, 21216, 13225, 13227], Outcome::BadRoute),
+        (&[63016, 21602, 21617, 21619], Outcome::BadMessage),
         (&[20003, 30002, 21608, 20005, 20006, 20008, 20404, 21219, 21210, 21212, 21603, 21606, 21609, 63007], Outcome::ProviderDown),
     ];
     for (codes, outcome) in table {
@@ -238,4 +239,106 @@ fn settings_are_checked() {
     assert_eq!(check(|s| s.auth_token = Secret::new("a\n")), Err("auth_token".to_owned()));
     let no_sender = |s: &mut Settings| (s.sms_from, s.voice_from, s.whatsapp_from) = (None, None, None);
     assert_eq!(check(no_sender), Err("sms_from".to_owned()));
+}
+
+/// When the message without an answer was handed over.
+const SINCE: &str = "2026-11-20T08:00:00Z";
+
+/// An entry of Twilio's list, with what differs from the message that the tests send.
+fn entry(differs: &serde_json::Value) -> serde_json::Value {
+    let mut entry = json!({
+        "sid": "SM1", "to": TO, "from": "+15005550006", "body": "HIGH: Disk full on db-1", "status": "queued", "error_code": null,
+        "messaging_service_sid": null, "date_created": "Fri, 20 Nov 2026 08:00:01 +0000", "date_sent": null,
+    });
+    for (key, value) in differs.as_object().unwrap() {
+        entry[key] = value.clone();
+    }
+    entry
+}
+
+async fn look_up(channel: Channel, answers: Vec<Act>) -> (Option<Vec<Found>>, Vec<Seen>) {
+    let service = StandIn::start(answers).await;
+    let message = outgoing(channel, Address::Phone(TO.to_owned()));
+    let provider = settings(&service.url).build("twilio", &service.common(), Arc::new(ManualClock::new(message.now))).unwrap();
+    (provider.look_up(&message, at(SINCE)).await, service.seen())
+}
+
+fn list(key: &str, entries: &[serde_json::Value]) -> Act {
+    Act::Answer(200, "", json!({ key: entries }).to_string())
+}
+
+#[tokio::test]
+async fn a_message_is_known_by_whom_it_goes_to_what_it_says_and_when_it_was_created() {
+    let accepted = |sid: &str| vec![Found { message_id: sid.to_owned(), report: Report::accepted(sid.to_owned()) }];
+    let failed = |outcome, code: &str| vec![Found { message_id: "SM1".to_owned(), report: Report::new(outcome, code.to_owned()) }];
+    let retry = Outcome::Retry { after: None, scope: LimitScope::Message };
+    let table = [
+        (json!({}), accepted("SM1")),
+        (json!({ "status": "delivered" }), accepted("SM1")),
+        // Our clock is ahead of theirs; a trial account's prefix; what newer parts of the API write.
+        (json!({ "date_created": "Fri, 20 Nov 2026 07:59:10 +0000" }), accepted("SM1")),
+        (json!({ "body": "Sent from your Twilio trial account - HIGH: Disk full on db-1" }), accepted("SM1")),
+        (json!({ "date_created": "2026-11-20T08:00:03Z", "from": null }), accepted("SM1")),
+        // Another number's, another sender's, another text, an earlier one, none that can be placed.
+        (json!({ "to": "+4915112345679" }), vec![]),
+        (json!({ "from": "+15005550009" }), vec![]),
+        (json!({ "body": "HIGH: Disk full on db-2" }), vec![]),
+        (json!({ "body": null }), vec![]),
+        (json!({ "date_created": "Fri, 20 Nov 2026 07:58:50 +0000" }), vec![]),
+        (json!({ "date_created": "yesterday" }), vec![]),
+        (json!({ "status": "undelivered", "error_code": 30003 }), failed(retry, "30003")),
+        (json!({ "status": "undelivered", "error_code": 30005 }), failed(Outcome::BadAddress, "30005")),
+        (json!({ "status": "failed", "error_code": 30007 }), failed(Outcome::BadRoute, "30007")),
+        (json!({ "status": "failed" }), failed(Outcome::BadMessage, "failed")),
+    ];
+    for (differs, expected) in table {
+        let (found, seen) = look_up(Channel::Sms, vec![list("messages", &[entry(&differs)])]).await;
+        assert_eq!(found, Some(expected), "{differs}");
+        let line = "GET /2010-04-01/Accounts/AC123/Messages.json?To=%2B4915112345678&From=%2B15005550006&PageSize=50 HTTP/1.1";
+        assert_eq!(seen[0].line, line);
+        assert!(seen[0].headers.contains("authorization: Basic QUMxMjM6czNjcmV0"));
+    }
+    let other = entry(&json!({ "sid": "SM2" }));
+    let (found, _) = look_up(Channel::Sms, vec![list("messages", &[entry(&json!({})), other])]).await;
+    assert_eq!(found.unwrap().len(), 2, "which of two equal ones it is, the caller finds out");
+}
+
+#[tokio::test]
+async fn a_call_is_known_by_its_number_and_time_and_one_that_reached_nobody_is_made_again() {
+    for (status, reached) in [("queued", true), ("in-progress", true), ("completed", true), ("busy", false), ("no-answer", false), ("failed", false)] {
+        let call = json!({ "sid": "CA1", "to": TO, "from": "+15005550007", "status": status, "date_created": "Fri, 20 Nov 2026 08:00:01 +0000" });
+        let (found, seen) = look_up(Channel::Voice, vec![list("calls", &[call])]).await;
+        let report = if reached { Report::accepted("CA1".to_owned()) } else { Report::retry(status.to_owned()) };
+        assert_eq!(found, Some(vec![Found { message_id: "CA1".to_owned(), report }]));
+        assert!(seen[0].line.contains("/Calls.json?To=%2B4915112345678&From=%2B15005550007&PageSize=50 "), "{}", seen[0].line);
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_too_long_is_narrowed_by_date_once() {
+    let newer = vec![entry(&json!({ "body": "another" })); 50];
+    let answers = vec![list("messages", &newer), list("messages", &[entry(&json!({}))])];
+    let (found, seen) = look_up(Channel::Sms, answers).await;
+    assert_eq!(found.unwrap().len(), 1);
+    assert!(seen[1].line.contains("&DateSent%3E=2026-11-20&PageSize=50 "), "{}", seen[1].line);
+    let (found, _) = look_up(Channel::Sms, vec![list("messages", &newer), list("messages", &newer)]).await;
+    assert_eq!(found, None);
+}
+
+#[tokio::test]
+async fn a_look_up_that_fails_says_nothing() {
+    let rubbish = [
+        Act::Answer(500, "", String::new()),
+        Act::Answer(401, "", r#"{"code":20003}"#.to_owned()),
+        Act::Answer(200, "", "<html>".to_owned()),
+        Act::Answer(200, "", "{}".to_owned()),
+        Act::Answer(200, "", r#"{"messages":[{"sid":7}]}"#.to_owned()),
+        Act::Answer(200, "", "x".repeat(600_000)),
+        Act::HalfClose,
+        Act::CloseUnread,
+        Act::Silent,
+    ];
+    for act in rubbish {
+        assert_eq!(look_up(Channel::Sms, vec![act]).await.0, None);
+    }
 }

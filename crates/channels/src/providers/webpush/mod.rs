@@ -121,7 +121,7 @@ impl Provider for WebPush {
         let Some(authorization) = self.authorization(endpoint, message.now) else {
             return Report::new(Outcome::BadAddress, "url_scheme".to_owned());
         };
-        let answer = self.endpoints.post(endpoint.expose(), |request| {
+        let answer = self.endpoints.post(endpoint.expose(), message, |request| {
             let request = request
                 .header("authorization", authorization)
                 .header("content-encoding", "aes128gcm")
