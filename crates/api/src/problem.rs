@@ -224,6 +224,14 @@ impl From<StoreError> for Problem {
             StoreError::Taken(what) => Self::conflict(format!("{what} belongs to another user")).at(what),
             StoreError::BadExternalId(error) => Self::bad_request(format!("the external id {error}")).at("externalId"),
             StoreError::UnfitContact(why) => Self::bad_request(format!("contact cannot be used for this rule: {why}")).at("contact"),
+            // No conflict that passes by itself: clients that wait and ask again would do so in vain.
+            StoreError::Full { what, most } => {
+                Self::bad_request(format!("the user has {most} {what}, as many as one may have; delete one, or let it expire"))
+            }
+            StoreError::PhonePrefix(prefixes) => {
+                let right = format!("it must begin with one of {}", prefixes.join(", "));
+                Self::invalid("target", "is a number that no codes are sent to, so it cannot be verified", &right)
+            }
             StoreError::Verification(why) => verification(why),
             error @ (StoreError::Unavailable(..) | StoreError::Conflict | StoreError::Known(_)) => Self {
                 source: Some(Arc::new(error)),
@@ -238,7 +246,9 @@ impl From<StoreError> for Problem {
 fn verification(why: VerificationError) -> Problem {
     let kind = match why {
         VerificationError::Wrong { .. } => Kind::Invalid,
-        VerificationError::TooSoon { retry_s } => Kind::TooMany { retry_s: u64::try_from(retry_s).unwrap_or(0).max(1) },
+        VerificationError::TooSoon { retry_s }
+        | VerificationError::OutOfCodes { retry_s, .. }
+        | VerificationError::OutOfTries { retry_s } => Kind::TooMany { retry_s: u64::try_from(retry_s).unwrap_or(0).max(1) },
         VerificationError::NotStarted | VerificationError::Expired | VerificationError::Exhausted | VerificationError::AlreadyOk => {
             Kind::Conflict
         }

@@ -69,12 +69,11 @@ pub struct Contact {
     pub status: ContactStatus,
 }
 
-/// The contact that stands for its user where a surface shows one of a kind: the primary one, else the first that is OK, else the
-/// first.
+/// The contact that stands for its user where a surface shows one of a kind: the primary one, else the first. One that is not
+/// verified stands for nobody, as anybody may claim any address.
 pub fn shown(contacts: &[Contact], kind: ContactKind) -> Option<&Contact> {
-    let of_kind = || contacts.iter().filter(|contact| contact.kind == kind);
-    let ok = || of_kind().find(|contact| contact.status == ContactStatus::Ok);
-    of_kind().find(|contact| contact.primary).or_else(ok).or_else(|| of_kind().next())
+    let ok = || contacts.iter().filter(|contact| contact.kind == kind && contact.status == ContactStatus::Ok);
+    ok().find(|contact| contact.primary).or_else(|| ok().next())
 }
 
 /// The longest address that a surface takes, in characters (`apis/ilert.md`: `target` 1..=255).

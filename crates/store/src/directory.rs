@@ -123,9 +123,9 @@ pub struct ChainFilter {
 /// Which users to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserFilter {
-    /// Exactly this user name.
+    /// This user name, without regard to case.
     pub username: Option<String>,
-    /// Exactly this email contact, without regard to case.
+    /// Whose verified email address this is, without regard to case: nobody's, or one user's.
     pub email: Option<String>,
     /// Only ids above this one.
     pub after: Option<UserId>,
@@ -142,7 +142,8 @@ pub struct UserFilter {
 #[async_trait]
 pub trait Directory: Send + Sync {
     /// # Errors
-    /// `Taken` for an external id that another user has, or that is another one's `U…` id; `BadExternalId`.
+    /// `Taken` for an external id, a user name or a verified email address that another user has, or an external id that is
+    /// another one's `U…` id; `BadExternalId`.
     async fn create_user(&self, by: Actor, user: NewUser) -> Result<User, StoreError>;
 
     async fn user(&self, user: &UserRef) -> Result<Option<User>, StoreError>;
@@ -201,10 +202,11 @@ pub trait Directory: Send + Sync {
     /// `NotFound("contact")`.
     async fn set_contact_status(&self, by: Actor, user: UserId, id: ContactId, status: ContactStatus) -> Result<Contact, StoreError>;
 
-    /// Keeps the hash of a code for a contact and plans the message that carries the code.
+    /// Keeps the hash of a code for a contact and plans the message that carries the code. `code` has eight digits, of which
+    /// the first six are the code unless wrong ones were tried before.
     ///
     /// # Errors
-    /// `NotFound("contact")`; `Verification`: `TooSoon`, `AlreadyOk`.
+    /// `NotFound("contact")`, `PhonePrefix`; `Verification`: `TooSoon`, `OutOfCodes`, `AlreadyOk`.
     async fn start_verification(
         &self,
         by: Actor,
@@ -216,14 +218,23 @@ pub trait Directory: Send + Sync {
     /// Takes one try; the right code makes the contact OK.
     ///
     /// # Errors
-    /// `NotFound("contact")`; `Verification`: `NotStarted`, `Expired`, `Exhausted`, `Wrong`, `AlreadyOk`.
+    /// `NotFound("contact")`, `Taken` for another user's email; `Verification`: `NotStarted`, `Expired`, `Exhausted`, `Wrong`,
+    /// `OutOfTries`, `AlreadyOk`.
     async fn confirm_verification(&self, by: Actor, user: UserId, id: ContactId, code: &str) -> Result<Contact, StoreError>;
 
-    /// Registers a device; a token that is registered already moves to this user and keeps its id.
+    /// Registers a device. A token that another user has registered moves to this one and keeps its id, if it may.
     ///
     /// # Errors
-    /// `NotFound("user")`.
-    async fn add_device(&self, by: Actor, user: UserId, kind: DeviceKind, token: &str, keys: Option<&str>) -> Result<Device, StoreError>;
+    /// `NotFound("user")`, `Full`; `Taken` for another user's device that may not move.
+    async fn add_device(
+        &self,
+        by: Actor,
+        user: UserId,
+        kind: DeviceKind,
+        token: &str,
+        keys: Option<&str>,
+        may_move: bool,
+    ) -> Result<Device, StoreError>;
 
     /// # Errors
     /// `NotFound("user")`.

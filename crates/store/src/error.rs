@@ -28,6 +28,12 @@ pub enum StoreError {
     /// A rule needs a contact of that user and kind, and this is none.
     #[error("the contact cannot be used for this rule: {0}")]
     UnfitContact(&'static str),
+    /// The user has as many of these as one may have.
+    #[error("the user has {most} {what}, as many as one may have")]
+    Full { what: &'static str, most: i64 },
+    /// No codes are sent to phone numbers but those that begin with one of these.
+    #[error("no codes are sent to this number")]
+    PhonePrefix(Vec<String>),
     /// The code is wrong, expired, or was tried too often.
     #[error("{0}")]
     Verification(VerificationError),
@@ -67,6 +73,11 @@ pub enum VerificationError {
     Wrong { tries_left: i64 },
     #[error("a code was sent less than a minute ago; ask again in {retry_s} s")]
     TooSoon { retry_s: i64 },
+    /// Of a day.
+    #[error("{whose} had as many codes as are sent in a day; ask again in {retry_s} s, or let an admin set the contact's status")]
+    OutOfCodes { whose: &'static str, retry_s: i64 },
+    #[error("too many wrong codes were tried in a day; try again in {retry_s} s, or let an admin set the contact's status")]
+    OutOfTries { retry_s: i64 },
     #[error("the contact is verified already")]
     AlreadyOk,
 }

@@ -40,7 +40,7 @@ pub use fault::Fault;
 pub use handover::LocalWorkers;
 pub use history::History;
 pub use intake::Intake;
-pub use open::{Options, Retries, open};
+pub use open::{Options, Quotas, Retries, VerificationLimits, open};
 pub use preferences::Preferences;
 pub use queue::Queue;
 pub use wake::{Notified, Wakes};

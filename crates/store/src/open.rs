@@ -21,6 +21,8 @@ pub struct Options {
     pub retries: Retries,
     /// What recipients take.
     pub limits: RecipientLimits,
+    pub quotas: Quotas,
+    pub verification: VerificationLimits,
 }
 
 impl Options {
@@ -35,7 +37,55 @@ impl Options {
 
     /// A database with the design's figures for everything else.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), max_connections: 10, api_connections: 2, retries: Retries::default(), limits: RecipientLimits::default() }
+        Self {
+            url: url.into(),
+            max_connections: 10,
+            api_connections: 2,
+            retries: Retries::default(),
+            limits: RecipientLimits::default(),
+            quotas: Quotas::default(),
+            verification: VerificationLimits::default(),
+        }
+    }
+}
+
+/// How many of a kind one user may have, whoever makes them: everything of a user is read when an event names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quotas {
+    pub contacts: i64,
+    pub devices: i64,
+    /// Of all surfaces together.
+    pub rules: i64,
+    /// Links to the Telegram bot that nobody has opened yet.
+    pub telegram_links: i64,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self { contacts: 50, devices: 20, rules: 200, telegram_links: 5 }
+    }
+}
+
+/// What verifying addresses may cost within a day.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerificationLimits {
+    /// Codes to the contacts of one user.
+    pub codes_per_user: i64,
+    /// Codes to one address, whoever claims it.
+    pub codes_per_target: i64,
+    /// Codes of all users together.
+    pub codes_in_all: i64,
+    /// Wrong codes that one user may try.
+    pub wrong_per_user: i64,
+    /// What phone numbers begin with that codes are sent to, such as `+49`; empty: all.
+    pub phone_prefixes: Vec<String>,
+}
+
+impl Default for VerificationLimits {
+    fn default() -> Self {
+        Self { codes_per_user: 20, codes_per_target: 10, codes_in_all: 2_000, wrong_per_user: 30, phone_prefixes: Vec::new() }
     }
 }
 

@@ -53,6 +53,7 @@ pub(super) async fn replace(State(api): State<Api>, caller: Authenticated, param
     if wire::role(&body.profile) != wire::role(&before.profile) && !caller.is_admin() {
         return Err(Problem::forbidden("a user key does not change its user's role"));
     }
+    people::check_username(&caller, &before, body.username.as_deref())?;
     let addresses = body.addresses(status_of_new(&caller));
     let user = api.store.replace_user(caller.actor(), before.id, body.replacing(before), &addresses).await.map_err(refused)?;
     Ok(json(StatusCode::OK, &with_contacts(&api, &user).await?))
@@ -74,10 +75,9 @@ pub(super) async fn search_email(State(api): State<Api>, caller: Authenticated, 
     let mut fields = payload.object()?;
     let email = address::email(&mut fields, "email")?;
     let email = fields.required("email", email, "it must be an email address")?;
-    let filter = UserFilter { email: Some(email), limit: MOST, ..UserFilter::default() };
-    let (users, _) = api.store.users(&filter).await?;
-    let user = users.iter().find(|user| caller.0.may_read_user(user.id)).ok_or_else(|| Problem::not_found("user with this email"))?;
-    Ok(json(StatusCode::OK, &with_contacts(&api, user).await?))
+    let user = people::with_email(&api, &email).await?.filter(|user| caller.0.may_read_user(user.id));
+    let user = user.ok_or_else(|| Problem::not_found("user with this email"))?;
+    Ok(json(StatusCode::OK, &with_contacts(&api, &user).await?))
 }
 
 /// The user that a path names: by number, by user name, or as `current`.
@@ -91,15 +91,11 @@ async fn found(api: &Api, caller: &Authenticated, params: &Params, intent: Inten
     if !person::NAME.contains(&named.chars().count()) || named.chars().any(char::is_control) {
         return Err(parameter("user-id", "names nobody", "it must be a user's number, a username or current"));
     }
-    let filter = UserFilter { username: Some(named.to_owned()), limit: 2, ..UserFilter::default() };
-    let (mut users, _) = api.store.users(&filter).await?;
-    match (users.pop(), users.pop()) {
-        (Some(user), None) => caller.check_user(user.id, intent).map(|()| user),
-        (Some(_), Some(_)) if caller.sees_everybody() => {
-            Err(Problem::bad_request("more than one user has this name; name the one that is meant by its number"))
-        }
-        (None, _) if caller.sees_everybody() => Err(Problem::not_found("user")),
-        _ => Err(caller.refusal()),
+    let filter = UserFilter { username: Some(named.to_owned()), limit: 1, ..UserFilter::default() };
+    match api.store.users(&filter).await?.0.pop() {
+        Some(user) => caller.check_user(user.id, intent).map(|()| user),
+        None if caller.sees_everybody() => Err(Problem::not_found("user")),
+        None => Err(caller.refusal()),
     }
 }
 

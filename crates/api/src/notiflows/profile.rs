@@ -7,7 +7,7 @@ use watchbell_store::StoreError;
 use watchbell_store::directory::{NewContact, NewUser};
 
 use super::find;
-use crate::auth::Authenticated;
+use crate::auth::{Authenticated, random_text};
 use crate::problem::Problem;
 use crate::state::Api;
 use crate::validate::{Fields, address, person};
@@ -45,7 +45,14 @@ impl Profile {
         if let Some(user) = find(api, external_id).await? {
             return Ok((self.change(api, caller, user).await?, false));
         }
-        match api.store.create_user(caller.actor(), self.clone().new_user(external_id)).await {
+        let mut made = api.store.create_user(caller.actor(), self.clone().new_user(external_id)).await;
+        // This surface gives nobody a user name, so one that another user has is in nobody's way.
+        if matches!(made, Err(StoreError::Taken("username"))) {
+            let new = self.clone().new_user(external_id);
+            let username = format!("{} {}", new.username, random_text::<6>());
+            made = api.store.create_user(caller.actor(), NewUser { username, ..new }).await;
+        }
+        match made {
             Ok(user) => Ok((user, true)),
             // Another request has just made them.
             Err(StoreError::Taken(what)) => {

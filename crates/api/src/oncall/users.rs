@@ -5,10 +5,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 use watchbell_core::UserId;
-use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
+use watchbell_core::contact::{Contact, ContactKind, ContactStatus, shown};
 use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
-use watchbell_store::StoreError;
 use watchbell_store::directory::UserFilter;
 
 use super::page::Asked;
@@ -49,13 +48,13 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, asked: A
 }
 
 /// A user, if the filter finds them.
-async fn only(api: &Api, user: UserId, filter: &UserFilter) -> Result<Option<User>, StoreError> {
+async fn only(api: &Api, user: UserId, filter: &UserFilter) -> Result<Option<User>, Problem> {
     let found = api.store.user(&UserRef::Id(user)).await?;
-    let is_named = |user: &User| filter.username.as_ref().is_none_or(|name| user.username == *name);
+    let is_named = |user: &User| filter.username.as_ref().is_none_or(|name| user.username.eq_ignore_ascii_case(name));
     let Some(user) = found.filter(is_named) else { return Ok(None) };
     let Some(email) = &filter.email else { return Ok(Some(user)) };
-    let contacts = api.store.contacts(user.id, Some(ContactKind::Email)).await?;
-    Ok(contacts.iter().any(|contact| contact.target.eq_ignore_ascii_case(email)).then_some(user))
+    let theirs = people::with_email(api, email).await?;
+    Ok(theirs.filter(|theirs| theirs.id == user.id))
 }
 
 /// A user by text id; `current` is the key's own.
@@ -74,7 +73,7 @@ pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: 
 
 fn wire(user: &User, contacts: &[Contact], admins: &[UserId]) -> Value {
     let of_kind = |kind| contacts.iter().filter(move |contact| contact.kind == kind);
-    let email = of_kind(ContactKind::Email).next().map_or("", |contact| contact.target.as_str());
+    let email = shown(contacts, ContactKind::Email).map_or("", |contact| contact.target.as_str());
     json!({
         "id": user.public_id,
         "grafana_id": user.id.0,

@@ -89,8 +89,8 @@ async fn found(api: &Api, user: UserId, params: &Params) -> Result<Contact, Prob
 pub(super) async fn start_verification(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     let user = subject(&api, &caller, &params, Intent::Change).await?;
     let contact = ContactId(params.id("id")?);
-    // Six digits and five tries: one guess in 200,000.
-    let code = Secret::new(format!("{:06}", rand::rng().random_range(0..1_000_000)));
+    // Six of them and five tries are one guess in 200,000; all eight where more wrong ones were tried.
+    let code = Secret::new(format!("{:08}", rand::rng().random_range(0..100_000_000)));
     let expires_at = api.store.start_verification(caller.actor(), user.id, contact, code).await?;
     Ok(surface::json(StatusCode::ACCEPTED, &json!({ "expiresAt": rfc3339(expires_at) })))
 }

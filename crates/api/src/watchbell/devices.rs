@@ -22,13 +22,15 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
     Ok(surface::json(StatusCode::OK, &json!({ "items": items })))
 }
 
-/// Registers a device; its token may have been registered before, by this user or, on a phone handed on, by another.
+/// Registers a device; its token may have been registered before, by this user or, on a phone handed on, by another: then it
+/// moves by an admin's key only, or is deleted by that user first.
 pub(super) async fn create(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
     let user = subject(&api, &caller, &params, Intent::Change).await?;
     let mut fields = payload.object()?;
     let device = device::read(&mut fields, &api.settings.push_reach)?;
     fields.finish()?;
-    let device = api.store.add_device(caller.actor(), user.id, device.kind, &device.token, device.keys.as_deref()).await?;
+    let device =
+        api.store.add_device(caller.actor(), user.id, device.kind, &device.token, device.keys.as_deref(), caller.is_admin()).await?;
     Ok(surface::json(StatusCode::CREATED, &write(&device)))
 }
 

@@ -9,6 +9,7 @@ use watchbell_store::directory::NewUser;
 
 use super::subject;
 use crate::auth::{Authenticated, Intent};
+use crate::people;
 use crate::problem::{Problem, rfc3339};
 use crate::request::{Params, Payload};
 use crate::state::Api;
@@ -30,8 +31,9 @@ pub(super) async fn change(State(api): State<Api>, caller: Authenticated, params
 }
 
 fn merge(before: User, mut fields: Fields, caller: &Authenticated) -> Result<NewUser, Problem> {
-    let mut user = NewUser::from(before);
+    let mut user = NewUser::from(before.clone());
     if let Some(name) = fields.text("username", &person::NAME)? {
+        people::check_username(caller, &before, Some(&name))?;
         user.username = name;
     }
     if let Some(name) = fields.text("firstName", &person::OPTIONAL_NAME)? {

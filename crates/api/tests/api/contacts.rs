@@ -1,12 +1,16 @@
 //! Contacts of every kind on Watchbell's own surface.
 
+use axum::body::Body;
+use axum::http::Request;
 use serde_json::{Value, json};
 use watchbell_core::Secret;
 use watchbell_core::contact::ContactKind;
 use watchbell_core::contact_key::ContactKey;
 use watchbell_core::network::{Network, Reach};
 
-use crate::harness::{ADMIN, READER, USER, World, world, world_with};
+use watchbell_store::Quotas;
+
+use crate::harness::{ADMIN, READER, USER, World, world, world_of, world_with};
 
 const HOOK: &str = "https://hooks.slack.com/services/T024BE7LD/B024BE91L/hush1234";
 
@@ -201,4 +205,87 @@ async fn a_webhook_s_receiver_is_shown_its_own_signing_secret() {
     let without = world_with(|_| {}).await;
     let made = without.call(ADMIN, "POST", &all, &json!({ "kind": "webhook", "target": "https://one.example.org/" })).await.expect(201);
     without.get(ADMIN, &format!("{all}/{}/signing-secret", made["id"])).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_device_of_another_s_is_not_taken_but_by_an_admin() {
+    let world = world().await;
+    let devices = |user: i64| format!("/watchbell/v1/users/{user}/devices");
+    let device = json!({"kind": "fcm", "token": "the-token-of-ben-s-phone"});
+    world.call(ADMIN, "POST", &devices(world.ben), &device).await.expect(201);
+    let refused = world.call(USER, "POST", &devices(world.anna), &device).await.expect(409);
+    assert!(refused["error"]["message"].as_str().unwrap().contains("device belongs to another user"), "{refused}");
+    assert_eq!(world.get(ADMIN, &devices(world.ben)).await.expect(200)["items"].as_array().unwrap().len(), 1);
+    // A phone is handed on: an admin says so, or whoever had it gives it up.
+    world.call(ADMIN, "POST", &devices(world.anna), &device).await.expect(201);
+    assert_eq!(world.get(ADMIN, &devices(world.ben)).await.expect(200)["items"], json!([]));
+    world.call(USER, "POST", &devices(world.anna), &device).await.expect(201);
+}
+
+/// A contact that is deleted and made again costs as much as one that stays.
+#[tokio::test]
+async fn codes_cost_the_same_whatever_is_made_again() {
+    let world = world().await;
+    let mut sent = 0;
+    for at in 0..30 {
+        let contact = make(&world, USER, json!({"kind": "phone", "target": format!("+49151{at:08}"), "regionCode": "DE"})).await;
+        let one = path(&world, &format!("/{}", contact["id"]));
+        let answer = world.raw(USER, "POST", &format!("{one}/verification"), "").await;
+        if answer.status == 202 {
+            sent += 1;
+        } else {
+            assert!(answer.expect(429)["error"]["message"].as_str().unwrap().contains("this user had as many codes"));
+            assert_eq!(answer.header("retry-after"), "86400");
+        }
+        world.raw(USER, "DELETE", &one, "").await.expect(204);
+    }
+    assert_eq!(sent, 20);
+}
+
+#[tokio::test]
+async fn numbers_that_no_codes_go_to_are_not_a_user_s_to_add() {
+    let world = world_of(|options| options.verification.phone_prefixes = vec!["+49".to_owned(), "+43".to_owned()]).await;
+    let phone = |target: &str, region: &str| json!({"kind": "phone", "target": target, "regionCode": region});
+    let ours = world.call(USER, "POST", &path(&world, ""), &phone("+4915112345678", "DE")).await.expect(201);
+    let refused = world.call(USER, "POST", &path(&world, ""), &phone("+14155552671", "US")).await.expect(400);
+    assert!(refused["error"]["message"].as_str().unwrap().ends_with("it must begin with one of +49, +43"), "{refused}");
+    let one = path(&world, &format!("/{}", ours["id"]));
+    world.call(USER, "PUT", &one, &phone("+14155552671", "US")).await.expect(400);
+    world.raw(USER, "POST", &format!("{one}/verification"), "").await.expect(202);
+    // An admin knows whose number it is.
+    let theirs = world.call(ADMIN, "POST", &path(&world, ""), &phone("+14155552671", "US")).await.expect(201);
+    assert_eq!(theirs["status"], "OK");
+    let locked = json!({ "status": "LOCKED" });
+    let one = path(&world, &format!("/{}", theirs["id"]));
+    world.call(ADMIN, "PUT", &format!("{one}/status"), &locked).await.expect(200);
+    world.raw(USER, "POST", &format!("{one}/verification"), "").await.expect(400);
+}
+
+#[tokio::test]
+async fn a_user_has_so_much_on_every_surface() {
+    let world = world_of(|options| options.quotas = Quotas { contacts: 2, devices: 1, rules: 2, telegram_links: 1 }).await;
+    world.phone("0151 12345678").await;
+    let email = world.email().await;
+    let refused = |answer: serde_json::Value, what: &str| assert!(answer.to_string().contains(what), "{answer}");
+    let new = json!({ "target": "more@example.org" });
+    refused(world.call(ADMIN, "POST", &world.anna("contacts/emails"), &new).await.expect(400), "2 contacts");
+    refused(
+        world.call(USER, "POST", &path(&world, ""), &json!({"kind": "email", "target": "more@example.org"})).await.expect(400),
+        "2 contacts",
+    );
+    let rules = world.anna("notification-preferences/subscriptions");
+    for status in [201, 201, 400] {
+        world.call(ADMIN, "POST", &rules, &json!({"method": "EMAIL", "contact": {"id": email}})).await.expect(status);
+    }
+    let user = world.get(ADMIN, &format!("/watchbell/v1/users/{}", world.anna)).await.expect(200)["publicId"].clone();
+    let oncall = Request::builder().method("POST").uri("/api/v1/personal_notification_rules/").header("authorization", ADMIN);
+    let rule = json!({ "user_id": user, "type": "notify_by_sms" });
+    refused(world.send(oncall.body(Body::from(rule.to_string())).unwrap()).await.expect(400)["detail"].clone(), "2 rules");
+    let devices = format!("/watchbell/v1/users/{}/devices", world.anna);
+    for (token, status) in [("the-first-token", 201), ("the-second-token", 400), ("the-first-token", 201)] {
+        world.call(USER, "POST", &devices, &json!({"kind": "fcm", "token": token})).await.expect(status);
+    }
+    let link = format!("/watchbell/v1/users/{}/telegram-link", world.anna);
+    world.raw(USER, "POST", &link, "").await.expect(201);
+    world.raw(USER, "POST", &link, "").await.expect(400);
 }

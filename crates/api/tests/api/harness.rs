@@ -84,10 +84,20 @@ pub async fn world() -> World {
 }
 
 pub async fn world_with(change: impl FnOnce(&mut ApiSettings)) -> World {
+    made(change, |_| {}).await
+}
+
+/// With another database.
+pub async fn world_of(change: impl FnOnce(&mut Options)) -> World {
+    made(|_| {}, change).await
+}
+
+async fn made(change: impl FnOnce(&mut ApiSettings), change_options: impl FnOnce(&mut Options)) -> World {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(Timestamp::parse_rfc3339("2026-11-20T08:00:00Z").unwrap());
     let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-    let options = Options::new(format!("sqlite://{}", folder.path().join("watchbell.db").display()));
+    let mut options = Options::new(format!("sqlite://{}", folder.path().join("watchbell.db").display()));
+    change_options(&mut options);
     let planner = Arc::new(RulePlanner::new(SchedulerSettings::default()));
     let store = watchbell_store::open(&options, planner, shared.clone()).await.unwrap();
     let mut settings = ApiSettings {

@@ -1,8 +1,10 @@
 //! Users on the ilert surface.
 
-use serde_json::json;
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
 
-use crate::harness::{ADMIN, PUBLISHER, USER, world};
+use crate::harness::{ADMIN, PUBLIC_KEY, PUBLISHER, SECRET_KEY, USER, world};
 
 #[tokio::test]
 async fn a_user_is_made_shown_replaced_and_deleted() {
@@ -164,4 +166,60 @@ async fn users_are_found_by_their_name() {
     assert_eq!(world.call(ADMIN, "PUT", path, &json!({ "firstName": "Eve" })).await.expect(200)["firstName"], "Eve");
     world.raw(ADMIN, "DELETE", path, "").await.expect(204);
     world.get(ADMIN, path).await.expect(404);
+}
+
+/// Anybody may claim an address: until it is verified, nobody takes it for theirs.
+#[tokio::test]
+async fn an_unverified_address_is_nobody_s() {
+    let world = world().await;
+    for (path, target) in [("contacts/emails", "boss@example.org"), ("contacts/phone-numbers", "+4915112345678")] {
+        let claim = json!({ "target": target, "regionCode": "DE" });
+        assert_eq!(world.call(USER, "POST", &world.anna(path), &claim).await.expect(201)["status"], "LOCKED");
+    }
+    let search = json!({ "email": "boss@example.org" });
+    world.call(ADMIN, "POST", "/api/users/search-email", &search).await.expect(404);
+    let oncall = async |query: &str| {
+        let request = Request::builder().uri(format!("/api/v1/users/?{query}")).header("authorization", ADMIN);
+        world.send(request.body(Body::empty()).unwrap()).await.expect(200)["results"].clone()
+    };
+    assert_eq!(oncall("email=boss%40example.org").await, json!([]));
+    let anna = world.get(ADMIN, &format!("/api/users/{}", world.anna)).await.expect(200);
+    assert_eq!((&anna["email"], anna.get("phone")), (&json!("anna@example.org"), None));
+    // Whose it is gets it all the same, and an import that joins finds them.
+    let boss = world.call(ADMIN, "POST", "/api/users", &search).await.expect(201);
+    assert_eq!(world.call(ADMIN, "POST", "/api/users/search-email", &search).await.expect(200)["id"], boss["id"]);
+    assert_eq!(oncall("email=BOSS%40example.org").await[0]["grafana_id"], boss["id"]);
+    let contact = json!({ "kind": "email", "target": "boss@example.org" });
+    let import = json!({ "users": [{ "externalId": "b1", "username": "b1", "contacts": [contact] }] });
+    world.call(ADMIN, "POST", "/watchbell/v1/import?join=true", &import).await.expect(200);
+    assert_eq!(world.get(ADMIN, "/watchbell/v1/users/b1").await.expect(200)["id"], boss["id"]);
+}
+
+#[tokio::test]
+async fn one_user_has_a_name_and_an_address() {
+    let world = world().await;
+    for (body, what) in
+        [(json!({ "username": "ANNA" }), "username"), (json!({ "username": "anna 2", "email": "Anna@example.org" }), "email")]
+    {
+        let refused = world.call(ADMIN, "POST", "/api/users", &body).await.expect(400);
+        assert!(refused["message"].as_str().unwrap().contains(&format!("{what} belongs to another user")), "{refused}");
+    }
+    let put = async |key: &str, path: &str, body| world.call(key, "PUT", path, &body).await;
+    let own = format!("/watchbell/v1/users/{}", world.anna);
+    put(ADMIN, &own, json!({ "username": "ben" })).await.expect(409);
+    // Nobody gives themselves a name that somebody else is to have.
+    for path in [own.clone(), format!("/api/users/{}", world.anna)] {
+        put(USER, &path, json!({ "username": "boss@example.org" })).await.expect(403);
+        put(USER, &path, json!({ "username": "anna", "firstName": "A" })).await.expect(200);
+    }
+    put(ADMIN, &own, json!({ "username": "annika" })).await.expect(200);
+    // An application that names no user names is not kept out by one, only by an address.
+    let upsert = async |id: &str, body: Value| {
+        let request = Request::builder().method("PUT").uri(format!("/admin/v1/users/{id}"));
+        let request = request.header("x-notiflows-api-key", PUBLIC_KEY).header("x-notiflows-secret-key", SECRET_KEY);
+        world.send(request.body(Body::from(body.to_string())).unwrap()).await
+    };
+    upsert("ben", json!({})).await.expect(201);
+    upsert("other", json!({ "email": "ben@example.org" })).await.expect(409);
+    upsert("ext-ben", json!({ "email": "ben@example.org" })).await.expect(200);
 }

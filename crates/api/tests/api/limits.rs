@@ -6,8 +6,12 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
+use tower::ServiceExt;
+use watchbell_core::access::Role;
+use watchbell_core::{Secret, UserId};
+use watchbell_store::access::Actor;
 
-use crate::harness::{ADMIN, Answer, PUBLIC_KEY, READER, SECRET_KEY, TELEGRAM_SECRET, World, check_form, world_with};
+use crate::harness::{ADMIN, Answer, PUBLIC_KEY, READER, SECRET_KEY, TELEGRAM_SECRET, USER, World, check_form, world_with};
 
 async fn from(world: &World, address: &str, path: &str, key: &str) -> Answer {
     let mut request = Request::builder().uri(path).header("authorization", format!("Bearer {key}")).body(Body::empty()).unwrap();
@@ -114,4 +118,23 @@ async fn an_application_s_key_has_a_limit_of_its_own() {
         rules().await.expect(200);
     }
     rules().await.expect(429);
+}
+
+#[tokio::test]
+async fn streams_are_a_user_s_whatever_the_key() {
+    let world = world_with(|settings| settings.streams_per_user = 2).await;
+    let hash = watchbell_api::auth::hash_key(&Secret::new("wb_second"));
+    world.store.add_key(Actor::System, "second", &hash, Role::User, Some(UserId(world.anna))).await.unwrap();
+    let open = async |key: &str| {
+        let request = Request::builder().uri("/v1/messaging/notifications/stream").header("authorization", format!("Bearer {key}"));
+        watchbell_api::router(&world.api).oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    let first = open(USER).await;
+    let second = open("wb_second").await;
+    assert_eq!((first.status().as_u16(), second.status().as_u16()), (200, 200));
+    for key in [USER, "wb_second"] {
+        assert_eq!(open(key).await.status(), 429);
+    }
+    drop(first);
+    assert_eq!(open("wb_second").await.status(), 200);
 }

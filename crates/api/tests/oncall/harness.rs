@@ -90,6 +90,7 @@ pub async fn world_with(change: impl FnOnce(&mut ApiSettings)) -> World {
     let mut settings = ApiSettings {
         public_url: Some("http://bell.test:8080".to_owned()),
         request_timeout: Duration::from_secs(5),
+        failures_per_minute: 100_000,
         // Requests without a connection come from 0.0.0.0.
         trusted_proxies: TrustedProxies::none(),
         ..ApiSettings::default()

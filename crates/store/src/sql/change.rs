@@ -153,4 +153,17 @@ impl SqlStore {
         .await?;
         all(rows)
     }
+
+    /// Whether the user, who is locked, may have one more of what `count` counts.
+    pub(super) async fn check_quota(
+        &self,
+        tx: &mut Tx,
+        count: &'static str,
+        user: UserId,
+        most: i64,
+        what: &'static str,
+    ) -> Result<(), StoreError> {
+        let there: i64 = sqlx::query_scalar(sql(count)).bind(user.0).fetch_one(&mut **tx).await?;
+        if there < most { Ok(()) } else { Err(StoreError::Full { what, most }) }
+    }
 }

@@ -125,7 +125,7 @@ impl SqlStore {
                 })
             })
             .collect::<Result<_, StoreError>>()?;
-        let held: Vec<String> = sqlx::query_scalar(sql("UPDATE deliveries SET \
+        let held: Vec<(String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET \
              reason = CASE WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN stop ELSE r.reason END, \
              state = CASE WHEN deliveries.state NOT IN ('sending', 'scheduled') THEN deliveries.state \
              WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN 'cancelled' ELSE r.state END, \
@@ -133,12 +133,15 @@ impl SqlStore {
              message_id = COALESCE(r.message_id, deliveries.message_id), sent_at = COALESCE(r.sent_at, deliveries.sent_at), \
              attempt_log = attempt_log || COALESCE(r.attempt, ''), lease = NULL, begun_at = NULL, updated_at = $2 \
              FROM {rows $3: id text, state text, ready_at bigint, reason text, provider text, message_id text, sent_at bigint, attempt text} \
-             WHERE deliveries.id = r.id AND {if deliveries.lease = $1} RETURNING deliveries.id"))
+             WHERE deliveries.id = r.id AND {if deliveries.lease = $1} RETURNING deliveries.id, \
+             CASE WHEN deliveries.purpose = 'verification' AND deliveries.state <> 'scheduled' THEN deliveries.event_id END"))
         .bind(epoch.0)
         .bind(now)
         .bind_all(columns(&rows)?)
-        .fetch_all(on)
+        .fetch_all(&mut *on)
         .await?;
+        let (held, codes): (Vec<String>, Vec<Option<String>>) = held.into_iter().unzip();
+        self.forget_codes(on, &codes.into_iter().flatten().collect::<Vec<_>>()).await?;
         Ok(held.into_iter().map(DeliveryId).collect())
     }
 

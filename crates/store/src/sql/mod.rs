@@ -10,7 +10,7 @@ use watchbell_core::{Clock, UserId};
 use super::{Argument, BEGIN, DIALECT, Db, SNAPSHOT, array, columns};
 use crate::allot::RecipientLimits;
 use crate::pool::Pool;
-use crate::{LocalWorkers, Options, Planner, Policy, Retries, Store, StoreError, Wakes};
+use crate::{LocalWorkers, Options, Planner, Policy, Quotas, Retries, Store, StoreError, VerificationLimits, Wakes};
 
 mod access;
 mod attempts;
@@ -61,6 +61,8 @@ pub(crate) struct SqlStore {
     clock: Arc<dyn Clock>,
     retries: Retries,
     limits: RecipientLimits,
+    quotas: Quotas,
+    verification: VerificationLimits,
     wakes: Arc<Wakes>,
     local_workers: LocalWorkers,
     /// What users have said, as it was last read; used only at the user's version of now.
@@ -109,6 +111,8 @@ impl SqlStore {
             clock,
             retries,
             limits,
+            quotas: options.quotas,
+            verification: options.verification.clone(),
             wakes,
             local_workers: LocalWorkers::default(),
             policies: Cache::new(REMEMBERED_USERS),

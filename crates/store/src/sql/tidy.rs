@@ -48,6 +48,7 @@ impl SqlStore {
             .bind(id_floor(now.plus_ms(-CODE_KEPT_MS)))
             .execute(&mut *tx)
             .await?;
+        self.tidy_budgets(&mut tx, now).await?;
         let alerts =
             sqlx::query(sql("DELETE FROM alerts WHERE id {anyof} SELECT id FROM alerts WHERE state <> 'open' AND updated_at < $1 \
              ORDER BY updated_at LIMIT $2 {end}"))

@@ -43,7 +43,8 @@ async fn a_target_is_there_once_for_one_user(bed: &Bed) {
         Err(StoreError::DuplicateContact(id)) => assert_eq!(id, first.id),
         other => panic!("{other:?}"),
     }
-    bed.store.create_contact(BY, ben.id, new.clone()).await.unwrap();
+    // Another user's is in nobody's way until it is verified.
+    bed.store.create_contact(BY, ben.id, NewContact { status: ContactStatus::Locked, ..new.clone() }).await.unwrap();
     assert!(matches!(bed.store.create_contact(BY, UserId(999), new).await, Err(StoreError::NotFound("user"))));
 }
 

@@ -24,6 +24,7 @@ mod preferences;
 mod processes;
 mod queue;
 mod rules;
+mod taken;
 mod telegram;
 mod tidy;
 mod topics;

@@ -1,9 +1,10 @@
-//! `[limits]`: how fast one recipient may be written to.
+//! `[limits]`: how fast one recipient may be written to, and how much one user may have.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use watchbell_core::Channel;
+use watchbell_store::Quotas;
 pub use watchbell_store::allot::RecipientRate as Rate;
 
 use super::problem::Section;
@@ -14,10 +15,16 @@ pub struct Limits {
     /// Messages to one recipient. A channel that is not named has no limit.
     #[serde(deserialize_with = "super::channels::by_channel")]
     pub recipient: BTreeMap<Channel, Rate>,
+    pub user: Quotas,
 }
 
 impl Limits {
     pub fn validate(&self, at: &mut Section<'_>) {
+        let mut of_user = at.inner("user");
+        let Quotas { contacts, devices, rules, telegram_links } = self.user;
+        for (name, most) in [("contacts", contacts), ("devices", devices), ("rules", rules), ("telegram_links", telegram_links)] {
+            of_user.check((1..=10_000).contains(&most), name, "must be 1 to 10000");
+        }
         let mut at = at.inner("recipient");
         for (channel, rate) in &self.recipient {
             let mut at = at.inner(channel.as_str());

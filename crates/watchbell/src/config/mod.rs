@@ -27,6 +27,7 @@ mod scheduler;
 mod secrets;
 mod templates;
 mod variables;
+mod verification;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +55,7 @@ pub use self::retry::Retry;
 pub use self::roles::Role;
 pub use self::scheduler::{FallbackEmail, Scheduler};
 pub use self::templates::Templates;
+pub use self::verification::Verification;
 pub use self::worker::Worker;
 pub use watchbell_channels::settings::OnUnknown;
 
@@ -84,6 +86,7 @@ pub struct Config {
     pub retention: Retention,
     pub bundling: Bundling,
     pub limits: Limits,
+    pub verification: Verification,
     pub messaging: Messaging,
     pub templates: Templates,
     pub log: Log,
@@ -142,6 +145,7 @@ impl Config {
         self.retention.validate(&mut findings.section(&["retention"]));
         bundling::validate(&self.bundling, &mut findings.section(&["bundling"]));
         self.limits.validate(&mut findings.section(&["limits"]));
+        verification::validate(&self.verification, &mut findings.section(&["verification"]));
         self.messaging.validate(&mut findings.section(&["messaging"]));
         self.templates.validate(&mut findings.section(&["templates"]));
         self.log.validate(&mut findings.section(&["log"]));

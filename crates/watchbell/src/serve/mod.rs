@@ -237,6 +237,8 @@ pub fn store_options(config: &Config, roles: &BTreeSet<Role>) -> watchbell_store
         api_connections: if roles.contains(&Role::Api) { config.database.api_connections } else { 0 },
         retries: Retries { high: config.retry.high.clone(), normal: config.retry.normal.clone() },
         limits: RecipientLimits { rates: config.limits.recipient.clone(), bundling: config.bundling },
+        quotas: config.limits.user,
+        verification: config.verification.clone(),
     }
 }
 

@@ -192,7 +192,7 @@ impl Stage<'_> {
         let (user, token) = (self.known(name)?.id, format!("token-of-{label}"));
         lock(&self.world).addresses.insert(token.clone(), (name.to_owned(), label.to_owned()));
         let server = self.server()?;
-        let added = server.store.add_device(BY, user, DeviceKind::Fcm, &token, None);
+        let added = server.store.add_device(BY, user, DeviceKind::Fcm, &token, None, true);
         let id = server.with(added).map_err(failed("adding a device"))?.id;
         if let Some(known) = self.users.get_mut(name) {
             known.devices.insert(label.to_owned(), id);

@@ -8,11 +8,12 @@ use watchbell_core::user::User;
 use watchbell_core::{UserId, mask};
 use watchbell_store::StoreError;
 use watchbell_store::access::Actor;
-use watchbell_store::directory::{NewContact, NewUser, UserFilter};
+use watchbell_store::directory::{NewContact, NewUser};
 use watchbell_store::preferences::{NewCategory, Switches};
 
 use super::said::Said;
 use super::wanted::Wanted;
+use crate::people;
 use crate::problem::Problem;
 use crate::state::Api;
 
@@ -105,13 +106,7 @@ impl Taker<'_> {
         }
         let email = wanted.contacts.iter().find(|contact| contact.kind == ContactKind::Email);
         if let Some(email) = email.filter(|_| self.is_joining) {
-            let filter = UserFilter { email: Some(email.target.clone()), limit: 2, ..UserFilter::default() };
-            let (mut found, count) = self.api.store.users(&filter).await?;
-            if count > 1 {
-                outcome.problems.push("more than one user has this email; who is meant must be said by the external id".to_owned());
-                return Ok(None);
-            }
-            if let Some(user) = found.pop() {
+            if let Some(user) = people::with_email(self.api, &email.target).await? {
                 return Ok(Some(Some(user)));
             }
         }
@@ -181,7 +176,9 @@ impl Taker<'_> {
             }
             let change = format!("register the {} device {}", device.kind, mask::token(&device.token));
             let made = match id.filter(|_| !self.is_dry) {
-                Some(id) => self.api.store.add_device(self.by, id, device.kind, &device.token, device.keys.as_deref()).await.map(drop),
+                Some(id) => {
+                    self.api.store.add_device(self.by, id, device.kind, &device.token, device.keys.as_deref(), true).await.map(drop)
+                }
                 None => Ok(()),
             };
             outcome.note(change, made)?;

@@ -40,7 +40,7 @@ pub(super) async fn create(store: &SqlStore, by: Actor, user: UserId, new: NewRu
     let mut change = store.begin_change(user).await?;
     let tx = &mut change.tx;
     let end = last(tx, user, new.surface, new.trigger).await?.map_or(0, |last| last + 1);
-    let mut rule = rules::insert(tx, user, NewRule { position: Some(end), ..new }).await?;
+    let mut rule = rules::insert(store, tx, user, NewRule { position: Some(end), ..new }).await?;
     // It stands at the end already.
     if place != Place::End {
         put(tx, &mut rule, end, place).await?;

@@ -23,12 +23,19 @@ macro_rules! columns {
 
 pub(super) async fn create(store: &SqlStore, by: Actor, user: UserId, new: NewContact) -> Result<Contact, StoreError> {
     let mut change = store.begin_change(user).await?;
-    let made = insert(&mut change.tx, user, &new).await?;
+    let made = insert(store, &mut change.tx, user, &new).await?;
     store.commit_change(change, by, "contact.create", Done::new(object(user, made.id), changes(None, Some(&made)))).await?;
     Ok(made)
 }
 
-pub(super) async fn insert(tx: &mut Tx, user: UserId, new: &NewContact) -> Result<Contact, StoreError> {
+pub(super) async fn insert(store: &SqlStore, tx: &mut Tx, user: UserId, new: &NewContact) -> Result<Contact, StoreError> {
+    check_prefix(store, new)?;
+    // However it is spelt; the table itself tells spellings apart.
+    if let Some(first) = with_target(tx, user, new.kind, &new.target).await? {
+        return Err(StoreError::DuplicateContact(first));
+    }
+    let count = "SELECT COUNT(*) FROM contacts WHERE user_id = $1";
+    store.check_quota(tx, count, user, store.quotas.contacts, "contacts").await?;
     let status = blacklist::status(tx, new.kind, &new.target, new.status).await?;
     let made: Option<ContactRow> = sqlx::query_as(sql(concat!(
         "INSERT INTO contacts (user_id, kind, target, region, is_primary, status) VALUES ($1, $2, $3, $4, FALSE, $5) \
@@ -41,7 +48,8 @@ pub(super) async fn insert(tx: &mut Tx, user: UserId, new: &NewContact) -> Resul
     .bind(&new.region)
     .bind(status.as_str())
     .fetch_optional(&mut **tx)
-    .await?;
+    .await
+    .map_err(users::taken)?;
     let Some(made) = made else {
         let first = with_target(tx, user, new.kind, &new.target).await?;
         return Err(first.map_or(StoreError::NotFound("contact"), StoreError::DuplicateContact));
@@ -112,20 +120,35 @@ pub(super) async fn put_shown(store: &SqlStore, tx: &mut Tx, by: Actor, user: Us
     let shown = contact::shown(&contacts, new.kind);
     match (contacts.iter().find(|there| there.target == new.target), shown) {
         (Some(same), Some(shown)) if same.id == shown.id => Ok(()),
+        // It is there, but not verified: whoever may say so says so.
+        (Some(same), shown) if is_confirmed(same, new) && (shown.is_none() || new.kind == ContactKind::Phone) => {
+            verification::void(store, tx, same.id, "an admin decided about the contact").await?;
+            let confirmed = write_status(tx, user, same.id, new.status).await?;
+            if new.kind == ContactKind::Phone {
+                make_primary(tx, user, same.id).await?;
+            }
+            store.record(tx, by, "contact.status", Done::new(object(user, same.id), changes(Some(same), Some(&confirmed)))).await
+        }
         (Some(same), _) if new.kind == ContactKind::Phone => make_primary(tx, user, same.id).await,
+        (Some(_), None) => Ok(()),
         (_, Some(shown)) => {
             let (old, contact) = replace_in(store, tx, user, shown.id, new).await?;
             let done = Done::new(object(user, contact.id), changes(Some(&old), Some(&contact)));
             store.record(tx, by, "contact.replace", done).await
         }
         (_, None) => {
-            let made = insert(tx, user, new).await?;
+            let made = insert(store, tx, user, new).await?;
             store.record(tx, by, "contact.create", Done::new(object(user, made.id), changes(None, Some(&made)))).await
         }
     }
 }
 
 /// The contact as it was and as it is.
+/// Whether an admin gives as a user's what the user has claimed.
+fn is_confirmed(claimed: &Contact, new: &NewContact) -> bool {
+    claimed.status == ContactStatus::Locked && new.status == ContactStatus::Ok
+}
+
 async fn replace_in(
     store: &SqlStore,
     tx: &mut Tx,
@@ -136,7 +159,8 @@ async fn replace_in(
     let old = find(tx, user, Some(new.kind), id).await?.ok_or(StoreError::NotFound("contact"))?;
     let moved = old.target != new.target;
     if moved {
-        if let Some(first) = with_target(tx, user, new.kind, &new.target).await? {
+        check_prefix(store, new)?;
+        if let Some(first) = with_target(tx, user, new.kind, &new.target).await?.filter(|first| *first != id) {
             return Err(StoreError::DuplicateContact(first));
         }
         // A code that went to the old address must not open the new one, nor be sent there.
@@ -161,7 +185,8 @@ async fn replace_in(
     .bind(primary)
     .bind(status.as_str())
     .fetch_one(&mut **tx)
-    .await?;
+    .await
+    .map_err(users::taken)?;
     Ok((old, row.try_into()?))
 }
 
@@ -217,7 +242,8 @@ pub(super) async fn write_status(tx: &mut Tx, user: UserId, id: ContactId, statu
             .bind(user.0)
             .bind(status.as_str())
             .fetch_optional(&mut **tx)
-            .await?;
+            .await
+            .map_err(users::taken)?;
     row.ok_or(StoreError::NotFound("contact"))?.try_into()
 }
 
@@ -229,12 +255,13 @@ async fn make_primary(tx: &mut Tx, user: UserId, id: ContactId) -> Result<(), St
 }
 
 async fn with_target(tx: &mut Tx, user: UserId, kind: ContactKind, target: &str) -> Result<Option<ContactId>, StoreError> {
-    let found: Option<i64> = sqlx::query_scalar(sql("SELECT id FROM contacts WHERE user_id = $1 AND kind = $2 AND target = $3"))
-        .bind(user.0)
-        .bind(kind.as_str())
-        .bind(target)
-        .fetch_optional(&mut **tx)
-        .await?;
+    // One mailbox may be written in capitals or not; all other addresses are one spelling only.
+    let of = if kind == ContactKind::Email {
+        "SELECT id FROM contacts WHERE user_id = $1 AND kind = $2 AND lower(target) = lower($3) ORDER BY id LIMIT 1"
+    } else {
+        "SELECT id FROM contacts WHERE user_id = $1 AND kind = $2 AND target = $3"
+    };
+    let found: Option<i64> = sqlx::query_scalar(sql(of)).bind(user.0).bind(kind.as_str()).bind(target).fetch_optional(&mut **tx).await?;
     Ok(found.map(ContactId))
 }
 
@@ -255,4 +282,13 @@ fn changes(before: Option<&Contact>, after: Option<&Contact>) -> Changes {
 
 pub(super) fn object(user: UserId, id: ContactId) -> String {
     format!("users/{user}/contacts/{id}")
+}
+
+/// Whether codes are sent to a number that is to be verified: one that never can be is better not there at all.
+fn check_prefix(store: &SqlStore, new: &NewContact) -> Result<(), StoreError> {
+    if new.kind == ContactKind::Phone && new.status == ContactStatus::Locked {
+        verification::check_prefix(store, &new.target)
+    } else {
+        Ok(())
+    }
 }

@@ -18,6 +18,7 @@ pub(super) async fn add(
     kind: DeviceKind,
     token: &str,
     keys: Option<&str>,
+    may_move: bool,
 ) -> Result<Device, StoreError> {
     loop {
         let owner: Option<i64> = sqlx::query_scalar(sql("SELECT user_id FROM devices WHERE kind = $1 AND token = $2"))
@@ -26,7 +27,15 @@ pub(super) async fn add(
             .fetch_optional(&store.read)
             .await?;
         let owner = owner.map(UserId);
+        // Whoever knows a token could take somebody's pages away, in silence.
+        if !may_move && owner.is_some_and(|owner| owner != user) {
+            return Err(StoreError::Taken("device"));
+        }
         let mut change = begin_with_owner(store, user, owner).await?;
+        if owner != Some(user) {
+            let count = "SELECT COUNT(*) FROM devices WHERE user_id = $1";
+            store.check_quota(&mut change.tx, count, user, store.quotas.devices, "devices").await?;
+        }
         let written: Option<DeviceRow> = sqlx::query_as(match owner {
             None => sql("INSERT INTO devices (user_id, kind, token, keys, created_at) VALUES ($1, $2, $3, $4, $5) \
                  ON CONFLICT (kind, token) DO NOTHING RETURNING id, user_id, kind, token, keys, created_at"),

@@ -15,6 +15,7 @@ use crate::StoreError;
 use crate::access::Actor;
 use crate::directory::{ChainFilter, ChainRule, ChainStep, Directory, NewContact, NewRule, NewUser, Place, UserFilter};
 
+mod budgets;
 mod chains;
 mod contacts;
 mod devices;
@@ -90,8 +91,16 @@ impl Directory for SqlStore {
         verification::confirm(self, by, user, id, code).await
     }
 
-    async fn add_device(&self, by: Actor, user: UserId, kind: DeviceKind, token: &str, keys: Option<&str>) -> Result<Device, StoreError> {
-        devices::add(self, by, user, kind, token, keys).await
+    async fn add_device(
+        &self,
+        by: Actor,
+        user: UserId,
+        kind: DeviceKind,
+        token: &str,
+        keys: Option<&str>,
+        may_move: bool,
+    ) -> Result<Device, StoreError> {
+        devices::add(self, by, user, kind, token, keys, may_move).await
     }
 
     async fn devices(&self, user: UserId) -> Result<Vec<Device>, StoreError> {

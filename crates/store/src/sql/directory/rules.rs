@@ -20,13 +20,14 @@ macro_rules! columns {
 
 pub(super) async fn create(store: &SqlStore, by: Actor, user: UserId, new: NewRule) -> Result<Rule, StoreError> {
     let mut change = store.begin_change(user).await?;
-    let rule = insert(&mut change.tx, user, new).await?;
+    let rule = insert(store, &mut change.tx, user, new).await?;
     store.commit_change(change, by, "rule.create", Done::new(object(user, rule.id), changes(None, Some(&rule)))).await?;
     Ok(rule)
 }
 
-pub(super) async fn insert(tx: &mut Tx, user: UserId, new: NewRule) -> Result<Rule, StoreError> {
+pub(super) async fn insert(store: &SqlStore, tx: &mut Tx, user: UserId, new: NewRule) -> Result<Rule, StoreError> {
     check_contact(tx, user, &new).await?;
+    store.check_quota(tx, "SELECT COUNT(*) FROM rules WHERE user_id = $1", user, store.quotas.rules, "rules").await?;
     let row: RuleRow = sqlx::query_as(sql(concat!(
         "INSERT INTO rules (public_id, user_id, surface, cause, channel, contact_id, offset_s, position, critical) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ",

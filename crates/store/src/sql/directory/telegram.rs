@@ -14,6 +14,12 @@ pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, token_hash:
     let mut tx = store.begin_edit().await?;
     // Links that nobody followed go when the next is made.
     sqlx::query(sql("DELETE FROM telegram_links WHERE expires_at <= $1")).bind(store.clock.now().as_millis()).execute(&mut *tx).await?;
+    // Two at once are made one after the other, so that both are counted.
+    let found: Option<i64> =
+        sqlx::query_scalar(sql("SELECT id FROM users WHERE id = $1 {lock}")).bind(user.0).fetch_optional(&mut *tx).await?;
+    found.ok_or(StoreError::NotFound("user"))?;
+    let count = "SELECT COUNT(*) FROM telegram_links WHERE user_id = $1";
+    store.check_quota(&mut tx, count, user, store.quotas.telegram_links, "links that nobody has opened yet").await?;
     sqlx::query(sql("INSERT INTO telegram_links (token_hash, user_id, expires_at) VALUES ($1, $2, $3)"))
         .bind(token_hash)
         .bind(user.0)
@@ -63,7 +69,7 @@ async fn link(store: &SqlStore, tx: &mut Tx, user: UserId, chat_id: &str) -> Res
     let Some(Contact { id: ContactId(kept), .. }) = had.first() else {
         let new =
             NewContact { kind: ContactKind::Telegram, target: chat_id.to_owned(), region: None, primary: None, status: ContactStatus::Ok };
-        return Ok(contacts::insert(tx, user, &new).await?.id);
+        return Ok(contacts::insert(store, tx, user, &new).await?.id);
     };
     // A chat that an admin blacklisted stays so until an admin clears it.
     blacklist::remember(tx, &had).await?;

@@ -48,7 +48,7 @@ pub(super) async fn create(store: &SqlStore, by: Actor, new: NewUser) -> Result<
     .map_err(taken)?;
     let user: User = row.try_into()?;
     for contact in &first_contacts {
-        contacts::insert(&mut tx, user.id, contact).await?;
+        contacts::insert(store, &mut tx, user.id, contact).await?;
     }
     store.record(&mut tx, by, "user.create", Done::new(format!("users/{}", user.id), changes(None, Some(&user)))).await?;
     tx.commit().await?;
@@ -93,7 +93,7 @@ pub(super) async fn list(store: &SqlStore, filter: &UserFilter) -> Result<(Vec<U
 
 fn push_filter(query: &mut QueryBuilder<Db>, filter: &UserFilter) {
     if let Some(username) = &filter.username {
-        query.push(" AND username = ").push_bind(username.clone());
+        query.push(" AND lower(username) = lower(").push_bind(username.clone()).push(")");
     }
     if let Some(after) = filter.after {
         query.push(" AND id > ").push_bind(after.0);
@@ -109,7 +109,7 @@ fn push_filter(query: &mut QueryBuilder<Db>, filter: &UserFilter) {
     }
     if let Some(email) = &filter.email {
         // As an array, so that PostgreSQL looks the users up by id, however many it expects to have that address.
-        query.push(sql(" AND id {anyof} SELECT user_id FROM contacts WHERE kind = 'email' AND lower(target) = lower("));
+        query.push(sql(" AND id {anyof} SELECT user_id FROM contacts WHERE kind = 'email' AND status = 'OK' AND lower(target) = lower("));
         query.push_bind(email.clone()).push(sql(") {end}"));
     }
 }
@@ -238,10 +238,14 @@ fn or(text: String, fallback: &str) -> String {
     if text.is_empty() { fallback.to_owned() } else { text }
 }
 
-/// Of the two unique columns, the public id is drawn from 34¹² and does not collide.
-fn taken(error: sqlx::Error) -> StoreError {
-    match error.as_database_error() {
-        Some(database) if database.is_unique_violation() => StoreError::Taken("external id"),
-        _ => error.into(),
-    }
+/// What of a user's is another one's. (The public id is drawn from 34¹² and does not collide.)
+pub(super) fn taken(error: sqlx::Error) -> StoreError {
+    let Some(database) = error.as_database_error().filter(|database| database.is_unique_violation()) else { return error.into() };
+    // Both databases name the index.
+    let is_of = |index: &str| database.message().contains(index);
+    StoreError::Taken(match () {
+        () if is_of("users_username_taken") => "username",
+        () if is_of("contacts_email_taken") => "email",
+        () => "external id",
+    })
 }

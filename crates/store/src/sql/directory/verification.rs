@@ -1,6 +1,7 @@
 //! Verifying a contact: a code goes to it, and comes back.
 //!
-//! The code itself travels in an event of Watchbell's own, as any message does; beside the contact only its hash is kept.
+//! The code itself travels in an event of Watchbell's own, as any message does, and is forgotten there once its message has
+//! gone out; beside the contact only its hash is kept.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -13,20 +14,21 @@ use watchbell_core::ids::public_id;
 use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Secret, Timestamp, UserId, mask};
 
+use super::super::array;
 use super::super::plan::IfKnown;
 use super::super::together::Together;
+use super::budgets::{Budgets, check_pause};
 use super::rows::to_json;
-use super::{SqlStore, Tx, contacts, sql};
+use super::{Connection, SqlStore, Tx, contacts, sql};
 use crate::access::Actor;
 use crate::error::VerificationError;
 use crate::facts::Planned;
 use crate::wake::Effects;
 use crate::{Scope, StoreError};
 
-// The design's figures: five tries, 15 minutes, one code a minute.
+// The design's figures: five tries, 15 minutes.
 const TRIES: i64 = 5;
 const LIFE_S: i64 = 15 * 60;
-const PAUSE_MS: i64 = 60_000;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -43,14 +45,16 @@ pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, id: Contact
     let mut change = store.begin_change(user).await?;
     let tx = &mut change.tx;
     let contact = unverified(tx, user, id).await?;
-    if let Some(last) = read(tx, id).await? {
-        let wait_ms = last.sent_at + PAUSE_MS - now.as_millis();
-        if wait_ms > 0 {
-            return Err(StoreError::Verification(VerificationError::TooSoon {
-                retry_s: wait_ms.div_euclid(1000) + i64::from(wait_ms % 1000 > 0),
-            }));
-        }
+    if contact.kind == ContactKind::Phone {
+        check_prefix(store, &contact.target)?;
     }
+    if let Some(last) = read(tx, id).await? {
+        check_pause(last.sent_at, now)?;
+    }
+    let budgets = Budgets::lock(tx, user, &contact, now).await?;
+    budgets.check_codes(&store.verification, now)?;
+    // Eight digits, where somebody guesses.
+    let code = Secret::new(code.expose().get(..if budgets.is_guessed_at() { 8 } else { 6 }).unwrap_or(code.expose()));
     void(store, tx, id, "a newer code was asked for").await?;
     let expires_at = now.plus_s(LIFE_S);
     let planned = message(&contact, now, expires_at);
@@ -74,6 +78,7 @@ pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, id: Contact
     .execute(&mut **tx)
     .await?;
     let channel = planned.channel;
+    budgets.spend_code(tx, now).await?;
     store.insert_deliveries(tx, Together::default(), &[planned], &HashMap::new(), IfKnown::LeaveAlone).await?;
     store.record(tx, by, "contact.verification", contacts::object(user, id)).await?;
     change.tx.commit().await?;
@@ -84,10 +89,13 @@ pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, id: Contact
 pub(super) async fn confirm(store: &SqlStore, by: Actor, user: UserId, id: ContactId, code: &str) -> Result<Contact, StoreError> {
     let mut change = store.begin_change(user).await?;
     let tx = &mut change.tx;
-    unverified(tx, user, id).await?;
+    let contact = unverified(tx, user, id).await?;
+    let now = store.clock.now();
+    let budgets = Budgets::lock(tx, user, &contact, now).await?;
+    budgets.check_tries(&store.verification, now)?;
     let kept =
         read(tx, id).await?.filter(|kept| !kept.code_hash.is_empty()).ok_or(StoreError::Verification(VerificationError::NotStarted))?;
-    if store.clock.now().as_millis() >= kept.expires_at {
+    if now.as_millis() >= kept.expires_at {
         return Err(StoreError::Verification(VerificationError::Expired));
     }
     if kept.tries_left <= 0 {
@@ -99,6 +107,7 @@ pub(super) async fn confirm(store: &SqlStore, by: Actor, user: UserId, id: Conta
             .bind(id.0)
             .execute(&mut **tx)
             .await?;
+        budgets.spend_try(tx).await?;
         // The try is used up whatever the answer, so it is kept although this fails.
         change.tx.commit().await?;
         return Err(StoreError::Verification(VerificationError::Wrong { tries_left: kept.tries_left - 1 }));
@@ -118,6 +127,7 @@ pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &
             .fetch_optional(&mut **tx)
             .await?;
     let Some(event) = event else { return Ok(()) };
+    store.forget_codes(tx, std::slice::from_ref(&event)).await?;
     let stopped: Vec<String> =
         sqlx::query_scalar(sql("UPDATE deliveries SET state = 'cancelled', reason = $2, lease = NULL, updated_at = $3 \
          WHERE subject = $1 AND purpose = 'verification' AND state IN ('scheduled', 'held') RETURNING id"))
@@ -127,6 +137,31 @@ pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &
         .fetch_all(&mut **tx)
         .await?;
     store.dequeue(tx, &stopped).await
+}
+
+/// # Errors
+/// `PhonePrefix`: no codes are sent to this number.
+pub(super) fn check_prefix(store: &SqlStore, number: &str) -> Result<(), StoreError> {
+    let prefixes = &store.verification.phone_prefixes;
+    if prefixes.is_empty() || prefixes.iter().any(|prefix| number.starts_with(prefix.as_str())) {
+        return Ok(());
+    }
+    Err(StoreError::PhonePrefix(prefixes.clone()))
+}
+
+impl SqlStore {
+    /// Takes codes out of the events that carried them, once nobody has to be told of them any more.
+    pub(in super::super) async fn forget_codes(&self, on: &mut Connection, events: &[String]) -> Result<(), StoreError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(sql("UPDATE events SET data = $2 WHERE id {in $1 text} AND kind = 'verification'"))
+            .bind(array(events)?)
+            .bind(to_json(&VerificationData { code: Secret::new(""), expires_at: Timestamp::default() })?)
+            .execute(on)
+            .await?;
+        Ok(())
+    }
 }
 
 /// The contact, if a code can change anything about it.
