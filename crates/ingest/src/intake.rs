@@ -93,7 +93,7 @@ impl Intake {
 
     /// Commits one event that did not come as a message.
     pub(crate) async fn settle_original(&self, original: Original, stop: &CancellationToken) -> Result<(), Undone> {
-        let mut backoff = Backoff::default();
+        let mut patience = Patience::of(TRIES);
         loop {
             let event = match from_nats(original.clone(), &self.events) {
                 Ok(event) => event,
@@ -105,7 +105,7 @@ impl Intake {
                     Counters::add(&self.counters.accepted, 1);
                     return Ok(());
                 }
-                Err(error) => match self.wait(error, &mut backoff, stop).await {
+                Err(error) => match self.wait(error, &mut patience, stop).await {
                     Err(Undone::Refused(why)) => {
                         let letter = Rejected::new(original, Undecodable::new(Reason::Refused, why));
                         return self.reject(vec![letter], stop).await;

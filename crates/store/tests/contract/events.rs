@@ -62,7 +62,7 @@ async fn the_same_event_is_known_and_another_one_with_its_identity_is_a_conflict
     let refused = bed.store.accept(std::slice::from_ref(&other)).await.unwrap().remove(0);
     assert_eq!((refused.is_conflict(), refused.duplicate, refused.planned), (true, false, 0));
     let letter = letters(bed).await.remove(0);
-    assert_eq!(letter.rejected.reason, Reason::Conflict.as_str());
+    assert_eq!(letter.reason, Reason::Conflict.as_str());
     // … from which it can be played, once.
     let replay = Event { replay_of: Some(letter.id), ..other.clone() };
     for planned in [1, 1] {
@@ -70,7 +70,7 @@ async fn the_same_event_is_known_and_another_one_with_its_identity_is_a_conflict
         assert_eq!((played.planned, played.duplicate), (planned, false));
     }
     assert_eq!(bed.number("SELECT COUNT(*) FROM deliveries").await, 2, "the second replay writes nothing new");
-    assert!(bed.store.dead_letter(letter.id).await.unwrap().unwrap().replayed_at.is_some());
+    assert!(bed.store.dead_letter(letter.id).await.unwrap().unwrap().0.replayed_at.is_some());
 
     // An alert is told all the same, once, whatever holds its identity.
     let told = event(bed, "1", alert("s"));

@@ -232,10 +232,10 @@ async fn a_code_is_kept_no_longer_than_it_is_needed(bed: &Bed) {
     let epoch = bed.store.enter("test", "worker", &[Channel::Email], bed.now().plus_s(3_600)).await.unwrap();
     let again = Next::Retry { at: bed.now(), reason: "later".to_owned() };
     for (next, rest) in [(again, 1), (Next::Sent, 0)] {
-        let id = bed.store.claim(epoch, Channel::Email, 1).await.unwrap().remove(0).id;
+        let id = bed.store.claim(epoch, Channel::Email, Ranks::All, 1).await.unwrap().remove(0).id;
         let call = Call { id: id.clone(), provider: "smtp".to_owned(), is_bundle: false };
         assert_eq!(bed.store.begin(epoch, &[call]).await.unwrap(), [id.clone()]);
-        bed.store.finish(epoch, &[Finished { id, is_bundle: false, attempt: None, next }]).await.unwrap();
+        bed.store.finish(epoch, &[Finished { id, is_bundle: false, attempt: None, next, pause: None }]).await.unwrap();
         assert_eq!(kept().await, rest);
     }
     bed.clock.advance(Duration::from_mins(1));
