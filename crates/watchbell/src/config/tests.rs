@@ -66,6 +66,7 @@ fn the_defaults_are_what_the_design_says() {
     assert_eq!(config.retry.normal, watchbell_core::retry::RetryPolicy::normal());
     assert_eq!((config.lease.heartbeat_s, config.lease.lease_s), (2, 6));
     assert_eq!((config.retention.deliveries_days, config.retention.events_days), (90, 30));
+    assert_eq!((config.retention.dead_letters_days, config.retention.audit_days), (30, 365));
     assert_eq!((config.bundling.first, config.bundling.window_s, config.bundling.high_wait_s), (3, 120, 15));
     assert_eq!((config.scheduler.fallback_email, config.scheduler.alert_expiry_s), (FallbackEmail::All, 24 * 3_600));
     assert_eq!(config.scheduler.daily_digest_at(), jiff::civil::time(9, 0, 0, 0));
@@ -164,12 +165,12 @@ fn a_variable_finds_a_table_that_is_spelled_otherwise() {
 fn secrets_come_from_files_without_the_last_newline() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("secret");
-    std::fs::write(&path, "hunter2\r\n").unwrap();
+    std::fs::write(&path, "hunter2-hunter2-hunter2\r\n").unwrap();
     let path = path.to_str().unwrap();
     let file = format!("[providers.telegram]\ntoken_file = {path:?}\nbot_name = \"b\"");
     let config =
         fine(&file, &[("WATCHBELL_ADMIN_KEY_FILE", path), ("WATCHBELL_NATS__TOKEN_FILE", path), ("WATCHBELL_NATS__NKEY_FILE", "")]);
-    assert_eq!((config.admin_key.expose(), config.nats.token.expose()), ("hunter2", "hunter2"));
+    assert_eq!((config.admin_key.expose(), config.nats.token.expose()), ("hunter2-hunter2-hunter2", "hunter2-hunter2-hunter2"));
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 
