@@ -7,7 +7,7 @@ use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::{Channel, Secret, UserId};
 use watchbell_store::directory::NewContact;
 use watchbell_store::history::{Delivery, DeliveryFilter};
-use watchbell_store::queue::{Call, Finished, Next};
+use watchbell_store::queue::{Call, Finished, Next, Ranks};
 use watchbell_store::{StoreError, VerificationError};
 
 use crate::contacts::contact;
