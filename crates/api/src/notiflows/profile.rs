@@ -59,6 +59,7 @@ impl Profile {
                 let user = find(api, external_id).await?.ok_or(StoreError::Taken(what))?;
                 Ok((self.change(api, caller, user).await?, false))
             }
+            Err(StoreError::BadExternalId(error)) => Err(Problem::bad_request(format!("external_id {error}")).at("external_id")),
             Err(error) => Err(error.into()),
         }
     }

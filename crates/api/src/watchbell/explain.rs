@@ -87,7 +87,9 @@ async fn past(api: &Api, caller: &Authenticated, user: &User, event: Option<Even
     let filter = DeliveryFilter { user: Some(user.id), event: event.clone(), alert, limit: MOST_STEPS, ..DeliveryFilter::default() };
     let mut deliveries = api.store.deliveries(&filter).await?;
     deliveries.sort_by(|a, b| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
-    let decision = match events.last().and_then(|event| event.decision.clone()) {
+    // Of a whole alert, what matters to a user whom nothing was planned for is why that is so.
+    let decided = events.last().filter(|_| event.is_some() || !deliveries.is_empty());
+    let decision = match decided.and_then(|event| event.decision.clone()) {
         // Who sees only their own is not told what there is beside it.
         _ if deliveries.is_empty() && !caller.sees_everybody() => Some(why_nothing_of_theirs(user, event.as_ref(), about.as_ref())),
         None if deliveries.is_empty() => Some(why_nothing(user, event.as_ref(), about.as_ref())),

@@ -167,11 +167,16 @@ async fn a_user_is_made_changed_read_and_deleted() {
         assert_eq!(answer.json()["error"]["message"], "User not found");
     }
     check(&call(&world, "PUT", &format!("{path}/preferences"), &json!({})).await, 404, "not_found", &gone);
-    // A user of nothing but an id, and one whose id is another user's number.
-    let plain = call(&world, "PUT", &format!("/admin/users/{}", world.anna), &json!({})).await.expect(201);
+    // An id that is, or will be, another user's number is none; nor is another one's public id.
+    for id in [world.anna.to_string(), "4711".to_owned(), "-7".to_owned(), "%205".to_owned()] {
+        let refused = call(&world, "PUT", &format!("/admin/users/{id}"), &json!({})).await.expect(400);
+        assert!(refused["error"]["message"].as_str().unwrap().contains("user-42"), "{refused}");
+    }
+    // A user of nothing but an id.
+    let plain = call(&world, "PUT", "/admin/users/user-4711", &json!({})).await.expect(201);
     let nothing = (&plain["email"], &plain["phone"], &plain["first_name"], &plain["locale"], &plain["timezone"]);
     assert_eq!(nothing, (&Value::Null, &Value::Null, &Value::Null, &json!("en"), &json!("UTC")));
-    assert_eq!(plain["external_id"], world.anna.to_string());
+    assert_eq!(plain["external_id"], "user-4711");
     // Who was made elsewhere without an external id has one here all the same.
     let body = json!({ "username": "dora" });
     let dora = world.call(ADMIN, "POST", "/api/users", &body).await.expect(201)["id"].as_i64().unwrap();

@@ -25,7 +25,7 @@ async fn deliveries(world: &World, run: &str) -> Vec<Value> {
 
 async fn event(world: &World, key: &str) -> (EventId, SubscriptionData) {
     // The pair is the fifth key of a new world.
-    let found = world.store.event_by_identity(&format!("ce:11:notiflows/5:{key}")).await.unwrap();
+    let found = world.store.event_by_identity(&format!("ce:key-5:11:notiflows/5:{key}")).await.unwrap();
     match found.unwrap() {
         (id, EventData::Subscription(data)) => (id, data),
         other => panic!("{other:?}"),
@@ -136,6 +136,7 @@ async fn a_run_that_is_wrong_says_what_is_and_tells_nobody() {
         (json!({ "recipients": ["ok-1", ""] }), "recipients[1]", "invalid"),
         (json!({ "recipients": ["ok-1", { "email": "a@example.org" }] }), "recipients[1].external_id", "required"),
         (json!({ "recipients": ["ok-1", { "external_id": 5 }] }), "recipients[1].external_id", "invalid_type"),
+        (json!({ "recipients": ["ok-1", "5"] }), "recipients", "invalid"),
         (json!({ "recipients": [{ "external_id": "ok-1", "email": "x" }] }), "recipients[0].email", "invalid"),
         (json!({ "recipients": [{ "external_id": "ok-1", "phone": "1" }] }), "recipients[0].phone", "invalid"),
         (json!({ "recipients": vec!["ok-1"; 1_001] }), "recipients", "invalid"),

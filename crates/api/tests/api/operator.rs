@@ -25,8 +25,8 @@ async fn events_are_taken_once_and_what_is_wrong_is_said() {
     let first = world.publish("alert", "e1", alert("A-1", &json!(["ext-anna", "nobody"]))).await;
     assert_eq!((&first["events"][0]["duplicate"], &first["events"][0]["planned"]), (&json!(false), &json!(1)));
     assert_eq!(first["events"][0]["problems"].as_array().unwrap().len(), 1, "{first}");
-    let second = world.publish("alert", "e1", alert("A-1", &json!(["ext-anna"]))).await;
-    assert_eq!(second["events"][0]["duplicate"], true);
+    let second = world.publish("alert", "e1", alert("A-1", &json!(["ext-anna", "nobody"]))).await;
+    assert_eq!((&second["events"][0]["duplicate"], &second["events"][0]["id"]), (&json!(true), &first["events"][0]["id"]));
     assert_eq!(items(&world, "deliveries").await.len(), 1);
     assert_eq!(items(&world, "dead-letters").await[0]["reason"], "unknown_user");
     let table = [
@@ -41,6 +41,49 @@ async fn events_are_taken_once_and_what_is_wrong_is_said() {
         assert_eq!(refused["error"]["reason"], reason, "{refused}");
     }
     assert_eq!(items(&world, "dead-letters").await.len(), 1, "who calls sees it; nothing is kept");
+}
+
+#[tokio::test]
+async fn an_identity_is_the_key_s_own_and_other_content_is_a_conflict() {
+    let world = world().await;
+    let event = |id: &str, alert_id: &str, summary: &str| {
+        let mut event = alert(alert_id, &json!(["ext-anna"]));
+        event["summary"] = summary.into();
+        (event["id"], event["type"]) = (id.into(), "watchbell.events.alert".into());
+        event
+    };
+    let publish = async |key, event: &Value| world.call(key, "POST", "/watchbell/v1/events", event).await;
+    publish(PUBLISHER, &event("1", "A-1", "first")).await.expect(202);
+    // Another key counts from one as well.
+    let other = publish(ADMIN, &event("1", "A-2", "second")).await.expect(202);
+    assert_eq!((&other["events"][0]["duplicate"], &other["events"][0]["planned"]), (&json!(false), &json!(1)));
+    // The same key with another alert: refused, and told all the same, once.
+    for planned in [1, 0] {
+        let refused = publish(PUBLISHER, &event("1", "A-3", "third")).await.expect(409);
+        assert_eq!(refused["error"]["events"][0]["planned"], planned, "{refused}");
+    }
+    assert_eq!(items(&world, "deliveries").await.len(), 3);
+    let letters = items(&world, "dead-letters").await;
+    assert_eq!((letters.len(), &letters[0]["reason"]), (1, &json!("conflict")));
+    // What became of an event can be looked up, and what was repaired is noted on it.
+    let mut odd = event("2", "A-4", "fourth");
+    odd["priority"] = "urgent".into();
+    let id = publish(PUBLISHER, &odd).await.expect(202)["events"][0]["id"].as_str().unwrap().to_owned();
+    let kept = world.get(ADMIN, &format!("/watchbell/v1/events/{id}")).await.expect(200);
+    assert_eq!((&kept["kind"], &kept["alertId"], kept["problems"].as_array().unwrap().len()), (&json!("alert"), &json!("A-4"), 2), "{kept}");
+    world.get(PUBLISHER, &format!("/watchbell/v1/events/{id}")).await.expect(403);
+    world.get(ADMIN, "/watchbell/v1/events/01KAFX8M00ABCDEFGHJKMNPQRS").await.expect(404);
+    // An array is a batch, whatever it is declared as.
+    let batch = json!([event("3", "A-5", "fifth"), event("4", "A-6", "sixth")]);
+    assert_eq!(publish(PUBLISHER, &batch).await.expect(202)["events"].as_array().unwrap().len(), 2);
+    // Explaining says what was decided about each event of an alert.
+    publish(PUBLISHER, &event("5", "A-5", "again")).await.expect(202);
+    let explained = world.get(ADMIN, &format!("/watchbell/v1/explain?user={}&alert=A-5", world.anna)).await.expect(200);
+    let decision = explained["decision"].as_str().unwrap();
+    assert!(decision.contains("told of the alert already"), "{explained}");
+    assert_eq!((explained["events"].as_array().unwrap().len(), &explained["events"][0]["decision"]), (2, &Value::Null));
+    let silent = world.get(ADMIN, &format!("/watchbell/v1/explain?user={}&event={id}", world.ben)).await.expect(200);
+    assert!(silent["decision"].as_str().unwrap().contains("does not name them"), "{silent}");
 }
 
 #[tokio::test]

@@ -35,6 +35,10 @@ pub fn from_http(request: &Request<'_>, settings: &EventSettings) -> Result<Vec<
     let is_binary = kept.iter().any(|(name, _)| header::attribute_name(name).is_some());
     let publisher = (PUBLISHER_HEADER.to_owned(), request.publisher.to_owned());
     match json::parse(request.body, &mut problems)? {
+        // Who declares no batch did not mean to send nothing.
+        Value::Array(entries) if entries.is_empty() && header::media_type(request.headers) != "application/cloudevents-batch+json" => {
+            Err(Undecodable::new(Reason::BadJson, "the payload must be a JSON object, or an array of events that is not empty"))
+        }
         // The attributes of a binary event are of one event only.
         Value::Array(entries) if !(is_binary && entries.len() == 1) => {
             let entry = |(at, entry): (usize, Value)| {
