@@ -70,7 +70,11 @@ async fn an_identity_is_the_key_s_own_and_other_content_is_a_conflict() {
     odd["priority"] = "urgent".into();
     let id = publish(PUBLISHER, &odd).await.expect(202)["events"][0]["id"].as_str().unwrap().to_owned();
     let kept = world.get(ADMIN, &format!("/watchbell/v1/events/{id}")).await.expect(200);
-    assert_eq!((&kept["kind"], &kept["alertId"], kept["problems"].as_array().unwrap().len()), (&json!("alert"), &json!("A-4"), 2), "{kept}");
+    assert_eq!(
+        (&kept["kind"], &kept["alertId"], kept["problems"].as_array().unwrap().len()),
+        (&json!("alert"), &json!("A-4"), 2),
+        "{kept}"
+    );
     world.get(PUBLISHER, &format!("/watchbell/v1/events/{id}")).await.expect(403);
     world.get(ADMIN, "/watchbell/v1/events/01KAFX8M00ABCDEFGHJKMNPQRS").await.expect(404);
     // An array is a batch, whatever it is declared as.
