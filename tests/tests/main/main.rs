@@ -41,3 +41,4 @@ mod short_way;
 mod strangers;
 mod transfer;
 mod wakes;
+mod workers;
