@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -57,6 +57,8 @@ struct Shared {
     /// Message ids given so far.
     ids: AtomicU64,
     tokens: AtomicUsize,
+    /// Whether Twilio's lists of messages and calls are there.
+    keeps_lists: AtomicBool,
 }
 
 impl HttpStandIn {
@@ -69,6 +71,7 @@ impl HttpStandIn {
             in_flight: AtomicUsize::new(0),
             ids: AtomicU64::new(0),
             tokens: AtomicUsize::new(0),
+            keeps_lists: AtomicBool::new(false),
         });
         let task = tokio::spawn({
             let shared = Arc::clone(&shared);
@@ -98,6 +101,11 @@ impl HttpStandIn {
     /// Answers as good providers would again.
     pub fn behave(&self) {
         self.shared.script.clear();
+    }
+
+    /// From now on says what it has, when it is asked for Twilio's lists.
+    pub fn keep_lists(&self) {
+        self.shared.keeps_lists.store(true, Ordering::SeqCst);
     }
 
     /// Messages that were read and are not answered yet.
@@ -173,7 +181,10 @@ async fn usual(shared: &Shared, request: &Request) -> (u16, &'static str, String
         let body = json!({ "code": 20003, "message": "Authenticate", "status": 401, "ok": false, "description": "Unauthorized" });
         return (401, "", body.to_string());
     }
-    let (status, body) = if is("/Messages.json") {
+    let is_list = request.method == "GET" && path.starts_with("/2010-04-01/");
+    let (status, body) = if is_list && shared.keeps_lists.load(Ordering::SeqCst) {
+        (200, list(&shared.outbox, path))
+    } else if is("/Messages.json") {
         (201, json!({ "sid": format!("SM{id:032}"), "status": "queued" }))
     } else if is("/Calls.json") {
         (201, json!({ "sid": format!("CA{id:032}"), "status": "queued" }))
@@ -194,6 +205,22 @@ async fn usual(shared: &Shared, request: &Request) -> (u16, &'static str, String
         (404, json!({ "ok": false, "description": "Not Found" }))
     };
     (status, "", body.to_string())
+}
+
+/// What was taken of messages or calls to a number, as Twilio lists it: the newest first.
+fn list(outbox: &Outbox, path: &str) -> Value {
+    let url = url::Url::parse(&format!("http://localhost{path}")).unwrap();
+    let asked = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default();
+    let (to, from) = (asked("To"), asked("From"));
+    let (channel, key) = if url.path().ends_with("/Calls.json") { (Channel::Voice, "calls") } else { (Channel::Sms, "messages") };
+    let item = |(number, sent): (usize, &Sent)| {
+        json!({
+            "sid": format!("KEPT{number}"), "to": to, "from": from, "body": sent.text, "status": "delivered",
+            "date_created": sent.at.to_string(), "date_sent": null, "error_code": null,
+        })
+    };
+    let kept = outbox.matching(|sent| sent.accepted && sent.is(channel, &to));
+    json!({ key: kept.iter().enumerate().rev().map(item).collect::<Vec<_>>() })
 }
 
 fn is_authorized(request: &Request) -> bool {

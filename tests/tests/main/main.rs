@@ -43,3 +43,4 @@ mod silence;
 mod strangers;
 mod transfer;
 mod wakes;
+mod workers;

@@ -177,3 +177,47 @@ async fn connections_are_used_again() {
     assert_eq!(service.seen().len(), 2);
     assert_eq!(service.connections(), 1);
 }
+
+/// Says no as soon as it is asked; until then it is sure of nothing.
+struct Closed;
+
+#[async_trait::async_trait]
+impl crate::gate::Gatekeeper for Closed {
+    fn is_sure(&self) -> bool {
+        false
+    }
+
+    async fn ask(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_wanted_any_more_when_the_connection_stands_is_not_handed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    std::fs::write(&ca_file, made.cert.pem()).unwrap();
+    let acceptor = crate::providers::stand_in::tls_acceptor(&made);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("https://localhost:{}/", listener.local_addr().unwrap().port())).unwrap();
+    let http = client(Some(ca_file));
+    let mut message = crate::providers::stand_in::outgoing(watchbell_core::Channel::Sms, crate::provider::Address::Phone(String::new()));
+    message.gate = Gate::kept_by(Arc::new(Closed));
+    let server = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = acceptor.accept(stream).await.unwrap();
+        let mut all = Vec::new();
+        // The client closes without a word.
+        let _ = stream.read_to_end(&mut all).await;
+        String::from_utf8(all).unwrap()
+    };
+    let (report, read) = tokio::join!(http.hand_over(&message, http.post(&url).body("the message")), server);
+    assert!(report.is_err());
+    assert!(!read.contains("the message"), "{read}");
+    // What is wanted goes at once, in one piece with its head.
+    let service = StandIn::start([Act::Answer(200, "", String::new())]).await;
+    message.gate = Gate::default();
+    assert_eq!(http.hand_over(&message, http.post(&service.base()).body("the message")).await.unwrap().status, 200);
+    assert_eq!(service.only().body, "the message");
+}
