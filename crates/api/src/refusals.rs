@@ -57,7 +57,12 @@ pub(crate) fn note(api: &Api, address: IpAddr) {
     let (is_first, opens) = api.refusals.count(address);
     if is_first {
         let api = api.clone();
-        tokio::spawn(async move { write(&api, Actor::Stranger { address }, "count", 1).await });
+        tokio::spawn(async move {
+            if !write(&api, Actor::Stranger { address }, "count", 1).await {
+                // It is told with the others when the window ends.
+                api.refusals.count(address);
+            }
+        });
     }
     if opens {
         let api = api.clone();
@@ -79,11 +84,14 @@ pub(crate) async fn flush(api: &Api) {
     }
 }
 
-async fn write(api: &Api, by: Actor, what: &str, count: u64) {
+/// Whether it could be written.
+async fn write(api: &Api, by: Actor, what: &str, count: u64) -> bool {
     let detail = Map::from_iter([(what.to_owned(), Value::from(count))]);
-    if let Err(error) = api.store.note(by, "key.refused", "keys", Some(detail)).await {
-        tracing::warn!(error = watchbell_core::error_chain(&error), "a refused key could not be noted in the audit log");
+    let written = api.store.note(by, "key.refused", "keys", Some(detail)).await;
+    if let Err(error) = &written {
+        tracing::warn!(error = watchbell_core::error_chain(error), "a refused key could not be noted in the audit log");
     }
+    written.is_ok()
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Users: made, found, replaced, deleted.
 
+use serde_json::{Map, Value};
 use sqlx::QueryBuilder;
 use watchbell_core::UserId;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::ids::{UserRef, check_external_id, public_id};
-use watchbell_core::user::User;
+use watchbell_core::user::{Profile, User};
 
 use super::super::audit::Done;
 use super::super::blacklist;
@@ -191,6 +192,12 @@ fn changes(before: Option<&User>, after: Option<&User>) -> Changes {
     fn text<'a>(user: Option<&'a User>, get: impl Fn(&'a User) -> &'a str) -> Option<&'a str> {
         user.map(get)
     }
+    fn profile(user: &User) -> Option<&Profile> {
+        Some(&user.profile).filter(|profile| **profile != Profile::default())
+    }
+    fn custom_fields(user: &User) -> Option<&Map<String, Value>> {
+        Some(&user.custom_fields).filter(|fields| !fields.is_empty())
+    }
     let timezone = |user: &User| user.timezone.clone();
     let locale = |user: &User| user.locale.clone();
     Changes::default()
@@ -201,8 +208,8 @@ fn changes(before: Option<&User>, after: Option<&User>) -> Changes {
         .field("timezone", before.map(timezone).as_ref(), after.map(timezone).as_ref())
         .field("locale", before.map(locale).as_ref(), after.map(locale).as_ref())
         .field("quietHours", before.and_then(|user| user.quiet_hours.as_ref()), after.and_then(|user| user.quiet_hours.as_ref()))
-        .shown("profile", before.map(|user| &user.profile), after.map(|user| &user.profile), |_| "…".into())
-        .shown("customFields", before.map(|user| &user.custom_fields), after.map(|user| &user.custom_fields), |_| "…".into())
+        .shown("profile", before.and_then(profile), after.and_then(profile), |_| "…".into())
+        .shown("customFields", before.and_then(custom_fields), after.and_then(custom_fields), |_| "…".into())
 }
 
 /// Whether a user may have that external id, and a new one that `U…` id: nobody else may be meant by them.
