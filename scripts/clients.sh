@@ -32,7 +32,7 @@ make_venv clients tests/clients/requirements.txt
 make_node typescript tests/clients/typescript
 find_watchbell
 
-admin_key=wb_clients
+admin_key=wb_clients_admin_of_a_sandbox
 start_sandbox "$admin_key"
 export CLIENTS_URL=$watchbell_url CLIENTS_ADMIN_KEY=$admin_key PYTHONDONTWRITEBYTECODE=1
 for client in tests/clients/*_client.py; do
