@@ -28,7 +28,7 @@ make_servers_dir
 make_venv schemathesis scripts/schemathesis/requirements.txt
 find_watchbell
 
-admin_key=wb_schemathesis
+admin_key=wb_schemathesis_admin_of_a_sandbox
 start_sandbox "$admin_key"
 export SCHEMATHESIS_HOOKS=hooks SCHEMATHESIS_WATCHBELL_URL=$watchbell_url SCHEMATHESIS_WATCHBELL_KEY=$admin_key
 export PYTHONPATH=$PWD/scripts/schemathesis PYTHONDONTWRITEBYTECODE=1

@@ -2,7 +2,7 @@
 # Sees to it that what building, running or testing Watchbell needs is on this machine, and installs what is missing.
 #
 #   scripts/setup.sh run     compiler, Rust, nats-server (not if WATCHBELL_NATS__URL names a server)
-#   scripts/setup.sh test    the same, PostgreSQL, and Python with what makes virtual environments
+#   scripts/setup.sh test    the same, PostgreSQL, Python with what makes virtual environments, and Node.js with npm
 #
 # Sourced, it offers setup_for_run and setup_for_tests, which leave the paths in $nats_server and $postgres_bin.
 set -euo pipefail
@@ -19,11 +19,11 @@ setup_for_run() {
 
 setup_for_tests() {
   find_cargo
-  install_missing cc nats-server postgresql python
+  install_missing cc nats-server postgresql python node
   check_rust
 }
 
-# Installs what is missing of WHAT… (cc, nats-server, postgresql, python), then looks again.
+# Installs what is missing of WHAT… (cc, nats-server, postgresql, python, node), then looks again.
 install_missing() {
   local missing
   missing=$(missing_of "$@")
@@ -52,6 +52,7 @@ missing_of() {
       nats-server) find_nats_server || missing+=(nats-server) ;;
       postgresql) find_postgres || missing+=(postgresql) ;;
       python) has_python || missing+=(python) ;;
+      node) has_node || missing+=(node) ;;
     esac
   done
   echo "${missing[*]-}"
@@ -59,7 +60,8 @@ missing_of() {
 
 give_up() { # REASON
   echo "$1. Please install: a C compiler (cc), nats-server 2.9 or later (https://nats.io/download) and, for the tests," \
-    "PostgreSQL 15 or later with its server programs (initdb, postgres, pg_ctl, psql) and Python 3.10 or later with venv." >&2
+    "PostgreSQL 15 or later with its server programs (initdb, postgres, pg_ctl, psql) and Python 3.11 or later with venv, and" \
+    "Node.js 18.18 or later with npm." >&2
   exit 1
 }
 
@@ -69,6 +71,7 @@ install_with_apt() { # MISSING, words
     case $what in
       cc) packages+=(build-essential) ;;
       python) packages+=(python3 python3-venv) ;;
+      node) packages+=(nodejs npm) ;;
       *) packages+=("$what") ;;
     esac
   done
@@ -90,6 +93,7 @@ install_with_brew() { # MISSING, words
       cc) give_up "there is no C compiler; run: xcode-select --install" ;;
       postgresql) packages+=(postgresql@17) ;;
       python) packages+=(python@3.13) ;;
+      node) packages+=(node) ;;
       *) packages+=("$what") ;;
     esac
   done
@@ -130,7 +134,12 @@ find_postgres() {
 
 # Debian's Python comes without the part that makes virtual environments.
 has_python() {
-  python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null
+  python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+has_node() {
+  command -v npm >/dev/null &&
+    node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a < 18 || (a === 18 && b < 18) ? 1 : 0)' 2>/dev/null
 }
 
 # Right after rustup's installation the running shell does not have cargo in its PATH yet.

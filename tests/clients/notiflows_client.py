@@ -5,11 +5,15 @@ at what came of it.
 """
 
 import asyncio
+import functools
+import inspect
 import json
 import os
+import time
 import urllib.request
 
 import notiflows
+import notiflows.resources
 from notiflows import AsyncNotiflows, Notiflows
 
 URL = os.environ["CLIENTS_URL"]
@@ -67,17 +71,57 @@ def users(client):
     assert (changed.first_name, changed.last_name, changed.locale, changed.timezone) == ("Anna", "B", "de-AT", "Europe/Vienna")
     assert changed.custom_fields == {"plan": "pro", "seats": {"used": 2, "of": 5}}, changed.custom_fields
     assert client.users.retrieve("shop-1").email == "anna@example.org"
+    assert changed.avatar == "https://example.org/anna.png"
     assert client.users.preferences.retrieve("shop-1").channel_types.sms is False
     for number in range(2, 8):
         client.users.upsert(f"shop-{number}")
     # The package goes from page to page by itself.
     listed = [user.external_id for user in client.users.list(limit=3)]
-    assert listed == [f"shop-{number}" for number in range(1, 8)], listed
+    assert listed == [f"shop-{number}" for number in range(7, 0, -1)], listed
     first = client.users.list(limit=3)
     assert first.has_next_page() and len(first.items) == 3
     client.users.delete("shop-7")
     error = refused(notiflows.NotFoundError, lambda: client.users.retrieve("shop-7"))
     assert (error["code"], error["message"], error["details"]) == ("not_found", "User not found", {"resource": "user", "id": "shop-7"})
+
+
+def topics(client):
+    of = client.users.subscriptions
+    made = of.subscribe("shop-1", topic_name="orders")
+    assert made == of.subscribe("shop-1", topic_name="orders") == of.retrieve("orders", user_external_id="shop-1")
+    bulk = client.topics.subscriptions.subscribe_bulk("orders", user_external_ids=["shop-2", "nobody", "shop-1"])
+    assert [failed.external_id for failed in bulk.failed] == ["nobody"] and made in bulk.successful, bulk
+    of.subscribe("shop-1", topic_name="releases")
+    assert [topic.name for topic in client.topics.list(limit=1)] == ["releases", "orders"]
+    assert client.topics.retrieve("orders").created_at <= made.created_at
+    assert [subscription.topic_name for subscription in of.list("shop-1", limit=1)] == ["releases", "orders"]
+    members = {subscription.user_id for subscription in client.topics.subscriptions.list("orders", limit=1)}
+    assert members == {client.users.retrieve(name).id for name in ("shop-1", "shop-2")}, members
+    ended = client.topics.subscriptions.unsubscribe_bulk("orders", user_external_ids=["shop-2", "shop-3"])
+    assert len(ended.successful) == 1 and ended.failed[0].external_id == "shop-3", ended
+    of.unsubscribe("orders", user_external_id="shop-1")
+    error = refused(notiflows.NotFoundError, lambda: of.retrieve("orders", user_external_id="shop-1"))
+    assert error["details"] == {"resource": "subscription", "id": "orders"}, error
+    client.topics.delete("orders")
+    error = refused(notiflows.NotFoundError, lambda: client.topics.retrieve("orders"))
+    assert error["details"] == {"resource": "topic", "id": "orders"}, error
+
+
+def channel_settings(client):
+    of = client.users.channel_settings
+    error = refused(notiflows.NotFoundError, lambda: of.retrieve("fcm", user_external_id="shop-3"))
+    assert error["details"] == {"resource": "channel settings", "id": "fcm"}, error
+    made = of.update("fcm", user_external_id="shop-3", settings={"device_tokens": ["one", "two"]})
+    assert (made.provider, made.settings.to_dict()) == ("fcm", {"device_tokens": ["one", "two"]}), made
+    changed = of.update("fcm", user_external_id="shop-3", settings={"device_tokens": ["two"]})
+    assert of.retrieve("fcm", user_external_id="shop-3") == changed
+    devices = watchbell("GET", f"/users/{client.users.retrieve('shop-3').id}/devices")["items"]
+    assert [device["kind"] for device in devices] == ["fcm"], devices
+    slack = {"slack_channel_id": "C0123456789", "slack_user_id": "U0123456789"}
+    assert of.update("slack", user_external_id="shop-3", settings=slack).settings.to_dict() == slack
+    for channel in ("fcm", "slack"):
+        of.delete(channel, user_external_id="shop-3")
+        refused(notiflows.NotFoundError, lambda: of.retrieve(channel, user_external_id="shop-3"))
 
 
 def preferences(client):
@@ -126,6 +170,68 @@ def runs(client):
     assert error["details"] == {"reason": "invalid_param", "param": "limit"}, error
 
 
+def told(client):
+    client.users.subscriptions.subscribe("shop-4", topic_name="storms")
+    data = {"title": "Storm", "message": "Of force 9.", "force": 9}
+    run = client.notiflows.run("order.updated", topic="storms", data=data, actor={"external_id": "shop-3"}).notiflow_run_id
+    deadline = time.monotonic() + 30
+    while True:
+        found = [one for one in client.notifications.list(topic="storms") if one.notiflow_run_id == run]
+        sent = found and list(client.notifications.list_deliveries(found[0].id, status="sent"))
+        if sent:
+            break
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+    assert len(found) == 1, found
+    # As it is now that its delivery has ended.
+    notification = client.notifications.retrieve(found[0].id)
+    assert (notification.status, notification.data, notification.topic) == ("processed", data, "storms"), notification
+    assert (notification.recipient.external_id, notification.actor.external_id) == ("shop-4", "shop-3"), notification
+    of = client.users.notifications
+    assert of.retrieve(notification.id, user_external_id="shop-4") == notification
+    assert notification in list(of.list("shop-4", limit=1, status="processed"))
+    (delivery,) = sent
+    assert (delivery.channel_type, delivery.notification_id, delivery.status) == ("in_app", notification.id, "sent"), delivery
+    assert delivery.sent_at and delivery.data["title"] == "Storm" and delivery.notiflow_handle == "order.updated", delivery
+    assert client.deliveries.retrieve(delivery.id) == delivery
+    assert delivery in list(client.deliveries.list(limit=1, topic="storms"))
+    of = client.users.deliveries
+    assert of.retrieve(delivery.id, user_external_id="shop-4") == delivery
+    assert delivery in list(of.list("shop-4", status="sent"))
+    assert delivery not in list(of.list("shop-4", status="failed"))
+    newest = [one.created_at for one in client.deliveries.list(limit=2)]
+    assert newest == sorted(newest, reverse=True), newest
+    refused(notiflows.NotFoundError, lambda: of.retrieve(delivery.id, user_external_id="shop-3"))
+    error = refused(notiflows.BadRequestError, lambda: client.deliveries.list(status="gone"))
+    assert error["details"] == {"reason": "invalid_param", "param": "status"}, error
+
+
+def resources():
+    """The package's classes whose methods call something."""
+    modules = (notiflows.resources, notiflows.resources.users, notiflows.resources.topics)
+    members = [member for module in modules for member in vars(module).items()]
+    return {kind for name, kind in members if name.endswith("Resource") and not name.startswith("Async")}
+
+
+def watch():
+    """Notes from now on which methods are called, in a set that grows; and the set of all."""
+    called, every = set(), set()
+    for kind in resources():
+        for name, method in list(vars(kind).items()):
+            if not inspect.isfunction(method) or name.startswith("_"):
+                continue
+            full_name = f"{kind.__module__}.{kind.__name__}.{name}"
+            every.add(full_name)
+
+            @functools.wraps(method)
+            def noting(self, *args, _name=full_name, _method=method, **kwargs):
+                called.add(_name)
+                return _method(self, *args, **kwargs)
+
+            setattr(kind, name, noting)
+    return called, every
+
+
 def keys(pair):
     for wrong in ({**pair, "secret": "sk_wrong"}, {**pair, "api_key": "pk_wrong"}):
         client = Notiflows(base_url=f"{URL}/admin/v1", max_retries=0, **wrong)
@@ -147,12 +253,17 @@ def main():
     pair = make_pair()
     # What the package is given instead of the original's address; every answer must have the declared form.
     client = Notiflows(base_url=f"{URL}/admin/v1", max_retries=0, _strict_response_validation=True, **pair)
+    called, every = watch()
     users(client)
+    topics(client)
+    channel_settings(client)
     preferences(client)
     runs(client)
+    told(client)
+    assert called == every, f"not driven: {every - called}"
     keys(pair)
     asyncio.run(asynchronous(pair))
-    print(f"notiflows {notiflows.__version__}: users, preferences, runs and keys hold")
+    print(f"notiflows {notiflows.__version__}: all of its {len(every)} methods hold")
 
 
 main()

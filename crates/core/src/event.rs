@@ -267,6 +267,20 @@ pub struct SubscriptionData {
     /// claims the same identity. Never read from an event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
+    /// What else that request said, for who reads of it later. Never read from an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Run>,
+}
+
+/// What an application said when it ran a notiflow, beside what is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// Its free-form data: JSON as a text, so that nothing in it (such as a NUL) is in the way of reading the event's own members.
+    pub data: String,
+    /// The external id of who caused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
 }
 
 /// A code on its way to a contact that is to be verified. Kept only until it has expired.

@@ -57,6 +57,9 @@ pub struct Profile {
     /// The colour of the user's shifts in calendars, such as `#4cb054`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shift_color: Option<String>,
+    /// Where the user's picture is: an https or http URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
 }
 
 /// Looks a time zone up by its IANA name.

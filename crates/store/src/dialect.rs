@@ -12,6 +12,7 @@
 //! | `{numeric}` | that `external_id` is written as a whole number | the same |
 //! | `{entries}` | where the entries of deliveries `d` lie that nobody has locked | where they lie |
 //! | `{each}` | `OFFSET 0`: that an `EXISTS` is asked row by row, not joined with all | nothing |
+//! | `{topic}` | the topic in the data of an event `e` | the same |
 //! | `{anyof}` … `{end}` | `= ANY(ARRAY(` … `))` | `IN (` … `)` |
 //!
 //! Batches travel as parameters of one statement, whatever their size ([`crate::columns`]): rows as one parameter a column, so that
@@ -105,6 +106,7 @@ impl Dialect {
             ),
             // Where a row lies: what is written at once needs no key.
             "row" => sql.push_str(if postgres { "ctid" } else { "rowid" }),
+            "topic" => sql.push_str(if postgres { "e.data::json->>'topic'" } else { "e.data->>'topic'" }),
             "each" => sql.push_str(if postgres { "OFFSET 0" } else { "" }),
             "anyof" => sql.push_str(if postgres { "= ANY(ARRAY(" } else { "IN (" }),
             "end" => sql.push_str(if postgres { "))" } else { ")" }),

@@ -3,6 +3,8 @@
 //! Every change is one transaction with its audit entry, the user's next version, and what it changes in that user's
 //! unsent deliveries.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::device::{Device, DeviceKind};
@@ -13,6 +15,7 @@ use watchbell_core::{Channel, ContactId, DeviceId, RuleId, Timestamp, UserId};
 
 use crate::StoreError;
 use crate::access::Actor;
+use crate::runs::Side;
 
 /// What a user is made from; also what a whole replacement gives.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -139,6 +142,33 @@ pub struct UserFilter {
     pub limit: i64,
 }
 
+/// A topic, as events and members name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    pub name: String,
+    /// When it had its first member.
+    pub created_at: Timestamp,
+}
+
+/// That a user is a member of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    pub topic: String,
+    pub user_id: UserId,
+    pub created_at: Timestamp,
+}
+
+/// Which memberships to list. One of the two names is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubscriptionFilter {
+    pub topic: Option<String>,
+    pub user: Option<UserId>,
+    pub created_after: Option<Timestamp>,
+    pub created_before: Option<Timestamp>,
+    pub side: Side<Subscription>,
+    pub limit: i64,
+}
+
 #[async_trait]
 pub trait Directory: Send + Sync {
     /// # Errors
@@ -150,6 +180,9 @@ pub trait Directory: Send + Sync {
 
     /// Users in order of id, and how many the filter finds in all.
     async fn users(&self, filter: &UserFilter) -> Result<(Vec<User>, i64), StoreError>;
+
+    /// Users by their numbers in one statement, in order of id; whoever is not there is left out.
+    async fn users_of(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError>;
 
     /// Replaces a user's own fields. Each of `addresses` becomes the one that is shown of its kind
     /// ([`watchbell_core::contact::shown`]): it takes the place of the one that was, so that rules which name that follow; a
@@ -177,6 +210,9 @@ pub trait Directory: Send + Sync {
 
     /// All contacts of some users in one statement, in order of user and id; of a user that is not there, none.
     async fn contacts_of(&self, users: &[UserId]) -> Result<Vec<Contact>, StoreError>;
+
+    /// When each of a user's contacts was made, and last replaced.
+    async fn contact_times(&self, user: UserId) -> Result<HashMap<ContactId, (Timestamp, Timestamp)>, StoreError>;
 
     /// The user's contact with that id and, if given, kind.
     async fn contact(&self, user: UserId, kind: Option<ContactKind>, id: ContactId) -> Result<Option<Contact>, StoreError>;
@@ -308,8 +344,25 @@ pub trait Directory: Send + Sync {
     /// `NotFound("user")`; then none was added.
     async fn add_members(&self, by: Actor, topic: &str, users: &[UserId]) -> Result<(), StoreError>;
 
-    /// Whether the user was a member.
-    async fn remove_member(&self, by: Actor, topic: &str, user: UserId) -> Result<bool, StoreError>;
+    /// Which of them were members.
+    async fn remove_members(&self, by: Actor, topic: &str, users: &[UserId]) -> Result<Vec<UserId>, StoreError>;
+
+    /// Topics that have, or once had, members; newest first, whichever side is looked to.
+    async fn topics(&self, side: &Side<Topic>, limit: i64) -> Result<Vec<Topic>, StoreError>;
+
+    async fn topic(&self, topic: &str) -> Result<Option<Topic>, StoreError>;
+
+    /// Deletes a topic with all memberships.
+    ///
+    /// # Errors
+    /// `NotFound("topic")`.
+    async fn delete_topic(&self, by: Actor, topic: &str) -> Result<(), StoreError>;
+
+    /// Memberships, newest first, whichever side the filter looks to.
+    async fn subscriptions(&self, filter: &SubscriptionFilter) -> Result<Vec<Subscription>, StoreError>;
+
+    /// The memberships of some users, in order of user.
+    async fn subscriptions_of(&self, topic: &str, users: &[UserId]) -> Result<Vec<Subscription>, StoreError>;
 
     /// Members after `after`, in order of id.
     async fn members(&self, topic: &str, after: UserId, limit: i64) -> Result<Vec<UserId>, StoreError>;

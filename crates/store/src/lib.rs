@@ -29,6 +29,7 @@ mod postgres;
 pub mod preferences;
 pub mod private;
 pub mod queue;
+pub mod runs;
 mod sqlite;
 pub mod wake;
 
@@ -43,10 +44,11 @@ pub use intake::Intake;
 pub use open::{Options, Quotas, Retries, VerificationLimits, open};
 pub use preferences::Preferences;
 pub use queue::Queue;
+pub use runs::Runs;
 pub use wake::{Notified, Wakes};
 
 /// Everything that is kept.
-pub trait Store: Access + Directory + History + Intake + Preferences + Queue + std::fmt::Debug {
+pub trait Store: Access + Directory + History + Intake + Preferences + Queue + Runs + std::fmt::Debug {
     /// Where transitions that make something due are announced.
     fn wakes(&self) -> &Wakes;
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use watchbell_core::event::{DutyStatus, EventKind, Priority, UpdateStatus};
 
-use crate::openapi::schema::{array, described, int64, names, object, string, text, time};
+use crate::openapi::schema::{array, described, free, int64, names, object, string, text, time};
 
 /// The schema of a kind's data: what is right, and what else is taken for it. What is optional and of no use is left out of the
 /// event, not refused.
@@ -80,7 +80,7 @@ fn alert() -> Value {
         ("url", url()),
         ("responders!", users("Whose rules are planned; at least one")),
         ("category", category()),
-        ("labels", json!({ "type": "object" })),
+        ("labels", described(free(), "Shown as name=value")),
     ])
 }
 
@@ -106,14 +106,18 @@ fn duty() -> Value {
 }
 
 fn subscription() -> Value {
+<<<<<<< HEAD
     let mut data = object([
         ("title", described(string(), "Cut after 4,000 characters; the message's first line if it is missing")),
         ("message", described(string(), "Cut after 64 KiB; the title if it is missing. One of the two is needed")),
+=======
+    object([
+        ("title!", described(string(), "Cut after 4,000 characters")),
+        ("message!", described(string(), "Cut after 64 KiB")),
+>>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
         ("url", url()),
-        ("users", users("For whom it is")),
-        ("topic", id("For whose members it is")),
+        ("users", users("For whom it is; without a topic, at least one")),
+        ("topic", id("For whose members it is, beside users or in their place")),
         ("category", category()),
-    ]);
-    data["anyOf"] = json!([{ "required": ["users"] }, { "required": ["topic"] }]);
-    data
+    ])
 }

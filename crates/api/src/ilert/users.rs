@@ -124,7 +124,7 @@ impl Body {
             last_name: fields.text("lastName", &person::OPTIONAL_NAME)?.unwrap_or_default(),
             timezone: person::timezone(fields, "timezone")?.unwrap_or_default(),
             locale: person::locale(fields, "language")?.unwrap_or_default(),
-            profile: person::profile(fields)?,
+            profile: Profile { avatar: None, ..person::profile(fields)? },
             email: address::email(fields, "email")?,
             phone: match fields.object("phone")? {
                 Some(mut phone) => Some(address::phone(&mut phone, "number", "regionCode")?),
@@ -157,7 +157,8 @@ impl Body {
             last_name: self.last_name,
             timezone: self.timezone,
             locale: self.locale,
-            profile: self.profile,
+            // Pictures are another surface's.
+            profile: Profile { avatar: before.profile.avatar.clone(), ..self.profile },
             ..NewUser::from(before)
         }
     }

@@ -26,7 +26,7 @@ pub(super) fn user(user: &User, contacts: &[Contact]) -> Value {
         "language": user.locale,
         "role": role(&user.profile),
     });
-    let Profile { role: _, position, department, region, shift_color } = &user.profile;
+    let Profile { role: _, position, department, region, shift_color, avatar: _ } = &user.profile;
     let email = shown(contacts, ContactKind::Email).map(|email| &email.target);
     let optional = [
         ("position", position.as_ref()),

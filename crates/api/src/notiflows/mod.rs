@@ -1,9 +1,10 @@
-//! The Notiflows surface: users, their switches, and running a notiflow, under `/admin` and, the same, `/admin/v1`.
+//! The Notiflows surface: users, their switches, topics and channels, running a notiflow, and what became of that, under `/admin` and, the same, `/admin/v1`.
 //!
 //! It is what an application's server talks to: callers are key pairs, mostly an admin's, and users are named by the id that
 //! the application gave them. A notiflow is a category; running one is accepting a subscription event of that category. Every
 //! answer has an id of its request, and every error says what applies to it under `details`.
 
+mod channel_settings;
 mod error;
 pub(crate) mod openapi;
 mod page;
@@ -11,6 +12,9 @@ mod preferences;
 mod profile;
 mod request_id;
 mod run;
+mod subscriptions;
+mod told;
+mod topics;
 mod users;
 mod wire;
 
@@ -39,6 +43,24 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/users", get(users::list))
         .route("/users/{user}", get(users::show).put(users::upsert).delete(users::delete))
         .route("/users/{user}/preferences", get(preferences::show).put(preferences::change))
+        .route("/users/{user}/subscriptions", get(subscriptions::list).post(subscriptions::subscribe))
+        .route("/users/{user}/subscriptions/{topic}", get(subscriptions::show).delete(subscriptions::unsubscribe))
+        .route(
+            "/users/{user}/channel-settings/{channel}",
+            get(channel_settings::show).put(channel_settings::replace).delete(channel_settings::delete),
+        )
+        .route("/users/{user}/deliveries", get(told::deliveries))
+        .route("/users/{user}/deliveries/{id}", get(told::delivery))
+        .route("/users/{user}/notifications", get(told::notifications))
+        .route("/users/{user}/notifications/{id}", get(told::notification))
+        .route("/deliveries", get(told::deliveries))
+        .route("/deliveries/{id}", get(told::delivery))
+        .route("/notifications", get(told::notifications))
+        .route("/notifications/{id}", get(told::notification))
+        .route("/notifications/{id}/deliveries", get(told::deliveries_of_notification))
+        .route("/topics", get(topics::list))
+        .route("/topics/{topic}", get(topics::show).delete(topics::delete))
+        .route("/topics/{topic}/subscriptions", get(topics::subscriptions).post(topics::subscribe).delete(topics::unsubscribe))
         .route("/notiflows/{notiflow}/run", post(run::run));
     SURFACE.wrap(api, routes).layer(from_fn(request_id::give))
 }
@@ -55,6 +77,14 @@ enum Scope {
     WriteUsers,
     ReadPreferences,
     WritePreferences,
+    ReadChannelSettings,
+    WriteChannelSettings,
+    ReadSubscriptions,
+    WriteSubscriptions,
+    ReadTopics,
+    WriteTopics,
+    ReadNotifications,
+    ReadDeliveries,
     Run,
 }
 
@@ -65,6 +95,14 @@ impl Scope {
             Self::WriteUsers => "users:write",
             Self::ReadPreferences => "preferences:read",
             Self::WritePreferences => "preferences:write",
+            Self::ReadChannelSettings => "channel_settings:read",
+            Self::WriteChannelSettings => "channel_settings:write",
+            Self::ReadSubscriptions => "subscriptions:read",
+            Self::WriteSubscriptions => "subscriptions:write",
+            Self::ReadTopics => "topics:read",
+            Self::WriteTopics => "topics:write",
+            Self::ReadNotifications => "notifications:read",
+            Self::ReadDeliveries => "deliveries:read",
             Self::Run => "notiflows:run",
         }
     }
@@ -86,6 +124,11 @@ const ID_MUST: &str = "it must have 1 to 255 bytes, none of them control charact
 /// Whether a text may be the id that another system gives a user.
 fn is_external_id(text: &str) -> bool {
     (1..=255).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+/// What this surface names a user by. Who has no external id, having been made elsewhere, is named by the `U…` id.
+fn external_id_of(user: &User) -> &str {
+    user.external_id.as_deref().unwrap_or(&user.public_id)
 }
 
 /// The user with that external id or, for those who have none, that `U…` id. Never by number: digits are an external id here.

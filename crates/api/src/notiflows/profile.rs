@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use watchbell_core::contact::{ContactKind, ContactStatus};
-use watchbell_core::user::User;
+use watchbell_core::user::{self as core, User};
 use watchbell_store::StoreError;
 use watchbell_store::directory::{NewContact, NewUser};
 
@@ -22,6 +22,7 @@ pub(super) struct Profile {
     last_name: Option<String>,
     locale: Option<String>,
     timezone: Option<String>,
+    avatar: Option<String>,
     custom_fields: Option<Map<String, Value>>,
 }
 
@@ -36,6 +37,7 @@ impl Profile {
             last_name: fields.text("last_name", &person::OPTIONAL_NAME)?,
             locale: person::locale(fields, "locale")?,
             timezone: person::timezone(fields, "timezone")?,
+            avatar: person::avatar(fields)?,
             custom_fields,
         })
     }
@@ -73,6 +75,7 @@ impl Profile {
             timezone: self.timezone.unwrap_or_default(),
             locale: self.locale.unwrap_or_default(),
             custom_fields: self.custom_fields.unwrap_or_default(),
+            profile: core::Profile { avatar: self.avatar, ..core::Profile::default() },
             email: self.email,
             phone: self.phone,
             ..NewUser::default()
@@ -100,6 +103,7 @@ impl Profile {
                 *kept = given;
             }
         };
+        wanted.profile.avatar = self.avatar.or(wanted.profile.avatar);
         set(&mut wanted.first_name, self.first_name);
         set(&mut wanted.last_name, self.last_name);
         set(&mut wanted.timezone, self.timezone);

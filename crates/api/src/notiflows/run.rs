@@ -9,8 +9,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
+<<<<<<< HEAD
 use watchbell_core::event::EventData;
 use watchbell_core::ids::{check_external_id, uuid};
+=======
+use watchbell_core::event::{EventData, Run};
+use watchbell_core::ids::uuid;
+>>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
 use watchbell_core::preference::Category;
 use watchbell_core::{EventId, Secret, UserId, decode};
 
@@ -38,9 +43,9 @@ pub(super) async fn run(State(api): State<Api>, caller: Authenticated, params: P
     let fingerprint = fingerprint(&category, &fields);
     let audience = Audience::read(&mut fields)?;
     let data = fields.object("data")?.map(Fields::into_members).unwrap_or_default();
-    check_actor(&mut fields)?;
+    let actor = actor(&mut fields)?;
 
-    let source = format!("notiflows/{}", caller.0.key_id);
+    let source = source(&caller);
     let id = key.clone().unwrap_or_else(uuid);
     let identity = decode::of_source(&publisher(&caller), &source, &id);
     let run = if let Some(run) = repeated(&api, &identity, &fingerprint, key.as_deref()).await? {
@@ -48,7 +53,12 @@ pub(super) async fn run(State(api): State<Api>, caller: Authenticated, params: P
     } else {
         let mut message = message(&category, &data);
         audience.address(&api, &caller, &mut message).await?;
+<<<<<<< HEAD
         accept(&api, &caller, (&source, &id), message, &fingerprint, key.as_deref()).await?
+=======
+        let run = Run { data: Value::Object(data).to_string(), actor };
+        accept(&api, &caller, &id, message, &fingerprint, run, key.as_deref()).await?
+>>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
     };
     Ok(surface::json(StatusCode::OK, &json!({ "notiflow_run_id": run.as_str() })))
 }
@@ -65,6 +75,11 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         .ok_or_else(|| parameter(IDEMPOTENCY_KEY, "cannot be used", "it must have 1 to 255 ASCII characters"))
 }
 
+/// What names a pair's runs apart from another's.
+fn source(caller: &Authenticated) -> String {
+    format!("notiflows/{}", caller.0.key_id)
+}
+
 /// The run that a request with this identity made before.
 async fn repeated(api: &Api, identity: &str, fingerprint: &str, key: Option<&str>) -> Result<Option<EventId>, Problem> {
     let Some(key) = key else { return Ok(None) };
@@ -79,22 +94,35 @@ async fn repeated(api: &Api, identity: &str, fingerprint: &str, key: Option<&str
 async fn accept(
     api: &Api,
     caller: &Authenticated,
+<<<<<<< HEAD
     (source, id): (&str, &str),
+=======
+    id: &str,
+>>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
     message: Map<String, Value>,
     fingerprint: &str,
+    run: Run,
     key: Option<&str>,
 ) -> Result<EventId, Problem> {
     const TYPE: &str = "application/cloudevents+json";
+<<<<<<< HEAD
     let event = json!({ "specversion": "1.0", "type": "watchbell.events.subscription", "source": source, "id": id, "data": message });
     let headers = [("content-type".to_owned(), TYPE.to_owned())];
     let body = event.to_string();
     let request = decode::Request { publisher: &publisher(caller), headers: &headers, body: body.as_bytes(), received_at: api.clock.now() };
     let mut events = decode::from_http(&request, &api.settings.events).map_err(|why| Problem::bad_request(why.detail))?;
+=======
+    let event =
+        json!({ "specversion": "1.0", "type": "watchbell.events.subscription", "source": source(caller), "id": id, "data": message });
+    let mut events = decode::from_http(Some(TYPE), &[], event.to_string().as_bytes(), api.clock.now())
+        .map_err(|why| Problem::bad_request(why.detail))?;
+>>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
     let mut identity = String::new();
     for event in &mut events {
         identity.clone_from(&event.identity);
         if let EventData::Subscription(data) = &mut event.data {
             data.fingerprint = Some(fingerprint.to_owned());
+            data.run = Some(run.clone());
         }
     }
     let accepted = api.store.accept_from(caller.actor(), "notiflow.run", &events).await?.into_iter().next();
@@ -183,11 +211,11 @@ fn recipient(fields: &Fields, at: usize, entry: Value) -> Result<(String, Profil
     if is_external_id(&id) { Ok((id, profile)) } else { Err(fields.invalid(&place, "cannot be an id", ID_MUST)) }
 }
 
-/// Who caused it is for templates that this surface does not have; it has to be right all the same.
-fn check_actor(fields: &mut Fields) -> Result<(), Problem> {
-    let Some(mut actor) = fields.object("actor")? else { return Ok(()) };
-    actor.required_text("external_id", &person::NAME)?;
-    Profile::read(&mut actor).map(drop)
+/// Who caused it, by external id. What is said of them beside has to be right, and changes nothing.
+fn actor(fields: &mut Fields) -> Result<Option<String>, Problem> {
+    let Some(mut actor) = fields.object("actor")? else { return Ok(None) };
+    let id = actor.required_text("external_id", &person::NAME)?;
+    Profile::read(&mut actor).map(|_| Some(id))
 }
 
 /// What the users are told, from the run's free-form data: by the names that applications usually give a title, a text and a

@@ -70,8 +70,11 @@ impl Part {
         item[operation.method] = Value::Object(body);
     }
 
-    /// Writes the error answers that were used.
+    /// Writes the error answers that were used; a surface that never fails needs no schema for it.
     pub(super) fn finish(mut self) -> Self {
+        if self.used.is_empty() {
+            self.schemas.remove(&format!("{}Error", self.name));
+        }
         for status in &self.used {
             let schema = super::schema::of(&format!("{}Error", self.name));
             let mut answer = json!({ "description": meaning(*status), "content": { "application/json": { "schema": schema } } });

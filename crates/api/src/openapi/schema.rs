@@ -66,6 +66,16 @@ pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     schema
 }
 
+/// An object whose members are anybody's own: generated clients take it for a map, where a bare object is one without members.
+pub(crate) fn free() -> Value {
+    json!({ "type": "object", "additionalProperties": true })
+}
+
+/// An object of such values, by name.
+pub(crate) fn map_of(values: &Value) -> Value {
+    json!({ "type": "object", "additionalProperties": values })
+}
+
 /// An object that takes no other members.
 pub(crate) fn closed<const N: usize>(members: [(&str, Value); N]) -> Value {
     let mut schema = object(members);

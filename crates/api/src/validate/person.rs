@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
+use watchbell_core::contact::LONGEST_URL;
 use watchbell_core::user::{Profile, QuietHours, is_locale, parse_timezone};
 
 use super::Fields;
@@ -53,7 +54,15 @@ pub(crate) fn profile(fields: &mut Fields) -> Result<Profile, Problem> {
         department: text(fields, "department", *NAME.end())?,
         region: text(fields, "region", *NAME.end())?,
         shift_color: text(fields, "shiftColor", *NAME.end())?,
+        avatar: avatar(fields)?,
     })
+}
+
+/// The address of a picture. It is never called from here, so it may lead anywhere.
+pub(crate) fn avatar(fields: &mut Fields) -> Result<Option<String>, Problem> {
+    let Some(url) = text(fields, "avatar", LONGEST_URL)? else { return Ok(None) };
+    let is_url = url.starts_with("https://") || url.starts_with("http://");
+    if is_url { Ok(Some(url)) } else { Err(fields.invalid("avatar", "is no URL", "it must be one such as https://example.org/anna.png")) }
 }
 
 fn text(fields: &mut Fields, field: &str, most: usize) -> Result<Option<String>, Problem> {

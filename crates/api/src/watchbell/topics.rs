@@ -68,7 +68,7 @@ pub(super) async fn add_one(State(api): State<Api>, caller: Authenticated, param
 pub(super) async fn remove(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_admin()?;
     let user = subject(&api, &caller, &params, Intent::Change).await?;
-    api.store.remove_member(caller.actor(), topic(&params)?, user.id).await?;
+    api.store.remove_members(caller.actor(), topic(&params)?, &[user.id]).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

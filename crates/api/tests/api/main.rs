@@ -21,6 +21,7 @@ mod messaging_stream;
 mod methods;
 mod notiflows;
 mod notiflows_run;
+mod notiflows_told;
 mod openapi;
 mod operator;
 mod polling;

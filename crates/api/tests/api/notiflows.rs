@@ -94,7 +94,7 @@ async fn a_pair_s_role_decides_what_it_may() {
     let made = async |role: &str| pair(&world, &json!({ "name": role, "role": role, "user": world.anna, "pair": true })).await;
     let (reader, user, publisher) = (made("reader").await, made("user").await, made("publisher").await);
     let run = "/admin/notiflows/chat.message/run";
-    let table: [(&str, &str, &str, [bool; 3]); 11] = [
+    let table: [(&str, &str, &str, [bool; 3]); 24] = [
         // What reader, user and publisher may.
         ("GET", "/admin/users", "users:read", [true, false, false]),
         ("GET", "/admin/users/ext-anna", "users:read", [true, true, false]),
@@ -107,6 +107,20 @@ async fn a_pair_s_role_decides_what_it_may() {
         ("PUT", "/admin/users/ext-ben/preferences", "preferences:write", [false, false, false]),
         ("GET", "/admin/users/nobody", "users:read", [true, false, false]),
         ("POST", run, "notiflows:run", [false, false, true]),
+        ("GET", "/admin/topics", "topics:read", [true, false, false]),
+        ("GET", "/admin/topics/none", "topics:read", [true, false, false]),
+        ("DELETE", "/admin/topics/none", "topics:write", [false, false, false]),
+        ("GET", "/admin/topics/none/subscriptions", "subscriptions:read", [true, false, false]),
+        ("POST", "/admin/topics/none/subscriptions", "subscriptions:write", [false, false, false]),
+        ("GET", "/admin/users/ext-anna/subscriptions", "subscriptions:read", [true, true, false]),
+        // Or else it would read what is meant for others.
+        ("POST", "/admin/users/ext-anna/subscriptions", "subscriptions:write", [false, false, false]),
+        ("DELETE", "/admin/users/ext-anna/subscriptions/none", "subscriptions:write", [false, false, false]),
+        ("GET", "/admin/users/ext-anna/channel-settings/fcm", "channel_settings:read", [true, true, false]),
+        ("GET", "/admin/users/ext-ben/channel-settings/fcm", "channel_settings:read", [true, false, false]),
+        ("GET", "/admin/users/ext-anna/deliveries", "deliveries:read", [true, true, false]),
+        ("GET", "/admin/deliveries", "deliveries:read", [true, false, false]),
+        ("GET", "/admin/notifications", "notifications:read", [true, false, false]),
     ];
     for (method, path, scope, may) in table {
         for (pair, may) in [&reader, &user, &publisher].into_iter().zip(may) {
@@ -136,7 +150,7 @@ async fn a_user_is_made_changed_read_and_deleted() {
     let made = call(&world, "PUT", path, &body).await.expect(201);
     let expected = json!({
         "id": made["id"], "external_id": "shop/7 ä", "email": "cleo@example.org", "phone": "+4915112345678", "first_name": "Cleo",
-        "last_name": "C", "avatar": null, "locale": "de-AT", "timezone": "Europe/Vienna",
+        "last_name": "C", "avatar": "https://example.org/c.png", "locale": "de-AT", "timezone": "Europe/Vienna",
         "custom_fields": { "plan": "pro", "seats": { "used": 1, "of": 5 } },
         "created_at": "2026-11-20T08:00:00.000Z", "updated_at": "2026-11-20T08:00:00.000Z",
     });
@@ -199,6 +213,11 @@ async fn fields_that_are_wrong_are_named() {
         (json!({ "last_name": "a\nb" }), "last_name", "invalid"),
         (json!({ "locale": "de_AT" }), "locale", "invalid"),
         (json!({ "timezone": "Mars/Base" }), "timezone", "invalid"),
+        (json!({ "avatar": "anna.png" }), "avatar", "invalid"),
+        (json!({ "channel_settings": {} }), "channel_settings", "invalid_type"),
+        (json!({ "channel_settings": [1] }), "channel_settings[0]", "invalid_type"),
+        (json!({ "channel_settings": [{ "channel_id": "fax", "settings": {} }] }), "channel_settings[0].channel_id", "invalid"),
+        (json!({ "channel_settings": [{ "channel_id": "fcm" }] }), "channel_settings[0].settings", "required"),
         (json!({ "custom_fields": [] }), "custom_fields", "invalid_type"),
         (json!({ "preferences": [] }), "preferences", "invalid_type"),
         (json!({ "first_name": "X", "preferences": { "channel_types": { "fax": true } } }), "preferences.channel_types.fax", "unknown"),
@@ -229,8 +248,14 @@ async fn fields_that_are_wrong_are_named() {
 #[tokio::test]
 async fn bodies_and_paths_that_cannot_be_used_are_400() {
     let world = world().await.with_categories().await;
-    let writes =
-        [("PUT", "/admin/users/u"), ("PUT", "/admin/v1/users/ext-anna/preferences"), ("POST", "/admin/notiflows/chat.message/run")];
+    let writes = [
+        ("PUT", "/admin/users/u"),
+        ("PUT", "/admin/v1/users/ext-anna/preferences"),
+        ("PUT", "/admin/users/ext-anna/channel-settings/slack"),
+        ("POST", "/admin/users/ext-anna/subscriptions"),
+        ("POST", "/admin/topics/storms/subscriptions"),
+        ("POST", "/admin/notiflows/chat.message/run"),
+    ];
     let deep = format!(r#"{{"data":{}{}}}"#, "[".repeat(200), "]".repeat(200));
     let bodies: [&[u8]; 9] =
         [b"", b"{", b"[]", b"null", b"\"x\"", b"\xff\xfe", br#"{"a":1,"a":1}"#, br#"{"email":"\u0000"}"#, deep.as_bytes()];
@@ -270,7 +295,7 @@ async fn users_are_listed_in_pages_with_cursors() {
         body["items"].as_array().unwrap().iter().map(|user| user["external_id"].as_str().unwrap().to_owned()).collect()
     };
     let all = get(&world, "/admin/users").await.expect(200);
-    assert_eq!(names(&all), ["ext-anna", "ext-ben", "u1", "u2", "u3"]);
+    assert_eq!(names(&all), ["u3", "u2", "u1", "ext-ben", "ext-anna"], "newest first");
     let page = json!({ "limit": 25, "after": null, "before": null, "has_more_after": false, "has_more_before": false });
     assert_eq!(all["page"], page);
     let mut seen = Vec::new();
@@ -292,9 +317,9 @@ async fn users_are_listed_in_pages_with_cursors() {
     let late = get(&world, "/admin/users?created_after=2026-11-20T08:00:00Z&limit=1").await.expect(200);
     assert_eq!(
         (names(&late), &late["page"]["has_more_before"], &late["page"]["has_more_after"]),
-        (vec!["u1".to_owned()], &json!(false), &json!(true))
+        (vec!["u3".to_owned()], &json!(false), &json!(true))
     );
-    assert_eq!(names(&get(&world, "/admin/users?created_before=2026-11-20T08:00:30Z").await.expect(200)), ["ext-anna", "ext-ben"]);
+    assert_eq!(names(&get(&world, "/admin/users?created_before=2026-11-20T08:00:30Z").await.expect(200)), ["ext-ben", "ext-anna"]);
     for (query, param) in [
         ("limit=0", "limit"),
         ("limit=1001", "limit"),

@@ -149,6 +149,34 @@ fn every_operation_says_how_it_fails() {
     assert!(!ANNA.is_empty());
 }
 
+/// What clients are made from by other people's programs, which stumble over these.
+#[test]
+fn the_document_is_one_that_makers_of_clients_can_read() {
+    fn bare_objects(at: &str, value: &Value, found: &mut Vec<String>) {
+        let is_bare = value["type"] == "object"
+            && ["properties", "additionalProperties", "anyOf", "allOf", "oneOf"].iter().all(|member| value.get(*member).is_none());
+        if is_bare {
+            found.push(at.to_owned());
+        }
+        for (name, inner) in value.as_object().into_iter().flatten() {
+            bare_objects(&format!("{at}/{name}"), inner, found);
+        }
+        for (index, inner) in value.as_array().into_iter().flatten().enumerate() {
+            bare_objects(&format!("{at}/{index}"), inner, found);
+        }
+    }
+    let mut bare = Vec::new();
+    bare_objects("", &watchbell_api::openapi::document(), &mut bare);
+    assert_eq!(bare, [""; 0], "an object without members is what they make of it; say which it has, or that it is a map");
+    for operation in operations() {
+        // Only Grafana OnCall's paths end with a slash, as its clients send it.
+        assert!(!operation.path.ends_with('/') || operation.path.starts_with("/api/v1/"), "{}", operation.path);
+        // Providers alone call with one or another.
+        let media_types = operation.examples().len();
+        assert!(media_types <= 1 || operation.path.starts_with("/callbacks/"), "{} {}", operation.method, operation.path);
+    }
+}
+
 /// The committed copies, for reading and for diffs. `UPDATE_SNAPSHOTS=1` writes them anew.
 #[test]
 fn the_committed_documents_are_fresh() {

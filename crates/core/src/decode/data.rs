@@ -125,5 +125,6 @@ fn subscription(mut fields: Fields<'_>) -> Result<SubscriptionData, Undecodable>
         url: fields.optional_url("url"),
         category: fields.optional_id("category"),
         fingerprint: None,
+        run: None,
     })
 }

@@ -36,6 +36,7 @@ mod receipts;
 mod recipients;
 mod responders;
 pub(super) mod rows;
+mod runs;
 mod said;
 mod slots;
 mod statistics;

@@ -16,8 +16,15 @@ pub(super) fn describe(part: &mut Part) {
     for kind in PUBLISHED_KINDS {
         part.schema(&data_name(kind.as_str()), data(kind));
     }
-    part.schema("Event", event());
+    let mut forms: Vec<Value> = Vec::new();
+    for kind in PUBLISHED_KINDS {
+        let name = format!("{}Event", capitalised(kind.as_str()));
+        part.schema(&name, plain_event(kind.as_str()));
+        forms.push(of(&name));
+    }
     part.schema("CloudEvent", cloud_event());
+    forms.push(of("CloudEvent"));
+    part.schema("Event", json!({ "anyOf": forms }));
     part.schema(
         "AcceptedEvent",
         object([
@@ -28,9 +35,10 @@ pub(super) fn describe(part: &mut Part) {
             ("decision", described(string(), "Why nothing was planned, where that is so")),
         ]),
     );
-    part.add(taking_events(
-        Operation::post("/events", "Publish events")
+    part.add(
+        taking_event(Operation::post("/events", "Publish an event"))
             .of(EVENTS)
+<<<<<<< HEAD
             .says(
                 "Answered after the commit. A CloudEvent may also come in binary mode: its attributes as ce- headers, its data as body. \
                  Any JSON array is a batch. What has the wrong form and a plain meaning is read by that meaning and noted. An identity \
@@ -58,6 +66,10 @@ pub(super) fn describe(part: &mut Part) {
             "The event, without what it says",
             of("KeptEvent"),
         ),
+=======
+            .says(&format!("Answered after the commit. {FORMS} A batch of CloudEvents comes as application/cloudevents-batch+json."))
+            .answers(202, "It is kept and planned", accepted()),
+>>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
     );
     dead_letters(part);
     explain(part);
@@ -67,45 +79,50 @@ fn accepted() -> Value {
     object([("events!", array(&of("AcceptedEvent")))])
 }
 
-fn taking_events(operation: Operation) -> Operation {
-    let mut plain = example(PUBLISHED_KINDS[0]);
+/// Several media types for one body are more than most makers of clients can do, so the others are only told of.
+const FORMS: &str = "The body is plain data or a structured CloudEvent; a CloudEvent may also come as application/cloudevents+json, or in \
+                     binary mode, with its attributes as ce- headers and its data as body.";
+
+fn taking_event(operation: Operation) -> Operation {
+    let kind = PUBLISHED_KINDS[0];
+    let mut plain = example(kind);
     plain["id"] = "1042-1".into();
-    plain["type"] = format!("{EVENTS_PREFIX}{}", PUBLISHED_KINDS[0]).into();
-    let operation = operation.takes_as("application/json", of("Event"), plain);
-    operation.takes_as("application/cloudevents+json", of("CloudEvent"), structured())
+    plain["type"] = type_of(kind.as_str()).into();
+    operation.takes_as("application/json", of("Event"), plain)
 }
 
-fn structured() -> Value {
-    let kind = PUBLISHED_KINDS[0];
-    json!({ "specversion": "1.0", "source": "/monitoring", "id": "1042-1", "type": format!("{EVENTS_PREFIX}{kind}"), "data": example(kind) })
+fn type_of(kind: &str) -> String {
+    format!("{EVENTS_PREFIX}{kind}")
+}
+
+fn capitalised(kind: &str) -> String {
+    let (first, rest) = kind.split_at(1);
+    format!("{}{rest}", first.to_ascii_uppercase())
 }
 
 fn data_name(kind: &str) -> String {
-    let (first, rest) = kind.split_at(1);
-    format!("{}{rest}EventData", first.to_ascii_uppercase())
-}
-
-fn types() -> Value {
-    let types: Vec<String> = PUBLISHED_KINDS.iter().map(|kind| format!("{EVENTS_PREFIX}{kind}")).collect();
-    names(types.iter().map(String::as_str))
+    format!("{}EventData", capitalised(kind))
 }
 
 /// Plain data, with what HTTP has no subject for.
-fn event() -> Value {
-    let of_kinds: Vec<Value> = PUBLISHED_KINDS.iter().map(|kind| of(&data_name(kind.as_str()))).collect();
-    let named = object([("id!", described(string(), "The event's own: the same one twice is planned once")), ("type!", types())]);
-    json!({ "allOf": [named, { "anyOf": of_kinds }] })
+fn plain_event(kind: &str) -> Value {
+    let named = object([
+        ("id!", described(string(), "The event's own: the same one twice is planned once")),
+        ("type!", names([type_of(kind).as_str()])),
+    ]);
+    json!({ "allOf": [named, of(&data_name(kind))] })
 }
 
 fn cloud_event() -> Value {
     let of_kinds: Vec<Value> = PUBLISHED_KINDS.iter().map(|kind| of(&data_name(kind.as_str()))).collect();
+    let types: Vec<String> = PUBLISHED_KINDS.iter().map(|kind| type_of(kind.as_str())).collect();
     object([
-        ("specversion!", string()),
+        ("specversion!", names(["1.0"])),
         ("id!", string()),
         ("source!", string()),
-        ("type!", types()),
+        ("type!", names(types.iter().map(String::as_str))),
         ("time", time()),
-        ("data!", json!({ "anyOf": of_kinds })),
+        ("data!", described(json!({ "anyOf": of_kinds }), "What the type says")),
     ])
 }
 
@@ -210,8 +227,8 @@ fn explain(part: &mut Part) {
             .answers(200, "The steps, in order of time", of("Explanation")),
     );
     part.add(
-        taking_events(Operation::post("/explain", "Explain what an event would lead to for a user").with(of_user))
-            .says("Nothing is changed.")
+        taking_event(Operation::post("/explain", "Explain what an event would lead to for a user").with(of_user))
+            .says(&format!("Nothing is changed. {FORMS}"))
             .answers(200, "The steps, in order of time", of("Explanation")),
     );
 }

@@ -4,11 +4,11 @@ use serde_json::json;
 use watchbell_core::Channel;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::device::DeviceKind;
-use watchbell_core::preference::Digest;
+use watchbell_core::preference::{ChannelType, Digest};
 
 use super::paged;
 use crate::ilert::rules::kind;
-use crate::openapi::schema::{array, boolean, closed, described, int64, integer, names, nullable, object, of, string, text};
+use crate::openapi::schema::{array, boolean, closed, described, free, int64, integer, map_of, names, nullable, object, of, string, text};
 use crate::openapi::{Operation, Part};
 
 const TRANSFER: &str = "Moving in";
@@ -82,7 +82,7 @@ fn schemas(part: &mut Part) {
     let device = closed([
         ("kind!", names(DeviceKind::ALL.iter().map(|kind| kind.as_str()))),
         ("token!", text(1, 2_048)),
-        ("keys", json!({ "type": "object" })),
+        ("keys", described(closed([("p256dh!", string()), ("auth!", string())]), "Of webpush")),
     ]);
     let rule = closed([
         ("kind!", names(kind::ALL.iter().map(|kind| kind.path))),
@@ -107,6 +107,15 @@ fn schemas(part: &mut Part) {
         ("push", boolean()),
         ("digest", names(Digest::ALL.iter().map(|digest| digest.as_str()))),
     ]);
+    let types = || {
+        let mut types = closed([]);
+        for kind in ChannelType::ALL {
+            types["properties"][kind.as_str()] = boolean();
+        }
+        types
+    };
+    let of_notiflow = closed([("enabled", boolean()), ("channelTypes", types())]);
+    let switches = closed([("channelTypes", types()), ("notiflows", described(map_of(&of_notiflow), "By handle"))]);
     part.schema(
         "TransferUser",
         closed([
@@ -117,7 +126,7 @@ fn schemas(part: &mut Part) {
             ("timezone", string()),
             ("locale", string()),
             ("quietHours", nullable(of("QuietHours"))),
-            ("customFields", json!({ "type": "object" })),
+            ("customFields", free()),
             ("profile", of("UserProfile")),
             ("contacts", array(&contact)),
             ("devices", array(&device)),
@@ -125,7 +134,7 @@ fn schemas(part: &mut Part) {
             ("chains", described(array(&step), "Of the OnCall surface, in its words")),
             ("topics", array(&text(1, 255))),
             ("preferences", array(&preference)),
-            ("switches", described(json!({ "type": "object" }), "Of Notiflows: channelTypes, and the same by notiflow")),
+            ("switches", described(switches, "Of Notiflows, as far as they were ever set")),
         ]),
     );
 }

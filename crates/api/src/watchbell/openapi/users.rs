@@ -5,7 +5,9 @@ use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::device::DeviceKind;
 
 use super::{named_user, of_user, paged, with_id};
-use crate::openapi::schema::{array, boolean, closed, described, int64, integer, names, nullable, object, of, page, string, text, time};
+use crate::openapi::schema::{
+    array, boolean, closed, described, free, int64, integer, names, nullable, object, of, page, string, text, time,
+};
 use crate::openapi::{Operation, Part};
 
 const USERS: &str = "Watchbell users";
@@ -54,6 +56,7 @@ fn schemas(part: &mut Part) {
             ("department", text(0, 255)),
             ("region", text(0, 255)),
             ("shiftColor", text(0, 255)),
+            ("avatar", string()),
         ]),
     );
     part.schema(
@@ -68,7 +71,7 @@ fn schemas(part: &mut Part) {
             ("timezone!", string()),
             ("locale!", string()),
             ("quietHours", of("QuietHours")),
-            ("customFields!", json!({ "type": "object" })),
+            ("customFields!", free()),
             ("profile!", of("UserProfile")),
             ("createdAt!", time()),
             ("updatedAt!", time()),

@@ -2,13 +2,15 @@
 //!
 //! They are written only while their user is locked.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use watchbell_core::contact::{self, Contact, ContactKind, ContactStatus};
-use watchbell_core::{ContactId, UserId, mask};
+use watchbell_core::{ContactId, Timestamp, UserId, mask};
 
 use super::super::audit::Done;
 use super::super::{array, blacklist};
-use super::rows::{ContactRow, all};
+use super::rows::{ContactRow, all, at};
 use super::{Connection, SqlStore, Tx, sql, users, verification};
 use crate::StoreError;
 use crate::access::Actor;
@@ -29,6 +31,7 @@ pub(super) async fn create(store: &SqlStore, by: Actor, user: UserId, new: NewCo
 }
 
 pub(super) async fn insert(store: &SqlStore, tx: &mut Tx, user: UserId, new: &NewContact) -> Result<Contact, StoreError> {
+<<<<<<< HEAD
     check_prefix(store, new)?;
     // However it is spelt; the table itself tells spellings apart.
     if let Some(first) = with_target(tx, user, new.kind, &new.target).await? {
@@ -36,10 +39,12 @@ pub(super) async fn insert(store: &SqlStore, tx: &mut Tx, user: UserId, new: &Ne
     }
     let count = "SELECT COUNT(*) FROM contacts WHERE user_id = $1";
     store.check_quota(tx, count, user, store.quotas.contacts, "contacts").await?;
+=======
+>>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
     let status = blacklist::status(tx, new.kind, &new.target, new.status).await?;
     let made: Option<ContactRow> = sqlx::query_as(sql(concat!(
-        "INSERT INTO contacts (user_id, kind, target, region, is_primary, status) VALUES ($1, $2, $3, $4, FALSE, $5) \
-         ON CONFLICT (user_id, kind, target) DO NOTHING RETURNING ",
+        "INSERT INTO contacts (user_id, kind, target, region, is_primary, status, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, FALSE, $5, $6, $6) ON CONFLICT (user_id, kind, target) DO NOTHING RETURNING ",
         columns!()
     )))
     .bind(user.0)
@@ -47,6 +52,7 @@ pub(super) async fn insert(store: &SqlStore, tx: &mut Tx, user: UserId, new: &Ne
     .bind(&new.target)
     .bind(&new.region)
     .bind(status.as_str())
+    .bind(store.clock.now().as_millis())
     .fetch_optional(&mut **tx)
     .await
     .map_err(users::taken)?;
@@ -83,6 +89,14 @@ pub(super) async fn of_users(store: &SqlStore, users: &[UserId]) -> Result<Vec<C
             .fetch_all(&store.read)
             .await?;
     all(rows)
+}
+
+pub(super) async fn times(store: &SqlStore, user: UserId) -> Result<HashMap<ContactId, (Timestamp, Timestamp)>, StoreError> {
+    let rows: Vec<(i64, i64, i64)> = sqlx::query_as(sql("SELECT id, created_at, updated_at FROM contacts WHERE user_id = $1"))
+        .bind(user.0)
+        .fetch_all(&store.read)
+        .await?;
+    Ok(rows.into_iter().map(|(id, made, changed)| (ContactId(id), (at(made), at(changed)))).collect())
 }
 
 pub(super) async fn find(
@@ -176,7 +190,7 @@ async fn replace_in(
         make_primary(tx, user, id).await?;
     }
     let row: ContactRow = sqlx::query_as(sql(concat!(
-        "UPDATE contacts SET target = $2, region = $3, is_primary = $4, status = $5 WHERE id = $1 RETURNING ",
+        "UPDATE contacts SET target = $2, region = $3, is_primary = $4, status = $5, updated_at = $6 WHERE id = $1 RETURNING ",
         columns!()
     )))
     .bind(id.0)
@@ -184,6 +198,7 @@ async fn replace_in(
     .bind(&new.region)
     .bind(primary)
     .bind(status.as_str())
+    .bind(store.clock.now().as_millis())
     .fetch_one(&mut **tx)
     .await
     .map_err(users::taken)?;

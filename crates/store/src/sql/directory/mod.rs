@@ -1,5 +1,7 @@
 //! Users and all that belongs to them, one file for each part.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::device::{Device, DeviceKind};
@@ -13,7 +15,10 @@ use super::change::Change;
 use super::{Connection, Db, SqlStore, Tx, rows, sql};
 use crate::StoreError;
 use crate::access::Actor;
-use crate::directory::{ChainFilter, ChainRule, ChainStep, Directory, NewContact, NewRule, NewUser, Place, UserFilter};
+use crate::directory::{
+    ChainFilter, ChainRule, ChainStep, Directory, NewContact, NewRule, NewUser, Place, Subscription, SubscriptionFilter, Topic, UserFilter,
+};
+use crate::runs::Side;
 
 mod budgets;
 mod chains;
@@ -39,6 +44,10 @@ impl Directory for SqlStore {
         users::list(self, filter).await
     }
 
+    async fn users_of(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        users::of_ids(self, ids).await
+    }
+
     async fn replace_user(&self, by: Actor, id: UserId, user: NewUser, addresses: &[NewContact]) -> Result<User, StoreError> {
         users::replace(self, by, id, user, addresses).await
     }
@@ -57,6 +66,10 @@ impl Directory for SqlStore {
 
     async fn contacts_of(&self, users: &[UserId]) -> Result<Vec<Contact>, StoreError> {
         contacts::of_users(self, users).await
+    }
+
+    async fn contact_times(&self, user: UserId) -> Result<HashMap<ContactId, (Timestamp, Timestamp)>, StoreError> {
+        contacts::times(self, user).await
     }
 
     async fn contact(&self, user: UserId, kind: Option<ContactKind>, id: ContactId) -> Result<Option<Contact>, StoreError> {
@@ -167,8 +180,28 @@ impl Directory for SqlStore {
         topics::add(self, by, topic, users).await
     }
 
-    async fn remove_member(&self, by: Actor, topic: &str, user: UserId) -> Result<bool, StoreError> {
-        topics::remove(self, by, topic, user).await
+    async fn remove_members(&self, by: Actor, topic: &str, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+        topics::remove(self, by, topic, users).await
+    }
+
+    async fn topics(&self, side: &Side<Topic>, limit: i64) -> Result<Vec<Topic>, StoreError> {
+        topics::list(self, side, limit).await
+    }
+
+    async fn topic(&self, topic: &str) -> Result<Option<Topic>, StoreError> {
+        topics::get(self, topic).await
+    }
+
+    async fn delete_topic(&self, by: Actor, topic: &str) -> Result<(), StoreError> {
+        topics::delete(self, by, topic).await
+    }
+
+    async fn subscriptions(&self, filter: &SubscriptionFilter) -> Result<Vec<Subscription>, StoreError> {
+        topics::subscriptions(self, filter).await
+    }
+
+    async fn subscriptions_of(&self, topic: &str, users: &[UserId]) -> Result<Vec<Subscription>, StoreError> {
+        topics::subscriptions_of(self, topic, users).await
     }
 
     async fn members(&self, topic: &str, after: UserId, limit: i64) -> Result<Vec<UserId>, StoreError> {

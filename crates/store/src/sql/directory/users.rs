@@ -8,7 +8,7 @@ use watchbell_core::ids::{UserRef, check_external_id, public_id};
 use watchbell_core::user::{Profile, User};
 
 use super::super::audit::Done;
-use super::super::blacklist;
+use super::super::{array, blacklist};
 use super::rows::{ContactRow, UserRow, all, to_json};
 use super::{Connection, Db, SqlStore, Tx, contacts, sql};
 use crate::StoreError;
@@ -74,6 +74,15 @@ pub(super) async fn get(store: &SqlStore, user: &UserRef) -> Result<Option<User>
         }
     };
     row.map(TryInto::try_into).transpose()
+}
+
+pub(super) async fn of_ids(store: &SqlStore, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    let rows: Vec<UserRow> = sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM users WHERE id {in $1 bigint} ORDER BY id")))
+        .bind(array(&ids)?)
+        .fetch_all(&store.read)
+        .await?;
+    all(rows)
 }
 
 pub(super) async fn list(store: &SqlStore, filter: &UserFilter) -> Result<(Vec<User>, i64), StoreError> {

@@ -1,13 +1,18 @@
 //! The surface's part of the OpenAPI document. It is mounted twice, which is said once.
 
+mod channel_settings;
+mod told;
+mod topics;
+
 use serde_json::{Value, json};
 use watchbell_core::preference::ChannelType;
 
 use super::MOUNT;
-use crate::openapi::schema::{array, boolean, described, integer, nullable, object, of, string, text, time};
+use crate::openapi::schema::{array, boolean, described, free, int64, integer, map_of, nullable, object, of, string, text, time};
 use crate::openapi::{Failures, Operation, Part};
 
 const USERS: &str = "Notiflows users";
+const TOPICS: &str = "Notiflows topics";
 const RUNS: &str = "Notiflows";
 
 pub(crate) fn part() -> Part {
@@ -18,9 +23,13 @@ pub(crate) fn part() -> Part {
         USERS,
         "Notiflows: an application's users and their switches. The same stands under /admin/v1. Every answer has x-request-id.",
     );
-    part.tag(RUNS, "Notiflows: telling users something. A notiflow is a category");
+    part.tag(TOPICS, "Notiflows: topics, and who has subscribed to them");
+    part.tag(RUNS, "Notiflows: telling users something, and what became of it. A notiflow is a category");
     users(&mut part);
     preferences(&mut part);
+    topics::describe(&mut part);
+    channel_settings::describe(&mut part);
+    told::describe(&mut part);
     run(&mut part);
     part
 }
@@ -32,9 +41,28 @@ fn error() -> Value {
         ("status!", integer(400, 599)),
         ("type!", string()),
         ("request_id!", string()),
-        ("details!", described(json!({ "type": "object" }), "What applies: reason, param, fields, resource, id, …")),
+        ("details!", details()),
     ]);
     object([("error!", error)])
+}
+
+/// Only what applies.
+fn details() -> Value {
+    let field = object([("field!", string()), ("message!", string()), ("reason!", string())]);
+    object([
+        ("reason", string()),
+        ("param", string()),
+        ("fields", array(&field)),
+        ("resource", string()),
+        ("id", string()),
+        ("required_scope", string()),
+        ("idempotency_key", string()),
+        ("contactId", described(int64(), "The contact that has this target already")),
+        ("ruleIds", described(array(&int64()), "The rules that use the contact")),
+        ("limit", int64()),
+        ("window", described(int64(), "In seconds")),
+        ("retry_after", described(int64(), "In seconds")),
+    ])
 }
 
 fn of_user(operation: Operation) -> Operation {
@@ -51,7 +79,8 @@ fn profile() -> Vec<(&'static str, Value)> {
         ("last_name", text(0, 255)),
         ("locale", string()),
         ("timezone", string()),
-        ("custom_fields", described(json!({ "type": "object" }), "Merged deeply")),
+        ("avatar", described(text(0, 2_048), "A URL")),
+        ("custom_fields", described(free(), "Merged deeply")),
     ]
 }
 
@@ -60,6 +89,29 @@ fn with_profile(mut schema: Value) -> Value {
         schema["properties"][name] = member;
     }
     schema
+}
+
+/// Of a list that comes in pages.
+fn paged(operation: Operation) -> Operation {
+    operation
+        .query("limit", "How many to list", json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 25 }))
+        .query("after", "The page's after: those that are older", string())
+        .query("before", "The page's before: those that are newer", string())
+}
+
+fn created(operation: Operation) -> Operation {
+    operation.query("created_after", "Only what was made after", time()).query("created_before", "Only what was made before", time())
+}
+
+fn list(items: &Value) -> Value {
+    let page = object([
+        ("limit!", integer(1, 1_000)),
+        ("after!", nullable(string())),
+        ("before!", nullable(string())),
+        ("has_more_after!", boolean()),
+        ("has_more_before!", boolean()),
+    ]);
+    object([("items!", array(items)), ("page!", page)])
 }
 
 fn users(part: &mut Part) {
@@ -72,33 +124,26 @@ fn users(part: &mut Part) {
             ("phone!", nullable(string())),
             ("first_name!", nullable(string())),
             ("last_name!", nullable(string())),
-            ("avatar!", json!({ "type": "null" })),
+            ("avatar!", nullable(string())),
             ("locale!", string()),
             ("timezone!", string()),
-            ("custom_fields!", json!({ "type": "object" })),
+            ("custom_fields!", free()),
             ("created_at!", time()),
             ("updated_at!", time()),
         ]),
     );
-    part.schema("NotiflowsUserPut", with_profile(object([("preferences", of("NotiflowsPreferencesPut"))])));
-    let page = object([
-        ("limit!", integer(1, 1_000)),
-        ("after!", nullable(string())),
-        ("before!", nullable(string())),
-        ("has_more_after!", boolean()),
-        ("has_more_before!", boolean()),
-    ]);
-    let list = object([("items!", array(&of("NotiflowsUser"))), ("page!", page)]);
-    part.add(
-        Operation::get("/users", "List users")
-            .of(USERS)
-            .query("limit", "How many to list", json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 25 }))
-            .query("after", "The page's after", string())
-            .query("before", "The page's before", string())
-            .query("created_after", "Only who was made after", time())
-            .query("created_before", "Only who was made before", time())
-            .answers(200, "A page, in the order in which they were made", list),
+    part.schema(
+        "NotiflowsUserPut",
+        with_profile(object([
+            ("preferences", of("NotiflowsPreferencesPut")),
+            ("channel_settings", array(&object([("channel_id!", string()), ("settings!", channel_settings::settings())]))),
+        ])),
     );
+    part.add(Operation::get("/users", "List users").of(USERS).with(paged).with(created).answers(
+        200,
+        "A page, newest first",
+        list(&of("NotiflowsUser")),
+    ));
     let user = "The user";
     part.add(Operation::get("/users/{user_id}", "Get a user").with(of_user).answers(200, user, of("NotiflowsUser")));
     let example =
@@ -115,7 +160,7 @@ fn users(part: &mut Part) {
 }
 
 fn preferences(part: &mut Part) {
-    let mut types = json!({ "type": "object", "properties": {} });
+    let mut types = object([]);
     for kind in ChannelType::ALL {
         types["properties"][kind.as_str()] = boolean();
     }
@@ -124,7 +169,7 @@ fn preferences(part: &mut Part) {
     types["additionalProperties"] = false.into();
     part.schema("NotiflowsChannelTypes", all);
     part.schema("NotiflowsChannelTypesPut", types);
-    let by_notiflow = |notiflow: &Value| json!({ "type": "object", "additionalProperties": notiflow });
+    let by_notiflow = map_of;
     let shown = object([("name!", string()), ("enabled!", boolean()), ("channel_types!", of("NotiflowsChannelTypes"))]);
     part.schema("NotiflowsPreferences", object([("channel_types!", of("NotiflowsChannelTypes")), ("notiflows!", by_notiflow(&shown))]));
     let given = object([("enabled", boolean()), ("channel_types", of("NotiflowsChannelTypesPut"))]);
@@ -151,13 +196,12 @@ fn run(part: &mut Part) {
     let mut recipients = array(&json!({ "anyOf": [text(1, 255), person()] }));
     recipients["minItems"] = 1.into();
     recipients["maxItems"] = 1_000.into();
-    let mut body = object([
-        ("recipients", described(recipients, "External ids; who is unknown is made")),
+    let body = object([
+        ("recipients", described(recipients, "External ids; who is unknown is made. Given, or topic is")),
         ("topic", described(text(1, 255), "In their place: all members of a topic")),
-        ("data", described(json!({ "type": "object" }), "title, message and url, or what else there is to tell")),
+        ("data", described(free(), "title, message and url, or what else there is to tell")),
         ("actor", person()),
     ]);
-    body["oneOf"] = json!([{ "required": ["recipients"] }, { "required": ["topic"] }]);
     part.add(
         Operation::post("/notiflows/{notiflow}/run", "Run a notiflow")
             .of(RUNS)
