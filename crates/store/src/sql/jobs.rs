@@ -28,6 +28,7 @@ pub(super) struct JobRow {
     expires_at: Option<i64>,
     attempts: i64,
     attempt_log: String,
+    event_id: String,
     kind: String,
     data: String,
     content: Option<String>,
