@@ -34,6 +34,7 @@ pub struct Job {
     pub attempts: i64,
     /// Those of them that have ended, the first one first.
     pub log: Vec<Attempt>,
+    pub event_id: EventId,
     pub event: Arc<EventData>,
     pub user_id: UserId,
     pub user_name: String,

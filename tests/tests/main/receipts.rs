@@ -43,7 +43,7 @@ async fn call_back(bed: &Bed, path: &str, form: &[(&str, &str)], token: &str) ->
 /// The provider's id of what was sent last.
 async fn message_id(bed: &Bed, delivery: &str) -> String {
     let delivery = bed.api().delivery(delivery).await;
-    delivery["attempts"][0]["messageId"].as_str().unwrap().to_owned()
+    delivery["attemptLog"][0]["messageId"].as_str().unwrap().to_owned()
 }
 
 async fn a_receipt_says_that_a_message_arrived(bed: &mut Bed) {

@@ -186,7 +186,7 @@ impl<'a> Stage<'a> {
         };
         let event = Event {
             identity: format!("pressed:{id}"),
-            occurrence: Occurrence { source: "calls".to_owned(), time: None, received_at: self.clock.now() },
+            occurrence: Occurrence { source: "calls".to_owned(), time: None, received_at: self.clock.now(), sequence: 0 },
             data: EventData::Update(data),
             problems: Vec::new(),
             replay_of: None,
