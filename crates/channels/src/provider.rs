@@ -9,8 +9,8 @@ use watchbell_core::outcome::Report;
 use watchbell_core::{Channel, DeliveryId, Secret, Timestamp, UserId};
 
 pub use crate::about::{About, Told};
-pub use crate::render::fit::Text;
 use crate::gate::Gate;
+pub use crate::render::fit::Text;
 
 /// A service that delivers messages.
 ///

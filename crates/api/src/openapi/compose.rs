@@ -75,7 +75,12 @@ fn open() -> Part {
     for (path, summary) in [("/openapi.json", "This document"), ("/asyncapi.json", "The subjects on NATS, as AsyncAPI 3")] {
         part.add(Operation::get(path, summary).of(SERVER).answers(200, "The document", json!({ "type": "object" })));
     }
-    part.add(Operation::get("/errors", "What the codes of errors mean: errors link here").of(SERVER).answers_as(200, "The page", "text/html", string()));
+    part.add(Operation::get("/errors", "What the codes of errors mean: errors link here").of(SERVER).answers_as(
+        200,
+        "The page",
+        "text/html",
+        string(),
+    ));
     part.add(
         Operation::get("/errors/{code}", "What one code means")
             .of(SERVER)

@@ -152,6 +152,8 @@ mod tests {
             code: None,
             message_id: id.map(str::to_owned),
             latency_ms: None,
+            goes_on: false,
+            not_before: None,
         }
     }
 

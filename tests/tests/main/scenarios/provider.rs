@@ -110,7 +110,7 @@ impl Provider for Recorder {
             _ => {
                 let message_id = format!("of {}", message.delivery_id);
                 Some(vec![Found { report: answer.report(self.clock.now(), message_id.clone()), message_id }])
-            },
+            }
         }
     }
 }
