@@ -12,6 +12,7 @@ pub mod asyncapi;
 pub mod auth;
 pub mod callbacks;
 mod connections;
+mod errors_page;
 mod gates;
 pub mod ilert;
 mod json;

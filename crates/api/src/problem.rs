@@ -80,6 +80,8 @@ pub struct About {
     pub quota: Option<Quota>,
     /// Where the surface gives requests ids.
     pub request_id: Option<String>,
+    /// What links to explanations of errors begin with.
+    pub errors_url: Option<std::sync::Arc<str>>,
 }
 
 /// What is not there.

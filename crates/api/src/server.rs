@@ -23,11 +23,12 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use crate::connections::Connections;
+use crate::errors_page::ErrorsUrl;
 use crate::limits::client_network;
 use crate::paced::Paced;
 use crate::state::Api;
 use crate::watchbell::health;
-use crate::{callbacks, ilert, messaging, notiflows, oncall, openapi, refusals, watchbell};
+use crate::{callbacks, errors_page, ilert, messaging, notiflows, oncall, openapi, refusals, watchbell};
 
 /// How long requests in flight may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -49,7 +50,7 @@ pub(crate) struct LocalAddress(pub SocketAddr);
 /// Every route.
 pub fn router(api: &Api) -> Router {
     let health = Router::new().route("/-/healthy", get(health::healthy)).route("/-/ready", get(health::ready));
-    let open = health.merge(callbacks::routes()).merge(openapi::routes(api));
+    let open = health.merge(callbacks::routes()).merge(openapi::routes(api)).merge(errors_page::routes());
     watchbell::OPEN
         .wrap(api, open)
         .nest("/api", ilert::router(api))
@@ -66,6 +67,7 @@ pub fn router(api: &Api) -> Router {
         .route("/watchbell/v1/", any(async || watchbell::OPEN.nothing()))
         .layer(map_response(guard))
         .layer(from_fn_with_state(api.clone(), log))
+        .layer(axum::Extension(ErrorsUrl::of(&api.settings)))
         .with_state(api.clone())
 }
 

@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use watchbell_channels::render::Renderer;
 use watchbell_core::contact::ContactKind;
 use watchbell_core::contact_key::ContactKey;
 use watchbell_core::decode::EventSettings;
@@ -83,6 +84,8 @@ pub struct TelegramSettings {
 pub struct ApiSettings {
     /// How the world reaches this server, without a slash at the end; None: no signed callbacks.
     pub public_url: Option<String>,
+    /// What links in errors lead to, without a slash at the end; None: the page `/errors` of this server.
+    pub errors_url: Option<String>,
     pub body_limit_bytes: usize,
     /// How long a request's head, and then its body, may take to arrive.
     pub request_timeout: Duration,
@@ -125,6 +128,8 @@ pub struct ApiSettings {
     /// Auth tokens that sign Twilio's callbacks: of each account, by its provider's name, the current one and, during a rotation,
     /// the previous.
     pub twilio_tokens: BTreeMap<String, Vec<Secret>>,
+    /// Words what is said to whoever answers, in their language.
+    pub renderer: Arc<Renderer>,
     /// What webhook contacts' own signing secrets are made from; None: they have none.
     pub webhook_contact_key: Option<ContactKey>,
 }
@@ -133,6 +138,7 @@ impl Default for ApiSettings {
     fn default() -> Self {
         Self {
             public_url: None,
+            errors_url: None,
             body_limit_bytes: 1 << 20,
             request_timeout: Duration::from_secs(30),
             // Proxies cut connections that say nothing for a minute or half of one.
@@ -158,6 +164,7 @@ impl Default for ApiSettings {
             push_reach: Reach::default(),
             telegram: TelegramSettings::default(),
             twilio_tokens: BTreeMap::new(),
+            renderer: Arc::new(Renderer::built_in()),
             webhook_contact_key: None,
         }
     }

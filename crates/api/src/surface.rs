@@ -14,6 +14,7 @@ use futures::FutureExt;
 use serde_json::Value;
 
 use crate::auth::{Credentials, authenticate};
+use crate::errors_page::ErrorsUrl;
 use crate::problem::{Kind, Problem};
 use crate::request;
 use crate::state::Api;
@@ -84,6 +85,7 @@ impl Surface {
         let path = request.extensions().get::<MatchedPath>().cloned();
         let path = path.as_ref().map_or("none", MatchedPath::as_str);
         let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
+        let errors_url = request.extensions().get::<ErrorsUrl>().map(|url| url.0.clone());
         // What a panicking handler leaves behind is its own: shared state is behind the store's transactions.
         let ended = AssertUnwindSafe(next.run(request)).catch_unwind().await;
         let mut response = ended.unwrap_or_else(|_| {
@@ -94,6 +96,9 @@ impl Surface {
         let Some(mut problem) = response.extensions_mut().remove::<Problem>() else { return response };
         if request_id.is_some() {
             problem.about_mut().request_id = request_id;
+        }
+        if errors_url.is_some() {
+            problem.about_mut().errors_url = errors_url;
         }
         if problem.source.is_some() {
             tracing::error!(path, error = problem.chain(), "a request failed");

@@ -80,7 +80,7 @@ fn failed(error: &StoreError) -> Report {
 
 /// The text without what an inbox shows beside it: the title above, the link below.
 fn body(content: &Content) -> String {
-    let text = content.text.as_str();
+    let text = &*content.text;
     let text = text.strip_prefix(&content.subject).filter(|rest| rest.is_empty() || rest.starts_with('\n')).unwrap_or(text);
     let text = match &content.url {
         Some(url) => text.strip_suffix(url.as_str()).filter(|rest| rest.is_empty() || rest.ends_with('\n')).unwrap_or(text),
@@ -97,7 +97,7 @@ mod tests {
     fn a_body_repeats_neither_title_nor_link() {
         let content = |text: &str| Content {
             subject: "Shipped".to_owned(),
-            text: text.to_owned(),
+            text: text.into(),
             url: Some("https://shop.example.org/7".to_owned()),
             ..Content::default()
         };

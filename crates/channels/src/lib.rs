@@ -1,5 +1,6 @@
 //! Workers, limits, rendering and the providers behind one registry.
 
+pub mod about;
 pub mod address_guard;
 pub mod dispatch;
 pub mod endpoint;
@@ -12,4 +13,5 @@ pub mod providers;
 pub mod registry;
 pub mod render;
 pub mod settings;
-pub mod tls;
+mod thread;
+mod tls;

@@ -8,7 +8,9 @@ use watchbell_core::device::DeviceKind;
 use watchbell_core::outcome::Report;
 use watchbell_core::{Channel, DeliveryId, Secret, Timestamp, UserId};
 
+pub use crate::about::{About, Told};
 use crate::gate::Gate;
+pub use crate::render::fit::Text;
 
 /// A service that delivers messages.
 ///
@@ -60,6 +62,12 @@ pub struct Outgoing {
     pub channel: Channel,
     pub to: Address,
     pub content: Content,
+    /// Who is told, and of what; of a bundle or digest also what each of its messages is about.
+    pub told: Told,
+    pub about: About,
+    pub members: Vec<About>,
+    /// Which try this is, from 1.
+    pub attempt: i64,
     /// HIGH alerts: high push priority, no silent notification.
     pub urgent: bool,
     /// Breaks through a device's do-not-disturb.
@@ -117,15 +125,19 @@ pub struct Content {
     /// One line: an email's subject, a notification's title.
     pub subject: String,
     /// Plain text in full.
-    pub text: String,
+    pub text: Text,
     pub html: String,
     /// A few hundred characters: SMS, push bodies, WhatsApp.
-    pub short: String,
+    pub short: Text,
     /// To be spoken.
-    pub speech: String,
+    pub speech: Text,
+    /// To be spoken after it, where keys can be pressed: which one does what. Empty if there is nothing to choose.
+    pub menu: String,
     /// The alert's page, or what else there is to open.
     pub url: Option<String>,
-    /// BCP 47, for voices and WhatsApp template languages.
+    /// What a link to that is called.
+    pub open: String,
+    /// BCP 47: the language that all of this is written in, which need not be the reader's.
     pub locale: String,
 }
 

@@ -32,6 +32,12 @@ pub trait ProviderKind: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Secrets that these settings send in the clear to where others can read them: each the key, the value, and what would be
+    /// right.
+    fn exposed(&self) -> Vec<SettingError> {
+        Vec::new()
+    }
+
     /// Makes the provider. `name` is its table's; callbacks come to `/callbacks/{name}`.
     fn build(&self, name: &str, common: &CommonSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError>;
 }
@@ -43,6 +49,10 @@ impl<K: ProviderKind> Configured for K {
 
     fn check_channel(&self, channel: Channel) -> Result<(), SettingError> {
         ProviderKind::check_channel(self, channel)
+    }
+
+    fn exposed(&self) -> Vec<SettingError> {
+        ProviderKind::exposed(self)
     }
 
     fn build(&self, name: &str, common: &CommonSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {

@@ -97,6 +97,7 @@ impl CommonSettings {
 pub(crate) trait Configured: std::any::Any + Send + Sync + std::fmt::Debug {
     fn check(&self, common: &CommonSettings) -> Result<(), SettingError>;
     fn check_channel(&self, channel: Channel) -> Result<(), SettingError>;
+    fn exposed(&self) -> Vec<SettingError>;
     fn build(&self, name: &str, common: &CommonSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError>;
 }
 
@@ -137,6 +138,11 @@ impl ProviderSettings {
         }
         let able = channel::join(&registry::kinds_for(channel).map(|kind| kind.name).collect::<Vec<_>>());
         Err(SettingError::new("kind", self.kind.name.to_owned(), format!("cannot serve the channel {channel}; {able} can")))
+    }
+
+    /// Secrets that are sent in the clear beyond this machine: no error, but somebody should know.
+    pub fn exposed(&self) -> Vec<SettingError> {
+        self.own.exposed()
     }
 
     /// The rate limit of the account for one of its channels.
@@ -194,6 +200,20 @@ pub(crate) fn base_url(key: &str, text: &str) -> Result<Url, SettingError> {
     if matches!(url.scheme(), "http" | "https") && url.has_host() && clean { Ok(url) } else { Err(wrong()) }
 }
 
+/// What is wrong with a URL that a secret is sent to: others on the way can read it.
+pub(crate) fn exposed_by(key: &str, text: &str) -> Option<SettingError> {
+    let url = Url::parse(text).ok().filter(|url| url.scheme() == "http")?;
+    let right = "sends its secret in the clear to another machine; use https, or a proxy on this one";
+    (!is_loopback(url.host_str()?)).then(|| SettingError::new(key, text.to_owned(), right))
+}
+
+/// Whether a host is this machine, by its name or address alone.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let is_local = |address: std::net::IpAddr| address.to_canonical().is_loopback();
+    host == "localhost" || host.ends_with(".localhost") || host.parse().is_ok_and(is_local)
+}
+
 /// An error unless the text has something in it and no control characters or spaces.
 pub(crate) fn token(key: &str, text: &str) -> Result<(), SettingError> {
     if text.is_empty() || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
@@ -244,6 +264,41 @@ mod tests {
         ];
         for (settings, error) in table {
             assert_eq!(read(settings.clone()).unwrap_err().to_string(), error, "{settings}");
+        }
+    }
+
+    #[test]
+    fn secrets_that_others_can_read_are_told() {
+        let twilio =
+            |base: &str| json!({"kind": "twilio", "account_sid": "AC1", "auth_token": "t", "sms_from": "+15005550006", "base_url": base});
+        let smtp = |host: &str, tls: &str, user: bool| {
+            let mut table = json!({"kind": "smtp", "host": host, "tls": tls, "from": "bell@example.org"});
+            if user {
+                (table["username"], table["password"]) = (json!("u"), json!("p"));
+            }
+            table
+        };
+        let table = [
+            (twilio("https://api.twilio.com"), None),
+            (twilio("http://127.0.0.1:8081"), None),
+            (twilio("http://[::1]/x"), None),
+            (twilio("http://localhost:1"), None),
+            (twilio("http://gateway.example.org"), Some("base_url")),
+            (twilio("http://10.0.0.7:8080"), Some("base_url")),
+            (json!({"kind": "telegram", "token": "1:a", "bot_name": "b", "base_url": "http://bot.example.org"}), Some("base_url")),
+            (json!({"kind": "slack", "token": "xoxb-1", "base_url": "http://slack.example.org"}), Some("base_url")),
+            (json!({"kind": "slack", "hooks_url": "http://slack.example.org"}), Some("hooks_url")),
+            (smtp("mail.example.org", "none", true), Some("tls")),
+            (smtp("mail.example.org", "none", false), None),
+            (smtp("mail.example.org", "starttls", true), None),
+            (smtp("127.0.0.1", "none", true), None),
+            (smtp("::1", "none", true), None),
+            (json!({"kind": "sandbox"}), None),
+        ];
+        for (settings, key) in table {
+            let exposed = read(settings.clone()).unwrap().exposed();
+            assert_eq!(exposed.first().map(|error| error.key.as_str()), key, "{settings}");
+            assert!(exposed.iter().all(|error| !error.to_string().contains("xoxb")));
         }
     }
 

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use url::Url;
+use unicode_normalization::UnicodeNormalization;
+use url::{Host, Url};
 
 use crate::channel::{Channel, named_enum};
 use crate::ids::{ContactId, UserId};
 use crate::network::{OutOfReach, Reach};
+use crate::text::bare;
 
 named_enum! {
     /// What kind of address a contact is.
@@ -94,10 +96,14 @@ pub enum BadTarget {
     ControlCharacter,
     #[error("must be an email address such as anna@example.org")]
     Email,
+    #[error("must be an email address without quotes, such as anna.bell@example.org: mail servers take no others from outside")]
+    QuotedEmail,
     #[error("must be a region such as DE or US (ISO 3166 alpha-2)")]
     Region,
     #[error("must be a phone number of that region, or start with + and the country code")]
     Phone,
+    #[error("must be a number without an extension, such as that of a mobile: nobody could dial the extension")]
+    Extension,
     #[error("must have 1 to {LONGEST_URL} characters")]
     UrlLength,
     #[error("must be an https URL such as https://example.org/hook, without a user and a #fragment")]
@@ -130,7 +136,7 @@ pub fn parse_target(kind: ContactKind, text: &str, reach: &Reach) -> Result<Stri
 /// agree on, so that one host is not written in two ways. Names are not looked up: that is done for each call.
 pub fn parse_url(text: &str, reach: &Reach) -> Result<String, BadTarget> {
     let text = checked(text, LONGEST_URL).map_err(|bad| if bad == BadTarget::Length { BadTarget::UrlLength } else { bad })?;
-    let url = Url::parse(text).map_err(|_| BadTarget::Url)?;
+    let url = Url::parse(&text).map_err(|_| BadTarget::Url)?;
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return Err(BadTarget::Url);
     }
@@ -151,9 +157,9 @@ pub fn parse_slack(text: &str) -> Result<String, BadTarget> {
         && (2..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
     if is_id {
-        return Ok(text.to_owned());
+        return Ok(text);
     }
-    let hook = parse_url(text, &Reach::default()).map_err(|_| BadTarget::Slack)?;
+    let hook = parse_url(&text, &Reach::default()).map_err(|_| BadTarget::Slack)?;
     let is_hook = hook.strip_prefix(SLACK_HOOKS).is_some_and(|rest| {
         let parts: Vec<&str> = rest.split('/').collect();
         parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
@@ -166,7 +172,7 @@ pub fn parse_chat(text: &str) -> Result<String, BadTarget> {
     let text = checked(text, LONGEST_TARGET)?;
     if let Some(name) = text.strip_prefix('@') {
         let is_name = (4..=32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        return if is_name { Ok(text.to_owned()) } else { Err(BadTarget::Chat) };
+        return if is_name { Ok(text) } else { Err(BadTarget::Chat) };
     }
     match text.parse::<i64>() {
         Ok(id) if id != 0 && !text.starts_with('+') => Ok(id.to_string()),
@@ -174,31 +180,44 @@ pub fn parse_chat(text: &str) -> Result<String, BadTarget> {
     }
 }
 
-/// Reads a mailbox address: trimmed, ASCII domain or an internationalised one, no display name.
+/// Reads a mailbox address: no display name, no quotes, a domain with a dot. One mailbox has one form: the local part in Unicode's
+/// composed one, as its case is its owner's business, and the domain in lower case and in its own script.
 pub fn parse_email(text: &str) -> Result<String, BadTarget> {
-    let text = checked(text, LONGEST_TARGET)?;
+    let text: String = checked(text, LONGEST_TARGET)?.nfc().collect();
+    let (local, domain) = text.rsplit_once('@').ok_or(BadTarget::Email)?;
+    // What mail is sent to: an address of numbers, or a domain that has no such form, could never be reached.
+    let Ok(Host::Domain(ascii)) = Host::parse(domain) else { return Err(BadTarget::Email) };
     let options = email_address::Options::default().without_display_text().without_domain_literal().with_required_tld();
-    let address = email_address::EmailAddress::parse_with_options(text, options).map_err(|_| BadTarget::Email)?;
-    // The domain compares without case; the local part is its owner's business.
-    Ok(format!("{}@{}", address.local_part(), address.domain().to_lowercase()))
+    let sent_to = format!("{local}@{ascii}");
+    email_address::EmailAddress::parse_with_options(&sent_to, options).map_err(|_| BadTarget::Email)?;
+    if local.contains('"') {
+        return Err(BadTarget::QuotedEmail);
+    }
+    match idna::domain_to_unicode(&ascii) {
+        (domain, Ok(())) => Ok(format!("{local}@{domain}")),
+        _ => Err(BadTarget::Email),
+    }
 }
 
-/// Reads a phone number as its region's people write it, and answers E.164 and the region.
+/// Reads a phone number as its region's people write it, in whatever digits, and answers E.164 and the region.
 ///
 /// # Errors
-/// `Region` for a region that is no ISO 3166 alpha-2 code with a numbering plan, `Phone` for what cannot be a number.
+/// `Region` for a region that is no ISO 3166 alpha-2 code with a numbering plan, `Extension` for a number with one, `Phone` for
+/// what cannot be a number.
 pub fn parse_phone(text: &str, region: &str) -> Result<(String, String), BadTarget> {
-    let text = checked(text, LONGEST_TARGET)?;
+    let text = dialled(&checked(text, LONGEST_TARGET)?)?;
     let upper = region.trim().to_ascii_uppercase();
     let country: phonenumber::country::Id = upper.parse().map_err(|_| BadTarget::Region)?;
     // phonenumber 0.3 takes the given region's trunk prefix off numbers of other countries too ("+49 151…" with US loses a 1,
     // and would ring somebody else). So a number with its country code is read without a region and must keep its digits, and
     // a number without + must not come out as a foreign one.
-    let has_code = text.starts_with(['+', '\u{ff0b}']);
-    let number = phonenumber::parse((!has_code).then_some(country), text).map_err(|_| BadTarget::Phone)?;
-    let code = number.code().value();
-    let is_itself = if has_code { keeps_digits(text, code, &number.national().to_string()) } else { home_code(country) == Some(code) };
-    if !number.is_valid() || !is_itself {
+    let has_code = text.starts_with('+');
+    let number = phonenumber::parse((!has_code).then_some(country), &text).map_err(|_| BadTarget::Phone)?;
+    let (code, national) = (number.code().value(), number.national().to_string());
+    let is_itself = if has_code { keeps_digits(&text, code, &national) } else { home_code(country) == Some(code) };
+    // Of two numbers with a slash between them it reads the first, and says nothing of the other.
+    let is_all = !text.contains('/') || digits(&text).ends_with(&national);
+    if !number.is_valid() || !is_itself || !is_all {
         return Err(BadTarget::Phone);
     }
     Ok((number.format().mode(phonenumber::Mode::E164).to_string(), upper))
@@ -210,8 +229,45 @@ pub fn parse_phone(text: &str, region: &str) -> Result<(String, String), BadTarg
 /// `Phone` also for a number of no region, such as those of satellite networks.
 pub fn parse_e164(text: &str) -> Result<(String, String), BadTarget> {
     let text = checked(text, LONGEST_TARGET)?;
-    let region = phonenumber::parse(None, text).ok().and_then(|number| number.country().id()).ok_or(BadTarget::Phone)?;
-    parse_phone(text, region.as_ref())
+    let region = phonenumber::parse(None, &dialled(&text)?).ok().and_then(|number| number.country().id()).ok_or(BadTarget::Phone)?;
+    parse_phone(&text, region.as_ref())
+}
+
+/// The number in the characters that all countries dial with: digits of any script, dashes and the like of any kind become ASCII's.
+fn dialled(text: &str) -> Result<String, BadTarget> {
+    /// The zeros of the scripts in which phone numbers are written: Arabic, Persian, N'Ko, those of India and its neighbours, Thai,
+    /// Lao, Tibetan, Burmese, Khmer, Mongolian, and the wide ones of East Asia.
+    const ZEROS: [u32; 20] = [
+        0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0, 0xf20, 0x1040, 0x17e0,
+        0x1810, 0xff10,
+    ];
+    /// What has so many digits is a number already: what comes after it is not.
+    const DIGITS_OF_A_NUMBER: usize = 7;
+    let mut dialled = String::with_capacity(text.len());
+    for c in text.chars() {
+        let digit = ZEROS.iter().find_map(|zero| char::from_digit(u32::from(c).checked_sub(*zero)?, 10));
+        dialled.push(match c {
+            '0'..='9' | '+' | '-' | '.' | '(' | ')' | '/' | ' ' => c,
+            '\u{ff0b}' | '\u{fe62}' => '+',
+            '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe63}' | '\u{ff0d}' => '-',
+            '\u{ff08}' => '(',
+            '\u{ff09}' => ')',
+            '\u{ff0e}' | '\u{b7}' => '.',
+            '\u{ff0f}' => '/',
+            _ if c.is_whitespace() => ' ',
+            _ => match digit {
+                Some(digit) => digit,
+                // "ext. 12", "x12", "#12", ";ext=12", ",,12".
+                None if digits(&dialled).len() >= DIGITS_OF_A_NUMBER => return Err(BadTarget::Extension),
+                None => return Err(BadTarget::Phone),
+            },
+        });
+    }
+    Ok(dialled)
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
 }
 
 /// The calling code of a region.
@@ -221,11 +277,13 @@ fn home_code(country: phonenumber::country::Id) -> Option<u16> {
 
 /// Whether a number says what was written: its code and national number, but for a trunk zero between the two.
 fn keeps_digits(written: &str, code: u16, national: &str) -> bool {
-    let digits: String = written.chars().filter(char::is_ascii_digit).collect();
+    let digits = digits(written);
     digits == format!("{code}{national}") || digits == format!("{code}0{national}")
 }
 
-fn checked(text: &str, longest: usize) -> Result<&str, BadTarget> {
+/// The text as it was meant: trimmed, and without marks that came along unseen when it was copied.
+fn checked(text: &str, longest: usize) -> Result<String, BadTarget> {
+    let text = bare(text);
     let text = text.trim();
     if text.chars().any(char::is_control) {
         return Err(BadTarget::ControlCharacter);
@@ -233,7 +291,7 @@ fn checked(text: &str, longest: usize) -> Result<&str, BadTarget> {
     if text.is_empty() || text.chars().count() > longest {
         return Err(BadTarget::Length);
     }
-    Ok(text)
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -254,6 +312,16 @@ mod tests {
             ("+49 (0) 151 12345678", "DE", "+4915112345678"),
             ("0049 151 12345678", "DE", "+4915112345678"),
             ("1 415 555 2671", "US", "+14155552671"),
+            // As they are copied from an address book, a table, a letter.
+            ("\u{202a}+49 151 12345678\u{202c}", "DE", "+4915112345678"),
+            ("\u{feff}0151\u{a0}123\u{200b}45678", "DE", "+4915112345678"),
+            ("+49\u{2011}151\u{2013}12345678", "US", "+4915112345678"),
+            ("030/901820", "DE", "+4930901820"),
+            // Digits of other scripts.
+            ("٠١٥١ ١٢٣٤٥٦٧٨", "DE", "+4915112345678"),
+            ("۰۲۱ ۸۸۹۴ ۰۰۰۰", "IR", "+982188940000"),
+            ("＋４９（１５１）１２３４５６７８", "US", "+4915112345678"),
+            ("+९१ ९८७६५ ४३२१०", "DE", "+919876543210"),
         ];
         for (text, region, e164) in table {
             assert_eq!(parse_phone(text, region).map(|(number, _)| number).as_deref(), Ok(e164), "{text} {region}");
@@ -282,6 +350,15 @@ mod tests {
             ("0151 12345678", "XX", BadTarget::Region),
             ("0151 12345678", "Germany", BadTarget::Region),
             ("0151\u{0}12345678", "DE", BadTarget::ControlCharacter),
+            ("0151 12345678 x12", "DE", BadTarget::Extension),
+            ("0151 12345678 ext. 12", "DE", BadTarget::Extension),
+            ("+49 151 12345678;ext=12", "DE", BadTarget::Extension),
+            ("+14155552671,,12#", "US", BadTarget::Extension),
+            ("+1 415 555 2671 #12", "US", BadTarget::Extension),
+            ("+7 495 123-45-67 доб. 12", "RU", BadTarget::Extension),
+            ("1-800-FLOWERS", "US", BadTarget::Phone),
+            ("0151 12345678/0151 87654321", "DE", BadTarget::Phone),
+            ("٠١٥", "DE", BadTarget::Phone),
         ];
         for (text, region, why) in table {
             assert_eq!(parse_phone(text, region).unwrap_err(), why, "{text:?} {region}");
@@ -289,10 +366,43 @@ mod tests {
     }
 
     #[test]
-    fn email_addresses_are_checked_and_trimmed() {
-        assert_eq!(parse_email(" Anna@Example.ORG ").unwrap(), "Anna@example.org");
-        for bad in ["anna", "@example.org", "anna@", "Anna <anna@example.org>", "a b@example.org", "anna@localhost"] {
+    fn email_addresses_are_checked_and_have_one_form() {
+        let table = [
+            (" Anna@Example.ORG ", "Anna@example.org"),
+            ("anna@M\u{dc}NCHEN.example", "anna@münchen.example"),
+            ("anna@xn--mnchen-3ya.example", "anna@münchen.example"),
+            ("anna@XN--MNCHEN-3YA.EXAMPLE", "anna@münchen.example"),
+            // ü as u and two dots; a Japanese full stop; what came along unseen.
+            ("anna@mu\u{308}nchen.example", "anna@münchen.example"),
+            ("a\u{308}nna@example.org", "änna@example.org"),
+            ("anna@例え\u{3002}example", "anna@例え.example"),
+            ("\u{feff}anna@example.org\u{200b}", "anna@example.org"),
+            ("o'brien+pager@example.org", "o'brien+pager@example.org"),
+        ];
+        for (text, form) in table {
+            assert_eq!(parse_email(text).as_deref(), Ok(form), "{}", text.escape_unicode());
+            assert_eq!(parse_email(form).as_deref(), Ok(form), "a form is its own form");
+        }
+        let bad = [
+            "anna",
+            "@example.org",
+            "anna@",
+            "Anna <anna@example.org>",
+            "a b@example.org",
+            "anna@localhost",
+            "anna@192.0.2.1",
+            "anna@[192.0.2.1]",
+            "anna@example..org",
+            "anna@-example.org",
+            "anna@xn--a.example",
+            "anna..bell@example.org",
+            ".anna@example.org",
+        ];
+        for bad in bad {
             assert_eq!(parse_email(bad), Err(BadTarget::Email), "{bad}");
+        }
+        for quoted in ["\"two words\"@example.com", "\"anna\"@example.org", "\"a@b\"@example.org"] {
+            assert_eq!(parse_email(quoted), Err(BadTarget::QuotedEmail), "{quoted}");
         }
         assert_eq!(parse_email(&format!("{}@example.org", "a".repeat(250))), Err(BadTarget::Length));
     }

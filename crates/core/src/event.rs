@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel::named_enum;
-use crate::ids::EventId;
+use crate::channel::{Channel, named_enum};
+use crate::ids::{DeliveryId, EventId, UserId};
 use crate::rule::Trigger;
 use crate::time::Timestamp;
 
@@ -134,6 +134,11 @@ impl Event {
         digest(self.data.kind(), &serde_json::to_string(&self.data).unwrap_or_default())
     }
 
+    /// Whether somebody who was told of an alert says this.
+    pub fn is_answer(&self) -> bool {
+        matches!(&self.data, EventData::Update(UpdateData { answer: Some(_), .. }))
+    }
+
     /// The event under an identity of its own, which it gets when its identity belongs to another one.
     #[must_use]
     pub fn told_apart(mut self) -> Self {
@@ -237,6 +242,19 @@ pub struct UpdateData {
     /// As `summary`: the alert's page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Where somebody who was told of the alert answered. Never read from an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
+}
+
+/// What an answer is bound to: it counts in the round of the alert in which its message was sent, and in no other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    pub delivery: DeliveryId,
+    pub user: UserId,
+    pub channel: Channel,
+    pub round: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

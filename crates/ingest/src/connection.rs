@@ -106,6 +106,19 @@ impl Connection {
         }
     }
 
+    /// Sends messages that must arrive, and waits until they have been written out. False where the connection was not up all the
+    /// time: then some may be lost, and all are to be sent again.
+    pub async fn deliver(&self, subject: &str, payloads: Vec<Vec<u8>>) -> bool {
+        let before = *self.link.borrow();
+        let sent = async {
+            for payload in payloads {
+                self.client.publish(Subject::from(subject), payload.into()).await.ok()?;
+            }
+            self.client.flush().await.ok()
+        };
+        before.up && matches!(tokio::time::timeout(FLUSH_WITHIN, sent).await, Ok(Some(()))) && *self.link.borrow() == before
+    }
+
     pub(crate) fn publish_with_headers(&self, subject: impl Into<Subject>, headers: async_nats::HeaderMap, payload: Vec<u8>) -> bool {
         let taken = self.is_connected() && {
             let subject = subject.into();

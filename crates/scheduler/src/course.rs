@@ -162,6 +162,13 @@ pub fn pages(alert: &Alert) -> BTreeMap<UserId, Pages> {
     Course::of(&alert.history).paged.into_iter().filter_map(of_user).collect()
 }
 
+/// Whether the alert is open, and people are paged in that round since it was opened.
+pub fn is_current(alert: &Alert, round: i64) -> bool {
+    let course = Course::of(&alert.history);
+    let mut named = alert.history.iter().skip(course.opened).flat_map(|happened| &happened.named);
+    course.state == Some(AlertState::Open) && named.any(|named| named.round == Some(round))
+}
+
 /// Gives everybody whom the alert pages for an event a round to be told in for it, once and for all; `before` are those who were
 /// paged before the latest arrival. Who is told once in a round is not told again in it.
 pub fn give_rounds(alert: &mut Alert, course: &Course, before: &BTreeMap<UserId, Pages>, before_started: &BTreeMap<UserId, usize>) {

@@ -14,6 +14,12 @@ use crate::steps::{self, Common};
 
 pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &SchedulerSettings, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
+    if let Some(answer) = &data.answer
+        && !facts.alert.as_ref().is_some_and(|alert| course::is_current(alert, answer.round))
+    {
+        plan.decision = Some("nothing to do: the round that this answers is over".to_owned());
+        return plan;
+    }
     let called_in = alert::users(&data.responders, facts, &mut plan);
     let notify = alert::users(&data.notify, facts, &mut plan);
     // Of several whom the name may mean, none is left out.

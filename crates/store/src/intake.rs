@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use watchbell_core::decode::Reason;
-use watchbell_core::event::{Event, EventData, EventKind, Original};
+use watchbell_core::event::{Answer, Event, EventData, EventKind, Original};
 use watchbell_core::{EventId, Timestamp, UserId};
 
 use crate::StoreError;
@@ -97,6 +97,17 @@ pub struct EventRecord {
     pub decision: Option<String>,
 }
 
+/// An answer of somebody that took effect, and of which nobody outside knows yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The event that it is.
+    pub event_id: EventId,
+    pub alert_id: String,
+    pub answer: Answer,
+    /// When it took effect.
+    pub at: Timestamp,
+}
+
 /// Tells that events have been planned: whatever they are about is locked, and what is to be called at once has its place.
 pub type OnPlanned<'a> = &'a (dyn Fn() + Send + Sync);
 
@@ -145,6 +156,12 @@ pub trait Intake: Send + Sync {
 
     /// How many users events did not reach: once a user and event, as far as it is kept.
     async fn unreachable_count(&self) -> Result<i64, StoreError>;
+
+    /// Answers that the broker is to be told of, the oldest first; nobody else gets them until then.
+    async fn take_answers(&self, most: i64, until: Timestamp) -> Result<Vec<Answered>, StoreError>;
+
+    /// The broker has been told of these.
+    async fn answers_told(&self, answers: &[EventId]) -> Result<(), StoreError>;
 
     /// The event with that identity, as it was accepted.
     async fn event_by_identity(&self, identity: &str) -> Result<Option<(EventId, EventData)>, StoreError>;

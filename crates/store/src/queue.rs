@@ -11,7 +11,7 @@ use watchbell_core::event::EventData;
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, ContactId, DeliveryId, Timestamp, UserId};
+use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Timestamp, UserId};
 
 use crate::{Scope, StoreError};
 
@@ -34,6 +34,7 @@ pub struct Job {
     pub attempts: i64,
     /// Those of them that have ended, the first one first.
     pub log: Vec<Attempt>,
+    pub event_id: EventId,
     pub event: Arc<EventData>,
     pub user_id: UserId,
     pub user_name: String,
@@ -184,6 +185,12 @@ impl Cutoffs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     pub delivery: DeliveryId,
+    /// The provider's table in the configuration, by whose account it is signed.
+    pub provider: String,
+    /// How a message of which such a thing is said may have been sent.
+    pub channels: &'static [Channel],
+    /// The provider's id of the message, where it names one.
+    pub message_id: Option<String>,
     pub outcome: ReceiptOutcome,
     pub code: Option<String>,
 }
@@ -301,7 +308,8 @@ pub trait Queue: Send + Sync {
     /// What is ready now.
     async fn ready(&self) -> Result<Ready, StoreError>;
 
-    /// Applies receipts; each moves its delivery only forward. Answers whether each one was known, in order.
+    /// Applies receipts; each moves its delivery only forward, and only that which its provider sent last under that id. Answers
+    /// whether each one was about such a delivery, in order.
     async fn receipts(&self, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError>;
 
     /// Writes a contact's new target, as its provider gave it.

@@ -12,6 +12,7 @@ pub struct Wakes {
     channels: Vec<watch::Sender<u64>>,
     any: watch::Sender<u64>,
     fan_outs: tokio::sync::Notify,
+    answers: tokio::sync::Notify,
     local: tokio::sync::broadcast::Sender<BTreeSet<Channel>>,
     notified: tokio::sync::broadcast::Sender<Notified>,
     moved: tokio::sync::broadcast::Sender<Moved>,
@@ -58,6 +59,7 @@ impl Default for Wakes {
             channels: Channel::ALL.iter().map(|_| watch::Sender::new(0)).collect(),
             any: watch::Sender::new(0),
             fan_outs: tokio::sync::Notify::new(),
+            answers: tokio::sync::Notify::new(),
             local: tokio::sync::broadcast::Sender::new(256),
             notified: tokio::sync::broadcast::Sender::new(1024),
             moved: tokio::sync::broadcast::Sender::new(4096),
@@ -110,6 +112,16 @@ impl Wakes {
     /// Returns when an event for a topic was accepted since the last call.
     pub async fn fan_out(&self) {
         self.fan_outs.notified().await;
+    }
+
+    /// Called when somebody's answer was accepted.
+    pub fn announce_answer(&self) {
+        self.answers.notify_one();
+    }
+
+    /// Returns when an answer was accepted since the last call.
+    pub async fn answer(&self) {
+        self.answers.notified().await;
     }
 
     /// Called after a notification was written. Other processes' are found by looking: the database is what counts.

@@ -18,6 +18,9 @@ const ATTEMPTS: [&str; 4] = ["sent", "retrying", "failed", "expired"];
 /// What becomes of a delivery without one: by a receipt (a call that nobody answered is made again), or by a cancel.
 const MOVES: [State; 4] = [State::Delivered, State::Undelivered, State::Scheduled, State::Cancelled];
 
+const ANSWERS: &str = "Somebody who was told of an alert answered: for the system that raised it. Kept until the broker has it, so it may \
+                       come twice: delivery and action are the same then.";
+
 const CLOUD_EVENTS: &str = "application/cloudevents+json";
 
 /// The whole document.
@@ -39,6 +42,13 @@ pub fn document() -> Value {
     messages.insert("outcome".to_owned(), json!({ "title": "What became of an attempt", "payload": of("outcomeData") }));
     schemas.insert("moveData".to_owned(), moved());
     messages.insert("move".to_owned(), json!({ "title": "What a receipt or a cancel made of a delivery", "payload": of("moveData") }));
+    schemas.insert("answerData".to_owned(), answer());
+    messages.insert("answer".to_owned(), json!({ "title": "What somebody answered", "payload": of("answerData") }));
+    channels.insert(
+        "answers".to_owned(),
+        json!({ "address": "watchbell.out.answered", "description": ANSWERS, "messages": { "answer": reference("messages", "answer") } }),
+    );
+    operations.insert("sendAnswers".to_owned(), operation("send", "answers", ANSWERS));
     messages.insert("deadLetter".to_owned(), dead_letter());
     messages.insert("wake".to_owned(), wake());
     let sent = [
@@ -211,6 +221,18 @@ fn outcome() -> Value {
 
 fn moved() -> Value {
     object([("deliveryId!", string()), ("state!", names(MOVES.map(State::as_str))), ("reason!", nullable(string()))])
+}
+
+fn answer() -> Value {
+    object([
+        ("alertId!", string()),
+        ("round!", described(int64(), "In which the alert told them; it grows each time that the alert is opened again")),
+        ("user!", described(int64(), "The number of who answered")),
+        ("channel!", names([Channel::Voice.as_str()])),
+        ("delivery!", described(string(), "The message that they answered")),
+        ("action!", names(["accept"])),
+        ("time!", described(time(), "When it took effect")),
+    ])
 }
 
 fn dead_letter() -> Value {

@@ -29,9 +29,10 @@ pub(crate) fn part() -> Part {
             .answers(200, "A call of the Bot API, or nothing", free()),
     );
     part.add(
-        Operation::post("/callbacks/{provider}/gather", "Twilio: a key was pressed during a call; 1 accepts the alert")
+        Operation::post("/callbacks/{provider}/gather", "Twilio: a key was pressed during a call, or none; 1 accepts the alert")
             .with(of_provider)
             .with(twilio)
+            .query("asked", "How often a key was asked for; the third time is the last", string())
             .answers_as(200, "TwiML", "text/xml", string()),
     );
     part

@@ -4,7 +4,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
-use watchbell_core::Secret;
+use watchbell_channels::render::phrase::Phrase;
+use watchbell_channels::render::{Reader, Renderer};
+use watchbell_core::ids::UserRef;
+use watchbell_core::{Secret, Timestamp};
 use watchbell_store::{Store, StoreError};
 
 use crate::auth::hash_key;
@@ -18,7 +21,7 @@ use crate::surface;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     pub chat_id: i64,
-    pub text: &'static str,
+    pub text: String,
 }
 
 impl Reply {
@@ -49,7 +52,7 @@ pub(super) async fn webhook(api: &Api, payload: &Payload) -> Result<Response, Pr
     }
     let update = strict::parse(&payload.bytes)?;
     let mut body = json!({});
-    if let Some(reply) = handle_update(&*api.store, &update).await? {
+    if let Some(reply) = handle_update(&*api.store, &api.settings.renderer, &update, api.clock.now()).await? {
         body = reply.to_json();
         body["method"] = "sendMessage".into();
     }
@@ -60,7 +63,7 @@ pub(super) async fn webhook(api: &Api, payload: &Payload) -> Result<Response, Pr
 ///
 /// # Errors
 /// The database's; the update should come again.
-pub async fn handle_update(store: &dyn Store, update: &Value) -> Result<Option<Reply>, StoreError> {
+pub async fn handle_update(store: &dyn Store, renderer: &Renderer, update: &Value, now: Timestamp) -> Result<Option<Reply>, StoreError> {
     let message = &update["message"];
     let chat = &message["chat"];
     let (Some(text), Some(chat_id)) = (message["text"].as_str(), chat["id"].as_i64()) else { return Ok(None) };
@@ -73,11 +76,15 @@ pub async fn handle_update(store: &dyn Store, update: &Value) -> Result<Option<R
         Some(token) => store.finish_telegram_link(&hash_key(&Secret::new(token)), &chat_id.to_string()).await?,
         None => None,
     };
-    let text = match linked {
-        Some(_) => "This chat is linked. Watchbell will write to you here.",
-        None => "This link is not valid (any more). Ask Watchbell for a new one and open that.",
+    let user = match linked {
+        Some(user) => store.user(&UserRef::Id(user)).await?,
+        None => None,
     };
-    Ok(Some(Reply { chat_id, text }))
+    // Who is not known to us is to Telegram.
+    let theirs = || message["from"]["language_code"].as_str().unwrap_or_default().to_owned();
+    let reader = Reader { locale: user.map_or_else(theirs, |user| user.locale), ..Reader::default() };
+    let phrase = if linked.is_some() { Phrase::ChatLinked } else { Phrase::ChatLinkInvalid };
+    Ok(Some(Reply { chat_id, text: renderer.phrase(phrase, &reader, now, None).text }))
 }
 
 /// The characters that Telegram lets a start parameter have.

@@ -9,7 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use watchbell_core::{Clock, Secret};
+use watchbell_channels::render::Renderer;
+use watchbell_core::{Clock, Secret, Timestamp};
 use watchbell_store::{Store, StoreError};
 
 use super::telegram::handle_update;
@@ -52,11 +53,11 @@ pub async fn set_webhook(bot: &dyn BotApi, url: &str, secret: &Secret) -> Result
 }
 
 /// Fetches and handles updates until `shutdown`. A failure is said once, then tried again with growing pauses.
-pub async fn run(store: Arc<dyn Store>, bot: Arc<dyn BotApi>, clock: Arc<dyn Clock>, shutdown: CancellationToken) {
+pub async fn run(store: Arc<dyn Store>, renderer: Arc<Renderer>, bot: Arc<dyn BotApi>, clock: Arc<dyn Clock>, shutdown: CancellationToken) {
     let work = async {
         let (mut pause, mut is_polling) = (FIRST_PAUSE, false);
         loop {
-            match poll(&*store, &*bot, !is_polling).await {
+            match poll(&*store, &renderer, &*bot, clock.now(), !is_polling).await {
                 Ok(()) => (pause, is_polling) = (FIRST_PAUSE, true),
                 Err(error) => {
                     if is_polling || pause == FIRST_PAUSE {
@@ -76,7 +77,7 @@ pub async fn run(store: Arc<dyn Store>, bot: Arc<dyn BotApi>, clock: Arc<dyn Clo
 }
 
 /// One batch.
-async fn poll(store: &dyn Store, bot: &dyn BotApi, is_first: bool) -> Result<(), PollError> {
+async fn poll(store: &dyn Store, renderer: &Renderer, bot: &dyn BotApi, now: Timestamp, is_first: bool) -> Result<(), PollError> {
     if is_first {
         // A webhook that was set when there was a public URL would keep all updates.
         bot.call("deleteWebhook", json!({})).await?;
@@ -86,7 +87,7 @@ async fn poll(store: &dyn Store, bot: &dyn BotApi, is_first: bool) -> Result<(),
         bot.call("getUpdates", json!({ "timeout": POLL_S, "offset": offset.unwrap_or(0), "allowed_updates": ["message"] })).await?;
     let mut next = None;
     for update in updates.as_array().into_iter().flatten() {
-        if let Some(reply) = handle_update(store, update).await? {
+        if let Some(reply) = handle_update(store, renderer, update, now).await? {
             // The chat is linked whether or not it can be told so.
             if let Err(error) = bot.call("sendMessage", reply.to_json()).await {
                 tracing::debug!(%error, "a Telegram chat could not be answered");

@@ -2,11 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::errors_page;
 use crate::problem::{Fault, Kind, Problem};
-
-/// Names the codes; what each means stands in the documentation. A reserved name (RFC 6761), as clients compare these and
-/// an installation's own address would differ.
-const DOCS: &str = "https://watchbell.example/errors/messaging";
 
 pub(super) fn form(problem: &Problem) -> Value {
     let (code, kind) = code(problem);
@@ -15,7 +12,7 @@ pub(super) fn form(problem: &Problem) -> Value {
         "type": kind,
         "message": problem.message,
         "param": problem.field,
-        "doc_url": format!("{DOCS}#{code}"),
+        "doc_url": errors_page::link(problem, code),
         "is_transient": matches!(problem.kind, Kind::TooMany { .. } | Kind::Timeout | Kind::Unavailable),
         "quota": null,
         "request_log_url": null,

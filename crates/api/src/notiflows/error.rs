@@ -5,10 +5,8 @@ use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
+use crate::errors_page;
 use crate::problem::{Fault, Kind, Problem};
-
-/// Names the codes. A reserved name (RFC 6761), as clients compare these and an installation's own address would differ.
-const TYPES: &str = "https://watchbell.example/errors";
 
 pub(super) fn form(problem: &Problem) -> Value {
     let code = match problem.kind {
@@ -29,7 +27,7 @@ pub(super) fn form(problem: &Problem) -> Value {
         "code": code,
         "message": message(problem),
         "status": problem.kind.status().as_u16(),
-        "type": format!("{TYPES}/{code}"),
+        "type": errors_page::link(problem, code),
         "request_id": problem.about.as_ref().and_then(|about| about.request_id.as_ref()),
         "details": details(problem),
     } })
@@ -129,7 +127,7 @@ mod tests {
         for (problem, status, code, details) in table {
             let error = form(&problem)["error"].clone();
             assert_eq!((error["status"].clone(), error["code"].clone(), &error["details"]), (status.into(), code.into(), &details));
-            assert!(error["type"].as_str().is_some_and(|kind| kind.starts_with("https://") && kind.ends_with(&format!("/errors/{code}"))));
+            assert_eq!(error["type"], format!("/errors/{code}"), "relative where nobody said how the world reaches it");
         }
         assert_eq!(form(&Problem::not_found("user"))["error"]["message"], "User not found");
     }

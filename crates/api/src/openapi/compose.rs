@@ -75,6 +75,19 @@ fn open() -> Part {
     for (path, summary) in [("/openapi.json", "This document"), ("/asyncapi.json", "The subjects on NATS, as AsyncAPI 3")] {
         part.add(Operation::get(path, summary).of(SERVER).answers(200, "The document", schema::free()));
     }
+    part.add(Operation::get("/errors", "What the codes of errors mean: errors link here").of(SERVER).answers_as(
+        200,
+        "The page",
+        "text/html",
+        string(),
+    ));
+    part.add(
+        Operation::get("/errors/{code}", "What one code means")
+            .of(SERVER)
+            .path("code", "As the error has it", string())
+            .fails(&[404])
+            .answers_as(200, "The page", "text/html", string()),
+    );
     part.add(Operation::get("/docs", "A page to read this document").of(SERVER).answers_as(200, "The page", "text/html", string()));
     part
 }

@@ -227,6 +227,7 @@ fn made_up(user: &User, params: &Params, now: Timestamp) -> Result<Event, Proble
             notify: vec![name],
             summary: None,
             actor_name: None,
+            answer: None,
             url: None,
         }),
         EventKind::Duty => {

@@ -1,5 +1,7 @@
 //! What providers say later, and what people answer.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::Request;
 use base64::Engine as _;
@@ -7,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use watchbell_api::callbacks::telegram::handle_update;
+use watchbell_channels::render::Renderer;
 use watchbell_core::outcome::Class;
 use watchbell_core::{Channel, Clock, DeliveryId, Secret};
 use watchbell_store::queue::{Attempt, Call, Finished, Next, Ranks};
@@ -92,24 +95,115 @@ async fn receipts_move_deliveries() {
     twilio(&world, TWILIO_TOKEN, "/callbacks/twilio", &[("CallStatus", "failed")]).await.expect(400);
 }
 
+async fn pending(world: &World) -> usize {
+    world.get(ADMIN, "/watchbell/v1/deliveries?state=scheduled").await.expect(200)["items"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn receipts_of_another_message_move_nothing() {
+    let accounts = ["twilio", "backup"].map(|name| (name.to_owned(), vec![Secret::new(name)]));
+    let world = world_with(|settings| settings.twilio_tokens = accounts.into()).await;
+    let id = called(&world, "A-1").await;
+    let own = format!("/callbacks/twilio?delivery={id}");
+    let others: [(String, &str, &[(&str, &str)]); 4] = [
+        (format!("/callbacks/backup?delivery={id}"), "backup", &[("CallStatus", "completed"), ("CallSid", "CA1")]),
+        (own.clone(), "twilio", &[("CallStatus", "completed"), ("CallSid", "CA2")]),
+        (own.clone(), "twilio", &[("MessageStatus", "delivered"), ("MessageSid", "CA1")]),
+        (own.clone(), "twilio", &[("MessageStatus", "undelivered"), ("ErrorCode", "30005"), ("MessageSid", "SM1")]),
+    ];
+    for (path, token, form) in others {
+        twilio(&world, token, &path, form).await.expect(204);
+        assert_eq!(state(&world, &id).await, "sent", "{path} {form:?}");
+    }
+    let phones = world.get(ADMIN, &world.anna("contacts/phone-numbers")).await.expect(200);
+    assert_eq!(phones[0]["status"], "OK");
+    twilio(&world, "twilio", &own, &[("CallStatus", "completed"), ("CallSid", "CA1")]).await.expect(204);
+    assert_eq!(state(&world, &id).await, "delivered");
+}
+
 #[tokio::test]
 async fn a_key_press_accepts_the_alert_once() {
     let world = world().await;
     let id = called(&world, "A-1").await;
     let path = format!("/callbacks/twilio/gather?delivery={id}");
-    let other = twilio(&world, TWILIO_TOKEN, &path, &[("Digits", "5")]).await;
-    assert!(other.text.contains("Nothing was changed"), "{}", other.text);
-    let pending =
-        async || world.get(ADMIN, "/watchbell/v1/deliveries?state=scheduled").await.expect(200)["items"].as_array().unwrap().len();
-    assert_eq!(pending().await, 1, "the call in ten minutes");
+    assert_eq!(pending(&world).await, 1, "the call in ten minutes");
     for _ in 0..2 {
-        let accepted = twilio(&world, TWILIO_TOKEN, &path, &[("Digits", "1")]).await;
+        let accepted = twilio(&world, TWILIO_TOKEN, &path, &[("Digits", "1"), ("CallSid", "CA1")]).await;
         assert_eq!((accepted.status.as_u16(), accepted.header("content-type")), (200, "text/xml; charset=utf-8"));
-        assert!(accepted.text.contains("<Response><Say>You have accepted"), "{}", accepted.text);
+        let said = "<Response><Say language=\"en-US\">You have accepted the alert. Goodbye.</Say></Response>";
+        assert!(accepted.text.ends_with(said), "{}", accepted.text);
     }
-    assert_eq!(pending().await, 0);
+    assert_eq!(pending(&world).await, 0);
+    let answers = world.store.take_answers(10, world.clock.now()).await.unwrap();
+    assert_eq!(answers.len(), 1);
+    let answer = &answers[0].answer;
+    assert_eq!((answers[0].alert_id.as_str(), answer.delivery.as_str(), answer.user.0, answer.round), ("A-1", id.as_str(), world.anna, 1));
     let gone = twilio(&world, TWILIO_TOKEN, "/callbacks/twilio/gather?delivery=x", &[("Digits", "1")]).await;
-    assert!(gone.text.contains("not known"), "{}", gone.text);
+    assert!(gone.text.contains("about nothing that can be accepted"), "{}", gone.text);
+}
+
+/// After another key, or none, the menu is said again, three times in all.
+#[tokio::test]
+async fn a_call_asks_again_but_not_for_ever() {
+    let world = world().await;
+    let id = called(&world, "A-1").await;
+    let mut path = format!("/callbacks/twilio/gather?delivery={id}");
+    for (digits, said) in
+        [("5", "That key does nothing. Press 1 to accept the alert."), ("", "No key was pressed. Press 1 to accept the alert.")]
+    {
+        let asked = twilio(&world, TWILIO_TOKEN, &path, &[("Digits", digits), ("CallSid", "CA1")]).await.text;
+        assert!(asked.contains(&format!("<Say language=\"en-US\">{said}</Say></Gather>")), "{asked}");
+        let action = asked.split("action=\"").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
+        path = action.strip_prefix("https://bell.example.org").unwrap().to_owned();
+    }
+    let ended = twilio(&world, TWILIO_TOKEN, &path, &[("Digits", "9"), ("CallSid", "CA1")]).await.text;
+    assert!(ended.contains("Nothing was changed. Goodbye.") && !ended.contains("<Gather"), "{ended}");
+    assert_eq!(pending(&world).await, 1);
+}
+
+#[tokio::test]
+async fn a_call_is_answered_in_the_language_of_whom_it_was_for() {
+    let world = world().await;
+    let anna = json!({ "locale": "de-AT", "timezone": "Europe/Vienna" });
+    world.call(ADMIN, "PUT", &format!("/watchbell/v1/users/{}", world.anna), &anna).await.expect(200);
+    let id = called(&world, "A-1").await;
+    let path = format!("/callbacks/twilio/gather?delivery={id}");
+    let asked = twilio(&world, TWILIO_TOKEN, &path, &[("Digits", "7")]).await.text;
+    assert!(asked.contains("<Say language=\"de-DE\">Diese Taste bewirkt nichts. Drücke die 1, um den Alarm anzunehmen.</Say>"), "{asked}");
+    let accepted = twilio(&world, TWILIO_TOKEN, &path, &[("Digits", "1")]).await.text;
+    assert!(accepted.contains("<Say language=\"de-DE\">Du hast den Alarm angenommen."), "{accepted}");
+}
+
+/// A key press in another account's call, in an earlier one, of an email, or of a round that is over changes nothing.
+#[tokio::test]
+async fn an_answer_counts_for_its_own_call_and_round() {
+    let accounts = ["twilio", "backup"].map(|name| (name.to_owned(), vec![Secret::new(name)]));
+    let world = world_with(|settings| settings.twilio_tokens = accounts.into()).await;
+    let id = called(&world, "A-1").await;
+    let press = async |account: &str, id: &str, sid: &str| {
+        let path = format!("/callbacks/{account}/gather?delivery={id}");
+        twilio(&world, account, &path, &[("Digits", "1"), ("CallSid", sid)]).await.text
+    };
+    for (account, sid) in [("backup", "CA1"), ("twilio", "CA2")] {
+        let said = press(account, &id, sid).await;
+        assert!(said.contains("about nothing that can be accepted"), "{account} {sid}: {said}");
+    }
+    assert_eq!(pending(&world).await, 1);
+    let update = |status: &str| json!({ "alertId": "A-1", "status": status });
+    world.publish("update", "resolved", update("RESOLVED")).await;
+    world.clock.advance(Duration::from_secs(180));
+    let said = press("twilio", &id, "CA1").await;
+    assert!(said.contains("The alert has been resolved already: 3 minutes ago. Nothing was changed."), "{said}");
+    let again = json!({ "alertId": "A-1", "summary": "disk full", "priority": "HIGH", "responders": [world.anna.to_string()] });
+    world.publish("alert", "again", again).await;
+    assert_eq!(pending(&world).await, 2);
+    let said = press("twilio", &id, "CA1").await;
+    assert!(said.contains("has been opened again since. Nothing was changed."), "{said}");
+    assert_eq!(pending(&world).await, 2);
+    assert_eq!(world.store.take_answers(10, world.clock.now()).await.unwrap(), []);
+    world.publish("update", "accepted", update("ACCEPTED")).await;
+    let said = press("twilio", &id, "CA1").await;
+    assert!(said.contains("The alert has been accepted already: now."), "{said}");
 }
 
 #[tokio::test]
@@ -212,7 +306,7 @@ async fn other_updates_are_taken_and_left() {
         telegram(&world, TELEGRAM_SECRET, body).await.expect(400);
     }
     for text in ["/start", "/start x", "/start@bell_bot äöü", &format!("/start {}", "a".repeat(64))] {
-        let reply = handle_update(&*world.store, &start(text, "private")).await.unwrap().unwrap();
+        let reply = handle_update(&*world.store, &Renderer::built_in(), &start(text, "private"), world.clock.now()).await.unwrap().unwrap();
         assert!(reply.text.contains("not valid"), "{text}");
     }
     let closed = world_with(|settings| settings.telegram.webhook_secret = None).await;

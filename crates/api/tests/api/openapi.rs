@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::documented::{ANNA, METHODS, Operation, operations};
-use crate::harness::{ADMIN, World, world};
+use crate::harness::{ADMIN, World, world, world_with};
 
 /// A path without its parameters' names and without a slash at the end.
 fn shape(path: &str) -> String {
@@ -189,4 +189,27 @@ fn the_committed_documents_are_fresh() {
         let committed: Value = std::fs::read(&path).map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap());
         assert!(committed == document, "docs/{name} is stale: run the tests once with UPDATE_SNAPSHOTS=1");
     }
+}
+
+#[tokio::test]
+async fn links_in_errors_lead_somewhere() {
+    let world = world().await;
+    for (path, link, code) in
+        [("/v1/messaging/preferences", "doc_url", "invalid_credentials"), ("/admin/users/nobody", "type", "unauthenticated")]
+    {
+        let error = world.get("", path).await.expect(401)["error"].clone();
+        let link = error[link].as_str().unwrap();
+        assert_eq!(link, format!("https://bell.example.org/errors/{code}"));
+        let page = world.get("", link.strip_prefix("https://bell.example.org").unwrap()).await;
+        assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));
+        assert!(page.text.contains(code), "{}", page.text);
+    }
+    world.get("", "/errors/no_such_code").await.expect(404);
+    assert!(world.get("", "/errors").await.text.contains("id=\"validation_failed\""));
+    let elsewhere = world_with(|settings| settings.errors_url = Some("https://docs.example.org/wb".to_owned())).await;
+    let error = elsewhere.get("", "/v1/messaging/preferences").await.expect(401)["error"].clone();
+    assert_eq!(error["doc_url"], "https://docs.example.org/wb/invalid_credentials");
+    let relative = world_with(|settings| settings.public_url = None).await;
+    let error = relative.get("", "/admin/users/nobody").await.expect(401)["error"].clone();
+    assert_eq!(error["type"], "/errors/unauthenticated");
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use watchbell_api::callbacks::telegram_poll::{BotApi, BotError, run, set_webhook};
+use watchbell_channels::render::Renderer;
 use watchbell_core::Secret;
 
 use crate::harness::{USER, world};
@@ -47,7 +48,7 @@ async fn updates_are_handled_and_the_offset_is_kept() {
         { "update_id": 41, "message": { "text": format!("/start {token}"), "chat": { "id": 4_242, "type": "private" } } },
     ]);
     let bot = bot(vec![Ok(json!([])), Ok(updates)]);
-    run(world.store.clone(), bot.clone(), Arc::new(world.clock.clone()), bot.stop.clone()).await;
+    run(world.store.clone(), Arc::new(Renderer::built_in()), bot.clone(), Arc::new(world.clock.clone()), bot.stop.clone()).await;
     let calls = bot.calls.lock().unwrap().clone();
     let methods: Vec<&str> = calls.iter().map(|(method, _)| method.as_str()).collect();
     assert_eq!(methods, ["deleteWebhook", "getUpdates", "sendMessage", "getUpdates", "getUpdates"]);
@@ -62,7 +63,7 @@ async fn a_failure_is_tried_again_after_a_pause() {
     let world = world().await;
     let bot = bot(vec![Ok(json!([])), Err(BotError("502".to_owned()))]);
     let clock = Arc::new(world.clock.clone());
-    let polling = tokio::spawn(run(world.store.clone(), bot.clone(), clock, bot.stop.clone()));
+    let polling = tokio::spawn(run(world.store.clone(), Arc::new(Renderer::built_in()), bot.clone(), clock, bot.stop.clone()));
     while !polling.is_finished() {
         world.clock.advance(std::time::Duration::from_secs(1));
         tokio::task::yield_now().await;

@@ -23,7 +23,7 @@ use super::look_up::{self, LookUp};
 use super::route::{Errand, Prospect, Route};
 use super::wanted::{self, Begun, Wanted};
 use crate::gate::Gate;
-use crate::provider::{Address, Content, Outgoing};
+use crate::provider::{About, Address, Content, Outgoing, Told};
 use crate::render::{Item, MessageKind, Reader, RenderContext};
 use crate::settings::OnUnknown;
 
@@ -172,6 +172,10 @@ fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
         to,
         // What a bundle tells is known only when it has begun.
         content: if is_bundle(job) { Content::default() } else { render(shared, job, &[]) },
+        told: Told { id: job.user_id, name: job.user_name.clone() },
+        about: About::of(job, message_kind(job).folder()),
+        members: Vec::new(),
+        attempt: job.attempts + 1,
         urgent: job.rank == 0,
         critical: job.critical,
         thread: match &job.scope {
@@ -225,7 +229,11 @@ async fn complete(shared: &Shared, job: &Job, message: Outgoing) -> Result<Outgo
         return Ok(message);
     }
     match shared.store.bundled(&job.id).await {
-        Ok(members) => Ok(Outgoing { content: render(shared, job, &members), ..message }),
+        Ok(members) => Ok(Outgoing {
+            content: render(shared, job, &members),
+            members: members.iter().map(|member| About::of(member, message_kind(member).folder())).collect(),
+            ..message
+        }),
         Err(error) => {
             tracing::warn!(delivery.id = %job.id, error = watchbell_core::error_chain(&error), "bundle.read failed; trying again");
             Err(Next::Retry { at: shared.clock.now().plus_s(1), reason: "what it tells could not be read".to_owned() })
@@ -242,12 +250,18 @@ fn render(shared: &Shared, job: &Job, members: &[Job]) -> Content {
         now: shared.clock.now(),
         due_at: Some(job.due_at),
         is_fallback: job.purpose == Purpose::Fallback,
+        can_answer: can_answer(job),
     };
     let rendered = shared.renderer.render_for(job.channel, message_kind(job), &about);
     for problem in &rendered.problems {
         tracing::warn!(delivery.id = %job.id, error = %problem, "message.render fell back to a plain sentence");
     }
     rendered.content
+}
+
+/// Whether the reader can accept what is told: an alert, by itself, in its round.
+fn can_answer(job: &Job) -> bool {
+    matches!(job.scope, Scope::Alert { .. }) && matches!(job.purpose, Purpose::Rule | Purpose::Fallback)
 }
 
 fn message_kind(job: &Job) -> MessageKind {

@@ -13,7 +13,7 @@ use crate::endpoint::{self, Endpoints};
 use crate::http::{self, Answer};
 use crate::provider::{AccountLimit, Address, Outgoing, Provider};
 use crate::registry::ProviderKind;
-use crate::render::cut;
+use crate::render::markup;
 use crate::settings::{CommonSettings, DEFAULT_TIMEOUT, SettingError};
 
 /// A post, in characters; a longer one is split into several.
@@ -66,7 +66,8 @@ impl Provider for Mattermost {
         let Address::Other(url) = &message.to else {
             return Report::new(Outcome::BadMessage, "address_kind".to_owned());
         };
-        let body = json!({"text": text(&message.content.text)});
+        let text = message.content.text.fit(|text| markup::mattermost(text).chars().count() <= LONGEST_TEXT);
+        let body = json!({"text": markup::mattermost(&text)});
         match self.endpoints.post(url.expose(), message, |request| request.json(&body)).await {
             Ok(answer) => classify(&answer, message.now),
             Err(report) => report,
@@ -76,19 +77,6 @@ impl Provider for Mattermost {
     fn is_one_service(&self) -> bool {
         false
     }
-}
-
-/// The text, in which nobody is mentioned: a mention of a whole channel in an event's text would wake everybody in it.
-fn text(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in cut(text, LONGEST_TEXT / 2).chars() {
-        safe.push(letter);
-        if letter == '@' {
-            // Between the sign and the name: not seen, and no name begins with it.
-            safe.push('\u{200b}');
-        }
-    }
-    cut(&safe, LONGEST_TEXT)
 }
 
 fn classify(answer: &Answer, now: Timestamp) -> Report {
@@ -113,6 +101,7 @@ mod tests {
     use watchbell_core::{ManualClock, Secret};
 
     use super::*;
+    use crate::provider::{Content, Text};
     use crate::providers::stand_in::{Act, StandIn, at, outgoing};
 
     async fn send(service: &StandIn, allow_private: bool) -> Report {
@@ -139,10 +128,19 @@ mod tests {
         assert_eq!(send(&service, false).await, Report::new(Outcome::BadAddress, "private_address".to_owned()));
     }
 
-    #[test]
-    fn nobody_is_mentioned_and_long_texts_are_cut() {
-        assert_eq!(text("@channel: mail ops@example.org"), "@\u{200b}channel: mail ops@\u{200b}example.org");
-        assert!(text(&"@".repeat(20_000)).chars().count() <= LONGEST_TEXT);
+    #[tokio::test]
+    async fn long_texts_are_cut_and_keep_what_stands_after_them() {
+        let service = StandIn::start([Act::Answer(200, "", "ok".to_owned())]).await;
+        let message = outgoing(Channel::Mattermost, Address::Other(Secret::new(format!("{}/hooks/hush", service.url))));
+        let text = Text::read(&format!("\u{fdd1}{}\u{fdd0}\n\nhttps://alerts.example.org/7", "@*".repeat(20_000)));
+        let message = Outgoing { content: Content { text, ..message.content.clone() }, ..message };
+        let settings = Settings { allow_private: true, ..Settings::default() };
+        let provider = settings.build("mattermost", &service.common(), Arc::new(ManualClock::new(message.now))).unwrap();
+        assert_eq!(provider.send(&message).await, Report::accepted(None));
+        let body = service.only().json();
+        let text = body["text"].as_str().unwrap();
+        assert!((16_000..=LONGEST_TEXT).contains(&text.chars().count()) && text.ends_with("…\n\nhttps://alerts.example.org/7"));
+        assert!(text.starts_with("@\u{200b}\\*@\u{200b}\\*"));
     }
 
     #[test]

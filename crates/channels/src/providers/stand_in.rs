@@ -11,10 +11,11 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
-use watchbell_core::{Channel, DeliveryId, Timestamp};
+use watchbell_core::event::Priority;
+use watchbell_core::{Channel, DeliveryId, EventId, Timestamp, UserId};
 
 use crate::gate::Gate;
-use crate::provider::{Address, Content, Outgoing};
+use crate::provider::{About, Address, Content, Outgoing, Told};
 use crate::settings::CommonSettings;
 
 /// What is done with one request.
@@ -190,13 +191,29 @@ pub fn outgoing(channel: Channel, to: Address) -> Outgoing {
         to,
         content: Content {
             subject: "[HIGH] Disk full on db-1".to_owned(),
-            text: "Disk full on db-1\n\nhttps://alerts.example.org/7".to_owned(),
+            text: "Disk full on db-1\n\nhttps://alerts.example.org/7".into(),
             html: "<p>Disk full on db-1</p>".to_owned(),
-            short: "HIGH: Disk full on db-1".to_owned(),
-            speech: "High priority alert. Disk full on <db> & co.".to_owned(),
+            short: "HIGH: Disk full on db-1".into(),
+            speech: "High priority alert. Disk full on <db> & co.".into(),
+            menu: "Press 1 to accept the alert.".to_owned(),
             url: Some("https://alerts.example.org/7".to_owned()),
+            open: "Open".to_owned(),
             locale: "en".to_owned(),
         },
+        told: Told { id: UserId(7), name: "Anna".to_owned() },
+        about: About {
+            kind: "alert",
+            event_id: EventId("01KAFX8M00EVENT".to_owned()),
+            alert_id: Some("A-7".to_owned()),
+            round: Some(1),
+            duty_id: None,
+            status: None,
+            priority: Some(Priority::High),
+            category: None,
+            labels: serde_json::from_str(r#"{"host":"db-1"}"#).unwrap(),
+        },
+        members: Vec::new(),
+        attempt: 2,
         urgent: true,
         critical: false,
         thread: Some("alert:A-7".to_owned()),

@@ -14,13 +14,11 @@ use crate::endpoint::{self, Endpoints};
 use crate::http::{self, Answer};
 use crate::provider::{AccountLimit, Address, Content, Outgoing, Provider};
 use crate::registry::ProviderKind;
-use crate::render::cut;
 use crate::settings::{CommonSettings, DEFAULT_TIMEOUT, SettingError};
 
-/// The text of a card, in characters, and its lines. A message has 28 KB in all, some of it the card's own; a character of
-/// another script has up to four bytes.
-const LONGEST_TEXT: usize = 5_000;
-const MOST_LINES: usize = 60;
+/// A whole message, in bytes. Above some 28 KB the workflow fails after it has taken it, unseen by us, and a client met that
+/// above 21 KB.
+const LARGEST_MESSAGE: usize = 21 * 1024;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,26 +79,29 @@ impl Provider for Teams {
     }
 }
 
+/// A text that would make it too large is cut.
 fn body(content: &Content) -> Value {
-    json!({"type": "message", "attachments": [{
-        "contentType": "application/vnd.microsoft.card.adaptive",
-        "contentUrl": null,
-        "content": card(content),
-    }]})
+    let body = |text: &str| {
+        json!({"type": "message", "attachments": [{
+            "contentType": "application/vnd.microsoft.card.adaptive",
+            "contentUrl": null,
+            "content": card(content, text),
+        }]})
+    };
+    body(&content.text.fit(|text| body(text).to_string().len() <= LARGEST_MESSAGE))
 }
 
 /// Text runs, unlike text blocks, are no Markdown: what an alert says is shown as it is.
-fn card(content: &Content) -> Value {
+fn card(content: &Content, text: &str) -> Value {
     let paragraph = |text: &str, is_subject: bool| {
         let weight = if is_subject { "Bolder" } else { "Default" };
         let inline = json!({"type": "TextRun", "text": text, "weight": weight, "size": if is_subject { "Medium" } else { "Default" }});
         json!({"type": "RichTextBlock", "spacing": if is_subject { "Default" } else { "Small" }, "inlines": [inline]})
     };
-    let text = cut(&content.text, LONGEST_TEXT);
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     // The text of an alert begins with its subject, and ends with the URL that the button opens.
     let url = content.url.as_deref();
-    let rest = lines.filter(|line| *line != content.subject && Some(*line) != url).take(MOST_LINES);
+    let rest = lines.filter(|line| *line != content.subject && Some(*line) != url);
     let body: Vec<Value> = std::iter::once(paragraph(&content.subject, true)).chain(rest.map(|line| paragraph(line, false))).collect();
     let mut card = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -111,8 +112,7 @@ fn card(content: &Content) -> Value {
         "body": body,
     });
     if let Some(url) = url {
-        let title = if content.locale.starts_with("de") { "Öffnen" } else { "Open" };
-        card["actions"] = json!([{"type": "Action.OpenUrl", "title": title, "url": url}]);
+        card["actions"] = json!([{"type": "Action.OpenUrl", "title": content.open, "url": url}]);
     }
     card
 }
@@ -172,12 +172,12 @@ mod tests {
 
     #[test]
     fn the_largest_card_fits() {
-        let content = Content { subject: "ä".repeat(200), text: "字\n".repeat(9_000), ..Content::default() };
+        let content = Content { subject: "ä".repeat(200), text: "字\n".repeat(9_000).into(), ..Content::default() };
         let size = body(&content).to_string().len();
-        assert!(size < 28 * 1024, "{size}");
-        let content = Content { text: "字".repeat(9_000), ..content };
+        assert!((20_000..=LARGEST_MESSAGE).contains(&size), "{size}");
+        let content = Content { text: "字".repeat(9_000).into(), ..content };
         let size = body(&content).to_string().len();
-        assert!(size < 28 * 1024, "{size}");
+        assert!((20_000..=LARGEST_MESSAGE).contains(&size), "{size}");
     }
 
     #[test]

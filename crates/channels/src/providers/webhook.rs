@@ -143,18 +143,17 @@ impl Provider for Webhook {
 }
 
 fn body(message: &Outgoing) -> Value {
-    json!({
-        "type": "watchbell.message",
-        "timestamp": message.now.to_string(),
-        "data": {
-            "deliveryId": message.delivery_id.as_str(),
-            "thread": message.thread,
-            "subject": message.content.subject,
-            "text": message.content.text,
-            "url": message.content.url,
-            "urgent": message.urgent,
-        },
-    })
+    let mut data = json!(message.about);
+    data["deliveryId"] = json!(message.delivery_id);
+    data["attempt"] = json!(message.attempt);
+    data["user"] = json!(message.told);
+    data["thread"] = json!(message.thread);
+    data["subject"] = json!(message.content.subject);
+    data["text"] = json!(&*message.content.text);
+    data["url"] = json!(message.content.url);
+    data["urgent"] = json!(message.urgent);
+    data["messages"] = json!(message.members);
+    json!({ "type": "watchbell.message", "timestamp": message.now.to_string(), "data": data })
 }
 
 #[cfg(test)]
@@ -210,6 +209,18 @@ mod tests {
                 "type": "watchbell.message",
                 "timestamp": "2026-11-20T08:00:00.000Z",
                 "data": {
+                    "kind": "alert",
+                    "eventId": "01KAFX8M00EVENT",
+                    "alertId": "A-7",
+                    "round": 1,
+                    "dutyId": null,
+                    "status": null,
+                    "priority": "HIGH",
+                    "category": null,
+                    "labels": {"host": "db-1"},
+                    "user": {"id": 7, "name": "Anna"},
+                    "attempt": 2,
+                    "messages": [],
                     "deliveryId": "01KAFX8M00ABCDEFGHJKMNPQRS",
                     "thread": "alert:A-7",
                     "subject": "[HIGH] Disk full on db-1",

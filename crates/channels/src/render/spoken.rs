@@ -17,7 +17,7 @@ pub fn spoken(text: &str) -> String {
     let words = text.split_whitespace().map(|word| if word.contains("://") || word.starts_with("www.") { "link" } else { word });
     let said: String = words.collect::<Vec<_>>().join(" ").chars().map(|c| if "_*#|<>{}[]\\^~`=".contains(c) { ' ' } else { c }).collect();
     // The template ends the sentence.
-    one_line(&said, super::text::LONGEST_SPEECH).trim_end_matches(['.', ' ']).to_owned()
+    one_line(&said).trim_end_matches(['.', ' ']).to_owned()
 }
 
 /// Letter by letter: "A, 7". Of a long id the last characters, which differ.

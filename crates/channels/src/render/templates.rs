@@ -5,6 +5,7 @@ use std::path::Path;
 
 use minijinja::{Environment, Template};
 
+use super::phrase::{self, Phrase};
 use super::{MessageKind, Part, RenderError};
 
 macro_rules! built_in {
@@ -24,6 +25,10 @@ const BUILT_IN: &[&[&[(&str, &str)]]] = built_in! {
         of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "bundle", "digest"],
     "de": ["subject.txt", "text.txt", "short.txt", "speech.txt"]
         of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "bundle", "digest"],
+    "en": ["open.txt", "remaining.txt", "chat_linked.txt", "chat_link_invalid.txt", "call_menu.txt", "call_wrong_key.txt", "call_no_key.txt",
+        "call_ended.txt", "call_accepted.txt", "call_over.txt", "call_unknown.txt"] of ["phrase"],
+    "de": ["open.txt", "remaining.txt", "chat_linked.txt", "chat_link_invalid.txt", "call_menu.txt", "call_wrong_key.txt", "call_no_key.txt",
+        "call_ended.txt", "call_accepted.txt", "call_over.txt", "call_unknown.txt"] of ["phrase"],
     "any": ["html.html"]
         of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "bundle", "digest"],
 };
@@ -33,7 +38,7 @@ const LAYOUT: (&str, &str) = ("any/layout.html", include_str!("../../templates/a
 
 /// Where parts are looked for after the reader's own languages.
 const LANGUAGE_OF_ALL: &str = "any";
-const LANGUAGE_OF_LAST_RESORT: &str = "en";
+pub const LANGUAGE_OF_LAST_RESORT: &str = "en";
 
 /// Compiles the built-in templates, then the folder's.
 pub fn load(templates: &mut Environment<'static>, folder: Option<&Path>) -> Result<(), RenderError> {
@@ -43,16 +48,14 @@ pub fn load(templates: &mut Environment<'static>, folder: Option<&Path>) -> Resu
     folder.map_or(Ok(()), |folder| load_folder(templates, folder, ""))
 }
 
-/// The template of a part in the first language that has it, with that language.
-pub fn find<'a>(templates: &'a Environment<'static>, locale: &str, kind: MessageKind, part: &str) -> Option<(String, Template<'a, 'a>)> {
+/// The template of a part in the first language that has it, with that language; None with one that belongs to no language.
+pub fn find<'a>(templates: &'a Environment<'_>, locale: &str, folder: &str, part: &str) -> Option<(Option<String>, Template<'a, 'a>)> {
     let locale = locale.to_lowercase();
     let language = locale.split('-').next().unwrap_or_default();
     let tried = [locale.as_str(), language, LANGUAGE_OF_ALL, LANGUAGE_OF_LAST_RESORT];
     tried.into_iter().find_map(|tried| {
-        let template = templates.get_template(&format!("{tried}/{}/{part}", kind.folder())).ok()?;
-        // What belongs to no language speaks the reader's, where we do.
-        let spoken = if tried == LANGUAGE_OF_ALL { language } else { tried };
-        Some((spoken.to_owned(), template))
+        let template = templates.get_template(&format!("{tried}/{folder}/{part}")).ok()?;
+        Some((Some(tried.to_owned()).filter(|tried| tried != LANGUAGE_OF_ALL), template))
     })
 }
 
@@ -92,10 +95,9 @@ fn is_name(name: &str) -> bool {
         [.., piece] if piece.starts_with('_') => true,
         [LANGUAGE_OF_ALL, "layout.html"] => true,
         [language, kind, part] => {
-            language == language.to_lowercase()
-                && watchbell_core::user::is_locale(language)
-                && MessageKind::ALL.iter().any(|known| known.folder() == kind)
-                && Part::ALL.iter().any(|known| known.file() == part)
+            let is_part = MessageKind::ALL.iter().any(|known| known.folder() == kind) && Part::ALL.iter().any(|known| known.file() == part);
+            let is_phrase = kind == phrase::FOLDER && Phrase::ALL.iter().any(|known| known.file() == part);
+            language == language.to_lowercase() && watchbell_core::user::is_locale(language) && (is_part || is_phrase)
         }
         _ => false,
     }

@@ -35,6 +35,7 @@ fn update() -> EventData {
         notify: Vec::new(),
         summary: Some("Disk full on db-1".to_owned()),
         actor_name: Some("Bela".to_owned()),
+        answer: None,
         url: Some("https://alerts.example.org/17".to_owned()),
     })
 }
@@ -68,6 +69,7 @@ fn about(locale: &str, event: Option<EventData>) -> RenderContext {
         now: at("2026-11-20T06:00:00Z"),
         due_at: None,
         is_fallback: false,
+        can_answer: false,
     }
 }
 
@@ -105,7 +107,7 @@ fn written(locale: &str) -> String {
         let Rendered { content, problems } = renderer.render(kind, &about);
         assert!(problems.is_empty(), "{problems:?}");
         let Content { subject, text, short, speech, .. } = content;
-        write!(all, "=== {kind:?}\n{subject}\n--- text\n{text}\n--- short\n{short}\n--- speech\n{speech}\n\n").unwrap();
+        write!(all, "=== {kind:?}\n{subject}\n--- text\n{}\n--- short\n{}\n--- speech\n{}\n\n", &*text, &*short, &*speech).unwrap();
     }
     all
 }
@@ -154,7 +156,7 @@ fn a_channel_gets_just_its_parts() {
     let renderer = Renderer::new(None).unwrap();
     let event = about("en", Some(alert("Disk full", Priority::High)));
     let sms = renderer.render_for(Channel::Sms, MessageKind::Alert, &event).content;
-    assert_eq!(sms.short, "HIGH: Disk full https://alerts.example.org/17?a=1&b=2");
+    assert_eq!(&*sms.short, "HIGH: Disk full https://alerts.example.org/17?a=1&b=2");
     assert!(sms.subject.is_empty() && sms.text.is_empty() && sms.html.is_empty() && sms.speech.is_empty());
     let whole = renderer.render(MessageKind::Alert, &event).content;
     let mail = renderer.render_for(Channel::Email, MessageKind::Alert, &event).content;
@@ -178,7 +180,7 @@ fn texts_of_events_cannot_break_out() {
 fn long_texts_are_cut_and_every_message_of_a_bundle_is_named() {
     let renderer = Renderer::new(None).unwrap();
     let long = renderer.render(MessageKind::Alert, &about("en", Some(alert(&"ä ".repeat(5_000), Priority::High)))).content;
-    assert!(long.short.chars().count() <= 300 && long.short.ends_with("https://alerts.example.org/17?a=1&b=2"), "{}", long.short);
+    assert!(long.short.chars().count() <= 300 && long.short.ends_with("https://alerts.example.org/17?a=1&b=2"), "{}", &*long.short);
     assert!(long.subject.chars().count() <= 200 && long.speech.chars().count() <= 1_500);
 
     let items = (0..12).map(|n| Item {
@@ -187,7 +189,7 @@ fn long_texts_are_cut_and_every_message_of_a_bundle_is_named() {
         at: at("2026-11-20T05:30:00Z"),
     });
     let bundle = RenderContext { items: items.collect(), ..about("en", None) };
-    let short = renderer.render(MessageKind::Bundle, &bundle).content.short;
+    let short = renderer.render(MessageKind::Bundle, &bundle).content.short.into_string();
     assert!(short.chars().count() <= 300, "{short}");
     assert!(short.starts_with("HIGH: 12 messages: Host 0 is down") && short.contains("Host 11 is down"), "{short}");
 }
@@ -221,8 +223,8 @@ fn a_folder_replaces_single_templates_and_adds_languages() {
     ]);
     let renderer = Renderer::new(Some(folder.path())).unwrap();
     let render = |locale| renderer.render(MessageKind::Alert, &about(locale, Some(alert("Disk full", Priority::High)))).content;
-    assert_eq!((render("en").short.as_str(), render("en").subject.as_str()), ("!! Disk full", "[HIGH] Disk full"));
-    assert_eq!((render("fr-CA").short.as_str(), render("fr-CA").subject.as_str()), ("Alerte : Disk full", "[HIGH] Disk full"));
+    assert_eq!((&*render("en").short, render("en").subject.as_str()), ("!! Disk full", "[HIGH] Disk full"));
+    assert_eq!((&*render("fr-CA").short, render("fr-CA").subject.as_str()), ("Alerte : Disk full", "[HIGH] Disk full"));
 }
 
 #[test]
@@ -250,7 +252,7 @@ fn a_template_that_fails_does_not_lose_the_message() {
     ]);
     let renderer = Renderer::new(Some(folder.path())).unwrap();
     let Rendered { content, problems } = renderer.render(MessageKind::Alert, &about("en", Some(alert("Disk full", Priority::High))));
-    assert_eq!((content.short.as_str(), content.subject.as_str(), content.html.as_str()), ("HIGH: Disk full", "HIGH: Disk full", ""));
+    assert_eq!((&*content.short, content.subject.as_str(), content.html.as_str()), ("HIGH: Disk full", "HIGH: Disk full", ""));
     assert!(content.text.starts_with("[HIGH] Disk full"));
     let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
     assert!(problems[0].starts_with("the template en/alert/short.txt, line 2:"), "{problems:?}");
@@ -280,9 +282,156 @@ fn bare_events_render() {
             let Rendered { content, problems } = renderer.render(kind, &about(locale, Some(event.clone())));
             assert!(problems.is_empty(), "{problems:?}");
             let Content { subject, text, html, short, speech, .. } = content;
-            let parts = [subject, text, html, short, speech];
+            let parts = [subject, text.into_string(), html, short.into_string(), speech.into_string()];
             // What is not there is left out, not written as the engine's word for nothing.
             assert!(parts.iter().all(|part| !part.is_empty() && !part.to_lowercase().contains("none")), "{kind:?}: {parts:?}");
         }
     }
+}
+
+fn within(letters: usize) -> impl Fn(&str) -> bool {
+    move |text| text.chars().count() <= letters
+}
+
+/// However much somebody wrote, and by whatever is cut: link, id and labels are there.
+#[test]
+fn what_one_needs_who_reads_nothing_else_is_never_cut() {
+    let renderer = Renderer::new(None).unwrap();
+    let mut long = alert(&"summary ".repeat(500), Priority::High);
+    if let EventData::Alert(alert) = &mut long {
+        alert.details = Some("detail\n".repeat(8_000));
+        alert.labels = serde_json::from_str(r#"{"host":"db-1","zone":"b"}"#).unwrap();
+    }
+    for locale in ["en", "de"] {
+        let content = renderer.render(MessageKind::Alert, &about(locale, Some(long.clone()))).content;
+        for letters in [50_000, 16_383, 4_000, 300, 120] {
+            let text = content.text.fit(within(letters));
+            assert!(text.chars().count() <= letters, "{}", text.len());
+            for fixed in ["A-17\n", "host: db-1\nzone: b", "\n\nhttps://alerts.example.org/17?a=1&b=2"] {
+                assert!(text.contains(fixed), "{fixed} in {letters}: {text}");
+            }
+        }
+        assert!(content.text.chars().count() <= 50_000);
+        assert!(content.speech.ends_with("A, 1, 7.") && content.speech.chars().count() <= 1_500, "{}", &*content.speech);
+        let sms = renderer.render_for(Channel::Sms, MessageKind::Alert, &about(locale, Some(long.clone()))).content.short;
+        assert!(sms::parts_of(&sms) == 3 && sms.ends_with("... https://alerts.example.org/17?a=1&b=2"), "{}", &*sms);
+    }
+    // Labels give way only when nothing else is left to give.
+    if let EventData::Alert(alert) = &mut long {
+        alert.labels = [("note".to_owned(), "x".repeat(5_000).into())].into_iter().collect();
+    }
+    let content = renderer.render(MessageKind::Alert, &about("en", Some(long))).content;
+    let text = content.text.fit(within(300));
+    assert!(text.contains("Alert: A-17\nnote: xxx") && text.ends_with("x…\n\nhttps://alerts.example.org/17?a=1&b=2"), "{text}");
+}
+
+#[test]
+fn an_sms_has_as_many_parts_as_it_may() {
+    let event = || about("en", Some(alert(&"Störung „db-1“ – ".repeat(100), Priority::High)));
+    for parts in [1, 2, 5] {
+        let renderer = Renderer::new(None).unwrap().with_sms_parts(parts);
+        let sms = renderer.render_for(Channel::Sms, MessageKind::Alert, &event()).content.short;
+        assert_eq!(sms::parts_of(&sms), parts, "{}", &*sms);
+        assert!(sms.chars().count() > 140 * parts && !sms.contains('„'), "plain quotes keep it in the alphabet: {}", &*sms);
+    }
+}
+
+/// The language is the text's, not the reader's, wherever something is made of it.
+#[test]
+fn the_language_is_that_of_what_is_said() {
+    let folder = folder(&[
+        ("fr/alert/speech.txt", "Alerte : {{ event.summary }}"),
+        ("fr/alert/text.txt", "Alerte : {{ event.summary }}"),
+        ("fr/duty/subject.txt", "De garde {{ event.startsAt | remaining }}"),
+        ("sv/phrase/open.txt", "Öppna"),
+        ("sv/alert/text.txt", "Larm: {{ event.summary }}"),
+        ("es/alert/speech.txt", "{{ event.labels | local_time }}"),
+    ]);
+    let renderer = Renderer::new(Some(folder.path())).unwrap();
+    let render = |locale: &str, channel| {
+        let event = RenderContext { can_answer: true, ..about(locale, Some(alert("Disk full", Priority::High))) };
+        renderer.render_for(channel, MessageKind::Alert, &event).content
+    };
+    let table = [
+        ("fr-CA", Channel::Voice, "fr-CA", ""),
+        // Nobody wrote a short text in French: what is read is English.
+        ("fr-CA", Channel::Push, "en", "Open"),
+        ("fr", Channel::Email, "fr", "Open"),
+        ("sv-SE", Channel::Telegram, "sv-SE", "Öppna"),
+        ("sv-SE", Channel::Sms, "en", "Open"),
+        ("de-AT", Channel::Voice, "de-AT", ""),
+        ("de", Channel::Teams, "de", "Öffnen"),
+        ("en-GB", Channel::Voice, "en-GB", ""),
+        ("pt-BR", Channel::Voice, "en", ""),
+        ("x-klingon", Channel::Email, "en", "Open"),
+        ("", Channel::Email, "en", "Open"),
+        // Its template fails: the plain sentence is English.
+        ("es", Channel::Voice, "en", ""),
+    ];
+    for (locale, channel, language, open) in table {
+        let content = render(locale, channel);
+        assert_eq!(content.locale, language, "{locale} {channel}");
+        assert!(open.is_empty() || content.open == open, "{locale} {channel}: {}", content.open);
+        if channel == Channel::Email {
+            assert!(content.html.contains(&format!("<html lang=\"{language}\">")), "{}", content.html);
+        }
+    }
+    assert_eq!(render("de", Channel::Voice).menu, "Drücke die 1, um den Alarm anzunehmen.");
+    // French speech, and a menu that nobody wrote in French.
+    assert_eq!(render("fr", Channel::Voice).menu, "Press 1 to accept the alert.");
+    let quiet = renderer.render_for(Channel::Voice, MessageKind::Alert, &about("de", Some(alert("Disk full", Priority::High)))).content;
+    assert_eq!(quiet.menu, "");
+}
+
+/// What nobody sees of an event's texts is in no part of a message; what was meant is.
+#[test]
+fn marks_that_nobody_sees_are_left_out() {
+    let renderer = Renderer::new(None).unwrap();
+    let family = "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}";
+    let mut odd = alert(&format!("pay\u{202e}lla\u{202c} {family} \u{fdd1}x\u{fdd0}\u{200b}"), Priority::High);
+    if let EventData::Alert(alert) = &mut odd {
+        alert.alert_id = "A-\u{2066}17\u{2069}".to_owned();
+        alert.details = Some("one\u{85}two\u{2028}three\u{b}four\u{202e}five".to_owned());
+        alert.url = Some("https://alerts.example.org/\u{202e}17".to_owned());
+        alert.labels = serde_json::from_str("{\"ho\u{200f}st\":[true,null,{\"a\":\"b\u{202a}\"}],\"on\":true,\"off\":null}").unwrap();
+    }
+    let content = renderer.render(MessageKind::Alert, &about("en", Some(odd))).content;
+    let parts = [&content.subject, &*content.text, &content.html, &*content.short, &*content.speech, content.url.as_deref().unwrap()];
+    for part in parts {
+        assert!(!part.contains(watchbell_core::text::is_invisible), "{}", part.escape_unicode());
+    }
+    assert_eq!(content.subject, format!("[HIGH] paylla {family} x"));
+    assert!(content.text.contains("\none\ntwo\nthree\nfourfive\n\nAlert: A-17\n"), "{}", &*content.text);
+    assert!(content.text.contains("\nhost: [true,null,{\"a\":\"b\"}]\noff: null\non: true\n"), "{}", &*content.text);
+    assert_eq!(content.url.as_deref(), Some("https://alerts.example.org/%E2%80%AE17"));
+}
+
+#[test]
+fn html_keeps_indentation() {
+    let renderer = Renderer::new(None).unwrap();
+    let mut trace = alert("Disk full", Priority::Low);
+    if let EventData::Alert(alert) = &mut trace {
+        alert.details = Some("Error:\n  at <db>\n\tat x  y".to_owned());
+    }
+    let html = renderer.render_for(Channel::Email, MessageKind::Alert, &about("en", Some(trace))).content.html;
+    assert!(html.contains("Error:<br>\n\u{a0}\u{a0}at &lt;db&gt;<br>\n\u{a0}\u{a0}\u{a0}\u{a0}at x \u{a0}y<br>"), "{html}");
+}
+
+#[test]
+fn every_phrase_is_said_in_every_language_and_one_s_own_may_fail() {
+    let folder = folder(&[("de/phrase/call_menu.txt", "{{ 1 | local_time('x') }}"), ("fr/phrase/open.txt", "Ouvrir")]);
+    let renderer = Renderer::new(Some(folder.path())).unwrap();
+    let reader = |locale: &str| Reader { locale: locale.to_owned(), ..Reader::default() };
+    let now = at("2026-11-20T06:00:00Z");
+    for locale in ["en", "de", "pt-BR", ""] {
+        for phrase in Phrase::ALL {
+            let said = Renderer::built_in().phrase(phrase, &reader(locale), now, Some(("accepted", now)));
+            assert!(!said.text.is_empty() && said.language == if locale == "de" { "de" } else { "en" }, "{phrase:?} {locale}: {said:?}");
+        }
+    }
+    assert_eq!(renderer.phrase(Phrase::CallMenu, &reader("de"), now, None).text, "Drücke die 1, um den Alarm anzunehmen.");
+    assert_eq!(
+        renderer.phrase(Phrase::Open, &reader("fr-CA"), now, None),
+        phrase::Said { text: "Ouvrir".to_owned(), language: "fr-CA".to_owned() }
+    );
 }

@@ -2,58 +2,41 @@
 
 use minijinja::Environment;
 
+use super::fit::{Text, cut};
+
 /// A subject, in characters: more is cut by every mail program.
 pub const LONGEST_SUBJECT: usize = 200;
-/// A short text, in characters: two SMS.
+/// A short text, in characters, where nothing else says how long it may be: as much as phones show of a notification.
 pub const LONGEST_SHORT: usize = 300;
 /// A spoken text, in characters: about a minute and a half.
 pub const LONGEST_SPEECH: usize = 1_500;
 /// A full text, in characters.
-const LONGEST_TEXT: usize = 50_000;
+pub const LONGEST_TEXT: usize = 50_000;
 
 pub fn register(templates: &mut Environment<'static>) {
-    templates.add_filter("shorten", |text: String, letters: usize| one_line(&text, letters));
+    templates.add_filter("shorten", |text: String, letters: usize| cut(&one_line(&text), letters));
+    templates.add_filter("spaced", |line: String| spaced(&line));
 }
 
-/// The first `letters` characters; the last one is an ellipsis where something is left out.
-pub fn cut(text: &str, letters: usize) -> String {
-    if text.chars().nth(letters).is_none() {
-        return text.to_owned();
-    }
-    let mut kept: String = text.chars().take(letters.saturating_sub(1)).collect();
-    kept.truncate(kept.trim_end().len());
-    if letters > 0 {
-        kept.push('…');
-    }
-    kept
+/// Text of at most so many characters.
+pub fn within(text: &Text, letters: usize) -> Text {
+    text.fitted(super::fit::ELLIPSIS, |text| text.chars().count() <= letters)
 }
 
-/// As [`cut`], but counted in UTF-16 units.
-pub fn cut_utf16(text: &str, units: usize) -> String {
-    if text.encode_utf16().count() <= units {
-        return text.to_owned();
-    }
-    let mut left = units.saturating_sub(1);
-    let kept = text.chars().take_while(|letter| {
-        let room = left.checked_sub(letter.len_utf16());
-        left = room.unwrap_or(0);
-        room.is_some()
-    });
-    kept.chain(['…']).collect()
-}
-
-/// One line of at most `letters` characters: no text of an event can begin another header, command or line.
-pub fn one_line(text: &str, letters: usize) -> String {
+/// One line: no text of an event can begin another header, command or line.
+pub fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty());
-    cut(&words.collect::<Vec<_>>().join(" "), letters)
+    words.collect::<Vec<_>>().join(" ")
 }
 
-/// Lines without trailing blanks, never more than one empty one in a row, no control characters.
+/// Lines without trailing blanks, never more than one empty one in a row, no control characters but tabs. Whatever some system
+/// ends lines with ends a line, and every other control character parts words as a space does.
 pub fn tidy(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
     let mut tidy = String::with_capacity(text.len());
     let mut is_gap = true;
-    for line in cut(text, LONGEST_TEXT).lines() {
-        let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
+    for line in text.split(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}']) {
+        let line: String = line.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect();
         let line = line.trim_end();
         if line.is_empty() {
             is_gap = true;
@@ -70,12 +53,17 @@ pub fn tidy(text: &str) -> String {
     tidy
 }
 
-/// How many characters of a short text each of `count` messages gets, so that all of them are named.
-pub fn share_of_short(count: usize) -> usize {
-    /// For "DRINGEND: 12 Nachrichten: ".
-    const HEAD: usize = 30;
-    const SEPARATOR: usize = 2;
-    ((LONGEST_SHORT - HEAD) / count.max(1)).saturating_sub(SEPARATOR).max(4)
+/// A line as HTML shows it: what would collapse into one space becomes spaces that do not, so that indentation and columns stay.
+fn spaced(line: &str) -> String {
+    /// In spaces.
+    const TAB: usize = 4;
+    let mut spaced = String::with_capacity(line.len());
+    let mut after_space = true;
+    for c in line.replace('\t', &" ".repeat(TAB)).chars() {
+        spaced.push(if c == ' ' && after_space { '\u{a0}' } else { c });
+        after_space = c == ' ';
+    }
+    spaced
 }
 
 #[cfg(test)]
@@ -86,21 +74,41 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cut_texts_fit(text in "\\PC{0,40}", letters in 0_usize..30) {
-            prop_assert!(cut(&text, letters).chars().count() <= letters);
-            prop_assert!(cut_utf16(&text, letters.max(1)).encode_utf16().count() <= letters.max(1));
+        fn a_line_is_one(text in "(?s).{0,40}") {
+            let line = one_line(&text);
+            prop_assert!(!line.contains(|c: char| c.is_control() || c == '\u{2028}'), "{}", line);
         }
 
         #[test]
-        fn a_line_is_one(text in "(?s).{0,40}") {
-            prop_assert!(!one_line(&text, 100).chars().any(char::is_control));
+        fn tidied_texts_have_no_other_controls(text in "(?s).{0,40}") {
+            let tidy = tidy(&text);
+            prop_assert!(!tidy.contains(|c: char| c.is_control() && !"\n\t".contains(c)), "{}", tidy);
         }
     }
 
     #[test]
     fn gaps_and_ends_are_tidied() {
         assert_eq!(tidy("\n\na  \n\n\n\nb\u{0}\u{7}\n\n"), "a\n\nb");
-        assert_eq!(cut("Disk full", 20), "Disk full");
-        assert_eq!(cut("Disk full", 6), "Disk…");
+        assert_eq!(tidy("  a:\n\tb  c\n"), "  a:\n\tb  c");
+    }
+
+    #[test]
+    fn words_are_not_glued_together() {
+        for end in ["\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
+            let text = format!("disk{end}full");
+            assert_eq!((tidy(&text).as_str(), one_line(&text).as_str()), ("disk\nfull", "disk full"), "{}", end.escape_unicode());
+        }
+        for mark in ["\0", "\u{7}", "\u{1b}", "\u{1e}", "\u{7f}", "\u{9f}"] {
+            let text = format!("disk{mark}full");
+            assert_eq!((tidy(&text).as_str(), one_line(&text).as_str()), ("disk full", "disk full"), "{}", mark.escape_unicode());
+        }
+        assert_eq!(tidy("a\r\n\r\nb\r\rc"), "a\n\nb\n\nc");
+    }
+
+    #[test]
+    fn indentation_is_kept_in_html() {
+        assert_eq!(spaced("  at db-1"), "\u{a0}\u{a0}at db-1");
+        assert_eq!(spaced("\ta  b"), "\u{a0}\u{a0}\u{a0}\u{a0}a \u{a0}b");
+        assert_eq!(spaced("a b"), "a b");
     }
 }

@@ -3,8 +3,12 @@
 use jiff::Zoned;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
-use minijinja::{Environment, Error, ErrorKind, State, Value};
+use minijinja::{Environment, Error, ErrorKind, State, Value, context};
 use watchbell_core::Timestamp;
+
+use super::phrase::{FOLDER, Phrase};
+use super::templates;
+use super::text::one_line;
 
 const DAYS_DE: [&str; 7] = ["Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"];
 const MONTHS_DE: [&str; 12] =
@@ -19,7 +23,7 @@ pub fn register(templates: &mut Environment<'static>) {
     });
     templates.add_filter("remaining", |state: &State<'_, '_>, value: Value| -> Result<String, Error> {
         let ms = time(&value)?.ms_since(time(&state.lookup("now").unwrap_or_default())?);
-        Ok(remaining(ms, Locale::of(state) == Locale::German))
+        remaining(state, ms)
     });
 }
 
@@ -75,16 +79,11 @@ enum Locale {
 }
 
 impl Locale {
-    /// By the template's language; the reader's locale adds the country where it is the same language.
+    /// By the text's language, which has the reader's country where it is the reader's language too.
     fn of(state: &State<'_, '_>) -> Self {
-        let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).unwrap_or_default().to_lowercase();
-        let locale = text(state.lookup("user").and_then(|user| user.get_attr("locale").ok()));
-        let language = match text(state.lookup("lang")) {
-            template if template.is_empty() || template == "any" => locale.clone(),
-            template => template,
-        };
+        let language = lang(state);
         match language.split('-').next().unwrap_or_default() {
-            "en" if locale.starts_with("en-us") => Self::American,
+            "en" if language.starts_with("en-us") => Self::American,
             "en" => Self::English,
             "de" => Self::German,
             _ => Self::Other,
@@ -115,45 +114,31 @@ impl Locale {
     }
 }
 
-/// "in 2 hours", "now", "5 minutes ago": to the minute, within two days; beyond that to the hour.
-fn remaining(ms: i64, in_german: bool) -> String {
+/// The language of the text, in lower case.
+fn lang(state: &State<'_, '_>) -> String {
+    state.lookup("lang").as_ref().and_then(Value::as_str).unwrap_or_default().to_lowercase()
+}
+
+/// "in 2 hours", "now", "5 minutes ago": to the minute, within two days; beyond that to the hour. The words are a phrase of the
+/// text's language.
+fn remaining(state: &State<'_, '_>, ms: i64) -> Result<String, Error> {
     const MINUTES_A_DAY: i64 = 24 * 60;
     let total = (ms.saturating_abs().saturating_add(30_000)) / 60_000;
-    if total == 0 {
-        return if in_german { "jetzt" } else { "now" }.to_owned();
-    }
     let total = if total >= 2 * MINUTES_A_DAY { (total + 30) / 60 * 60 } else { total };
     let (days, rest) = if total >= 2 * MINUTES_A_DAY { (total / MINUTES_A_DAY, total % MINUTES_A_DAY) } else { (0, total) };
-    let is_past = ms < 0;
-    let unit = |count: i64, english: &str, one: &str, many: &str| match count {
-        0 => None,
-        1 if in_german => Some(format!("1 {one}")),
-        1 => Some(format!("1 {english}")),
-        _ if in_german => Some(format!("{count} {many}")),
-        _ => Some(format!("{count} {english}s")),
-    };
-    let parts = [
-        // Both "in" and "vor" take the dative.
-        unit(days, "day", "Tag", "Tagen"),
-        unit(rest / 60, "hour", "Stunde", "Stunden"),
-        unit(rest % 60, "minute", "Minute", "Minuten"),
-    ];
-    let length = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
-    match (is_past, in_german) {
-        (false, _) => format!("in {length}"),
-        (true, false) => format!("{length} ago"),
-        (true, true) => format!("vor {length}"),
-    }
+    let words = templates::find(state.env(), &lang(state), FOLDER, Phrase::Remaining.file());
+    let (_, words) = words.ok_or_else(|| wrong("there are no words for it".to_owned()))?;
+    let vars = context! { is_past => ms < 0, days, hours => rest / 60, minutes => rest % 60 };
+    words.render(vars).map(|text| one_line(&text))
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
-    use minijinja::context;
-
     use super::*;
 
     const MINUTE: i64 = 60_000;
+    const DAY: i64 = 24 * 60 * MINUTE;
 
     #[test]
     fn remaining_times_are_true() {
@@ -169,9 +154,15 @@ mod tests {
             (51 * 60 * MINUTE + 10 * MINUTE, "in 2 days 3 hours", "in 2 Tagen 3 Stunden"),
             (-5 * MINUTE, "5 minutes ago", "vor 5 Minuten"),
         ];
+        let mut templates = Environment::new();
+        register(&mut templates);
+        templates::load(&mut templates, None).unwrap();
+        let remaining = |ms, lang| templates.render_str("{{ at | remaining }}", context! { at => DAY + ms, now => DAY, lang }).unwrap();
         for (ms, english, german) in table {
-            assert_eq!((remaining(ms, false).as_str(), remaining(ms, true).as_str()), (english, german), "{ms}");
+            assert_eq!((remaining(ms, "en-GB").as_str(), remaining(ms, "de-AT").as_str()), (english, german), "{ms}");
         }
+        // A language that nobody wrote has the words of the last resort, as the rest of such a text.
+        assert_eq!(remaining(0, "fr"), "now");
     }
 
     #[test]
@@ -180,12 +171,12 @@ mod tests {
         register(&mut templates);
         let table = [
             ("en", "en", "Europe/Berlin", "full", "Fri 20 Nov 2026, 09:00 CET"),
-            ("en-US", "en", "America/New_York", "full", "Fri, Nov 20, 2026, 3:00 AM EST"),
-            ("en-US", "en", "America/New_York", "spoken", "Friday, November 20, at 3:00 AM"),
+            ("en-US", "en-US", "America/New_York", "full", "Fri, Nov 20, 2026, 3:00 AM EST"),
+            ("en-US", "en-US", "America/New_York", "spoken", "Friday, November 20, at 3:00 AM"),
             ("en", "en", "UTC", "spoken", "Friday 20 November at 8:00"),
             ("de-AT", "de", "Europe/Vienna", "full", "Fr, 20.11.2026, 09:00 Uhr (CET)"),
             ("de", "de", "Asia/Kolkata", "spoken", "Freitag, 20. November, 13 Uhr 30"),
-            ("de", "any", "Europe/Berlin", "time", "09:00 Uhr (CET)"),
+            ("de", "de", "Europe/Berlin", "time", "09:00 Uhr (CET)"),
             ("fr", "en", "Europe/Paris", "date", "Fri 20 Nov 2026"),
             ("fr", "fr", "Europe/Paris", "full", "2026-11-20 09:00 CET"),
             // No such zone: the text says which one it is instead.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use watchbell_core::Timestamp;
 use watchbell_core::event::EventData;
 
-use super::{MessageKind, Reader, web_url};
+use super::{MessageKind, Reader};
 
 /// What all parts of a message speak of.
 #[derive(Debug)]
@@ -23,7 +23,10 @@ pub(super) struct About {
     pub is_fallback: bool,
     /// The entries of a bundle or digest.
     pub items: Vec<Value>,
-    pub item_width: usize,
+    /// The event's page.
+    pub url: Option<String>,
+    /// What only some phrases speak of, by name.
+    pub more: Vec<(&'static str, Value)>,
     pub made: Made,
 }
 
@@ -45,10 +48,9 @@ impl About {
             "high" => self.is_high.into(),
             "fallback" => self.is_fallback.into(),
             "items" => self.items.clone().into(),
-            "item_width" => self.item_width.into(),
             // Absent, not none: a template that writes it without asking writes nothing.
-            "url" => self.event.as_deref().and_then(web_url).map_or(Value::UNDEFINED, Value::from),
-            _ => return None,
+            "url" => self.url.as_deref().map_or(Value::UNDEFINED, Value::from),
+            _ => return self.more.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()),
         })
     }
 }
@@ -58,8 +60,17 @@ impl About {
 pub(super) struct Vars {
     pub about: Arc<About>,
     pub lang: String,
-    /// Subject and text, for what is set around them.
-    pub around: Option<(String, String)>,
+    /// For what is set around them.
+    pub around: Option<Around>,
+}
+
+/// What HTML is set around.
+#[derive(Clone, Debug)]
+pub(super) struct Around {
+    pub subject: String,
+    pub text: String,
+    /// What a link to the event's page is called.
+    pub open: String,
 }
 
 impl Object for Vars {
@@ -70,8 +81,9 @@ impl Object for Vars {
     fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
         match (name, &self.around) {
             ("lang", _) => Some(self.lang.as_str().into()),
-            ("subject", Some((subject, _))) => Some(subject.as_str().into()),
-            ("text", Some((_, text))) => Some(text.as_str().into()),
+            ("subject", Some(around)) => Some(around.subject.as_str().into()),
+            ("text", Some(around)) => Some(around.text.as_str().into()),
+            ("open", Some(around)) => Some(around.open.as_str().into()),
             _ => self.about.value(name),
         }
     }
@@ -82,7 +94,7 @@ impl Object for Vars {
 pub(super) struct Entry<'a> {
     pub kind: &'a str,
     pub subject: String,
-    pub url: Option<&'a str>,
+    pub url: Option<String>,
     pub at: i64,
     pub high: bool,
     pub category: &'a str,

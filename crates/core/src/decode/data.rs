@@ -63,6 +63,7 @@ fn update(mut fields: Fields<'_>) -> Result<UpdateData, Undecodable> {
         notify: fields.users("notify").unwrap_or_default(),
         summary: None,
         actor_name: None,
+        answer: None,
         url: None,
     })
 }

@@ -107,6 +107,7 @@ pub fn update(status: UpdateStatus, responders: &[&str]) -> EventData {
         notify: Vec::new(),
         summary: None,
         actor_name: None,
+        answer: None,
         url: None,
     })
 }

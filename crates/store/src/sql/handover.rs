@@ -114,6 +114,7 @@ fn job(planned: &Planned, event: &EventData, policy: &Policy, now: Timestamp) ->
         expires_at: planned.expires_at,
         attempts: 0,
         log: Vec::new(),
+        event_id: planned.event_id.clone(),
         event: Arc::new(event.clone()),
         user_id: user.id,
         user_name: user.display_name(),

@@ -6,17 +6,17 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use async_trait::async_trait;
 use watchbell_core::decode::Reason;
 use watchbell_core::event::{Event, EventData, Original, digest};
-use watchbell_core::{EventId, UserId};
+use watchbell_core::{EventId, Timestamp, UserId};
 
 use super::handover::Handover;
 use super::known::{names, subject_key, subscription_category, waves};
 use super::plan::{IfKnown, Writes};
 use super::rows::{AlertRow, all, at, json, name, to_json};
-use super::{BindAll, SqlStore, Tx, array, columns, sql};
+use super::{BindAll, SqlStore, Tx, answers, array, columns, sql};
 use crate::access::Actor;
 use crate::columns::row;
 use crate::facts::{Alert, Plan, Planned};
-use crate::intake::{Accepted, DeadLetter, DeadLetterFilter, EventRecord, Intake, OnPlanned, Rejected};
+use crate::intake::{Accepted, Answered, DeadLetter, DeadLetterFilter, EventRecord, Intake, OnPlanned, Rejected};
 use crate::wake::Effects;
 use crate::{StoreError, facts::Scope};
 
@@ -127,6 +127,14 @@ impl Intake for SqlStore {
         Ok(sqlx::query_scalar(sql("SELECT COUNT(*) FROM unreachable")).fetch_one(&self.read).await?)
     }
 
+    async fn take_answers(&self, most: i64, until: Timestamp) -> Result<Vec<Answered>, StoreError> {
+        self.take_some_answers(most, until).await
+    }
+
+    async fn answers_told(&self, answers: &[EventId]) -> Result<(), StoreError> {
+        self.forget_answers(answers).await
+    }
+
     async fn event_by_identity(&self, identity: &str) -> Result<Option<(EventId, EventData)>, StoreError> {
         let row: Option<(String, String, String)> = sqlx::query_as(sql("SELECT id, kind, data FROM events WHERE identity = $1"))
             .bind(identity.to_owned())
@@ -209,6 +217,9 @@ impl SqlStore {
         handover.complete();
         self.note_growth(events.len());
         self.wakes.announce(effects);
+        if events.iter().any(Event::is_answer) {
+            self.wakes.announce_answer();
+        }
         if fans_out {
             self.wakes.announce_fan_out();
         }
@@ -316,6 +327,7 @@ impl SqlStore {
         let mut writes = Writes { if_known, ..Writes::default() };
         let mut annotations = Vec::new();
         let mut fan_outs = Vec::new();
+        let mut answers = Vec::new();
         for at in wave {
             let (event, id) = (&events[*at], accepted[*at].id.clone());
             let mut facts = known.facts(event, &resolved, &policies);
@@ -334,6 +346,7 @@ impl SqlStore {
                 let content = to_json(content)?;
                 writes.contents.extend(events.iter().map(|event| (event.clone(), content.clone())));
             }
+            answers.extend(answers::taken(event, &plan).map(|(alert, answer)| (id.clone(), alert, answer)));
             fan_outs.extend(plan.fan_out.clone().map(|topic| (id.clone(), topic)));
             gather(&mut writes, plan, &id, facts.alert.is_some());
         }
@@ -348,6 +361,7 @@ impl SqlStore {
             handover.retain(&written);
         }
         self.annotate(tx, annotations).await?;
+        self.note_answers(tx, answers).await?;
         let fans_out = !fan_outs.is_empty();
         for (event_id, topic) in fan_outs {
             sqlx::query(sql("INSERT INTO fanouts (event_id, topic, last_user_id) VALUES ($1, $2, 0) ON CONFLICT (event_id) DO NOTHING"))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::{FromRow, Row as _};
 use watchbell_core::device::Device;
 use watchbell_core::event::EventData;
-use watchbell_core::{ContactId, DeliveryId, DeviceId, Secret, UserId};
+use watchbell_core::{ContactId, DeliveryId, DeviceId, EventId, Secret, UserId};
 
 use super::rows::{at, json, name, scope};
 use super::{Db, attempts};
@@ -28,6 +28,7 @@ pub(super) struct JobRow {
     expires_at: Option<i64>,
     attempts: i64,
     attempt_log: String,
+    event_id: String,
     kind: String,
     data: String,
     content: Option<String>,
@@ -50,7 +51,7 @@ pub(super) struct JobRow {
 impl JobRow {
     /// `$1` is a list of ids; HIGH before others, older before newer.
     pub(super) const SELECT: &'static str = "SELECT d.id, d.scope, d.purpose, d.cause, d.channel, d.critical, d.rank, d.due_at, \
-         d.created_at, d.expires_at, d.attempts, d.attempt_log, e.kind, e.data, e.content, d.user_id, u.first_name, u.last_name, u.username, u.locale, \
+         d.created_at, d.expires_at, d.attempts, d.attempt_log, d.event_id, e.kind, e.data, e.content, d.user_id, u.first_name, u.last_name, u.username, u.locale, \
          u.timezone, c.id AS contact_id, c.target, c.status, v.id AS device_id, v.kind AS device_kind, v.token, v.keys, d.collect \
          FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN users u ON u.id = d.user_id \
          LEFT JOIN contacts c ON c.id = d.contact_id LEFT JOIN devices v ON v.id = d.device_id \
@@ -103,6 +104,7 @@ impl JobRow {
             expires_at: self.expires_at.map(at),
             attempts: self.attempts,
             log: attempts::parse(&self.attempt_log).map_err(|_| "log of attempts")?,
+            event_id: EventId(self.event_id),
             event: Arc::new(event),
             user_id,
             user_name: if names.is_empty() { self.username.unwrap_or_default() } else { names.to_owned() },

@@ -13,6 +13,7 @@ use crate::pool::Pool;
 use crate::{LocalWorkers, Options, Planner, Policy, Quotas, Retries, Store, StoreError, VerificationLimits, Wakes};
 
 mod access;
+mod answers;
 mod attempts;
 mod audit;
 mod blacklist;

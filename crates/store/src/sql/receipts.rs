@@ -3,29 +3,64 @@
 use std::collections::BTreeSet;
 
 use watchbell_core::delivery::State;
-use watchbell_core::{Channel, DeliveryId, Timestamp};
+use watchbell_core::{Channel, Timestamp};
 
 use super::rows::{at, name};
-use super::{SqlStore, Tx, sql};
+use super::{SqlStore, Tx, attempts, sql};
 use crate::StoreError;
-use crate::queue::{Receipt, ReceiptOutcome};
+use crate::queue::{Attempt, Receipt, ReceiptOutcome};
 use crate::wake::{Effects, Moved};
 
 #[derive(sqlx::FromRow)]
 struct Row {
     state: String,
+    channel: String,
+    provider: Option<String>,
+    attempt_log: String,
     rank: i64,
     attempts: i64,
     due_at: i64,
     stop: Option<String>,
-    is_open: bool,
+    is_wanted: bool,
+}
+
+/// A delivery as receipts see it. Nobody has to be called again for an alert's round that is over.
+macro_rules! select {
+    ($lock:literal) => {
+        concat!(
+            "SELECT state, channel, provider, attempt_log, rank, attempts, \
+             CASE WHEN created_at > due_at THEN created_at ELSE due_at END AS due_at, stop, CASE WHEN scope LIKE 'alert:%' \
+             THEN EXISTS (SELECT 1 FROM responders r WHERE r.user_id = d.user_id AND r.alert_id = d.alert_id \
+             AND d.scope = 'alert:' || r.round || ':' || r.alert_id) ELSE NOT EXISTS (SELECT 1 FROM alerts a \
+             WHERE a.id = d.alert_id AND a.state <> 'open') END AS is_wanted FROM deliveries d WHERE id = $1 ",
+            $lock
+        )
+    };
+}
+
+impl Row {
+    /// Whether a receipt is about what this delivery was sent as last. Another account's says nothing of it, nor does one of an
+    /// earlier try; but one that overtakes the answer to the call has an id that nobody knows yet.
+    fn fits(&self, receipt: &Receipt) -> Result<bool, StoreError> {
+        let is_theirs = self.provider.as_deref() == Some(&receipt.provider);
+        if !is_theirs || !receipt.channels.contains(&name(&self.channel)?) {
+            return Ok(false);
+        }
+        let Some(id) = receipt.message_id.as_deref() else { return Ok(true) };
+        let tries = attempts::parse(&self.attempt_log)?;
+        let is_known_as = |attempt: &Attempt| attempt.message_id.as_deref() == Some(id);
+        Ok(match tries.last().filter(|last| self.state != State::Sending.as_str() && last.message_id.is_some()) {
+            Some(last) => is_known_as(last),
+            None => !tries.iter().any(is_known_as),
+        })
+    }
 }
 
 impl SqlStore {
     pub(super) async fn apply_receipts(&self, receipts: &[Receipt]) -> Result<Vec<bool>, StoreError> {
         // First, so that no step that is pulled forward goes to an address that is known to be bad.
         for receipt in receipts.iter().filter(|receipt| receipt.outcome == ReceiptOutcome::BadAddress) {
-            if self.counts_on(&receipt.delivery).await? {
+            if self.counts_on(receipt).await? {
                 self.retire_address(&receipt.delivery).await;
             }
         }
@@ -33,13 +68,8 @@ impl SqlStore {
         let mut known = Vec::with_capacity(receipts.len());
         let mut effects = Effects::default();
         for receipt in receipts {
-            let row: Option<Row> = sqlx::query_as(sql(
-                "SELECT state, rank, attempts, CASE WHEN created_at > due_at THEN created_at ELSE due_at END AS due_at, stop, NOT EXISTS (SELECT 1 FROM alerts a WHERE a.id = d.alert_id \
-                 AND a.state <> 'open') AS is_open FROM deliveries d WHERE id = $1 {lock}",
-            ))
-            .bind(receipt.delivery.as_str().to_owned())
-            .fetch_optional(&mut *tx)
-            .await?;
+            let row: Option<Row> = sqlx::query_as(sql(select!("{lock}"))).bind(receipt.delivery.as_str()).fetch_optional(&mut *tx).await?;
+            let row = row.map(|row| row.fits(receipt).map(|fits| fits.then_some(row))).transpose()?.flatten();
             known.push(row.is_some());
             if let Some(row) = row {
                 self.apply_receipt(&mut tx, receipt, &row, &mut effects).await?;
@@ -50,13 +80,11 @@ impl SqlStore {
         Ok(known)
     }
 
-    /// Whether a delivery is with a provider who can still say that it did not arrive.
-    async fn counts_on(&self, delivery: &DeliveryId) -> Result<bool, StoreError> {
-        let state: Option<String> = sqlx::query_scalar(sql("SELECT state FROM deliveries WHERE id = $1"))
-            .bind(delivery.as_str().to_owned())
-            .fetch_optional(&self.write)
-            .await?;
-        Ok(matches!(state.as_deref(), Some("sending" | "sent")))
+    /// Whether a delivery is with the provider that says this, who can still say that it did not arrive.
+    async fn counts_on(&self, receipt: &Receipt) -> Result<bool, StoreError> {
+        let row: Option<Row> = sqlx::query_as(sql(select!(""))).bind(receipt.delivery.as_str()).fetch_optional(&self.write).await?;
+        let Some(row) = row else { return Ok(false) };
+        Ok(matches!(row.state.as_str(), "sending" | "sent") && row.fits(receipt)?)
     }
 
     async fn apply_receipt(&self, tx: &mut Tx, receipt: &Receipt, row: &Row, effects: &mut Effects) -> Result<(), StoreError> {
@@ -76,16 +104,14 @@ impl SqlStore {
             return Ok(());
         }
         let reason = reason.map(|reason| receipt.code.as_ref().map_or_else(|| reason.to_owned(), |code| format!("{reason} (code {code})")));
-        let channel: String = sqlx::query_scalar(sql(
-            "UPDATE deliveries SET state = $2, ready_at = COALESCE($3, ready_at), reason = $4, updated_at = $5 WHERE id = $1 RETURNING channel",
-        ))
-        .bind(receipt.delivery.as_str().to_owned())
-        .bind(next)
-        .bind(ready_at.map(Timestamp::as_millis))
-        .bind(reason.clone())
-        .bind(now.as_millis())
-        .fetch_one(&mut **tx)
-        .await?;
+        sqlx::query(sql("UPDATE deliveries SET state = $2, ready_at = COALESCE($3, ready_at), reason = $4, updated_at = $5 WHERE id = $1"))
+            .bind(receipt.delivery.as_str().to_owned())
+            .bind(next)
+            .bind(ready_at.map(Timestamp::as_millis))
+            .bind(reason.clone())
+            .bind(now.as_millis())
+            .execute(&mut **tx)
+            .await?;
         if next == "scheduled" {
             self.enqueue(tx, &[&receipt.delivery]).await?;
         }
@@ -95,16 +121,88 @@ impl SqlStore {
         if next == "undelivered" {
             return self.after_failure(tx, &receipt.delivery, reason.as_deref(), &mut effects.due).await;
         }
-        effects.due.extend(Channel::from_db(&channel).filter(|_| next == "scheduled"));
+        effects.due.extend(Channel::from_db(&row.channel).filter(|_| next == "scheduled"));
         Ok(())
     }
 
     /// When a call that nobody answered is made again, unless nobody needs to be called any more.
     fn call_again(&self, row: &Row, now: Timestamp) -> Option<Timestamp> {
-        if row.stop.is_some() || !row.is_open {
+        if row.stop.is_some() || !row.is_wanted {
             return None;
         }
         let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
         self.retries.of(row.rank).next(attempts, at(row.due_at), now, None, 0.5)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed parse should fail the test")]
+    use watchbell_core::DeliveryId;
+    use watchbell_core::outcome::Class;
+
+    use super::*;
+
+    fn tried(id: Option<&str>, number: i64) -> Attempt {
+        Attempt {
+            number,
+            at: Timestamp::from_millis(number),
+            provider: "twilio".to_owned(),
+            class: Class::Accepted,
+            code: None,
+            message_id: id.map(str::to_owned),
+            latency_ms: None,
+            goes_on: false,
+            not_before: None,
+        }
+    }
+
+    #[test]
+    fn a_receipt_counts_for_what_its_provider_sent_last() {
+        let voice: &[Channel] = &[Channel::Voice];
+        let texts: &[Channel] = &[Channel::Sms, Channel::Whatsapp];
+        let table: [(&str, &[Option<&str>], &str, &'static [Channel], Option<&str>, bool); 15] = [
+            ("sent", &[Some("CA1")], "twilio", voice, Some("CA1"), true),
+            ("sent", &[Some("CA1")], "twilio", voice, None, true),
+            ("sent", &[Some("CA1")], "twilio", voice, Some("CA2"), false),
+            ("sent", &[Some("CA1")], "backup", voice, Some("CA1"), false),
+            ("sent", &[Some("CA1")], "twilio", texts, Some("CA1"), false),
+            ("undelivered", &[Some("CA1")], "twilio", voice, Some("CA1"), true),
+            // Of the call before this one.
+            ("sent", &[Some("CA1"), Some("CA2")], "twilio", voice, Some("CA1"), false),
+            ("sent", &[Some("CA1"), Some("CA2")], "twilio", voice, Some("CA2"), true),
+            // What is in flight has an id that nobody knows yet, but not an earlier one's.
+            ("sending", &[], "twilio", voice, Some("CA1"), true),
+            ("sending", &[], "backup", voice, Some("CA1"), false),
+            ("sending", &[], "twilio", texts, Some("CA1"), false),
+            ("sending", &[Some("CA1")], "twilio", voice, Some("CA1"), false),
+            ("sending", &[Some("CA1")], "twilio", voice, Some("CA2"), true),
+            // A call of which no answer came may have been made under any.
+            ("sent", &[Some("CA1"), None], "twilio", voice, Some("CA2"), true),
+            ("sent", &[Some("CA1"), None], "twilio", voice, Some("CA1"), false),
+        ];
+        for (state, ids, provider, channels, id, fits) in table {
+            let log = ids.iter().zip(1..).map(|(id, number)| attempts::line(&tried(*id, number)).unwrap()).collect();
+            let row = Row {
+                state: state.to_owned(),
+                channel: "voice".to_owned(),
+                provider: Some("twilio".to_owned()),
+                attempt_log: log,
+                rank: 0,
+                attempts: 1,
+                due_at: 0,
+                stop: None,
+                is_wanted: true,
+            };
+            let receipt = Receipt {
+                delivery: DeliveryId("01".to_owned()),
+                provider: provider.to_owned(),
+                channels,
+                message_id: id.map(str::to_owned),
+                outcome: ReceiptOutcome::Delivered,
+                code: None,
+            };
+            assert_eq!(row.fits(&receipt).unwrap(), fits, "{state} {ids:?} {provider} {id:?}");
+        }
     }
 }

@@ -80,6 +80,8 @@ impl SqlStore {
             .execute(&mut *tx)
             .await?
             .rows_affected();
+        // Where there is no broker, nobody is told.
+        sqlx::query(sql("DELETE FROM answers WHERE event_id < $1")).bind(id_floor(events_before)).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM unreachable WHERE at < $1")).bind(deliveries_before.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM recipients WHERE quiet_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM telegram_links WHERE expires_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;

@@ -9,6 +9,7 @@
 mod harness;
 
 mod access;
+mod answers;
 mod chains;
 mod connections;
 mod contacts;

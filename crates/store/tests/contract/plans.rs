@@ -5,9 +5,10 @@ use watchbell_core::{Channel, DeliveryId, EventId, Timestamp, UserId};
 use watchbell_store::dialect::Dialect;
 use watchbell_store::history::DeliveryFilter;
 use watchbell_store::intake::DeadLetterFilter;
-use watchbell_store::queue::{AddressFate, Call, Cutoffs, Finished, Next, Ranks, Receipt, ReceiptOutcome};
+use watchbell_store::queue::{AddressFate, Call, Cutoffs, Finished, Next, Ranks};
 
 use crate::harness::Bed;
+use crate::queue::receipt;
 
 /// Rows of old deliveries, and as many events.
 const ROWS: i64 = 200_000;
@@ -154,8 +155,9 @@ async fn use_everything(bed: &Bed) {
         store.ids_of_others(job, &["SM1".to_owned()]).await.unwrap();
     }
     store.ready().await.unwrap();
-    let receipt = Receipt { delivery: DeliveryId("01A1".to_owned()), outcome: ReceiptOutcome::Delivered, code: None };
-    store.receipts(vec![receipt]).await.unwrap();
+    store.receipts(vec![receipt(&DeliveryId("01A1".to_owned()))]).await.unwrap();
+    store.take_answers(100, bed.now()).await.unwrap();
+    store.answers_told(&[EventId("01E1".to_owned())]).await.unwrap();
     assert!(store.renew(epoch, bed.now().plus_s(60), &std::collections::HashSet::new(), bed.now()).await.unwrap().is_alive);
     store.leave(epoch).await.unwrap();
     let user = UserId(1);

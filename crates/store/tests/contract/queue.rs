@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original, Priority, SubscriptionData, UpdateData, UpdateStatus};
 use watchbell_core::ids::Epoch;
+use watchbell_core::outcome::Class;
 use watchbell_core::{Channel, DeliveryId};
 use watchbell_store::StoreError;
-use watchbell_store::queue::{AddressFate, Call, Finished, Next, Ranks, Receipt, ReceiptOutcome};
+use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, Next, Ranks, Receipt, ReceiptOutcome};
 
 use crate::harness::Bed;
 
@@ -35,6 +36,7 @@ pub fn events(bed: &Bed) -> Vec<Event> {
         notify: Vec::new(),
         summary: None,
         actor_name: None,
+        answer: None,
         url: None,
     };
     let news =
@@ -132,13 +134,61 @@ async fn a_receipt_that_overtakes_the_answer_is_kept(bed: &Bed) {
     let epoch = enter(bed).await;
     let ids = claim(bed, epoch, 1).await;
     begin(bed, epoch, &ids).await;
-    let receipt = |outcome| Receipt { delivery: ids[0].clone(), outcome, code: None };
+    let receipt = |outcome| Receipt { outcome, ..receipt(&ids[0]) };
     assert_eq!(bed.store.receipts(vec![receipt(ReceiptOutcome::Delivered)]).await.unwrap(), [true]);
     let end = Finished { id: ids[0].clone(), is_bundle: false, attempt: None, next: Next::Sent, pause: None };
     assert_eq!(bed.store.finish(epoch, &[end]).await.unwrap(), ids);
     // Receipts come in any order; what arrived has arrived.
     bed.store.receipts(vec![receipt(ReceiptOutcome::Undelivered)]).await.unwrap();
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE state = 'delivered'").await, 1);
+}
+
+/// The delivery arrived, says the provider that was called for it.
+pub fn receipt(id: &DeliveryId) -> Receipt {
+    Receipt {
+        delivery: id.clone(),
+        provider: call(id).provider,
+        channels: &[Channel::Email],
+        message_id: None,
+        outcome: ReceiptOutcome::Delivered,
+        code: None,
+    }
+}
+
+async fn a_receipt_of_anybody_else_changes_nothing(bed: &Bed) {
+    ready(bed, 2).await;
+    let epoch = enter(bed).await;
+    let ids = claim(bed, epoch, 2).await;
+    begin(bed, epoch, &ids).await;
+    let attempt = |number, message_id: &str| Attempt {
+        number,
+        at: bed.now(),
+        provider: call(&ids[0]).provider,
+        class: Class::Accepted,
+        code: None,
+        message_id: Some(message_id.to_owned()),
+        latency_ms: Some(1),
+        goes_on: false,
+        not_before: None,
+    };
+    let end = Finished { id: ids[0].clone(), is_bundle: false, attempt: Some(attempt(1, "M1")), next: Next::Sent, pause: None };
+    bed.store.finish(epoch, &[end]).await.unwrap();
+    let own = || Receipt { outcome: ReceiptOutcome::BadAddress, message_id: Some("M1".to_owned()), ..receipt(&ids[0]) };
+    let others = vec![
+        Receipt { provider: "another".to_owned(), ..own() },
+        Receipt { channels: &[Channel::Voice, Channel::Sms], ..own() },
+        Receipt { message_id: Some("M2".to_owned()), ..own() },
+        // In flight: its id is not known yet, but its provider and channel are.
+        Receipt { provider: "another".to_owned(), ..receipt(&ids[1]) },
+        Receipt { channels: &[Channel::Voice], ..receipt(&ids[1]) },
+        Receipt { delivery: DeliveryId("none".to_owned()), ..own() },
+    ];
+    assert_eq!(bed.store.receipts(others).await.unwrap(), [false; 6]);
+    assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE state IN ('sent', 'sending')").await, 2);
+    assert_eq!(bed.number("SELECT count(*) FROM contacts WHERE status <> 'OK'").await, 0);
+    let theirs = vec![own(), Receipt { message_id: Some("M9".to_owned()), ..receipt(&ids[1]) }];
+    assert_eq!(bed.store.receipts(theirs).await.unwrap(), [true, true]);
+    assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE state IN ('undelivered', 'delivered')").await, 2);
 }
 
 async fn the_end_of_an_attempt_is_written_once(bed: &Bed) {
@@ -174,6 +224,7 @@ on_both![
     a_process_that_stood_still_begins_nothing_that_another_took,
     a_process_that_ends_in_order_gives_back_what_it_had_not_begun,
     a_receipt_that_overtakes_the_answer_is_kept,
+    a_receipt_of_anybody_else_changes_nothing,
     the_end_of_an_attempt_is_written_once,
     a_storm_of_high_alerts_leaves_a_part_for_the_rest,
 ];

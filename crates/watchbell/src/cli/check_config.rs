@@ -46,6 +46,9 @@ fn summary(config: &Config) -> String {
     if !idle.is_empty() {
         lines.push(format!("  providers that no channel uses: {}", join(&idle)));
     }
+    for (name, error) in config.exposed() {
+        lines.push(format!("  warning: providers.{name}.{}: {}", error.key, error.message));
+    }
     if nats_servers(&config.nats).is_empty() {
         lines.push("  NATS is off: events come over HTTP only".to_owned());
     }

@@ -13,6 +13,8 @@ pub struct Http {
     pub listen: String,
     /// Without it there are no callbacks; see [`Http::public_url`].
     public_url: String,
+    /// What links in errors lead to; see [`Http::errors_url`].
+    errors_url: String,
     pub body_limit_bytes: usize,
     pub request_timeout_s: u32,
     pub write_timeout_s: u32,
@@ -42,6 +44,11 @@ impl Http {
         Some(self.public_url.trim_end_matches('/')).filter(|url| !url.is_empty())
     }
 
+    /// What explains the codes of errors, without a slash at the end; None: the server's own page.
+    pub fn errors_url(&self) -> Option<&str> {
+        Some(self.errors_url.trim_end_matches('/')).filter(|url| !url.is_empty())
+    }
+
     /// The proxies whose X-Forwarded-For is believed.
     pub fn trusted_proxies(&self) -> Vec<Network> {
         self.trusted_proxies.iter().filter_map(|text| Network::parse(text)).collect()
@@ -59,6 +66,10 @@ impl Http {
                     at.check(bare, "public_url", "must be a URL without user, query and fragment");
                 }
             }
+        }
+        if self.errors_url().is_some() {
+            let is_web = url::Url::parse(&self.errors_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+            at.check(is_web, "errors_url", "must be an http:// or https:// URL such as https://docs.example.org/errors, or empty");
         }
         at.check((1_024..=64 << 20).contains(&self.body_limit_bytes), "body_limit_bytes", "must be 1024 to 67108864");
         at.check((1..=3_600).contains(&self.request_timeout_s), "request_timeout_s", "must be 1 to 3600");

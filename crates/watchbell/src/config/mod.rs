@@ -57,7 +57,7 @@ pub use self::scheduler::{FallbackEmail, Scheduler};
 pub use self::templates::Templates;
 pub use self::verification::Verification;
 pub use self::worker::Worker;
-pub use watchbell_channels::settings::OnUnknown;
+pub use watchbell_channels::settings::{OnUnknown, SettingError};
 
 use self::layers::Layers;
 use self::problem::Findings;
@@ -120,6 +120,12 @@ impl Config {
         }
         let problems = findings.into_problems(&given);
         config.filter(|_| problems.is_empty()).ok_or(Invalid { problems })
+    }
+
+    /// Secrets that providers' settings send in the clear beyond this machine, by the provider's name.
+    pub fn exposed(&self) -> Vec<(&str, SettingError)> {
+        let all = self.providers.iter();
+        all.flat_map(|(name, settings)| settings.exposed().into_iter().map(move |error| (name.as_str(), error))).collect()
     }
 
     fn validate(&self, given: &Layers, findings: &mut Findings) {

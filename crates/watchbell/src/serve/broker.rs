@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use futures::StreamExt;
 use serde::Serialize;
@@ -11,13 +12,15 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use watchbell_channels::dispatch::Progress;
 use watchbell_core::delivery::Purpose;
+use watchbell_core::event::Answer;
 use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, DeliveryId, UserId};
+use watchbell_core::{Channel, Clock, DeliveryId, Timestamp, UserId};
 use watchbell_ingest::Connection;
+use watchbell_store::intake::Answered;
 use watchbell_store::queue::Next;
 use watchbell_store::wake::Moved;
-use watchbell_store::{Scope, Store};
+use watchbell_store::{Scope, Store, StoreError};
 
 /// Tells this process's wake-ups from others': process ids do not, as each container has a process 1.
 static PROCESS: LazyLock<String> = LazyLock::new(|| rand::random::<u64>().to_string());
@@ -80,6 +83,66 @@ pub async fn publish_moves(moves: Receiver<Moved>, broker: Connection, done: Can
         Some((format!("watchbell.out.{}", moved.state), outcome.to_string().into_bytes()))
     })
     .await;
+}
+
+/// Answers that are told at once.
+const MOST_ANSWERS: i64 = 100;
+/// How long a process has to tell the broker of an answer before another one does.
+const TELL_WITHIN: Duration = Duration::from_secs(10);
+/// Between two looks for answers that another process took, or could not tell.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Publishes people's answers as `watchbell.out.answered`, each until the broker has it: whoever raised an alert is to learn that
+/// somebody has it, also when the broker was away as they said so. One that is told twice names the same delivery and action.
+pub async fn publish_answers(store: Arc<dyn Store>, broker: Connection, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let work = async {
+        loop {
+            broker.connected().await;
+            match tell_answers(store.as_ref(), &broker, clock.now()).await {
+                Ok(true) => {}
+                Ok(false) => tokio::select! {
+                    () = store.wakes().answer() => {}
+                    () = clock.sleep(LOOK_EVERY) => {}
+                },
+                Err(error) => {
+                    tracing::debug!(%error, "answers could not be looked up; trying again");
+                    clock.sleep(LOOK_EVERY).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+/// Whether there were any, and the broker has them.
+async fn tell_answers(store: &dyn Store, broker: &Connection, now: Timestamp) -> Result<bool, StoreError> {
+    let answers = store.take_answers(MOST_ANSWERS, now + TELL_WITHIN).await?;
+    if answers.is_empty() {
+        return Ok(false);
+    }
+    let is_told = broker.deliver(ANSWERED, answers.iter().map(|answered| answer(answered).to_string().into_bytes()).collect()).await;
+    if is_told {
+        store.answers_told(&answers.into_iter().map(|answered| answered.event_id).collect::<Vec<_>>()).await?;
+    }
+    Ok(is_told)
+}
+
+const ANSWERED: &str = "watchbell.out.answered";
+
+fn answer(Answered { alert_id, answer, at, .. }: &Answered) -> serde_json::Value {
+    let Answer { delivery, user, channel, round } = answer;
+    json!({
+        "alertId": alert_id,
+        "round": round,
+        "user": user,
+        "channel": channel,
+        "delivery": delivery,
+        "action": "accept",
+        "time": at.to_string(),
+    })
 }
 
 /// A subject and what is published there.

@@ -122,7 +122,7 @@ impl Server {
             alert_expiry_s: i64::from(config.scheduler.alert_expiry_s),
             daily_digest_at: config.scheduler.daily_digest_at(),
         };
-        let renderer = Arc::new(Renderer::new(config.templates.dir())?);
+        let renderer = Arc::new(Renderer::new(config.templates.dir())?.with_sms_parts(config.templates.sms_parts()));
         let mut routes = providers::routes(&config, &clock)?;
         // The port first: a process that cannot serve must not begin to send.
         let listener = if has(Role::Api) { Some(listen(&config.http.listen).await?) } else { None };
@@ -134,6 +134,7 @@ impl Server {
         let first_key = watchbell_api::bootstrap_admin_key(store.as_ref(), configured_key).await?;
         show_first_key(first_key.as_ref());
         providers::say_what_is_missing(&config);
+        providers::say_what_is_exposed(&config);
 
         let broker = if config.nats.url.trim().is_empty() { None } else { Some(Connection::open(&config.nats).await?) };
         let parts = TaskTracker::new();
@@ -141,6 +142,7 @@ impl Server {
         parts.spawn(broker::share_wakes(store.clone(), broker.clone(), stop.clone()));
         if let Some(broker) = &broker {
             publishers.spawn(broker::publish_moves(store.wakes().moved(), broker.clone(), done.clone()));
+            parts.spawn(broker::publish_answers(store.clone(), broker.clone(), clock.clone(), stop.clone()));
             if has(Role::Ingest) {
                 let sink = Arc::new(sink::StoreSink::new(store.clone(), broker.clone()));
                 parts.spawn(Ingest::new(broker.clone(), &config.nats, config.events.settings(), sink, clock.clone()).run(stop.clone()));
@@ -172,16 +174,16 @@ impl Server {
                 recheck: (!config.database.is_sqlite()).then_some(RECHECK),
                 channels: routes.into_iter().filter(|route| channels.is_empty() || channels.contains(&route.channel)).collect(),
             };
-            let dispatcher = Dispatcher::new(store.clone(), clock.clone(), renderer, settings);
+            let dispatcher = Dispatcher::new(store.clone(), clock.clone(), renderer.clone(), settings);
             if let Some(broker) = &broker {
                 publishers.spawn(broker::publish_outcomes(dispatcher.progress(), broker.clone(), done.clone()));
             }
             parts.spawn(dispatcher.run(stop.clone()));
         }
         let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
-        let api_settings = api_settings(&config);
+        let api_settings = ApiSettings { renderer: renderer.clone(), ..api_settings(&config) };
         if has(Role::Api) {
-            telegram::start(&config, &store, &clock, &parts, &stop)?;
+            telegram::start(&config, &store, &renderer, &clock, &parts, &stop)?;
         }
         let (address, http) = match listener {
             Some(listener) => {
@@ -272,6 +274,7 @@ fn api_settings(config: &Config) -> ApiSettings {
     let (reads_at_once, changes_at_once) = at_once(&config.database);
     ApiSettings {
         public_url: config.http.public_url().map(str::to_owned),
+        errors_url: config.http.errors_url().map(str::to_owned),
         body_limit_bytes: config.http.body_limit_bytes,
         request_timeout: Duration::from_secs(u64::from(config.http.request_timeout_s)),
         key_per_minute: config.http.rate_limit.key_per_minute,

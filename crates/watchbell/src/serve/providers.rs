@@ -49,6 +49,13 @@ pub fn say_what_is_missing(config: &Config) {
     }
 }
 
+/// Tells of secrets that others on the way can read.
+pub fn say_what_is_exposed(config: &Config) {
+    for (provider, error) in config.exposed() {
+        tracing::warn!(provider, setting = error.key, "{}", error.message);
+    }
+}
+
 /// The first table of a kind that the channel uses, else the first there is, with its name.
 fn first<K: ProviderKind>(config: &Config, channel: Channel) -> Option<(&str, &K)> {
     let used = config.channels.get(&channel).into_iter().flat_map(|channel| &channel.providers);

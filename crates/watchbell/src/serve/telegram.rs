@@ -10,6 +10,7 @@ use url::Url;
 use watchbell_api::callbacks::telegram_poll::{self, BotApi, BotError, POLL_S};
 use watchbell_channels::http::{self, Http};
 use watchbell_channels::providers::telegram::Settings;
+use watchbell_channels::render::Renderer;
 use watchbell_channels::settings::{CommonSettings, SettingError};
 use watchbell_core::{Clock, Secret};
 use watchbell_store::Store;
@@ -21,6 +22,7 @@ use crate::config::Config;
 pub fn start(
     config: &Config,
     store: &Arc<dyn Store>,
+    renderer: &Arc<Renderer>,
     clock: &Arc<dyn Clock>,
     parts: &TaskTracker,
     stop: &CancellationToken,
@@ -42,7 +44,7 @@ pub fn start(
             });
         }
         None => {
-            parts.spawn(telegram_poll::run(store.clone(), bot, clock.clone(), stop.clone()));
+            parts.spawn(telegram_poll::run(store.clone(), renderer.clone(), bot, clock.clone(), stop.clone()));
         }
     }
     Ok(())
@@ -71,7 +73,7 @@ impl BotApi for Bot {
         let answer = self.http.call(self.http.post(&url).json(&parameters)).await;
         // Neither the URL nor Telegram's own words are shown: the one holds the token, the others may hold a name.
         let answer = answer.map_err(|report| BotError(report.code.unwrap_or_else(|| "no answer".to_owned())))?;
-        let mut body: Value = serde_json::from_slice(&answer.body).map_err(|_| BotError(format!("HTTP {}, not JSON", answer.status)))?;
+        let mut body: Value = answer.json();
         match body["ok"].as_bool() {
             Some(true) => Ok(body["result"].take()),
             _ => Err(BotError(format!("HTTP {}", answer.status))),

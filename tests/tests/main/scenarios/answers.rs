@@ -28,10 +28,10 @@ impl Default for Answer {
 }
 
 impl Answer {
-    pub fn report(&self, now: Timestamp) -> Report {
+    pub fn report(&self, now: Timestamp, message_id: String) -> Report {
         Report::new(
             match self.name.as_str() {
-                "accepted" => Outcome::Accepted { message_id: None },
+                "accepted" => Outcome::Accepted { message_id: Some(message_id) },
                 "retry" => Outcome::Retry { after: self.after_ms.map(|ms| now.plus_ms(ms)), scope: self.scope },
                 "bad_address" => Outcome::BadAddress,
                 "bad_message" => Outcome::BadMessage,

@@ -149,6 +149,9 @@ pub struct Entry {
     /// `anna sms delivered`, `anna voice not_answered`: for the last call of that user and channel.
     #[serde(default)]
     pub receipts: Vec<String>,
+    /// `anna voice`: 1 is pressed in the last call of that user.
+    #[serde(default)]
+    pub presses: Vec<String>,
     /// Failed deliveries that are put back.
     #[serde(default)]
     pub replay: Vec<String>,

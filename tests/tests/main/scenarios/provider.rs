@@ -22,6 +22,10 @@ pub struct Call {
     /// Everything that the message says, in all its lengths.
     pub text: String,
     pub answer: String,
+    /// Who was called.
+    pub provider: String,
+    /// Its id of the message, if it takes it.
+    pub message_id: String,
 }
 
 /// What the providers of one scenario share; it outlives the server's restarts.
@@ -76,17 +80,20 @@ impl Provider for Recorder {
         }
         let now = self.clock.now();
         let content = &message.content;
+        let message_id = format!("message-{}", lock(&self.world).calls.len() + 1);
         lock(&self.world).calls.push(Call {
             at: now,
             delivery: message.delivery_id.clone(),
             user,
             channel: message.channel,
             label,
-            text: [&content.subject, &content.text, &content.short, &content.speech].map(String::as_str).join("\n"),
+            text: [&content.subject, &*content.text, &*content.short, &*content.speech].join("\n"),
             answer: answer.name.clone(),
+            provider: self.name.clone(),
+            message_id: message_id.clone(),
         });
         self.take(&answer, now).await;
-        answer.report(self.clock.now())
+        answer.report(self.clock.now(), message_id)
     }
 
     /// Can tell where the scenario says what.
@@ -100,7 +107,10 @@ impl Provider for Recorder {
         match answer.name.as_str() {
             "nothing" => Some(Vec::new()),
             "unknown" => None,
-            _ => Some(vec![Found { message_id: format!("of {}", message.delivery_id), report: answer.report(self.clock.now()) }]),
+            _ => {
+                let message_id = format!("of {}", message.delivery_id);
+                Some(vec![Found { report: answer.report(self.clock.now(), message_id.clone()), message_id }])
+            }
         }
     }
 }

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use watchbell_core::event::Original;
-use watchbell_core::{Clock, ContactId, DeviceId, RuleId, Timestamp, UserId, decode};
-use watchbell_store::StoreError;
+use watchbell_core::event::{Answer, Event, EventData, Occurrence, Original, UpdateData, UpdateStatus};
+use watchbell_core::{Channel, Clock, ContactId, DeviceId, RuleId, Timestamp, UserId, decode};
 use watchbell_store::access::Actor;
+use watchbell_store::history::Delivery;
 use watchbell_store::intake::Accepted;
 use watchbell_store::queue::{Receipt, ReceiptOutcome};
+use watchbell_store::{Scope, StoreError};
 
 use super::clock::WatchedClock;
 use super::file::{Entry, Scenario, User};
-use super::provider::{SharedWorld, lock};
+use super::provider::{Call, SharedWorld, lock};
 use super::server::{Server, accept};
 use super::words::{self, BadPhrase, Read, Whom, bad};
 
@@ -93,9 +94,12 @@ impl<'a> Stage<'a> {
         for receipt in &entry.receipts {
             self.receipt(receipt)?;
         }
+        for press in &entry.presses {
+            self.press(press)?;
+        }
         for whom in &entry.replay {
             let whom: Whom = whom.parse()?;
-            let id = self.last_call(&whom)?;
+            let id = self.call(&whom, 0)?.delivery;
             let server = self.server()?;
             server.with(server.store.replay_delivery(BY, &id)).map_err(failed("replaying"))?;
         }
@@ -122,16 +126,20 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn last_call(&self, whom: &Whom) -> Read<watchbell_core::DeliveryId> {
+    /// The last call but so many.
+    fn call(&self, whom: &Whom, earlier: usize) -> Read<Call> {
         let world = lock(&self.world);
-        let call = world.calls.iter().rev().find(|call| whom.matches(&call.user, call.channel, &call.label));
-        call.map(|call| call.delivery.clone())
-            .ok_or_else(|| BadPhrase(format!("nothing has been sent to {} by {}", whom.user, whom.channel)))
+        let call = world.calls.iter().rev().filter(|call| whom.matches(&call.user, call.channel, &call.label)).nth(earlier);
+        call.cloned().ok_or_else(|| BadPhrase(format!("nothing has been sent to {} by {}", whom.user, whom.channel)))
     }
 
     fn receipt(&self, phrase: &str) -> Read<()> {
-        const RIGHT: &str = "must be such as `anna sms delivered`; delivered, undelivered, bad_address or not_answered";
-        let Some((whom, outcome)) = phrase.rsplit_once(' ') else { return bad(phrase, RIGHT) };
+        const RIGHT: &str = "must be such as `anna sms delivered`; delivered, undelivered, bad_address or not_answered, with `by sms-2`, \
+             `as voice` or `of the call before` where it is another's";
+        let (rest, before) = phrase.strip_suffix(" of the call before").map_or((phrase, 0), |rest| (rest, 1));
+        let (rest, channel) = rest.split_once(" as ").map_or((rest, None), |(rest, channel)| (rest, Some(channel)));
+        let (rest, provider) = rest.split_once(" by ").map_or((rest, None), |(rest, provider)| (rest, Some(provider)));
+        let Some((whom, outcome)) = rest.rsplit_once(' ') else { return bad(phrase, RIGHT) };
         let outcome = match outcome {
             "delivered" => ReceiptOutcome::Delivered,
             "undelivered" => ReceiptOutcome::Undelivered,
@@ -139,9 +147,52 @@ impl<'a> Stage<'a> {
             "not_answered" => ReceiptOutcome::NotAnswered,
             _ => return bad(phrase, RIGHT),
         };
-        let receipt = Receipt { delivery: self.last_call(&whom.parse()?)?, outcome, code: None };
+        let call = self.call(&whom.parse()?, before)?;
+        let channel = channel.map_or(Some(call.channel), Channel::from_db);
+        let Some(at) = channel.and_then(|channel| Channel::ALL.iter().position(|known| *known == channel)) else {
+            return bad(phrase, RIGHT);
+        };
+        let receipt = Receipt {
+            delivery: call.delivery,
+            provider: provider.map_or(call.provider, str::to_owned),
+            channels: &Channel::ALL[at..=at],
+            message_id: Some(call.message_id),
+            outcome,
+            code: None,
+        };
         let server = self.server()?;
         server.with(server.store.receipts(vec![receipt])).map_err(failed("a receipt")).map(drop)
+    }
+
+    /// What the API makes of a 1 that is pressed in somebody's last call, or in the one before.
+    fn press(&self, phrase: &str) -> Read<()> {
+        let (whom, before) = phrase.strip_suffix(" of the call before").map_or((phrase, 0), |rest| (rest, 1));
+        let id = self.call(&whom.parse()?, before)?.delivery;
+        let server = self.server()?;
+        let found = server.with(server.store.delivery(&id)).map_err(failed("looking up a call"))?;
+        let Some((Delivery { user_id: user, channel, scope: Scope::Alert { id: alert_id, round }, .. }, _)) = found else {
+            return bad(phrase, "must be the call of an alert");
+        };
+        let data = UpdateData {
+            alert_id,
+            status: UpdateStatus::Accepted,
+            actor: Some(user.to_string()),
+            responders: Vec::new(),
+            notify: Vec::new(),
+            summary: None,
+            actor_name: None,
+            url: None,
+            answer: Some(Answer { delivery: id.clone(), user, channel, round }),
+        };
+        let event = Event {
+            identity: format!("pressed:{id}"),
+            occurrence: Occurrence { source: "calls".to_owned(), time: None, received_at: self.clock.now(), sequence: 0 },
+            data: EventData::Update(data),
+            problems: Vec::new(),
+            replay_of: None,
+            original: Original::default(),
+        };
+        server.with(server.store.accept(&[event])).map_err(failed("a key")).map(drop)
     }
 
     fn events(&mut self, entry: &Entry) -> Read<Vec<Accepted>> {

@@ -1,5 +1,6 @@
 //! What a status callback says of a delivery. Twilio repeats them, and in any order; the store moves states only forward.
 
+use watchbell_core::Channel;
 use watchbell_store::queue::ReceiptOutcome;
 
 use super::{Form, value};
@@ -7,6 +8,21 @@ use super::{Form, value};
 /// Error codes of messages that say that the number itself cannot be reached: unknown handset, landline, opted out, no
 /// mobile, cannot be routed, no WhatsApp user.
 const BAD_ADDRESS: [&str; 7] = ["30005", "30006", "21211", "21610", "21612", "21614", "63024"];
+
+/// Which message a form is about: how it may have been sent, and its id if the form names it. A call names itself by CallSid, a
+/// message by MessageSid or, in older callbacks, SmsSid; WhatsApp's are told by the addresses.
+pub(super) fn about(form: &Form) -> (&'static [Channel], Option<String>) {
+    let is_whatsapp = ["To", "From"].iter().any(|name| value(form, name).starts_with("whatsapp:"));
+    let channels: &[Channel] = match value(form, "CallStatus") {
+        "" if is_whatsapp => &[Channel::Whatsapp],
+        "" if value(form, "To").is_empty() => &[Channel::Sms, Channel::Whatsapp],
+        "" => &[Channel::Sms],
+        _ => &[Channel::Voice],
+    };
+    let names = if channels == [Channel::Voice] { &["CallSid"][..] } else { &["MessageSid", "SmsSid"] };
+    let id = names.iter().map(|name| value(form, name)).find(|id| !id.is_empty());
+    (channels, id.map(str::to_owned))
+}
 
 /// The outcome, and Twilio's own code; None for what is on its way.
 pub(super) fn of(form: &Form) -> Option<(ReceiptOutcome, Option<String>)> {
@@ -52,6 +68,23 @@ mod tests {
 
     /// A form, and what it means.
     type Case = (&'static [(&'static str, &'static str)], Option<(ReceiptOutcome, Option<&'static str>)>);
+
+    #[test]
+    fn a_form_says_which_message_it_is_about() {
+        let form =
+            |pairs: &[(&str, &str)]| -> Form { pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() };
+        let table: [(&[(&str, &str)], &[Channel], Option<&str>); 6] = [
+            (&[("CallStatus", "completed"), ("CallSid", "CA1"), ("MessageSid", "SM1")], &[Channel::Voice], Some("CA1")),
+            (&[("CallStatus", "completed")], &[Channel::Voice], None),
+            (&[("MessageStatus", "sent"), ("MessageSid", "SM1"), ("To", "+4915112345678")], &[Channel::Sms], Some("SM1")),
+            (&[("SmsStatus", "sent"), ("SmsSid", "SM2"), ("To", "+4915112345678")], &[Channel::Sms], Some("SM2")),
+            (&[("MessageStatus", "read"), ("MessageSid", "SM3"), ("To", "whatsapp:+4915112345678")], &[Channel::Whatsapp], Some("SM3")),
+            (&[("MessageStatus", "sent"), ("MessageSid", "")], &[Channel::Sms, Channel::Whatsapp], None),
+        ];
+        for (pairs, channels, id) in table {
+            assert_eq!(about(&form(pairs)), (channels, id.map(str::to_owned)), "{pairs:?}");
+        }
+    }
 
     #[test]
     fn every_status_has_its_meaning() {

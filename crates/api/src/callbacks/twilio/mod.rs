@@ -1,19 +1,19 @@
 //! Twilio: what became of a message or a call, and keys pressed during a call.
 
+mod gather;
 mod meaning;
 mod signature;
 
-use axum::http::header::CONTENT_TYPE;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use watchbell_core::event::{Event, EventData, Occurrence, Original, UpdateData, UpdateStatus};
-use watchbell_core::{DeliveryId, Secret, Timestamp};
-use watchbell_store::history::Delivery;
+use watchbell_core::{DeliveryId, Secret};
 use watchbell_store::queue::Receipt;
 
 use crate::problem::{Kind, Problem};
 use crate::request::{Params, Payload};
 use crate::state::Api;
+
+pub(super) use gather::gather;
 
 /// A form that Twilio posted, in order.
 type Form = Vec<(String, String)>;
@@ -27,56 +27,15 @@ pub(super) async fn status(api: &Api, uri: &Uri, params: &Params, payload: &Payl
     let form = verified(api, uri, params, payload)?;
     let delivery = delivery_id(params)?;
     if let Some((outcome, code)) = meaning::of(&form) {
-        let receipt = Receipt { delivery: delivery.clone(), outcome, code };
+        let (channels, message_id) = meaning::about(&form);
+        let provider = params.path("provider").to_owned();
+        let receipt = Receipt { delivery: delivery.clone(), provider, channels, message_id, outcome, code };
         let known = api.store.receipts(vec![receipt]).await?;
         if known != [true] {
-            tracing::debug!(delivery = delivery.as_str(), "a receipt for a delivery that is not known");
+            tracing::debug!(delivery = delivery.as_str(), "a receipt for no message that this provider has sent last");
         }
     }
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-/// `POST /callbacks/{provider}/gather?delivery=…`: a key was pressed. 1 accepts the alert on behalf of whom the call was for.
-pub(super) async fn gather(api: &Api, uri: &Uri, params: &Params, payload: &Payload) -> Result<Response, Problem> {
-    let form = verified(api, uri, params, payload)?;
-    let id = delivery_id(params)?;
-    let delivery = api.store.delivery(&id).await?.map(|(delivery, _)| delivery);
-    let say = match delivery {
-        None => "This alert is not known any more.",
-        Some(_) if value(&form, "Digits") != "1" => "Nothing was changed. Goodbye.",
-        Some(delivery) => match acceptance(&delivery, api.clock.now()) {
-            None => "There is nothing to accept. Goodbye.",
-            Some(event) => {
-                api.store.accept(&[event]).await?;
-                "You have accepted the alert. Goodbye."
-            }
-        },
-    };
-    let twiml = format!(r#"<?xml version="1.0" encoding="UTF-8"?><Response><Say>{say}</Say></Response>"#);
-    Ok(([(CONTENT_TYPE, "text/xml; charset=utf-8")], twiml).into_response())
-}
-
-/// The event that says so. Its identity comes from the delivery, so that a repeated callback accepts once.
-fn acceptance(delivery: &Delivery, now: Timestamp) -> Option<Event> {
-    let data = UpdateData {
-        alert_id: delivery.alert_id.clone()?,
-        status: UpdateStatus::Accepted,
-        actor: Some(delivery.user_id.to_string()),
-        responders: Vec::new(),
-        notify: Vec::new(),
-        summary: None,
-        actor_name: None,
-        url: None,
-    };
-    let payload = serde_json::to_vec(&data).unwrap_or_default();
-    Some(Event {
-        identity: format!("watchbell:accepted-by-call:{}", delivery.id),
-        occurrence: Occurrence { source: "watchbell/callbacks".to_owned(), time: None, received_at: now, sequence: 0 },
-        data: EventData::Update(data),
-        problems: Vec::new(),
-        replay_of: None,
-        original: Original { subject: "watchbell.events.update".to_owned(), headers: Vec::new(), payload, received_at: now },
-    })
 }
 
 /// What Twilio signs every callback with.

@@ -6,6 +6,7 @@ use watchbell_core::Timestamp;
 
 use crate::provider::Outgoing;
 use crate::render::cut;
+use crate::thread;
 
 /// In bytes.
 const LARGEST_PAYLOAD: usize = 4096;
@@ -26,23 +27,14 @@ pub fn headers(message: &Outgoing) -> Vec<(&'static str, String)> {
         ("apns-id", uuid(message.delivery_id.as_str())),
     ];
     if let Some(thread) = &message.thread {
-        headers.push(("apns-collapse-id", collapse_id(thread)));
+        headers.push(("apns-collapse-id", thread::key(thread, LONGEST_COLLAPSE_ID).into_owned()));
     }
     headers
 }
 
 /// `{"aps": …}` and what the app opens. A text that would make it too large is cut.
 pub fn payload(message: &Outgoing) -> Value {
-    let mut text = message.content.short.clone();
-    loop {
-        let payload = with_text(message, &text);
-        let over = payload.to_string().len().saturating_sub(LARGEST_PAYLOAD);
-        let letters = text.chars().count();
-        if over == 0 || letters == 0 {
-            return payload;
-        }
-        text = cut(&text, letters.saturating_sub((over / 4).max(1)));
-    }
+    with_text(message, &message.content.short.fit(|text| with_text(message, text).to_string().len() <= LARGEST_PAYLOAD))
 }
 
 fn with_text(message: &Outgoing, text: &str) -> Value {
@@ -56,7 +48,7 @@ fn with_text(message: &Outgoing, text: &str) -> Value {
         aps["sound"] = json!({"critical": 1, "name": "default", "volume": 1.0});
     }
     if let Some(thread) = &message.thread {
-        aps["thread-id"] = json!(collapse_id(thread));
+        aps["thread-id"] = json!(thread::key(thread, LONGEST_COLLAPSE_ID));
     }
     let mut payload = json!({"aps": aps, "deliveryId": message.delivery_id.as_str()});
     // An address is of use whole, or not at all.
@@ -64,14 +56,6 @@ fn with_text(message: &Outgoing, text: &str) -> Value {
         payload["url"] = json!(url);
     }
     payload
-}
-
-/// A thread's name where it is short enough and fit for a header, else a digest, so that no two threads become one.
-fn collapse_id(thread: &str) -> String {
-    if thread.len() <= LONGEST_COLLAPSE_ID && thread.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return thread.to_owned();
-    }
-    hex(&Sha256::digest(thread)[..16])
 }
 
 /// A UUID (version 8: of one's own making) that is the same for every try of a delivery.

@@ -71,6 +71,10 @@ impl ProviderKind for Settings {
         Ok(())
     }
 
+    fn exposed(&self) -> Vec<SettingError> {
+        settings::exposed_by("base_url", &self.base_url).into_iter().collect()
+    }
+
     fn build(&self, _name: &str, common: &CommonSettings, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {
         Ok(Arc::new(Apns {
             http: Http::http2(common)?,

@@ -183,7 +183,7 @@ async fn one_message_with_headers_and_payload() {
 fn a_critical_message_breaks_through_and_every_message_fits() {
     let mut message = to_device();
     message.critical = true;
-    message.content.short = "字".repeat(9_000);
+    message.content.short = "字".repeat(9_000).into();
     message.thread = Some("ä".repeat(40));
     let payload = message::payload(&message);
     assert_eq!(payload["aps"]["sound"], json!({"critical": 1, "name": "default", "volume": 1.0}));

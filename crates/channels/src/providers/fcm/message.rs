@@ -5,29 +5,20 @@ use watchbell_core::Timestamp;
 
 use crate::provider::Outgoing;
 use crate::render::cut;
+use crate::thread;
 
 /// The payload, in bytes: FCM's limit, which holds for notification and data together.
 const LARGEST_PAYLOAD: usize = 4096;
 /// The longest that FCM keeps a message for a device that is off, in seconds: four weeks.
 const LONGEST_TTL_S: i64 = 28 * 24 * 60 * 60;
-/// What a thread is shortened to, in bytes: as much as `apns-collapse-id` takes.
+/// The name of a thread, in bytes: as much as `apns-collapse-id` takes.
 const LONGEST_THREAD: usize = 64;
 
 /// `{"message": …}`. A text that would make it too large is cut.
 pub fn body(token: &str, message: &Outgoing) -> Value {
     let subject = cut(&message.content.subject, 200);
-    let mut text = message.content.short.clone();
-    loop {
-        let body = with_texts(token, &subject, &text, message);
-        let size = body.to_string().len();
-        // Every character takes at least one byte, so this ends; more is cut than needed only of other scripts.
-        let over = size.saturating_sub(LARGEST_PAYLOAD);
-        let letters = text.chars().count();
-        if over == 0 || letters == 0 {
-            return body;
-        }
-        text = cut(&text, letters.saturating_sub((over / 4).max(1)));
-    }
+    let body = |text: &str| with_texts(token, &subject, text, message);
+    body(&message.content.short.fit(|text| body(text).to_string().len() <= LARGEST_PAYLOAD))
 }
 
 fn with_texts(token: &str, title: &str, text: &str, message: &Outgoing) -> Value {
@@ -47,7 +38,7 @@ fn data(message: &Outgoing) -> Value {
     data.insert("urgent".to_owned(), json!(message.urgent.to_string()));
     data.insert("critical".to_owned(), json!(message.critical.to_string()));
     if let Some(thread) = &message.thread {
-        data.insert("thread".to_owned(), json!(cut_bytes(thread, LONGEST_THREAD)));
+        data.insert("thread".to_owned(), json!(thread::key(thread, LONGEST_THREAD)));
     }
     // An address is of use whole, or not at all.
     if let Some(url) = message.content.url.as_ref().filter(|url| url.len() <= 1_000) {
@@ -64,7 +55,7 @@ fn android(message: &Outgoing) -> Value {
         "channel_id": match (message.critical, message.urgent) { (true, _) => "critical", (_, true) => "urgent", _ => "default" },
     });
     if let Some(thread) = &message.thread {
-        notification["tag"] = json!(cut_bytes(thread, LONGEST_THREAD));
+        notification["tag"] = json!(thread::key(thread, LONGEST_THREAD));
     }
     json!({
         "priority": if message.urgent || message.critical { "HIGH" } else { "NORMAL" },
@@ -87,8 +78,8 @@ fn apns(message: &Outgoing) -> Value {
         aps["sound"] = json!({"critical": 1, "name": "default", "volume": 1.0});
     }
     if let Some(thread) = &message.thread {
-        aps["thread-id"] = json!(cut_bytes(thread, LONGEST_THREAD));
-        headers["apns-collapse-id"] = json!(cut_bytes(thread, LONGEST_THREAD));
+        aps["thread-id"] = json!(thread::key(thread, LONGEST_THREAD));
+        headers["apns-collapse-id"] = json!(thread::key(thread, LONGEST_THREAD));
     }
     json!({"headers": headers, "payload": {"aps": aps}})
 }
@@ -97,8 +88,4 @@ fn apns(message: &Outgoing) -> Value {
 fn ttl_s(message: &Outgoing) -> i64 {
     let until = message.expires_at.unwrap_or(Timestamp::MAX);
     (until.ms_since(message.now) / 1000).clamp(0, LONGEST_TTL_S)
-}
-
-fn cut_bytes(text: &str, bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes)]
 }

@@ -53,6 +53,11 @@ impl ProviderKind for Settings {
         Ok(())
     }
 
+    fn exposed(&self) -> Vec<SettingError> {
+        let token_url = self.token_url.as_deref().and_then(|url| settings::exposed_by("token_url", url));
+        settings::exposed_by("base_url", &self.base_url).into_iter().chain(token_url).collect()
+    }
+
     fn build(&self, _name: &str, common: &CommonSettings, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {
         let http = Http::new(common)?;
         let account = ServiceAccount::read(self.service_account.expose())?;

@@ -116,7 +116,7 @@ fn a_critical_message_breaks_through_and_a_plain_one_does_not() {
 fn a_payload_stays_within_its_limit() {
     for letter in ["x", "ä", "😀", "\"", "\u{1}"] {
         let mut message = to_device();
-        message.content.short = letter.repeat(5_000);
+        message.content.short = letter.repeat(5_000).into();
         message.content.subject = letter.repeat(5_000);
         message.thread = Some(letter.repeat(5_000));
         message.content.url = Some(format!("https://example.org/{}", "u".repeat(5_000)));

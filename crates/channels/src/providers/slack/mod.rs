@@ -20,11 +20,10 @@ use watchbell_core::{Channel, Clock, Secret};
 use crate::http::{self, Http};
 use crate::provider::{AccountLimit, Address, Outgoing, Provider};
 use crate::registry::ProviderKind;
-use crate::render::cut;
 use crate::settings::{self, CommonSettings, DEFAULT_TIMEOUT, SettingError};
 
-/// `text`, in characters: Slack's advice for one message; it cuts at 40,000.
-const LONGEST_TEXT: usize = 4_000;
+/// A text in a block, in characters.
+const LONGEST_TEXT: usize = 3_000;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +59,11 @@ impl ProviderKind for Settings {
         settings::base_url("base_url", &self.base_url)?;
         settings::base_url("hooks_url", &self.hooks_url)?;
         if self.token.is_empty() { Ok(()) } else { settings::token("token", self.token.expose()) }
+    }
+
+    fn exposed(&self) -> Vec<SettingError> {
+        let base = settings::exposed_by("base_url", &self.base_url).filter(|_| !self.token.is_empty());
+        base.into_iter().chain(settings::exposed_by("hooks_url", &self.hooks_url)).collect()
     }
 
     fn build(&self, _name: &str, common: &CommonSettings, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {
@@ -125,9 +129,17 @@ impl Slack {
     }
 }
 
+/// The text in a block, in which nothing is markup, and for notifications, which show no blocks, by itself.
 fn body(message: &Outgoing) -> Value {
+    let content = &message.content;
+    let text = escape(&content.text.fit(|text| escape(text).chars().count() <= LONGEST_TEXT));
+    let mut blocks = vec![json!({"type": "section", "text": {"type": "plain_text", "text": text, "emoji": false}})];
+    if let Some(url) = &content.url {
+        let link = format!("<{}|{}>", escape(&url.replace('|', "%7C")), escape(&content.open));
+        blocks.push(json!({"type": "section", "text": {"type": "mrkdwn", "text": link, "verbatim": true}}));
+    }
     // The alert's page would be unfurled as a login page.
-    json!({"text": escape(&cut(&message.content.text, LONGEST_TEXT)), "unfurl_links": false, "unfurl_media": false})
+    json!({"text": text, "mrkdwn": false, "blocks": blocks, "unfurl_links": false, "unfurl_media": false})
 }
 
 /// Slack's three control characters: with them no text of an event can mention `<!channel>` or hide where a link leads.

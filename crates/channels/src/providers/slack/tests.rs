@@ -4,6 +4,7 @@ use watchbell_core::ManualClock;
 use watchbell_core::outcome::LimitScope;
 
 use super::*;
+use crate::provider::Text;
 use crate::http::Answer;
 use crate::providers::stand_in::{Act, StandIn, at, outgoing};
 
@@ -35,6 +36,13 @@ async fn a_bot_posts_to_a_channel() {
         json!({
             "channel": "C024BE91L",
             "text": "Disk full on db-1\n\nhttps://alerts.example.org/7",
+            "mrkdwn": false,
+            "blocks": [
+                {"type": "section", "text": {
+                    "type": "plain_text", "text": "Disk full on db-1\n\nhttps://alerts.example.org/7", "emoji": false,
+                }},
+                {"type": "section", "text": {"type": "mrkdwn", "text": "<https://alerts.example.org/7|Open>", "verbatim": true}},
+            ],
             "unfurl_links": false,
             "unfurl_media": false,
         })
@@ -63,11 +71,14 @@ async fn it_takes_what_it_can_reach() {
 #[test]
 fn no_text_of_an_event_is_taken_for_a_mention() {
     let mut message = to("C1");
-    message.content.text = format!("<!channel> & {}", "x".repeat(5_000));
+    message.content.text = Text::read(&format!("\u{fdd1}<!channel> & *x* {}\u{fdd0}\nAlert: A-17", "x<".repeat(5_000)));
+    message.content.url = Some("https://alerts.example.org/7?a=<b>|c&d".to_owned());
     let body = body(&message);
     let text = body["text"].as_str().unwrap();
-    assert!(text.starts_with("&lt;!channel&gt; &amp; x") && text.ends_with('…'), "{text}");
-    assert!(text.chars().count() < LONGEST_TEXT + 20);
+    assert!(text.starts_with("&lt;!channel&gt; &amp; *x* x&lt;") && text.ends_with("…\nAlert: A-17"), "{text}");
+    assert!((LONGEST_TEXT - 10..=LONGEST_TEXT).contains(&text.chars().count()));
+    assert_eq!((&body["blocks"][0]["text"]["type"], body["blocks"][0]["text"]["text"].as_str()), (&json!("plain_text"), Some(text)));
+    assert_eq!(body["blocks"][1]["text"]["text"], "<https://alerts.example.org/7?a=&lt;b&gt;%7Cc&amp;d|Open>");
 }
 
 #[test]

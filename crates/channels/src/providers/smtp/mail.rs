@@ -2,15 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart};
 use lettre::{Address, message::header};
-use sha2::{Digest, Sha256};
 use watchbell_core::outcome::{Outcome, Report};
 
 use crate::provider::Outgoing;
+use crate::thread;
 
 /// A mail that is ready to be handed over.
 #[derive(Debug)]
@@ -36,19 +34,21 @@ pub fn compose(from: &Mailbox, to: &str, message: &Outgoing) -> Result<Mail, Rep
         .raw_header(raw("Auto-Submitted", "auto-generated"))
         // Exchange answers out of office to what is only Auto-Submitted.
         .raw_header(raw("X-Auto-Response-Suppress", "All"));
+    if !content.locale.is_empty() {
+        builder = builder.raw_header(raw("Content-Language", &content.locale));
+    }
     if let Some(thread) = &message.thread {
         // A mail that never was stands at the root: what refers to it is shown together.
-        let digest = URL_SAFE_NO_PAD.encode(&Sha256::digest(thread.as_bytes())[..12]);
-        let root = format!("<thread.{digest}@{domain}>");
+        let root = format!("<thread.{}@{domain}>", thread::digest(thread));
         builder = builder.in_reply_to(root.clone()).references(root);
     }
     if message.urgent {
         builder = builder.raw_header(raw("Importance", "high")).raw_header(raw("X-Priority", "1"));
     }
     let mail = if content.html.is_empty() {
-        builder.header(header::ContentType::TEXT_PLAIN).body(content.text.clone())
+        builder.header(header::ContentType::TEXT_PLAIN).body(content.text.to_string())
     } else {
-        builder.multipart(MultiPart::alternative_plain_html(content.text.clone(), content.html.clone()))
+        builder.multipart(MultiPart::alternative_plain_html(content.text.to_string(), content.html.clone()))
     };
     let mail = mail.map_err(|_| Report::new(Outcome::BadMessage, "mail".to_owned()))?;
     Ok(Mail { from: from.email.to_string(), to: to.to_string(), bytes: mail.formatted() })

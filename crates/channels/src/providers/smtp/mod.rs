@@ -28,7 +28,7 @@ use crate::gate::Gate;
 use crate::http::within;
 use crate::provider::{AccountLimit, Address, Outgoing, Provider};
 use crate::registry::ProviderKind;
-use crate::settings::{CommonSettings, DEFAULT_TIMEOUT, SettingError};
+use crate::settings::{CommonSettings, DEFAULT_TIMEOUT, SettingError, is_loopback};
 use classify::{Failure, Stage, classify};
 use connection::{Connector, Wire};
 use mail::Mail;
@@ -111,6 +111,12 @@ impl ProviderKind for Settings {
         }
         self.connector(common.ca_file.as_ref())?;
         Ok(())
+    }
+
+    fn exposed(&self) -> Vec<SettingError> {
+        let is_exposed = self.tls == Tls::None && self.username.is_some() && !is_loopback(&self.host);
+        let right = "sends the password in the clear to another machine; use \"starttls\" or \"implicit\"";
+        is_exposed.then(|| SettingError::new("tls", "none".to_owned(), right)).into_iter().collect()
     }
 
     fn build(&self, _name: &str, common: &CommonSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {

@@ -197,7 +197,7 @@ async fn texts_and_addresses_cannot_add_headers() {
     let provider = server.provider(&server.settings(Tls::None), &clock);
     let mut message = to("anna@example.org");
     message.content.subject = "Disk\r\nBcc: eve@example.org\r\n\r\nfull ä".to_owned();
-    message.content.text = "one\r\n.\r\nMAIL FROM:<eve@example.org>\r\n".to_owned();
+    message.content.text = "one\r\n.\r\nMAIL FROM:<eve@example.org>\r\n".into();
     assert_eq!(provider.send(&message).await, accepted());
     assert!(!server.mail().contains("\r\nBcc"));
     assert_eq!(server.seen().iter().filter(|seen| seen.starts_with("MAIL")).count(), 1);

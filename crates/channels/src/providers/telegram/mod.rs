@@ -19,7 +19,6 @@ use watchbell_core::{Channel, Clock, Secret};
 use crate::http::{self, Answer, Http};
 use crate::provider::{AccountLimit, Address, Outgoing, Provider};
 use crate::registry::ProviderKind;
-use crate::render::cut_utf16;
 use crate::settings::{self, CommonSettings, DEFAULT_TIMEOUT, SettingError};
 use classify::{Verdict, classify};
 
@@ -66,6 +65,10 @@ impl ProviderKind for Settings {
             return Err(SettingError::new("webhook_secret", None, "must be at most 256 letters, digits, _ and -"));
         }
         Ok(())
+    }
+
+    fn exposed(&self) -> Vec<SettingError> {
+        settings::exposed_by("base_url", &self.base_url).into_iter().collect()
     }
 
     fn build(&self, _name: &str, common: &CommonSettings, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {
@@ -127,13 +130,12 @@ impl Telegram {
 fn body(request: &Request, message: &Outgoing) -> Value {
     let mut body = json!({
         "chat_id": request.chat.parse::<i64>().map_or_else(|_| json!(request.chat), |number| json!(number)),
-        "text": cut_utf16(&message.content.text, LONGEST_TEXT),
+        "text": message.content.text.fit(|text| text.encode_utf16().count() <= LONGEST_TEXT),
         // The alert's page is opened by its button; a preview of it would only be a login page.
         "link_preview_options": {"is_disabled": true},
     });
     if let Some(url) = message.content.url.as_deref().filter(|_| request.with_button) {
-        let open = if message.content.locale.starts_with("de") { "Öffnen" } else { "Open" };
-        body["reply_markup"] = json!({"inline_keyboard": [[{"text": open, "url": url}]]});
+        body["reply_markup"] = json!({"inline_keyboard": [[{"text": message.content.open, "url": url}]]});
     }
     body
 }

@@ -45,7 +45,7 @@ async fn one_plain_message_with_a_button() {
 async fn a_long_text_is_cut_to_what_telegram_takes() {
     let service = StandIn::start([Act::Answer(200, "", TAKEN.to_owned())]).await;
     let mut message = to("@ops");
-    message.content.text = "😀".repeat(4_000);
+    message.content.text = "😀".repeat(4_000).into();
     send(&service, &message).await;
     let body = service.only().json();
     assert_eq!(body["chat_id"], "@ops");

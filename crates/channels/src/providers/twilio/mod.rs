@@ -6,6 +6,7 @@
 pub mod classify;
 mod look_up;
 mod request;
+pub mod twiml;
 #[cfg(test)]
 mod tests;
 
@@ -103,6 +104,10 @@ impl ProviderKind for Settings {
             Some(_) => Ok(()),
             None => Err(SettingError::new(key, None, format!("is missing, and the channel {channel} needs it"))),
         }
+    }
+
+    fn exposed(&self) -> Vec<SettingError> {
+        settings::exposed_by("base_url", &self.base_url).into_iter().collect()
     }
 
     fn build(&self, name: &str, common: &CommonSettings, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {

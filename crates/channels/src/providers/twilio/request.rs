@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::Settings;
+use super::{Settings, twiml};
 use crate::http::callback;
 use crate::provider::Outgoing;
-use crate::render::cut;
+use crate::render::markup;
 
 /// `Body` of a message, in characters.
 const LONGEST_BODY: usize = 1600;
@@ -15,8 +15,8 @@ const LONGEST_TWIML: usize = 4000;
 const LONGEST_VALIDITY_S: i64 = 36_000;
 /// How long a call rings, in seconds: about six rings, and shorter than most voice mails wait.
 const RING_S: u8 = 30;
-/// How long a key press is waited for, in seconds.
-const KEY_PRESS_S: u8 = 10;
+/// What is said is said twice: who is woken by a call misses the beginning.
+const TIMES: u8 = 2;
 
 pub type Form = Vec<(&'static str, String)>;
 
@@ -26,7 +26,7 @@ pub fn sms(settings: &Settings, name: &str, to: &str, message: &Outgoing) -> Opt
         (None, Some(number)) => ("From", number.clone()),
         (None, None) => return None,
     };
-    let mut form = vec![("To", to.to_owned()), sender, ("Body", cut(&message.content.short, LONGEST_BODY))];
+    let mut form = vec![("To", to.to_owned()), sender, ("Body", message.content.short.fit(is_body))];
     receipts(&mut form, name, message);
     Some(form)
 }
@@ -36,14 +36,18 @@ pub fn whatsapp(settings: &Settings, name: &str, to: &str, message: &Outgoing) -
     let mut form = vec![("To", format!("whatsapp:{to}")), ("From", format!("whatsapp:{from}"))];
     if let Some(template) = &settings.whatsapp_content_sid {
         // Variables of a template take no line ends.
-        let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let flat = |text: &str| markup::whatsapp(&text.split_whitespace().collect::<Vec<_>>().join(" "));
         let variables = json!({"1": flat(&message.content.subject), "2": flat(&message.content.short)});
         form.extend([("ContentSid", template.clone()), ("ContentVariables", variables.to_string())]);
     } else {
-        form.push(("Body", cut(&message.content.short, LONGEST_BODY)));
+        form.push(("Body", markup::whatsapp(&message.content.short.fit(|text| is_body(&markup::whatsapp(text))))));
     }
     receipts(&mut form, name, message);
     Some(form)
+}
+
+fn is_body(text: &str) -> bool {
+    text.chars().count() <= LONGEST_BODY
 }
 
 fn receipts(form: &mut Form, name: &str, message: &Outgoing) {
@@ -60,8 +64,16 @@ pub fn call(settings: &Settings, name: &str, to: &str, message: &Outgoing) -> Op
     let from = settings.voice_from.as_ref()?;
     let base = message.callback_base.as_deref();
     let delivery = message.delivery_id.as_str();
-    let key_press = base.map(|base| callback(base, &[name, "gather"], delivery));
-    let twiml = twiml(&message.content.speech, &message.content.locale, key_press.as_deref());
+    let content = &message.content;
+    // Where nothing can be chosen, or nobody would hear of it, no key is waited for.
+    let action = base.filter(|_| !content.menu.is_empty()).map(|base| callback(base, &[name, "gather"], delivery));
+    let twiml = |speech: &str| {
+        twiml::response(&match &action {
+            Some(action) => twiml::ask(&format!("{speech} {}", content.menu), &content.locale, TIMES, action),
+            None => twiml::say(speech, &content.locale, TIMES),
+        })
+    };
+    let twiml = twiml(&content.speech.fit(|speech| twiml(speech).chars().count() <= LONGEST_TWIML));
     let mut form = vec![
         ("To", to.to_owned()),
         ("From", from.clone()),
@@ -74,61 +86,4 @@ pub fn call(settings: &Settings, name: &str, to: &str, message: &Outgoing) -> Op
         form.extend([("StatusCallback", callback(base, &[name], delivery)), ("StatusCallbackEvent", "completed".to_owned())]);
     }
     Some(form)
-}
-
-/// What is said, twice: who is woken by a call misses the beginning. With a key press to wait for, or without.
-fn twiml(speech: &str, locale: &str, key_press: Option<&str>) -> String {
-    let language = voice(locale);
-    let (before, after) = match key_press {
-        Some(url) => (format!("<Gather numDigits=\"1\" timeout=\"{KEY_PRESS_S}\" action=\"{}\">", escape(url)), "</Gather>"),
-        None => (String::new(), ""),
-    };
-    let around = format!("<Response>{before}<Say language=\"{language}\" loop=\"2\"></Say>{after}</Response>").chars().count();
-    let mut room = LONGEST_TWIML.saturating_sub(around);
-    let mut said = String::new();
-    for letter in speech.chars() {
-        let written = escape(letter.encode_utf8(&mut [0; 4]));
-        let Some(left) = room.checked_sub(written.chars().count()) else { break };
-        room = left;
-        said.push_str(&written);
-    }
-    format!("<Response>{before}<Say language=\"{language}\" loop=\"2\">{said}</Say>{after}</Response>")
-}
-
-/// XML, in text and in attributes. Control characters, which XML 1.0 has no form for, become spaces.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\u{fffe}' | '\u{ffff}' => escaped.push(' '),
-            control if control.is_control() => escaped.push(' '),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
-}
-
-/// The voice that reads a language. A tag that Twilio does not know would end the call unheard.
-fn voice(locale: &str) -> &'static str {
-    let mut parts = locale.split('-');
-    let language = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let region = parts.next_back().unwrap_or_default().to_ascii_uppercase();
-    match (language.as_str(), region.as_str()) {
-        ("de", _) => "de-DE",
-        ("en", "GB") => "en-GB",
-        ("en", "AU") => "en-AU",
-        ("es", _) => "es-ES",
-        ("fr", "CA") => "fr-CA",
-        ("fr", _) => "fr-FR",
-        ("it", _) => "it-IT",
-        ("nl", _) => "nl-NL",
-        ("pl", _) => "pl-PL",
-        ("pt", "BR") => "pt-BR",
-        ("pt", _) => "pt-PT",
-        _ => "en-US",
-    }
 }

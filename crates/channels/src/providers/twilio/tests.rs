@@ -64,7 +64,7 @@ async fn an_sms_through_a_messaging_service_without_callbacks() {
         settings.messaging_service_sid = Some("MG1".to_owned());
         message.callback_base = None;
         message.expires_at = Some(Timestamp::MAX);
-        message.content.short = "ä".repeat(2_000);
+        message.content.short = "ä".repeat(2_000).into();
     };
     let (_, seen) = send_with(change, Channel::Sms, taken()).await;
     let fields = seen.unwrap().form();
@@ -83,7 +83,7 @@ async fn a_whatsapp_message_free_and_by_template() {
     );
     let template = |settings: &mut Settings, message: &mut Outgoing| {
         settings.whatsapp_content_sid = Some("HX5".to_owned());
-        message.content.short = "one\ntwo".to_owned();
+        message.content.short = "one\ntwo".into();
     };
     let (_, seen) = send_with(template, Channel::Whatsapp, taken()).await;
     let fields = seen.unwrap().form();
@@ -99,9 +99,9 @@ async fn a_call_that_waits_for_a_key() {
     assert_eq!(report, Report::accepted("SM9".to_owned()));
     let seen = seen.unwrap();
     assert_eq!(seen.line, "POST /proxy/2010-04-01/Accounts/AC123/Calls.json HTTP/1.1");
-    let twiml = "<Response><Gather numDigits=\"1\" timeout=\"10\" \
+    let twiml = "<Response><Gather numDigits=\"1\" timeout=\"10\" actionOnEmptyResult=\"true\" \
         action=\"https://bell.example.org/wb/callbacks/twilio/gather?delivery=01KAFX8M00ABCDEFGHJKMNPQRS\">\
-        <Say language=\"en-US\" loop=\"2\">High priority alert. Disk full on &lt;db&gt; &amp; co.</Say></Gather></Response>";
+        <Say language=\"en-US\" loop=\"2\">High priority alert. Disk full on &lt;db&gt; &amp; co. Press 1 to accept the alert.</Say></Gather></Response>";
     assert_eq!(
         seen.form(),
         form(&[
@@ -116,12 +116,23 @@ async fn a_call_that_waits_for_a_key() {
     );
 }
 
+/// Where there is nothing to accept, no key is announced and none is waited for; and what can be pressed is never cut.
+#[tokio::test]
+async fn a_call_announces_what_works() {
+    let (_, seen) = send_with(|_, message| message.content.menu.clear(), Channel::Voice, taken()).await;
+    let twiml = seen.unwrap().form()[2].1.clone();
+    assert!(!twiml.contains("<Gather") && twiml.contains("co.</Say>"), "{twiml}");
+    let (_, seen) = send_with(|_, message| message.content.speech = "Disk & ".repeat(1_000).into(), Channel::Voice, taken()).await;
+    let twiml = seen.unwrap().form()[2].1.clone();
+    assert!((3_900..=4_000).contains(&twiml.chars().count()) && twiml.ends_with("… Press 1 to accept the alert.</Say></Gather></Response>"), "{twiml}");
+}
+
 #[tokio::test]
 async fn a_long_call_without_callbacks_stays_whole_xml() {
     let change = |_: &mut Settings, message: &mut Outgoing| {
         message.callback_base = None;
         message.content.locale = "de-AT".to_owned();
-        message.content.speech = "&\u{7}".repeat(4_000);
+        message.content.speech = "&\u{7}".repeat(4_000).into();
     };
     let (_, seen) = send_with(change, Channel::Voice, taken()).await;
     let fields = seen.unwrap().form();

@@ -14,7 +14,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use url::Url;
 use watchbell_core::device::DeviceKind;
 use watchbell_core::network::Reach;
@@ -27,6 +26,7 @@ use crate::http::Answer;
 use crate::provider::{AccountLimit, Address, Outgoing, Provider};
 use crate::registry::ProviderKind;
 use crate::render::cut;
+use crate::thread;
 use crate::settings::{CommonSettings, DEFAULT_TIMEOUT, SettingError};
 use encrypt::{LARGEST_PLAINTEXT, Subscription};
 
@@ -129,7 +129,10 @@ impl Provider for WebPush {
                 .header("ttl", ttl_s(message))
                 .header("urgency", if message.urgent || message.critical { "high" } else { "normal" });
             match &message.thread {
-                Some(thread) => request.header("topic", topic(thread)).body(body),
+                Some(thread) => {
+                    // A digest even where the name would do: the push service is not to read what it is about.
+                    request.header("topic", thread::digest(thread)).body(body)
+                }
                 None => request.body(body),
             }
         });
@@ -161,16 +164,8 @@ impl WebPush {
 
 /// What the page's service worker shows. A text that would make it too large is cut.
 fn payload(message: &Outgoing) -> String {
-    let mut text = message.content.short.clone();
-    loop {
-        let payload = with_text(message, &text).to_string();
-        let over = payload.len().saturating_sub(LARGEST_PLAINTEXT);
-        let letters = text.chars().count();
-        if over == 0 || letters == 0 {
-            return payload;
-        }
-        text = cut(&text, letters.saturating_sub((over / 4).max(1)));
-    }
+    let payload = |text: &str| with_text(message, text).to_string();
+    payload(&message.content.short.fit(|text| payload(text).len() <= LARGEST_PLAINTEXT))
 }
 
 fn with_text(message: &Outgoing, text: &str) -> Value {
@@ -180,17 +175,11 @@ fn with_text(message: &Outgoing, text: &str) -> Value {
         "lang": message.content.locale,
         // An address is of use whole, or not at all.
         "url": message.content.url.as_ref().filter(|url| url.len() <= 1_000),
-        "tag": message.thread.as_deref().map(topic),
+        "tag": message.thread.as_deref().map(thread::digest),
         "urgent": message.urgent,
         "critical": message.critical,
         "deliveryId": message.delivery_id.as_str(),
     })
-}
-
-/// What stands for a thread: a message replaces an earlier one of the same thread that the browser has not got yet. 32 characters
-/// of base64url, as RFC 8030 allows; hashed, as the push service is not to read what it is about.
-fn topic(thread: &str) -> String {
-    URL_SAFE_NO_PAD.encode(&Sha256::digest(thread)[..24])
 }
 
 /// Seconds that the message is of use, from now.
