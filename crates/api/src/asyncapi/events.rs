@@ -106,15 +106,9 @@ fn duty() -> Value {
 }
 
 fn subscription() -> Value {
-<<<<<<< HEAD
-    let mut data = object([
+    object([
         ("title", described(string(), "Cut after 4,000 characters; the message's first line if it is missing")),
         ("message", described(string(), "Cut after 64 KiB; the title if it is missing. One of the two is needed")),
-=======
-    object([
-        ("title!", described(string(), "Cut after 4,000 characters")),
-        ("message!", described(string(), "Cut after 64 KiB")),
->>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
         ("url", url()),
         ("users", users("For whom it is; without a topic, at least one")),
         ("topic", id("For whose members it is, beside users or in their place")),

@@ -9,13 +9,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
-<<<<<<< HEAD
-use watchbell_core::event::EventData;
-use watchbell_core::ids::{check_external_id, uuid};
-=======
 use watchbell_core::event::{EventData, Run};
-use watchbell_core::ids::uuid;
->>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
+use watchbell_core::ids::{check_external_id, uuid};
 use watchbell_core::preference::Category;
 use watchbell_core::{EventId, Secret, UserId, decode};
 
@@ -53,12 +48,8 @@ pub(super) async fn run(State(api): State<Api>, caller: Authenticated, params: P
     } else {
         let mut message = message(&category, &data);
         audience.address(&api, &caller, &mut message).await?;
-<<<<<<< HEAD
-        accept(&api, &caller, (&source, &id), message, &fingerprint, key.as_deref()).await?
-=======
         let run = Run { data: Value::Object(data).to_string(), actor };
         accept(&api, &caller, &id, message, &fingerprint, run, key.as_deref()).await?
->>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
     };
     Ok(surface::json(StatusCode::OK, &json!({ "notiflow_run_id": run.as_str() })))
 }
@@ -94,29 +85,19 @@ async fn repeated(api: &Api, identity: &str, fingerprint: &str, key: Option<&str
 async fn accept(
     api: &Api,
     caller: &Authenticated,
-<<<<<<< HEAD
-    (source, id): (&str, &str),
-=======
     id: &str,
->>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
     message: Map<String, Value>,
     fingerprint: &str,
     run: Run,
     key: Option<&str>,
 ) -> Result<EventId, Problem> {
     const TYPE: &str = "application/cloudevents+json";
-<<<<<<< HEAD
-    let event = json!({ "specversion": "1.0", "type": "watchbell.events.subscription", "source": source, "id": id, "data": message });
+    let event =
+        json!({ "specversion": "1.0", "type": "watchbell.events.subscription", "source": source(caller), "id": id, "data": message });
     let headers = [("content-type".to_owned(), TYPE.to_owned())];
     let body = event.to_string();
     let request = decode::Request { publisher: &publisher(caller), headers: &headers, body: body.as_bytes(), received_at: api.clock.now() };
     let mut events = decode::from_http(&request, &api.settings.events).map_err(|why| Problem::bad_request(why.detail))?;
-=======
-    let event =
-        json!({ "specversion": "1.0", "type": "watchbell.events.subscription", "source": source(caller), "id": id, "data": message });
-    let mut events = decode::from_http(Some(TYPE), &[], event.to_string().as_bytes(), api.clock.now())
-        .map_err(|why| Problem::bad_request(why.detail))?;
->>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
     let mut identity = String::new();
     for event in &mut events {
         identity.clone_from(&event.identity);

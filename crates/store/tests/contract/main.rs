@@ -25,11 +25,8 @@ mod preferences;
 mod processes;
 mod queue;
 mod rules;
-<<<<<<< HEAD
-mod taken;
-=======
 mod runs;
->>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
+mod taken;
 mod telegram;
 mod tidy;
 mod topics;

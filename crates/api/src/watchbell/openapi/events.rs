@@ -38,16 +38,14 @@ pub(super) fn describe(part: &mut Part) {
     part.add(
         taking_event(Operation::post("/events", "Publish an event"))
             .of(EVENTS)
-<<<<<<< HEAD
-            .says(
-                "Answered after the commit. A CloudEvent may also come in binary mode: its attributes as ce- headers, its data as body. \
-                 Any JSON array is a batch. What has the wrong form and a plain meaning is read by that meaning and noted. An identity \
-                 (source and id, or id) is the key's own; the same one with other content is a conflict (an alert is told all the same).",
-            )
-            .answers(202, "They are kept and planned", accepted())
+            .says(&format!(
+                "Answered after the commit. {FORMS} Any JSON array is a batch. What has the wrong form and a plain meaning is read by \
+                 that meaning and noted. An identity (source and id, or id) is the key's own; the same one with other content is a \
+                 conflict (an alert is told all the same)."
+            ))
+            .answers(202, "It is kept and planned", accepted())
             .fails(&[409]),
-    )
-    .takes_as("application/cloudevents-batch+json", array(&of("CloudEvent")), json!([structured()])));
+    );
     part.schema(
         "KeptEvent",
         object([
@@ -66,10 +64,6 @@ pub(super) fn describe(part: &mut Part) {
             "The event, without what it says",
             of("KeptEvent"),
         ),
-=======
-            .says(&format!("Answered after the commit. {FORMS} A batch of CloudEvents comes as application/cloudevents-batch+json."))
-            .answers(202, "It is kept and planned", accepted()),
->>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
     );
     dead_letters(part);
     explain(part);

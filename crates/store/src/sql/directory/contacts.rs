@@ -31,7 +31,6 @@ pub(super) async fn create(store: &SqlStore, by: Actor, user: UserId, new: NewCo
 }
 
 pub(super) async fn insert(store: &SqlStore, tx: &mut Tx, user: UserId, new: &NewContact) -> Result<Contact, StoreError> {
-<<<<<<< HEAD
     check_prefix(store, new)?;
     // However it is spelt; the table itself tells spellings apart.
     if let Some(first) = with_target(tx, user, new.kind, &new.target).await? {
@@ -39,8 +38,6 @@ pub(super) async fn insert(store: &SqlStore, tx: &mut Tx, user: UserId, new: &Ne
     }
     let count = "SELECT COUNT(*) FROM contacts WHERE user_id = $1";
     store.check_quota(tx, count, user, store.quotas.contacts, "contacts").await?;
-=======
->>>>>>> 6e36bc9 (Notiflows: every method of its package has a route; clients made from the document type-check)
     let status = blacklist::status(tx, new.kind, &new.target, new.status).await?;
     let made: Option<ContactRow> = sqlx::query_as(sql(concat!(
         "INSERT INTO contacts (user_id, kind, target, region, is_primary, status, created_at, updated_at) \
