@@ -174,7 +174,7 @@ impl Wanted {
                     api.store.delete_device(caller.actor(), user, gone.id).await?;
                 }
                 for token in tokens.iter().filter(|token| !there.iter().any(|device| device.kind == *kind && device.token == **token)) {
-                    api.store.add_device(caller.actor(), user, *kind, token, None).await?;
+                    api.store.add_device(caller.actor(), user, *kind, token, None, caller.is_admin()).await?;
                 }
             }
             Self::Slack(wanted) => {
