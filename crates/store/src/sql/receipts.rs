@@ -30,12 +30,15 @@ impl SqlStore {
             }
         }
         let mut tx = self.begin_tx().await?;
+        let is_loss = |receipt: &&Receipt| receipt.outcome != ReceiptOutcome::Delivered;
+        let lost: Vec<&DeliveryId> = receipts.iter().filter(is_loss).map(|receipt| &receipt.delivery).collect();
+        self.lock_ends(&mut tx, &receipts.iter().map(|receipt| &receipt.delivery).collect::<Vec<_>>(), &lost).await?;
         let mut known = Vec::with_capacity(receipts.len());
         let mut effects = Effects::default();
         for receipt in receipts {
             let row: Option<Row> = sqlx::query_as(sql(
                 "SELECT state, rank, attempts, CASE WHEN created_at > due_at THEN created_at ELSE due_at END AS due_at, stop, NOT EXISTS (SELECT 1 FROM alerts a WHERE a.id = d.alert_id \
-                 AND a.state <> 'open') AS is_open FROM deliveries d WHERE id = $1 {lock}",
+                 AND a.state <> 'open') AS is_open FROM deliveries d WHERE id = $1",
             ))
             .bind(receipt.delivery.as_str().to_owned())
             .fetch_optional(&mut *tx)
