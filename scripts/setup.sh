@@ -2,14 +2,15 @@
 # Sees to it that what building, running or testing Watchbell needs is on this machine, and installs what is missing.
 #
 #   scripts/setup.sh run     compiler, Rust, nats-server (not if WATCHBELL_NATS__URL names a server)
-#   scripts/setup.sh test    the same, PostgreSQL, Python with what makes virtual environments, and Node.js with npm
+#   scripts/setup.sh test    the same, PostgreSQL, Python with what makes virtual environments, Node.js with npm, and on Linux libfaketime
 #
-# Sourced, it offers setup_for_run and setup_for_tests, which leave the paths in $nats_server and $postgres_bin.
+# Sourced, it offers setup_for_run and setup_for_tests, which leave the paths in $nats_server, $postgres_bin and $faketime.
 set -euo pipefail
 
 scripts_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 nats_server=
 postgres_bin=
+faketime=
 
 setup_for_run() {
   find_cargo
@@ -19,11 +20,11 @@ setup_for_run() {
 
 setup_for_tests() {
   find_cargo
-  install_missing cc nats-server postgresql python node
+  install_missing cc nats-server postgresql python node faketime
   check_rust
 }
 
-# Installs what is missing of WHAT… (cc, nats-server, postgresql, python, node), then looks again.
+# Installs what is missing of WHAT… (cc, nats-server, postgresql, python, node, faketime), then looks again.
 install_missing() {
   local missing
   missing=$(missing_of "$@")
@@ -42,6 +43,7 @@ install_missing() {
   # Found again here, as missing_of ran in a subshell.
   find_nats_server || true
   find_postgres || true
+  find_faketime || true
 }
 
 missing_of() {
@@ -53,6 +55,7 @@ missing_of() {
       postgresql) find_postgres || missing+=(postgresql) ;;
       python) has_python || missing+=(python) ;;
       node) has_node || missing+=(node) ;;
+      faketime) find_faketime || missing+=(faketime) ;;
     esac
   done
   echo "${missing[*]-}"
@@ -60,8 +63,8 @@ missing_of() {
 
 give_up() { # REASON
   echo "$1. Please install: a C compiler (cc), nats-server 2.9 or later (https://nats.io/download) and, for the tests," \
-    "PostgreSQL 15 or later with its server programs (initdb, postgres, pg_ctl, psql) and Python 3.11 or later with venv, and" \
-    "Node.js 18.18 or later with npm." >&2
+    "PostgreSQL 15 or later with its server programs (initdb, postgres, pg_ctl, psql), Python 3.11 or later with venv," \
+    "Node.js 18.18 or later with npm, and on Linux libfaketime." >&2
   exit 1
 }
 
@@ -126,6 +129,19 @@ find_postgres() {
     /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin | sort -r); do
     if [ -x "$dir/initdb" ] && [ -x "$dir/postgres" ] && [ -x "$dir/pg_ctl" ] && [ -x "$dir/psql" ]; then
       postgres_bin=$dir
+      return
+    fi
+  done
+  return 1
+}
+
+# What gives a process another clock than the machine's. Other systems do not let it into their programs.
+find_faketime() {
+  local candidate
+  [ "$(uname -s)" = Linux ] || return 0
+  for candidate in /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib{,64}/faketime/libfaketimeMT.so.1; do
+    if [ -r "$candidate" ]; then
+      faketime=$candidate
       return
     fi
   done

@@ -118,6 +118,16 @@ impl Database {
         }
     }
 
+    /// How many transactions PostgreSQL has ended because they waited for one another (SQLSTATE 40P01). Ends all who use the
+    /// database, as they only tell when they leave.
+    pub async fn deadlocks(&self) -> i64 {
+        let Self::Postgres { server, name } = self else { return 0 };
+        let Ok(mut connection) = server.as_ref().clone().database(name).connect().await else { return 0 };
+        connection.execute(END_OTHERS).await.unwrap();
+        let counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+        sqlx::query_scalar(counted).fetch_one(&mut connection).await.unwrap()
+    }
+
     /// Makes it as good as fresh, whatever was done with it and whoever died over it: that takes a tenth of the time of another.
     pub async fn empty(&mut self) {
         match self {

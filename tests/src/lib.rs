@@ -11,6 +11,7 @@
 #![expect(clippy::missing_panics_doc, reason = "everything here panics when it fails: that is what fails the test")]
 
 pub mod bed;
+pub mod breaking_proxy;
 pub mod broker;
 pub mod client;
 pub mod database;

@@ -6,6 +6,7 @@ use std::process::{ExitStatus, Stdio};
 
 use reqwest::Method;
 use rustix::process::{Pid, Resource, Rlimit, Signal};
+use tempfile::NamedTempFile;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -26,6 +27,24 @@ pub struct Process {
     port: u16,
 }
 
+/// The clock of a machine, which is off by so many seconds; it can be set while a process runs.
+#[derive(Debug)]
+pub struct WrongClock {
+    file: NamedTempFile,
+}
+
+impl WrongClock {
+    pub fn ahead_by(seconds: i64) -> Self {
+        let clock = Self { file: NamedTempFile::new().unwrap() };
+        clock.set(seconds);
+        clock
+    }
+
+    pub fn set(&self, ahead_s: i64) {
+        std::fs::write(self.file.path(), format!("{ahead_s:+}\n")).unwrap();
+    }
+}
+
 /// How a process ended, and what it wrote to standard error.
 #[derive(Debug)]
 pub struct Ended {
@@ -41,6 +60,20 @@ impl Process {
         settings.set("HTTP__LISTEN", &format!("127.0.0.1:{port}"));
         let mut command = Command::new(program());
         command.arg("serve").args(arguments);
+        Self::start(command, &settings, port)
+    }
+
+    /// As [`Process::serve`], on a machine whose clock stands elsewhere.
+    pub fn serve_at(clock: &WrongClock, settings: &Settings, arguments: &[&str]) -> Self {
+        let port = free_port();
+        let mut settings = settings.clone();
+        settings.set("HTTP__LISTEN", &format!("127.0.0.1:{port}"));
+        let mut command = Command::new(program());
+        command.arg("serve").args(arguments);
+        command.env("LD_PRELOAD", std::env::var_os("WATCHBELL_TEST_FAKETIME").expect("`make test` sets it: libfaketime's file"));
+        // Only what the wall shows is false: seconds are as long as ever.
+        command.envs([("FAKETIME_DONT_FAKE_MONOTONIC", "1"), ("NO_FAKE_STAT", "1"), ("FAKETIME_NO_CACHE", "1")]);
+        command.env("FAKETIME_TIMESTAMP_FILE", clock.file.path());
         Self::start(command, &settings, port)
     }
 

@@ -1,14 +1,20 @@
 //! The one place that reads the time and waits for it.
 
+mod machine;
+mod shared;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+pub use machine::SystemClock;
+pub use shared::SharedClock;
+
 use crate::time::Timestamp;
 
-/// A clock: the system's, or one that a test moves.
+/// A clock: the machine's, the database's, or one that a test moves.
 #[async_trait]
 pub trait Clock: Send + Sync + std::fmt::Debug {
     fn now(&self) -> Timestamp;
@@ -16,40 +22,42 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Returns when [`Clock::now`] is at or past `at`.
     async fn sleep_until(&self, at: Timestamp);
 
-    /// Returns after `duration` by this clock.
+    /// Returns after `duration`, however the clock is set meanwhile.
     async fn sleep(&self, duration: Duration) {
         self.sleep_until(self.now() + duration).await;
     }
+
+    /// Whether it shows the time exactly enough to judge by who is alive.
+    fn is_sure(&self) -> bool {
+        true
+    }
+
+    /// This clock, where it goes by readings of one that several processes share.
+    fn shared(&self) -> Option<&SharedClock> {
+        None
+    }
 }
 
-/// The machine's clock.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
-
-#[async_trait]
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else asks")]
-    fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Timestamp::from_millis(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+/// Returns when the clock is at or past `at`.
+async fn sleep_in_pieces(clock: &dyn Clock, at: Timestamp) {
+    /// A long wait is taken in pieces, so that a clock that is set (a machine that was suspended) is noticed.
+    const LONGEST_PIECE: Duration = Duration::from_secs(1);
+    // What waits for nothing in particular does not look.
+    if at == Timestamp::MAX {
+        std::future::pending::<()>().await;
     }
-
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else waits on")]
-    async fn sleep_until(&self, at: Timestamp) {
-        /// A long wait is taken in pieces, so that a step of the wall clock (NTP, a machine that was suspended) is noticed.
-        const LONGEST_PIECE: Duration = Duration::from_secs(1);
-        // What waits for nothing in particular does not look.
-        if at == Timestamp::MAX {
-            std::future::pending::<()>().await;
+    loop {
+        let left = at - clock.now();
+        if left.is_zero() {
+            return;
         }
-        loop {
-            let left = at - self.now();
-            if left.is_zero() {
-                return;
-            }
-            tokio::time::sleep(left.min(LONGEST_PIECE)).await;
-        }
+        sleep_monotonic(left.min(LONGEST_PIECE)).await;
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock that everything else waits on")]
+async fn sleep_monotonic(duration: Duration) {
+    tokio::time::sleep(duration).await;
 }
 
 /// A clock that stands still until a test moves it. Clones show the same time.

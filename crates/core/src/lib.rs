@@ -25,7 +25,7 @@ pub mod time;
 pub mod user;
 
 pub use channel::Channel;
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use ids::{ContactId, DeliveryId, DeviceId, EventId, KeyId, RuleId, UserId};
 pub use secret::Secret;
 pub use time::Timestamp;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use watchbell_core::delivery::{Purpose, State};
-use watchbell_core::event::{AlertData, Event, Priority};
+use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original, Priority, UpdateData, UpdateStatus};
 use watchbell_core::{Channel, EventId, Timestamp, UserId};
 use watchbell_store::facts::history::{self, Happened, Named, What};
 use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Policy, Responder};
@@ -40,6 +40,44 @@ pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &Scheduler
         plan.decision = Some("nothing new is planned: everybody whom it names is told of the alert already".to_owned());
     }
     plan.alert = Some(change.write(Some(data), event, &mut plan, facts, settings, now));
+    plan
+}
+
+/// Ends an alert of which nothing has been heard for very long, as if it had been resolved now; nobody is told of that. Another event of
+/// it begins a new round.
+pub fn close(alert: &Alert, settings: &SchedulerSettings, now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    // After all that is known, whatever the broker's clock said.
+    let last = alert.history.iter().map(|happened| happened.at.received_at).max();
+    let update = UpdateData {
+        alert_id: alert.id.clone(),
+        status: UpdateStatus::Resolved,
+        actor: None,
+        responders: Vec::new(),
+        notify: Vec::new(),
+        summary: None,
+        actor_name: None,
+        url: None,
+    };
+    let event = Event {
+        identity: format!("closed:{}", alert.id),
+        occurrence: Occurrence {
+            source: "watchbell".to_owned(),
+            time: None,
+            received_at: last.map_or(now, |last| last.max(now)),
+            sequence: u64::MAX >> 1,
+        },
+        data: EventData::Update(update),
+        problems: Vec::new(),
+        replay_of: None,
+        original: Original::default(),
+    };
+    let facts = Facts { alert: Some(alert.clone()), ..Facts::default() };
+    let closed = Change::by(&event, &alert.id, What::Resolved, &[], &facts).write(None, &event, &mut plan, &facts, settings, now);
+    for (_, reason) in &mut plan.close {
+        "nothing was heard of the alert for so long that it was closed".clone_into(reason);
+    }
+    plan.alert = Some(closed);
     plan
 }
 

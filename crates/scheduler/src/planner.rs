@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use watchbell_core::event::{Event, EventData, SubscriptionData};
+use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, EventId, Timestamp, UserId};
 use watchbell_store::Planner;
-use watchbell_store::facts::{Facts, Plan, Policy, UserFacts};
+use watchbell_store::facts::{Alert, Facts, Plan, Policy, Reach, UserFacts};
 
 use crate::settings::SchedulerSettings;
 use crate::subscription::Told;
@@ -59,5 +60,14 @@ impl Planner for RulePlanner {
 
     fn replan(&self, facts: &UserFacts, now: Timestamp) -> Plan {
         replan::replan(facts, &self.settings, now)
+    }
+
+    fn reach(&self, policy: &Policy) -> Reach {
+        let delays = policy.rules.iter().filter(|rule| matches!(rule.trigger, Trigger::AlertHigh | Trigger::AlertLow));
+        Reach { steps_s: delays.map(|rule| rule.offset_s).max().unwrap_or_default().max(0), unreached_s: self.settings.alert_expiry_s }
+    }
+
+    fn close(&self, alert: &Alert, now: Timestamp) -> Plan {
+        alert::close(alert, &self.settings, now)
     }
 }

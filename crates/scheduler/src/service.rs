@@ -15,6 +15,9 @@ const TIDY_EVERY: Duration = Duration::from_mins(10);
 /// Rows of a table that one tidying transaction deletes at most: some ten milliseconds of work.
 const TIDY_BATCH: i64 = 500;
 
+/// Alerts that one transaction closes at most: what their people change meanwhile waits for it.
+const CLOSE_BATCH: i64 = 100;
+
 /// How long things are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -22,9 +25,15 @@ pub struct Retention {
     pub events_days: i64,
     pub dead_letters_days: i64,
     pub audit_days: i64,
+    /// An open alert of which nothing was heard for so long is closed.
+    pub open_alerts_days: i64,
 }
 
 impl Retention {
+    fn open_alerts_since(&self, now: Timestamp) -> Timestamp {
+        now.plus_s(-self.open_alerts_days * 24 * 3_600)
+    }
+
     fn cutoffs(&self, now: Timestamp) -> Cutoffs {
         let before = |days: i64| now.plus_s(-days * 24 * 3_600);
         Cutoffs {
@@ -85,6 +94,16 @@ impl Scheduler {
     async fn tidy(&self) {
         loop {
             let before = self.retention.cutoffs(self.clock.now());
+            loop {
+                match self.store.close_unresolved(self.retention.open_alerts_since(self.clock.now()), CLOSE_BATCH).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        report("alerts that nobody resolved could not be closed; it will be tried again", &error);
+                        break;
+                    }
+                }
+            }
             loop {
                 let began = self.clock.now();
                 match self.store.tidy(&before, TIDY_BATCH).await {

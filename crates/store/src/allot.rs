@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use watchbell_core::delivery::Purpose;
-use watchbell_core::{Channel, Timestamp};
+use watchbell_core::{Channel, DeliveryId, Timestamp};
 
 /// At most `calls` messages to one recipient in any `per_s` seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -31,6 +31,8 @@ impl RecipientRate {
 pub struct Bundling {
     /// Messages that go singly in any window; 0 turns bundling off.
     pub first: u32,
+    /// The same for calls, each of which somebody has to answer.
+    pub first_calls: u32,
     pub window_s: u32,
     /// Seconds that a HIGH alert waits for others at most.
     pub high_wait_s: u32,
@@ -39,7 +41,15 @@ pub struct Bundling {
 impl Default for Bundling {
     /// The design's figures.
     fn default() -> Self {
-        Self { first: 3, window_s: 120, high_wait_s: 15 }
+        Self { first: 3, first_calls: 1, window_s: 120, high_wait_s: 15 }
+    }
+}
+
+impl Bundling {
+    /// How many go singly by a channel; None where nothing is bundled.
+    fn first_by(self, channel: Channel) -> Option<usize> {
+        let first = if channel == Channel::Voice { self.first.min(self.first_calls) } else { self.first };
+        usize::try_from(first).ok().filter(|first| *first > 0)
     }
 }
 
@@ -53,7 +63,7 @@ pub struct RecipientLimits {
 impl RecipientLimits {
     /// Whether there is a limit on what a recipient takes by this channel.
     pub(crate) fn bind(&self, channel: Channel) -> bool {
-        self.bundling.first > 0 || self.rates.get(&channel).is_some_and(|rate| rate.interval_ms() > 0)
+        self.bundling.first_by(channel).is_some() || self.rates.get(&channel).is_some_and(|rate| rate.interval_ms() > 0)
     }
 }
 
@@ -63,16 +73,41 @@ pub struct Recipient {
     pub busy_until: Timestamp,
     /// When the last messages went, oldest first.
     pub sent: Vec<Timestamp>,
+    /// Those that go singly as soon as the address takes them, in that order: they count as if they had gone.
+    pub queued: Vec<Queued>,
+}
+
+/// A delivery that waits for its slot, to go singly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(DeliveryId, i64)", into = "(DeliveryId, i64)")]
+pub struct Queued {
+    pub id: DeliveryId,
+    pub rank: i64,
+}
+
+impl From<(DeliveryId, i64)> for Queued {
+    fn from((id, rank): (DeliveryId, i64)) -> Self {
+        Self { id, rank }
+    }
+}
+
+impl From<Queued> for (DeliveryId, i64) {
+    fn from(queued: Queued) -> Self {
+        (queued.id, queued.rank)
+    }
 }
 
 /// A delivery that is ready, as far as its recipient is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate<'a> {
+    pub id: &'a DeliveryId,
     /// None: no address, so no limit.
     pub recipient: Option<&'a str>,
     pub purpose: Purpose,
     /// 0 is a HIGH alert.
     pub rank: i64,
+    /// It has been tried before, so it went singly then: it counts among the first ones already.
+    pub is_retry: bool,
     /// What it has waited to be told together with.
     pub collect: Option<&'a str>,
 }
@@ -91,72 +126,141 @@ pub enum Verdict {
 /// Messages that ran into their address's window.
 pub const FLOOD: &str = "flood";
 
-/// Decides for candidates of one channel, the most urgent first; takes what it gives from `recipients`.
-pub fn allot(
-    candidates: &[Candidate<'_>],
+/// Decides for candidates of one channel, the most urgent first; takes what it gives from `recipients`. Where `gathers` is false
+/// nothing can be put together now, and what would be waits for whoever can.
+pub fn allot<'a>(
+    candidates: &[Candidate<'a>],
     recipients: &mut BTreeMap<String, Recipient>,
     channel: Channel,
     limits: &RecipientLimits,
     now: Timestamp,
+    gathers: bool,
 ) -> Vec<Verdict> {
-    let rate = limits.rates.get(&channel).copied();
-    let mut gathered: HashSet<(String, String)> = HashSet::new();
-    let mut waiting: HashMap<String, i64> = HashMap::new();
-    let mut verdicts = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
-        let Some(key) = candidate.recipient else {
-            verdicts.push(Verdict::Go);
-            continue;
-        };
+    let address = Address {
+        rate: limits.rates.get(&channel).copied(),
+        first: limits.bundling.first_by(channel),
+        bundling: limits.bundling,
+        now,
+        gathers,
+    };
+    let mut gathered: HashSet<(&str, &str)> = HashSet::new();
+    // Messages that are never bundled, and wait.
+    let mut apart: HashMap<&str, i64> = HashMap::new();
+    let verdict = |candidate: &Candidate<'a>| {
+        let Some(key) = candidate.recipient else { return Verdict::Go };
         let recipient = recipients.entry(key.to_owned()).or_default();
-        // A provider's pause holds also where there is no rate.
-        let free_at = recipient.busy_until.plus_ms(-rate.map_or(0, RecipientRate::slack_ms)).max(now);
-        let mut later = |at: Timestamp, collect: Option<&str>| {
-            // Spread out, so that they do not all come back at once; they hold no place: the most urgent then goes first.
-            let before_it = waiting.entry(key.to_owned()).or_default();
-            let spread_ms = if collect.is_some() { 0 } else { *before_it * rate.map_or(0, RecipientRate::interval_ms) };
-            *before_it += 1;
-            Verdict::Later { ready_at: at.plus_ms(spread_ms), collect: collect.map(str::to_owned) }
-        };
-        let group = match candidate.purpose {
+        let is_bundled = match candidate.purpose {
             // A code is waited for; what is a bundle already is not bundled again.
-            Purpose::Verification | Purpose::Bundle | Purpose::Digest => None,
-            _ => candidate.collect.or_else(|| recipient.is_flooded(limits.bundling, now).then_some(FLOOD)),
+            Purpose::Verification | Purpose::Bundle | Purpose::Digest => false,
+            _ => candidate.collect.is_some() || address.first.is_some(),
         };
-        let Some(group) = group else {
-            verdicts.push(if free_at > now {
-                later(free_at, None)
-            } else {
-                recipient.take(rate, limits.bundling, now);
-                Verdict::Go
-            });
-            continue;
-        };
-        let place = (key.to_owned(), group.to_owned());
-        let due = match (candidate.collect, candidate.rank) {
-            _ if gathered.contains(&place) => now,
-            (Some(_), _) => free_at,
-            (None, 0) if rate.is_some() => free_at.min(now.plus_s(i64::from(limits.bundling.high_wait_s))),
-            (None, 0) => now.plus_s(i64::from(limits.bundling.high_wait_s)),
-            (None, _) => recipient.window_ends(limits.bundling).max(free_at),
-        };
-        verdicts.push(if due > now {
-            later(due, Some(group))
-        } else {
-            if gathered.insert(place) {
-                recipient.take(rate, limits.bundling, now);
+        if !is_bundled {
+            return address.apart(recipient, apart.entry(key).or_default());
+        }
+        let group = candidate.collect.or_else(|| address.is_flooded(recipient, candidate).then_some(FLOOD));
+        match group {
+            Some(group) => {
+                let verdict = address.together(recipient, candidate, group, gathered.contains(&(key, group)));
+                if verdict == Verdict::Together {
+                    gathered.insert((key, group));
+                }
+                verdict
             }
-            Verdict::Together
-        });
+            None => address.in_line(recipient, candidate),
+        }
+    };
+    candidates.iter().map(verdict).collect()
+}
+
+/// How addresses are written to by a channel now.
+struct Address {
+    rate: Option<RecipientRate>,
+    first: Option<usize>,
+    bundling: Bundling,
+    now: Timestamp,
+    gathers: bool,
+}
+
+impl Address {
+    /// When the address takes the next message. A provider's pause holds also where there is no rate.
+    fn free_at(&self, recipient: &Recipient) -> Timestamp {
+        recipient.busy_until.plus_ms(-self.rate.map_or(0, RecipientRate::slack_ms)).max(self.now)
     }
-    verdicts
+
+    /// When the address takes the message that has so many before it.
+    fn slot(&self, recipient: &Recipient, before_it: i64) -> Timestamp {
+        self.free_at(recipient).plus_ms(before_it * self.rate.map_or(0, RecipientRate::interval_ms))
+    }
+
+    /// As many messages as may go singly have gone within the window, or are about to; this one is not among them.
+    fn is_flooded(&self, recipient: &Recipient, candidate: &Candidate<'_>) -> bool {
+        let Some(first) = self.first.filter(|_| !candidate.is_retry && recipient.place_of(candidate.id).is_none()) else { return false };
+        let since = self.now.plus_s(-i64::from(self.bundling.window_s));
+        recipient.sent.iter().filter(|at| **at > since).count() + recipient.queued.len() >= first
+    }
+
+    /// One of the first: it goes now, or has a place in the line. The most urgent goes first all the same, whatever its place.
+    fn in_line(&self, recipient: &mut Recipient, candidate: &Candidate<'_>) -> Verdict {
+        if self.free_at(recipient) <= self.now {
+            recipient.queued.retain(|queued| queued.id != *candidate.id);
+            self.take(recipient);
+            return Verdict::Go;
+        }
+        let place = recipient.place_of(candidate.id).unwrap_or_else(|| {
+            recipient.queued.push(Queued { id: candidate.id.clone(), rank: candidate.rank });
+            recipient.queued.len() - 1
+        });
+        Verdict::Later { ready_at: self.slot(recipient, i64::try_from(place).unwrap_or(0)), collect: None }
+    }
+
+    /// What is not bundled holds no place; spread out behind the others, so that not all come back at once.
+    fn apart(&self, recipient: &mut Recipient, before_it: &mut i64) -> Verdict {
+        if self.free_at(recipient) <= self.now {
+            self.take(recipient);
+            return Verdict::Go;
+        }
+        let ready_at = self.slot(recipient, recipient.in_line(i64::MAX) + *before_it);
+        *before_it += 1;
+        Verdict::Later { ready_at, collect: None }
+    }
+
+    fn together(&self, recipient: &mut Recipient, candidate: &Candidate<'_>, group: &str, is_gathered: bool) -> Verdict {
+        if is_gathered {
+            return Verdict::Together;
+        }
+        let later = |ready_at| Verdict::Later { ready_at, collect: Some(group.to_owned()) };
+        let at_most = self.now.plus_s(i64::from(self.bundling.high_wait_s));
+        let due = match (candidate.collect, candidate.rank) {
+            (Some(_), _) => self.free_at(recipient),
+            (None, 0) if self.rate.is_some() => self.slot(recipient, recipient.in_line(0)).min(at_most),
+            (None, 0) => at_most,
+            (None, rank) => recipient.window_ends(self.bundling).max(self.slot(recipient, recipient.in_line(rank))),
+        };
+        if due > self.now || !self.gathers {
+            return later(due);
+        }
+        self.take(recipient);
+        Verdict::Together
+    }
+
+    fn take(&self, recipient: &mut Recipient) {
+        if let Some(rate) = self.rate {
+            recipient.busy_until = recipient.busy_until.max(self.now).plus_ms(rate.interval_ms());
+        }
+        recipient.sent.push(self.now);
+        let surplus = recipient.sent.len().saturating_sub(self.first.unwrap_or_default());
+        recipient.sent.drain(..surplus);
+    }
 }
 
 impl Recipient {
-    /// As many messages as may go singly have gone within the window.
-    fn is_flooded(&self, bundling: Bundling, now: Timestamp) -> bool {
-        let since = now.plus_s(-i64::from(bundling.window_s));
-        bundling.first > 0 && self.sent.iter().filter(|at| **at > since).count() >= bundling.first as usize
+    fn place_of(&self, id: &DeliveryId) -> Option<usize> {
+        self.queued.iter().position(|queued| queued.id == *id)
+    }
+
+    /// How many of at least that urgency go singly before others.
+    fn in_line(&self, rank: i64) -> i64 {
+        i64::try_from(self.queued.iter().filter(|queued| queued.rank <= rank).count()).unwrap_or(0)
     }
 
     /// When the oldest message that counts leaves the window.
@@ -172,99 +276,7 @@ impl Recipient {
             self.busy_until = self.busy_until.plus_ms(-rate.interval_ms());
         }
     }
-
-    fn take(&mut self, rate: Option<RecipientRate>, bundling: Bundling, now: Timestamp) {
-        if let Some(rate) = rate {
-            self.busy_until = self.busy_until.max(now).plus_ms(rate.interval_ms());
-        }
-        self.sent.push(now);
-        let surplus = self.sent.len().saturating_sub(bundling.first as usize);
-        self.sent.drain(..surplus);
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn s(seconds: i64) -> Timestamp {
-        Timestamp::from_millis(0).plus_s(1_000 + seconds)
-    }
-
-    fn one(rank: i64, collect: Option<&'static str>) -> Candidate<'static> {
-        Candidate { recipient: Some("a"), purpose: Purpose::Rule, rank, collect }
-    }
-
-    fn limits(rate: Option<(u32, u32)>) -> RecipientLimits {
-        let rates = rate.map(|(calls, per_s)| (Channel::Sms, RecipientRate { calls, per_s })).into_iter().collect();
-        RecipientLimits { rates, bundling: Bundling::default() }
-    }
-
-    fn later(at: i64, collect: Option<&str>) -> Verdict {
-        Verdict::Later { ready_at: s(at), collect: collect.map(str::to_owned) }
-    }
-
-    #[test]
-    fn the_first_three_go_singly_and_the_rest_waits_for_the_window_to_end() {
-        let mut recipients = BTreeMap::new();
-        let verdicts = allot(&vec![one(1, None); 5], &mut recipients, Channel::Sms, &limits(None), s(0));
-        assert_eq!(verdicts, [Verdict::Go, Verdict::Go, Verdict::Go, later(120, Some(FLOOD)), later(120, Some(FLOOD))]);
-        // Its time has come: all that wait go as one, and count as one.
-        let waited = [one(1, Some(FLOOD)), one(1, Some(FLOOD))];
-        let verdicts = allot(&waited, &mut recipients, Channel::Sms, &limits(None), s(120));
-        assert_eq!(verdicts, [Verdict::Together, Verdict::Together]);
-        assert_eq!(recipients["a"].sent, [s(0), s(0), s(120)]);
-    }
-
-    #[test]
-    fn a_flooding_high_alert_waits_fifteen_seconds_at_most() {
-        let mut recipients = BTreeMap::new();
-        let go = allot(&vec![one(0, None); 4], &mut recipients, Channel::Sms, &limits(None), s(0));
-        assert_eq!(go[3], later(15, Some(FLOOD)));
-        // Where the recipient has a rate, its next slot.
-        let mut recipients = BTreeMap::from([("a".to_owned(), Recipient { busy_until: s(10), sent: vec![s(7), s(8), s(9)] })]);
-        let verdicts = allot(&[one(0, None)], &mut recipients, Channel::Sms, &limits(Some((1, 1))), s(9));
-        assert_eq!(verdicts, [later(10, Some(FLOOD))]);
-    }
-
-    #[test]
-    fn a_rate_lets_one_go_and_spreads_the_others() {
-        let mut recipients = BTreeMap::new();
-        let verdicts = allot(&vec![one(1, None); 3], &mut recipients, Channel::Sms, &limits(Some((1, 60))), s(0));
-        assert_eq!(verdicts, [Verdict::Go, later(60, None), later(120, None)]);
-        // Later ones hold no place: a HIGH alert that comes meanwhile gets the next slot.
-        let verdicts = allot(&[one(0, None)], &mut recipients, Channel::Sms, &limits(Some((1, 60))), s(60));
-        assert_eq!(verdicts, [Verdict::Go]);
-    }
-
-    #[test]
-    fn a_call_that_reached_nobody_uses_no_slot_up_but_a_pause_stays() {
-        let limits = limits(Some((1, 60)));
-        let rate = limits.rates.get(&Channel::Sms).copied();
-        let mut recipients = BTreeMap::new();
-        assert_eq!(allot(&[one(0, None)], &mut recipients, Channel::Sms, &limits, s(0)), [Verdict::Go]);
-        recipients.get_mut("a").unwrap().give_back(rate, s(1));
-        assert!(recipients["a"].sent.is_empty());
-        assert_eq!(allot(&[one(0, None)], &mut recipients, Channel::Sms, &limits, s(1)), [Verdict::Go]);
-        let paused = recipients.get_mut("a").unwrap();
-        paused.busy_until = s(300);
-        paused.give_back(rate, s(2));
-        assert_eq!(paused.busy_until, s(300));
-    }
-
-    #[test]
-    fn a_burst_is_allowed_within_the_rate() {
-        let mut recipients = BTreeMap::new();
-        let no_bundles = RecipientLimits { bundling: Bundling { first: 0, ..Bundling::default() }, ..limits(Some((20, 60))) };
-        let verdicts = allot(&vec![one(1, None); 21], &mut recipients, Channel::Sms, &no_bundles, s(0));
-        assert_eq!(verdicts.iter().filter(|verdict| **verdict == Verdict::Go).count(), 20);
-        assert_eq!(verdicts[20], later(3, None));
-    }
-
-    #[test]
-    fn a_verification_code_is_never_bundled() {
-        let mut recipients = BTreeMap::from([("a".to_owned(), Recipient { busy_until: s(0), sent: vec![s(0); 3] })]);
-        let code = Candidate { purpose: Purpose::Verification, ..one(1, None) };
-        assert_eq!(allot(&[code], &mut recipients, Channel::Sms, &limits(None), s(1)), [Verdict::Go]);
-    }
-}
+mod tests;

@@ -34,6 +34,21 @@ pub trait Planner: Send + Sync + std::fmt::Debug {
 
     /// What a change of the user's rules, contacts, devices or settings changes in what they were not sent yet.
     fn replan(&self, facts: &UserFacts, now: Timestamp) -> Plan;
+
+    /// How far back a change of that user can matter for alerts of which nothing is pending.
+    fn reach(&self, policy: &Policy) -> Reach;
+
+    /// What becomes of an open alert of which nothing has been heard for very long.
+    fn close(&self, alert: &Alert, now: Timestamp) -> Plan;
+}
+
+/// How far back a change of a user can matter for an open alert, by its base time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Seconds: the longest delay of a rule. What is older is past all its steps.
+    pub steps_s: i64,
+    /// Seconds in which whom it did not reach may still be told of it.
+    pub unreached_s: i64,
 }
 
 /// What one event is planned from; read and locked in the transaction that writes the plan.
@@ -68,7 +83,7 @@ impl Facts {
 #[derive(Clone, Debug)]
 pub struct UserFacts {
     pub policy: Arc<Policy>,
-    /// Open alerts that the user is a responder of, with what they are planned from.
+    /// Open alerts that the user is a responder of and for which the change may matter, with what they are planned from.
     pub responders: Vec<(Alert, Responder)>,
     /// The user's shifts that have not ended.
     pub duties: Vec<Duty>,

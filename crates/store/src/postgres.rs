@@ -2,6 +2,7 @@
 
 mod listen;
 mod reach;
+mod time;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -108,6 +109,12 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     let read = if options.api_connections == 0 { write.clone() } else { pool(options.api_connections, LIMITS) };
     let pools = sql::Pools { pulse: pool(PULSE, PULSE_LIMITS), edit: read.clone(), read, write };
     let wakes = Arc::default();
+    if let Some(shared) = clock.shared() {
+        time::read_well(&pools.pulse, shared).await.map_err(|error| {
+            StoreError::Unusable(format!("the clock of the PostgreSQL database cannot be read: {}", watchbell_core::error_chain(&error)))
+        })?;
+        tokio::spawn(time::keep(pools.pulse.clone(), Arc::clone(&clock), Arc::downgrade(&wakes)));
+    }
     listen::listen(connect, Arc::downgrade(&wakes));
     let store = sql::SqlStore::new(pools, planner, clock, options, wakes, None);
     store.look_for_ambiguous_names().await?;

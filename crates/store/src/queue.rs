@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use watchbell_core::contact::ContactStatus;
@@ -227,6 +228,18 @@ pub struct Process {
     pub alive_until: Timestamp,
     /// The providers that it does not call.
     pub outages: Vec<Outage>,
+    /// How far the clock of its machine is ahead of the database's, in milliseconds; negative where it is behind. None where
+    /// there is one machine only.
+    pub clock_ahead_ms: Option<i64>,
+}
+
+/// What a process has leased, as far as it knows.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    /// What it is working on.
+    pub known: HashSet<DeliveryId>,
+    /// What it has called for, and whose end could not be written: it may have gone out.
+    pub called: HashSet<DeliveryId>,
 }
 
 /// What a process finds when it renews its life.
@@ -250,16 +263,21 @@ pub struct Ready {
 
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// Begins a life of a process; leases may be taken with its epoch.
-    async fn enter(&self, name: &str, roles: &str, channels: &[Channel], alive_until: Timestamp) -> Result<Epoch, StoreError>;
+    /// Begins a life of a process; leases may be taken with its epoch. It lasts for `lease` from now, unless it is renewed.
+    async fn enter(&self, name: &str, roles: &str, channels: &[Channel], lease: Duration) -> Result<Epoch, StoreError>;
 
-    /// Renews a life, looks around, and frees
+    /// Renews a life for `lease` from the moment at which that is written, and looks around. It waits for no lock that another
+    /// transition holds.
+    async fn renew(&self, epoch: Epoch, lease: Duration) -> Result<Pulse, StoreError>;
+
+    /// Frees
     /// - what dead processes had leased: what they had not begun can be claimed again, what they had begun gets an `Unknown`
     ///   attempt and is tried again;
-    /// - what this process has leased without knowing it: the answer to a claim, or to a plan that handed deliveries over, was
-    ///   lost with the connection. `held` is what it knows of; what was leased since `before` may be on its way.
-    async fn renew(&self, epoch: Epoch, alive_until: Timestamp, held: &HashSet<DeliveryId>, before: Timestamp)
-    -> Result<Pulse, StoreError>;
+    /// - what this process has leased without knowing it: the answer to a claim, a begin, or a plan that handed deliveries over, was
+    ///   lost with the connection, so that nothing was called. What was leased since `before` may be on its way.
+    ///
+    /// It may have to wait for locks, so it is no part of renewing a life.
+    async fn take_over(&self, epoch: Epoch, held: &Held, before: Timestamp) -> Result<(), StoreError>;
 
     /// Shows the others which providers this process does not call now.
     async fn show_outages(&self, epoch: Epoch, outages: &[Outage]) -> Result<(), StoreError>;

@@ -18,9 +18,12 @@
     reason = "a test reads as the story that it tells"
 )]
 
+mod accepts;
 mod access;
 mod broker;
 mod channels;
+#[cfg(target_os = "linux")]
+mod clocks;
 mod crash;
 mod database_away;
 mod database_trouble;
@@ -30,6 +33,7 @@ mod failures;
 mod faults;
 mod hammer;
 mod intake;
+mod open_alerts;
 mod outages;
 mod pages;
 mod privacy;
@@ -37,6 +41,7 @@ mod processes;
 mod promises;
 mod receipts;
 mod scenarios;
+mod sessions;
 mod shares;
 mod short_way;
 mod silence;

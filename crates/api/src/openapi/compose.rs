@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schema::{self, string};
+use super::schema::{self, described, int64, string};
 use super::{Operation, Part};
 use crate::{callbacks, ilert, messaging, notiflows, oncall, watchbell};
 
@@ -65,6 +65,13 @@ fn open() -> Part {
         ("status!", up(&["ready", "not ready"])),
         ("database!", up(&["up", "down"])),
         ("nats!", up(&["up", "down", "off"])),
+        (
+            "clockAheadMs",
+            described(
+                int64(),
+                "How far this machine's clock is ahead of the database's, which all processes go by; negative where it is behind. Absent on SQLite",
+            ),
+        ),
     ]);
     part.add(
         Operation::get("/-/ready", "Everything is there that a request, or an event, needs")

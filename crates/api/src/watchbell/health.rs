@@ -50,10 +50,14 @@ pub(crate) async fn ready(State(api): State<Api>) -> Response {
     let nats = api.health.nats_connected();
     let is_ready = database && nats != Some(false);
     let up = |is_up: bool| if is_up { "up" } else { "down" };
-    let body = json!({
+    let mut body = json!({
         "status": if is_ready { "ready" } else { "not ready" },
         "database": up(database),
         "nats": nats.map_or("off", up),
     });
+    // Processes go by the database's clock, so this matters only to what else runs on the machine.
+    if let Some(ahead_ms) = api.clock.shared().and_then(watchbell_core::SharedClock::machine_ahead_ms) {
+        body["clockAheadMs"] = ahead_ms.into();
+    }
     surface::json(if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
 }

@@ -124,6 +124,7 @@ mod tests {
             started_at: s(0),
             alive_until: s(60),
             outages: outages.iter().map(|(channel, until)| Outage { channel: *channel, provider: "p".to_owned(), until: *until }).collect(),
+            clock_ahead_ms: None,
         };
         let (sms, voice) = (Channel::Sms, Channel::Voice);
         let processes = [

@@ -1,7 +1,7 @@
 //! Many small requests to the database as few large ones: a batch is whatever is ready when the last one has been written.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Clock, DeliveryId};
-use watchbell_store::queue::{Call, Finished, Job, Next};
+use watchbell_store::queue::{Call, Finished, Held, Job, Next};
 use watchbell_store::{Store, StoreError};
 
 use super::Progress;
@@ -159,6 +159,7 @@ pub(super) struct Finish {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub progress: broadcast::Sender<Progress>,
+    pub held: Arc<Mutex<Held>>,
 }
 
 #[async_trait]
@@ -178,6 +179,10 @@ impl Work for Finish {
                         let finished = std::slice::from_ref(&ending.finished);
                         let write = || finish.store.finish(epoch, finished);
                         let held = until_written(finish.clock.as_ref(), "delivery.finish", 1, write).await;
+                        if held.is_none() && ending.finished.attempt.is_some() {
+                            // Nobody knows of this call: when its lease is found to be left over, it may have gone out.
+                            finish.held.lock().unwrap_or_else(PoisonError::into_inner).called.insert(ending.finished.id.clone());
+                        }
                         finish.ended(vec![ending], held.unwrap_or_default());
                     });
                 }

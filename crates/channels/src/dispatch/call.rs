@@ -39,10 +39,16 @@ pub(super) enum Stage {
 }
 
 /// Takes a claimed delivery to its end, or gives it back.
-pub(super) async fn deliver(lane: Arc<Lane>, route: Arc<Route>, epoch: Epoch, job: Job, slot: OwnedSemaphorePermit, stage: Stage) {
+pub(super) async fn deliver(
+    lane: Arc<Lane>,
+    route: Arc<Route>,
+    epoch: Epoch,
+    (job, known): (Job, Known),
+    slot: OwnedSemaphorePermit,
+    stage: Stage,
+) {
     let job = Arc::new(job);
     let shared = &lane.shared;
-    let known = Known::new(shared, &job.id);
     let finished = match prepare(&lane, &job) {
         Ok(message) => {
             let Some(begun) = begin(shared, &route, epoch, &job, stage).await else {
@@ -76,15 +82,15 @@ pub(super) struct Known {
 }
 
 impl Known {
-    fn new(shared: &Arc<Shared>, id: &DeliveryId) -> Self {
-        shared.held().insert(id.clone());
+    pub fn new(shared: &Arc<Shared>, id: &DeliveryId) -> Self {
+        shared.held().known.insert(id.clone());
         Self { shared: shared.clone(), id: id.clone() }
     }
 }
 
 impl Drop for Known {
     fn drop(&mut self) {
-        self.shared.held().remove(&self.id);
+        self.shared.held().known.remove(&self.id);
     }
 }
 

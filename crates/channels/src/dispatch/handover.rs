@@ -11,7 +11,7 @@ use watchbell_core::ids::Epoch;
 use watchbell_store::handover::{LocalWorker, Reservation};
 use watchbell_store::queue::Job;
 
-use super::call::{self, Stage};
+use super::call::{self, Known, Stage};
 use super::lane::{Lane, Pace};
 use super::route::{Route, Turn};
 use super::wanted::Begun;
@@ -35,7 +35,7 @@ pub(super) struct LaneNextDoor(pub Weak<Lane>);
 impl LocalWorker for LaneNextDoor {
     fn reserve(&self, wanted: usize) -> Option<Box<dyn Reservation>> {
         let lane = self.0.upgrade()?;
-        if lane.pace() != Pace::CaughtUp || lane.shared.stop.is_cancelled() {
+        if lane.pace() != Pace::CaughtUp || lane.shared.stop.is_cancelled() || !lane.shared.clock.is_sure() {
             return None;
         }
         let now = lane.shared.clock.now();
@@ -126,12 +126,13 @@ impl Reservation for Reserved {
             let Some(turn) = self.turns.pop() else { break };
             self.is_used = true;
             let (lane, route, epoch) = (self.lane.clone(), self.route.clone(), self.epoch);
+            let known = Known::new(&lane.shared, &job.id);
             // In a box: the runtime copies a task's future more than once.
             self.lane.shared.calls.spawn(Box::pin(async move {
                 // Never closed.
                 let Ok(slot) = route.slots.clone().acquire_owned().await else { return };
                 drop(turn);
-                call::deliver(lane, route, epoch, job, slot, begun).await;
+                call::deliver(lane, route, epoch, (job, known), slot, begun).await;
             }));
         }
     }

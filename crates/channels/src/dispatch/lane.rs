@@ -11,7 +11,7 @@ use watchbell_store::StoreError;
 use watchbell_store::queue::{AddressFate, Job, Next, Ranks};
 
 use super::breaker::{PROBE_GAP, ProviderStates};
-use super::call::Stage;
+use super::call::{Known, Stage};
 use super::handover::LaneNextDoor;
 use super::route::{Errand, Place, Room, Route, Routes};
 use super::{ChannelRoute, Shared, call};
@@ -125,6 +125,10 @@ impl Lane {
         if self.routes.is_empty() {
             return self.refuse().await;
         }
+        // Who cannot say what time it is cannot say what is due, nor who is alive.
+        if !self.shared.clock.is_sure() {
+            return Wait::For(RETRY);
+        }
         let now = self.shared.clock.now();
         let Some(sharing) = self.shared.membership.sharing(self.channel) else { return Wait::For(RETRY) };
         self.routes.share(sharing);
@@ -177,19 +181,21 @@ impl Lane {
     }
 
     /// Starts the calls of claimed jobs by whichever providers take them, but for those that go `there`: the answer.
-    async fn send_out(self: &Arc<Self>, epoch: Epoch, jobs: Vec<Job>, there: Option<&Arc<Route>>) -> Vec<Job> {
+    async fn send_out(self: &Arc<Self>, epoch: Epoch, jobs: Vec<Job>, there: Option<&Arc<Route>>) -> Vec<(Job, Known)> {
         let now = self.shared.clock.now();
         if !jobs.is_empty() {
             self.busy_at.store(now.as_millis(), Ordering::Relaxed);
         }
         let (mut here, mut later, mut nowhere) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
         let mut behind = 0;
-        for job in jobs {
+        // All of them at once, however long the first ones take to be placed.
+        let jobs = jobs.into_iter().map(|job| (Known::new(&self.shared, &job.id), job)).collect::<Vec<_>>();
+        for (known, job) in jobs {
             let to = call::destination(&job);
             let place = to.as_ref().map(|to| self.routes.place(Errand::new(&job, to), there.map(AsRef::as_ref), now));
             match (place, there) {
                 (Some(Place::Other(route, slot)), _) => {
-                    self.shared.calls.spawn(Box::pin(call::deliver(self.clone(), route, epoch, job, slot, Stage::Claimed)));
+                    self.shared.calls.spawn(Box::pin(call::deliver(self.clone(), route, epoch, (job, known), slot, Stage::Claimed)));
                 }
                 (Some(Place::NotBefore(at)), _) => later.push((job.id, at)),
                 (Some(Place::Down(at)), _) => {
@@ -197,7 +203,7 @@ impl Lane {
                     later.push((job.id, at + PROBE_SPREAD.min(PROBE_GAP * behind)));
                     behind += 1;
                 }
-                (None | Some(Place::There), Some(_)) => here.push(job),
+                (None | Some(Place::There), Some(_)) => here.push((job, known)),
                 // Nobody to call: it fails without a provider.
                 (None | Some(Place::There | Place::Nowhere), _) => nowhere.push(job),
             }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use watchbell_core::ids::Epoch;
-use watchbell_core::{Channel, Clock};
-use watchbell_store::queue::{Outage, Process, Ready};
+use watchbell_core::{Channel, Clock, Timestamp};
+use watchbell_store::queue::{Outage, Process, Pulse, Ready};
 use watchbell_store::{Store, StoreError};
 
 use super::Shared;
@@ -17,6 +17,8 @@ use super::limits::Share;
 
 /// From the commit of a lease until the worker knows of it, at most.
 const UNDER_WAY_MS: i64 = 10_000;
+/// Between a heartbeat that failed and the next.
+const AGAIN: Duration = Duration::from_millis(100);
 /// Between tries to reach the database at start.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -32,6 +34,8 @@ pub(super) struct Membership {
     shares: Mutex<BTreeMap<Channel, Share>>,
     /// Others were there first: they must have seen this process before it takes its share of the providers' limits.
     joined: AtomicBool,
+    /// A heartbeat has seen who lives.
+    look_around: Notify,
     /// A renewal is wanted before its time.
     urgent: Notify,
     renewed: Notify,
@@ -58,12 +62,13 @@ impl Membership {
             channels,
             shares: Mutex::default(),
             joined: AtomicBool::default(),
+            look_around: Notify::default(),
             urgent: Notify::default(),
             renewed: Notify::default(),
             shown: Mutex::default(),
         };
         loop {
-            match membership.begin(store.as_ref(), clock.as_ref()).await {
+            match membership.begin(store.as_ref()).await {
                 Ok(()) => return Some(membership),
                 Err(error) => tracing::warn!(error = watchbell_core::error_chain(&error), "worker.enter failed; trying again"),
             }
@@ -75,14 +80,16 @@ impl Membership {
     }
 
     /// Begins a life, the first one or another.
-    async fn begin(&self, store: &dyn Store, clock: &dyn Clock) -> Result<(), StoreError> {
-        let epoch = store.enter(&self.name, &self.roles, &self.channels, clock.now() + self.lease).await?;
+    async fn begin(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let epoch = store.enter(&self.name, &self.roles, &self.channels, self.lease).await?;
         let processes = store.processes().await?;
         let alone = processes.iter().all(|process| process.epoch == epoch || process.channels.is_empty());
         self.joined.store(alone, Ordering::Release);
         self.epoch.store(epoch.0, Ordering::Release);
         self.shown().clear();
         self.count(&processes);
+        // Somebody may have died before this life began.
+        self.look_around.notify_one();
         Ok(())
     }
 
@@ -107,6 +114,14 @@ impl Membership {
             }
         }
         *self.lock() = shares;
+    }
+
+    /// Takes in who lives; when the first of the others is certain to have died, unless it is renewed.
+    fn see(&self, pulse: &Pulse) -> Option<Timestamp> {
+        self.count(&pulse.processes);
+        self.joined.store(true, Ordering::Release);
+        let own = self.epoch();
+        pulse.processes.iter().filter(|process| process.epoch != own).map(|process| process.alive_until).min()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Channel, Share>> {
@@ -157,17 +172,23 @@ impl Membership {
 /// Renews the life every `every`, and begins a new one when it was lost: the process had stood still for too long, and others
 /// have taken over what it had leased. In between it looks, every `recheck`, for what became ready without anybody's saying so: a
 /// wake-up from another process may be lost.
+///
+/// Nothing else happens here: what dead processes had leased is taken over beside it, as that may have to wait for locks.
 pub(super) async fn heartbeat(shared: Arc<Shared>, every: Duration, recheck: Option<Duration>, stop: CancellationToken) {
     let membership = &shared.membership;
     let clock = &shared.clock;
     let mut next = clock.now() + every;
+    let mut is_failing = false;
     loop {
-        let look = recheck.map(|recheck| clock.now() + recheck).filter(|look| *look < next);
+        let now = clock.now();
+        // The shared clock may have been set back; seconds pass all the same.
+        next = next.min(now + every);
+        let look = recheck.filter(|recheck| now + *recheck < next);
         tokio::select! {
             () = stop.cancelled() => return,
             () = membership.urgent.notified() => {}
             () = shared.states.changed() => {}
-            () = clock.sleep_until(look.unwrap_or(next)) => if look.is_some() {
+            () = clock.sleep(look.unwrap_or(next - now)) => if look.is_some() {
                 match shared.store.ready().await {
                     Ok(ready) => wake(&shared, &ready),
                     Err(error) => tracing::debug!(error = watchbell_core::error_chain(&error), "what is ready could not be looked up"),
@@ -175,32 +196,57 @@ pub(super) async fn heartbeat(shared: Arc<Shared>, every: Duration, recheck: Opt
                 continue;
             }
         }
-        next = clock.now() + every;
-        let held = shared.held().clone();
-        let before = clock.now().plus_ms(-UNDER_WAY_MS);
-        match shared.store.renew(membership.epoch(), clock.now() + membership.lease, &held, before).await {
-            Ok(pulse) if pulse.is_alive => {
-                membership.count(&pulse.processes);
-                membership.joined.store(true, Ordering::Release);
-                // Who lives renews long before this; who has died is buried as soon as that is certain.
-                let others = pulse.processes.iter().filter(|process| process.epoch != membership.epoch());
-                if let Some(first) = others.map(|process| process.alive_until).min() {
-                    next = next.min(first.plus_ms(1));
+        match shared.store.renew(membership.epoch(), membership.lease).await {
+            Ok(pulse) => {
+                next = clock.now() + every;
+                if is_failing {
+                    tracing::info!("worker.heartbeat works again");
                 }
-                if recheck.is_some() {
-                    wake(&shared, &pulse.ready);
+                is_failing = false;
+                if pulse.is_alive {
+                    if let Some(first) = membership.see(&pulse) {
+                        next = next.min(first.plus_ms(1));
+                    }
+                    if recheck.is_some() {
+                        wake(&shared, &pulse.ready);
+                    }
+                } else {
+                    tracing::warn!("this process stood still for longer than its lease; what it had claimed was taken over");
+                    if let Err(error) = membership.begin(shared.store.as_ref()).await {
+                        tracing::warn!(error = watchbell_core::error_chain(&error), "worker.enter failed; trying again");
+                        next = clock.now() + AGAIN;
+                    }
                 }
+                membership.look_around.notify_one();
             }
-            Ok(_) => {
-                tracing::warn!("this process stood still for longer than its lease; what it had claimed was taken over");
-                if let Err(error) = membership.begin(shared.store.as_ref(), clock.as_ref()).await {
-                    tracing::warn!(error = watchbell_core::error_chain(&error), "worker.enter failed; trying again");
+            Err(error) => {
+                // Again at once, with another connection: others count the seconds.
+                next = clock.now() + AGAIN;
+                if !is_failing {
+                    tracing::warn!(error = watchbell_core::error_chain(&error), "worker.heartbeat failed; trying again");
                 }
+                is_failing = true;
             }
-            Err(error) => tracing::warn!(error = watchbell_core::error_chain(&error), "worker.heartbeat failed; trying again"),
         }
         membership.renewed.notify_waiters();
         membership.show(shared.store.as_ref(), shared.states.outages()).await;
+    }
+}
+
+/// After heartbeats takes over what dead processes had leased, and what this one has leased without knowing it.
+pub(super) async fn take_over(shared: Arc<Shared>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = shared.membership.look_around.notified() => {}
+            // Never: a test sees by it that there is nothing to do.
+            () = shared.clock.sleep_until(Timestamp::MAX) => {}
+        }
+        let held = shared.held().clone();
+        let before = shared.clock.now().plus_ms(-UNDER_WAY_MS);
+        if let Err(error) = shared.store.take_over(shared.membership.epoch(), &held, before).await {
+            tracing::warn!(error = watchbell_core::error_chain(&error), "leases could not be taken over; trying again");
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! lane (one a channel)   waits for a free slot, a working provider and its limit; claims no more than those allow now
 //!   └ call (one a job)   address and expiry → render → begin → (look up) → Provider::send → finish
 //! begin, finish          batches of whatever is ready: one statement each
-//! membership             the heartbeat that keeps this process's leases
+//! membership             the heartbeat that keeps this process's leases; beside it, taking over those of the dead
 //! ```
 //!
 //! What is claimed and not begun when the process ends is claimed again by whoever lives; what is begun is `Unknown`. A
@@ -22,15 +22,14 @@ mod membership;
 mod route;
 mod wanted;
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use watchbell_core::{Channel, Clock, DeliveryId};
-use watchbell_store::queue::{Finished, Job};
+use watchbell_core::{Channel, Clock};
+use watchbell_store::queue::{Finished, Held, Job};
 use watchbell_store::{Retries, Store};
 
 use crate::provider::{AccountLimit, Provider};
@@ -94,11 +93,11 @@ pub(crate) struct Shared {
     stop: CancellationToken,
     calls: TaskTracker,
     /// What this process has leased and is working on.
-    held: Mutex<HashSet<DeliveryId>>,
+    held: Arc<Mutex<Held>>,
 }
 
 impl Shared {
-    fn held(&self) -> MutexGuard<'_, HashSet<DeliveryId>> {
+    fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -153,9 +152,15 @@ impl Dispatcher {
         else {
             return;
         };
+        let held: Arc<Mutex<Held>> = Arc::default();
         let shared = Arc::new(Shared {
             begin: batch::Batcher::start(batch::Begin { store: self.store.clone() }),
-            finish: batch::Batcher::start(batch::Finish { store: self.store.clone(), clock: self.clock.clone(), progress: self.progress }),
+            finish: batch::Batcher::start(batch::Finish {
+                store: self.store.clone(),
+                clock: self.clock.clone(),
+                progress: self.progress,
+                held: held.clone(),
+            }),
             store: self.store,
             clock: self.clock,
             renderer: self.renderer,
@@ -165,10 +170,11 @@ impl Dispatcher {
             states: breaker::ProviderStates::default(),
             stop: stop.clone(),
             calls: self.calls,
-            held: Mutex::default(),
+            held,
         });
         let heartbeat_stop = CancellationToken::new();
         let heartbeat = tokio::spawn(membership::heartbeat(shared.clone(), settings.heartbeat, settings.recheck, heartbeat_stop.clone()));
+        let take_over = tokio::spawn(membership::take_over(shared.clone(), heartbeat_stop.clone()));
         let lanes = TaskTracker::new();
         tracing::info!(channels = watchbell_core::channel::join(&served), "worker.started");
         for route in settings.channels {
@@ -183,8 +189,10 @@ impl Dispatcher {
             () = shared.clock.sleep(settings.drain) => false,
         };
         heartbeat_stop.cancel();
-        if let Err(error) = heartbeat.await {
-            tracing::error!(%error, "worker.heartbeat failed");
+        for task in [heartbeat, take_over] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "worker.heartbeat failed");
+            }
         }
         shared.membership.leave(&shared.store).await;
         tracing::info!(in_flight, drained, "worker.stopped");

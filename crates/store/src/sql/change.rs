@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use watchbell_core::UserId;
+use watchbell_core::ids::id_floor;
 use watchbell_core::rule::Trigger;
 
 use super::audit::Done;
@@ -12,11 +13,11 @@ use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all};
 use super::{BEGIN, Db, SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::access::Actor;
-use crate::facts::{Alert, Planned, Responder, Scope, UserFacts};
+use crate::facts::{Alert, Planned, Policy, Responder, Scope, UserFacts};
 use crate::pool::Pool;
 use crate::wake::Effects;
 
-/// A change of one user that is under way. The user and their open alerts are locked.
+/// A change of one user that is under way. The user is locked: no event of theirs is planned meanwhile, as that locks whoever it tells.
 pub(super) struct Change {
     pub tx: Tx,
     pub user: UserId,
@@ -37,37 +38,10 @@ impl SqlStore {
     }
 
     async fn begin_change_on(&self, pool: &Pool<Db>, user: UserId) -> Result<Change, StoreError> {
-        loop {
-            let mut tx = pool.begin(BEGIN).await?;
-            // Alerts are locked before users, everywhere: an event of theirs waits for this change, or this for it.
-            let locked = self.lock_open_alerts(&mut tx, user).await?;
-            let found: Option<i64> =
-                sqlx::query_scalar(sql("SELECT id FROM users WHERE id = $1 {lock}")).bind(user.0).fetch_optional(&mut *tx).await?;
-            if found.is_none() {
-                return Err(StoreError::NotFound("user"));
-            }
-            // From here no event can make the user a responder; one that did meanwhile is locked in the next round.
-            if self.open_alerts(&mut tx, user).await?.is_subset(&locked) {
-                return Ok(Change { tx, user });
-            }
-        }
-    }
-
-    async fn lock_open_alerts(&self, tx: &mut Tx, user: UserId) -> Result<BTreeSet<String>, StoreError> {
-        let ids = self.open_alerts(tx, user).await?;
-        if !ids.is_empty() {
-            sqlx::query(sql("SELECT id FROM alerts WHERE id {in $1 text} ORDER BY id {lock}"))
-                .bind(array(&ids)?)
-                .execute(&mut **tx)
-                .await?;
-        }
-        Ok(ids)
-    }
-
-    async fn open_alerts(&self, tx: &mut Tx, user: UserId) -> Result<BTreeSet<String>, StoreError> {
-        let ids: Vec<String> =
-            sqlx::query_scalar(sql("SELECT alert_id FROM responders WHERE user_id = $1")).bind(user.0).fetch_all(&mut **tx).await?;
-        Ok(ids.into_iter().collect())
+        let mut tx = pool.begin(BEGIN).await?;
+        let found: Option<i64> =
+            sqlx::query_scalar(sql("SELECT id FROM users WHERE id = $1 {lock}")).bind(user.0).fetch_optional(&mut *tx).await?;
+        found.map(|_| Change { tx, user }).ok_or(StoreError::NotFound("user"))
     }
 
     /// Gives the user their next version, plans anew what they were not sent yet, writes the audit entry, commits, and tells
@@ -91,11 +65,13 @@ impl SqlStore {
         let Some(policy) = self.read_policies(tx, &BTreeSet::from([user])).await?.remove(&user) else {
             return Ok(Effects::default());
         };
-        let responders: Vec<ResponderRow> =
-            sqlx::query_as(sql("SELECT alert_id, round, user_id, base_at, event_id FROM responders WHERE user_id = $1 ORDER BY alert_id"))
-                .bind(user.0)
-                .fetch_all(&mut **tx)
-                .await?;
+        let alert_ids = self.alerts_within_reach(tx, &policy).await?;
+        let responders: Vec<ResponderRow> = sqlx::query_as(sql("SELECT alert_id, round, user_id, base_at, event_id FROM responders \
+             WHERE user_id = $1 AND alert_id {in $2 text} ORDER BY alert_id"))
+        .bind(user.0)
+        .bind(array(&alert_ids)?)
+        .fetch_all(&mut **tx)
+        .await?;
         let responders: Vec<Responder> = responders.into_iter().map(Responder::from).collect();
         let ids: Vec<&str> = responders.iter().map(|responder| responder.alert_id.as_str()).collect();
         let alerts: Vec<AlertRow> = sqlx::query_as(sql(
@@ -135,7 +111,43 @@ impl SqlStore {
         Ok(self.write(tx, &writes).await?.0)
     }
 
-    /// The user's deliveries of open alerts and coming shifts, whatever their state, and all others that are pending.
+    /// The alerts for which a change of the user may matter: something of them is pending, may become due by a new rule, or they did
+    /// not reach the user. What else is open has been told, however many that are.
+    async fn alerts_within_reach(&self, tx: &mut Tx, policy: &Policy) -> Result<BTreeSet<String>, StoreError> {
+        let (user, now, reach) = (policy.user.id, self.clock.now(), self.planner.reach(policy));
+        // What is being sent, and bundles that wait: their members are pending as well.
+        let mut leased = self.all_leased(tx).await?;
+        let bundles: Vec<String> = sqlx::query_scalar(sql(
+            "SELECT d.id FROM waiting w JOIN deliveries d ON d.id = w.id WHERE w.user_id = $1 AND d.purpose IN ('bundle', 'digest')",
+        ))
+        .bind(user.0)
+        .fetch_all(&mut **tx)
+        .await?;
+        leased.extend(bundles);
+        let found: Vec<Option<String>> = sqlx::query_scalar(sql("SELECT DISTINCT alert_id FROM deliveries WHERE id {anyof} \
+             SELECT id FROM waiting WHERE user_id = $1 \
+             UNION SELECT id FROM deliveries WHERE user_id = $1 AND id >= $2 \
+             UNION SELECT id FROM deliveries WHERE bundle_id {in $3 text} AND user_id + 0 = $1 \
+             UNION SELECT id FROM deliveries WHERE id {in $3 text} AND user_id + 0 = $1 AND state = 'sending' {end}"))
+        .bind(user.0)
+        .bind(id_floor(now.plus_s(-reach.steps_s)))
+        .bind(array(&leased)?)
+        .fetch_all(&mut **tx)
+        .await?;
+        let unreached: Vec<String> = sqlx::query_scalar(sql("SELECT scope FROM unreachable WHERE user_id = $1 AND at >= $2"))
+            .bind(user.0)
+            .bind(now.plus_s(-reach.unreached_s).as_millis())
+            .fetch_all(&mut **tx)
+            .await?;
+        let unreached = unreached.iter().filter_map(|key| match Scope::parse(key) {
+            Some(Scope::Alert { id, .. }) => Some(id),
+            _ => None,
+        });
+        Ok(found.into_iter().flatten().chain(unreached).collect())
+    }
+
+    /// The user's deliveries of open alerts and coming shifts, whatever their state, and all others that are pending; locked, so that
+    /// the plan may change them.
     async fn deliveries_of(&self, tx: &mut Tx, user: UserId, facts: &UserFacts) -> Result<Vec<Planned>, StoreError> {
         let alerts = facts.responders.iter().map(|(_, responder)| responder.scope());
         let duties = facts.duties.iter().map(|duty| Scope::Duty { id: duty.id.clone(), starts_at: duty.starts_at });
@@ -144,7 +156,7 @@ impl SqlStore {
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries \
              WHERE id {anyof} SELECT id FROM deliveries WHERE subject {in $3 text} AND user_id = $1 AND scope {in $2 text} \
-             UNION SELECT id FROM waiting WHERE user_id = $1 {end} AND (state IN ('scheduled', 'held') OR scope {in $2 text}) ORDER BY id",
+             UNION SELECT id FROM waiting WHERE user_id = $1 {end} AND (state IN ('scheduled', 'held') OR scope {in $2 text}) ORDER BY id {lock}",
         ))
         .bind(user.0)
         .bind(array(&scopes)?)

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, DeliveryId, EventId, UserId};
 
+use super::locks::by_id;
 use super::rows::scope;
 use super::{BindAll, Connection, SqlStore, Tx, array, attempts, columns, sql};
 use crate::StoreError;
@@ -42,6 +43,11 @@ impl SqlStore {
             return Ok(held.into_iter().collect());
         }
         let mut tx = self.begin_tx().await?;
+        let lost = finished.iter().filter(|end| matches!(end.next, Next::Failed { .. } | Next::Expired)).map(|end| &end.id);
+        let lost: Vec<&DeliveryId> = lost.collect();
+        if !lost.is_empty() || finished.iter().any(|end| end.is_bundle) {
+            self.lock_ends(&mut tx, &finished.iter().map(|end| &end.id).collect::<Vec<_>>(), &lost).await?;
+        }
         let held = self.write_ends(&mut tx, epoch, finished).await?;
         let ended = || finished.iter().filter(|end| held.contains(&end.id));
         let (mut uncalled, mut again, mut failed) = (Vec::new(), Vec::new(), Vec::new());
@@ -125,6 +131,7 @@ impl SqlStore {
                 })
             })
             .collect::<Result<_, StoreError>>()?;
+        let rows = by_id(rows, |row| row.id.as_str());
         let held: Vec<(String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET \
              reason = CASE WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN stop ELSE r.reason END, \
              state = CASE WHEN deliveries.state NOT IN ('sending', 'scheduled') THEN deliveries.state \

@@ -9,6 +9,7 @@ use watchbell_core::event::EventData;
 use watchbell_core::{Channel, EventId, Secret, Timestamp, UserId};
 
 use super::plan::{Begun, Writes, rank};
+use super::recipients::recipient_key;
 use super::{SqlStore, Tx};
 use crate::StoreError;
 use crate::allot::Verdict;
@@ -76,7 +77,9 @@ impl SqlStore {
 
     /// Those jobs that their recipients take now, singly. Others wait in the database, until the time that is known already.
     async fn allot_planned(&self, tx: &mut Tx, channel: Channel, jobs: Vec<Job>, writes: &mut Writes) -> Result<Vec<Job>, StoreError> {
-        let verdicts = self.verdicts(tx, channel, &jobs).await?;
+        let keys = jobs.iter().filter_map(|job| recipient_key(channel, &job.target)).collect();
+        let recipients = self.recipients(tx, channel, &keys).await?;
+        let verdicts = self.verdicts(tx, channel, &jobs, recipients, false).await?;
         let mut go = Vec::with_capacity(jobs.len());
         let mut later = HashMap::new();
         for (job, verdict) in jobs.into_iter().zip(verdicts) {

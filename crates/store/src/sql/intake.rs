@@ -81,6 +81,33 @@ impl Intake for SqlStore {
         Ok(true)
     }
 
+    async fn close_unresolved(&self, before: Timestamp, most: i64) -> Result<bool, StoreError> {
+        let mut tx = self.begin_tx().await?;
+        let rows: Vec<AlertRow> =
+            sqlx::query_as(sql("SELECT id, state, priority, summary, url, category, round, since_round, event_id, history FROM alerts \
+             WHERE updated_at < $1 AND state = 'open' ORDER BY updated_at LIMIT $2 {skip}"))
+            .bind(before.as_millis())
+            .bind(most)
+            .fetch_all(&mut *tx)
+            .await?;
+        let alerts: Vec<Alert> = all(rows)?;
+        if alerts.is_empty() {
+            return Ok(false);
+        }
+        let named = alerts.iter().flat_map(|alert| &alert.history).flat_map(|happened| &happened.named).map(|named| named.user_id);
+        // For their locks: no change of theirs is planned meanwhile.
+        self.policies(&mut tx, &named.collect()).await?;
+        self.lock_subjects(&mut tx, &alerts.iter().map(|alert| Scope::subject_of_alert(&alert.id)).collect::<Vec<_>>()).await?;
+        let mut writes = Writes::default();
+        for alert in &alerts {
+            gather(&mut writes, self.planner.close(alert, self.clock.now()), &alert.event_id, true);
+        }
+        let (effects, _) = self.write(&mut tx, &writes).await?;
+        tx.commit().await?;
+        self.wakes.announce(effects);
+        Ok(i64::try_from(alerts.len()) == Ok(most))
+    }
+
     async fn reject(&self, rejected: Vec<Rejected>) -> Result<(), StoreError> {
         let mut tx = self.begin_tx().await?;
         self.insert_dead_letters(&mut tx, &rejected).await?;
@@ -152,6 +179,9 @@ struct Way<'a> {
     /// Takes what goes the short way, where anything may.
     handover: Option<&'a mut Handover>,
     on_planned: OnPlanned<'a>,
+    is_first: bool,
+    /// Which of all events are to be planned, in this wave or another.
+    fresh: &'a [bool],
 }
 
 /// Who publishes, and what that is called in the audit log; None for what comes over the broker.
@@ -188,7 +218,7 @@ impl SqlStore {
         let mut fans_out = false;
         let mut handover = Handover::default();
         let waves = waves(events, &fresh);
-        // A recipient's lock is the last that a transaction waits for: nothing but new rows may be written after it.
+        // After a recipient's lock nothing but new rows may be written.
         let goes_short_way = goes_short_way && waves.len() == 1;
         let last = waves.len().saturating_sub(1);
         for (at, wave) in waves.into_iter().enumerate() {
@@ -196,6 +226,8 @@ impl SqlStore {
                 if_known,
                 handover: goes_short_way.then_some(&mut handover),
                 on_planned: if at == last { on_planned } else { &|| {} },
+                is_first: at == 0,
+                fresh: &fresh,
             };
             let (wave_effects, wave_fans_out) = self.accept_wave(&mut tx, events, &wave, &mut accepted, way).await?;
             effects.add(wave_effects);
@@ -312,7 +344,7 @@ impl SqlStore {
         events: &[Event],
         wave: &[usize],
         accepted: &mut [Accepted],
-        Way { if_known, mut handover, on_planned }: Way<'_>,
+        Way { if_known, mut handover, on_planned, is_first, fresh }: Way<'_>,
     ) -> Result<(Effects, bool), StoreError> {
         let used: BTreeSet<String> = wave.iter().flat_map(|at| names(&events[*at])).cloned().collect();
         let resolved = self.resolve(tx, &used).await?;
@@ -321,6 +353,9 @@ impl SqlStore {
         users.extend(known.users());
         let policies = self.policies(tx, &users).await?;
         self.meant(&resolved, &policies)?;
+        // Every subject has an event in the first wave.
+        let locked = if is_first { self.lock_known(tx, &known, events, fresh).await? } else { 0 };
+        self.read_known(tx, &mut known).await?;
         let categories = wave.iter().filter_map(|at| subscription_category(&events[*at])).collect();
         let defaults = self.default_channels(tx, &categories).await?;
 
@@ -350,7 +385,8 @@ impl SqlStore {
             fan_outs.extend(plan.fan_out.clone().map(|topic| (id.clone(), topic)));
             gather(&mut writes, plan, &id, facts.alert.is_some());
         }
-        if let Some(handover) = handover.as_mut().filter(|_| writes.only_makes_new()) {
+        // Who has locked deliveries waits for no recipient.
+        if let Some(handover) = handover.as_mut().filter(|_| locked == 0 && writes.only_makes_new()) {
             let annotated: HashSet<&EventId> = annotations.iter().map(|(id, ..)| id).chain(writes.contents.keys()).collect();
             let plain = wave.iter().map(|at| (&accepted[*at].id, &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
             **handover = self.choose_for_handover(tx, &mut writes, &plain, &policies).await?;
@@ -374,15 +410,24 @@ impl SqlStore {
     }
 
     async fn annotate(&self, tx: &mut Tx, annotations: Vec<Annotation>) -> Result<(), StoreError> {
-        for (id, data, decision, problems) in annotations {
-            sqlx::query(sql("UPDATE events SET data = COALESCE($2, data), decision = $3, problems = COALESCE($4, problems) WHERE id = $1"))
-                .bind(id.0)
-                .bind(data)
-                .bind(decision)
-                .bind(problems)
-                .execute(&mut **tx)
-                .await?;
+        row! {
+            struct Row {
+                id: EventId,
+                data: Option<String>,
+                decision: Option<String>,
+                problems: Option<String>,
+            }
         }
+        if annotations.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Row> = annotations.into_iter().map(|(id, data, decision, problems)| Row { id, data, decision, problems }).collect();
+        sqlx::query(sql("UPDATE events SET data = COALESCE(r.data, events.data), decision = r.decision, \
+             problems = COALESCE(r.problems, events.problems) \
+             FROM {rows $1: id text, data text, decision text, problems text} WHERE events.id = r.id"))
+        .bind_all(columns(&rows)?)
+        .execute(&mut **tx)
+        .await?;
         Ok(())
     }
 

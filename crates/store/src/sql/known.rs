@@ -1,6 +1,6 @@
 //! What events are planned from: which of them wait for one another, whom they name, and what is known of their subjects.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use watchbell_core::event::{AlertData, Event, EventData};
 use watchbell_core::{EventId, UserId};
@@ -80,13 +80,15 @@ pub(super) struct Known {
     duties: HashMap<String, Duty>,
     /// What the alerts' first events say, of those that another one may say more about.
     described: HashMap<String, AlertData>,
+    /// Alerts of which the wave's event may stop some of a round, or move others; anything else only ends whole rounds.
+    unsettled: HashSet<String>,
     /// By what they are about.
     alert_deliveries: HashMap<String, Vec<Planned>>,
     duty_deliveries: HashMap<String, Vec<Planned>>,
 }
 
 impl SqlStore {
-    /// Locks what the wave's events are about and reads it. Duties that are new are made; alerts are when their plan is written:
+    /// Locks what the wave's events are about and reads it, but for deliveries: these come after the users. Duties that are new are made; alerts are when their plan is written:
     /// if another transition was faster, this one is done again.
     pub(super) async fn known(
         &self,
@@ -126,17 +128,46 @@ impl SqlStore {
         .bind(array(&ids)?)
         .fetch_all(&mut **tx)
         .await?;
-        let (mut subjects, mut scopes) = (Vec::new(), Vec::new());
         for alert in all::<_, Alert>(rows)? {
-            // Anything else may stop some of a round, and move others.
             if alerts.get(alert.id.as_str()).is_some_and(|event| !alert.is_settled_before(event)) {
-                let rounds: BTreeSet<i64> = alert.history.iter().flat_map(Happened::rounds).collect();
-                subjects.push(Scope::subject_of_alert(&alert.id));
-                scopes.extend(rounds.into_iter().map(|round| Scope::Alert { id: alert.id.clone(), round }.key()));
+                known.unsettled.insert(alert.id.clone());
             }
             known.alerts.insert(alert.id.clone(), alert);
         }
-        self.read_descriptions(tx, alerts, known).await?;
+        self.read_descriptions(tx, alerts, known).await
+    }
+
+    /// Locks the pending deliveries that the events may change, those of later waves included: locking some and then others would
+    /// be out of order. How many these are.
+    pub(super) async fn lock_known(&self, tx: &mut Tx, known: &Known, events: &[Event], fresh: &[bool]) -> Result<u64, StoreError> {
+        let mut events_of: HashMap<&str, (usize, bool)> = HashMap::new();
+        for event in events.iter().zip(fresh).filter_map(|(event, fresh)| fresh.then_some(event)) {
+            if let Some(Subject::Alert(id)) = subject(event) {
+                let (count, is_update) = events_of.entry(id).or_default();
+                *count += 1;
+                *is_update |= matches!(event.data, EventData::Update(_));
+            }
+        }
+        let may_change = |alert: &&Alert| {
+            known.unsettled.contains(&alert.id)
+                || events_of.get(alert.id.as_str()).is_some_and(|(count, is_update)| *count > 1 || *is_update)
+        };
+        let alerts = known.alerts.values().filter(may_change).map(|alert| Scope::subject_of_alert(&alert.id));
+        let duties = known.duties.keys().map(|id| Scope::subject_of_duty(id));
+        self.lock_subjects(tx, &alerts.chain(duties).collect::<Vec<_>>()).await
+    }
+
+    /// Reads the deliveries that the wave's events may change.
+    pub(super) async fn read_known(&self, tx: &mut Tx, known: &mut Known) -> Result<(), StoreError> {
+        for id in known.duties.keys() {
+            known.duty_deliveries.insert(id.clone(), self.duty_deliveries(tx, id).await?);
+        }
+        let (mut subjects, mut scopes) = (Vec::new(), Vec::new());
+        for alert in known.unsettled.iter().filter_map(|id| known.alerts.get(id)) {
+            let rounds: BTreeSet<i64> = alert.history.iter().flat_map(Happened::rounds).collect();
+            subjects.push(Scope::subject_of_alert(&alert.id));
+            scopes.extend(rounds.into_iter().map(|round| Scope::Alert { id: alert.id.clone(), round }.key()));
+        }
         if scopes.is_empty() {
             return Ok(());
         }
@@ -195,7 +226,6 @@ impl SqlStore {
         .fetch_one(&mut **tx)
         .await?;
         let duty: Duty = row.try_into()?;
-        known.duty_deliveries.insert(id.to_owned(), self.duty_deliveries(tx, id).await?);
         known.duties.insert(id.to_owned(), duty);
         Ok(())
     }

@@ -1,68 +1,65 @@
 //! The lives of processes: what one finds when it renews its own, and what becomes of what a dead one had leased.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Duration;
 
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
-use watchbell_core::{Channel, DeliveryId, Timestamp};
+use watchbell_core::{Channel, DeliveryId, SharedClock, Timestamp};
 
 use super::rows::{at, json};
-use super::{BEGIN, BindAll, Connection, SqlStore, Tx, array, attempts, columns, sql};
+use super::{BindAll, Connection, DIALECT, SqlStore, Tx, array, attempts, columns, sql};
 use crate::StoreError;
 use crate::columns::row;
-use crate::queue::{Attempt, Process, Pulse};
+use crate::dialect::Dialect;
+use crate::queue::{Attempt, Held, Process, Pulse};
 use crate::wake::Effects;
 
 impl SqlStore {
-    pub(super) async fn beat(
-        &self,
-        epoch: Epoch,
-        alive_until: Timestamp,
-        held: &HashSet<DeliveryId>,
-        before: Timestamp,
-    ) -> Result<Pulse, StoreError> {
+    /// Statements by themselves, no transaction: where the connection breaks, nothing stays locked for the next try to wait for.
+    pub(super) async fn beat(&self, epoch: Epoch, lease: Duration) -> Result<Pulse, StoreError> {
+        let mut connection = self.pulse.acquire().await?;
+        let ahead_ms = self.clock.shared().and_then(SharedClock::machine_ahead_ms);
+        let alive: Option<i64> =
+            sqlx::query_scalar(sql("UPDATE processes SET alive_until = $2, clock_ahead_ms = $3 WHERE epoch = $1 RETURNING epoch"))
+                .bind(epoch.0)
+                .bind((self.clock.now() + lease).as_millis())
+                .bind(ahead_ms)
+                .fetch_optional(&mut connection)
+                .await?;
         let now = self.clock.now();
-        // Committed by itself: burying may have to wait for a lock that a frozen process holds, and this life must not end by that.
-        let mut tx = self.pulse.begin(BEGIN).await?;
-        let alive: Option<i64> = sqlx::query_scalar(sql("UPDATE processes SET alive_until = $2 WHERE epoch = $1 RETURNING epoch"))
-            .bind(epoch.0)
-            .bind(alive_until.as_millis())
-            .fetch_optional(&mut *tx)
-            .await?;
-        let flights: Vec<(i64, String)> = sqlx::query_as(sql("SELECT id, deliveries FROM flights WHERE epoch = $1 AND at < $2"))
-            .bind(epoch.0)
-            .bind(before.as_millis())
-            .fetch_all(&mut *tx)
-            .await?;
-        let mut processes = self.all_processes(&mut tx).await?;
-        let ready = self.what_is_ready(&mut tx).await?;
-        tx.commit().await?;
-        let all = processes.len();
+        let mut processes = self.all_processes(&mut connection).await?;
         processes.retain(|process| process.alive_until >= now);
-        if processes.len() < all {
-            let mut tx = self.begin_tx().await?;
-            let dead = self.dead(&mut tx, now).await?;
-            let due = self.bury(&mut tx, &dead).await?;
-            tx.commit().await?;
-            self.wakes.announce(Effects::due(due));
+        Ok(Pulse { is_alive: alive.is_some(), processes, ready: self.what_is_ready(&mut connection).await? })
+    }
+
+    pub(super) async fn bury_dead(&self) -> Result<(), StoreError> {
+        let some_are_dead = "SELECT EXISTS (SELECT 1 FROM processes WHERE alive_until < $1)";
+        if DIALECT == Dialect::Sqlite
+            || !sqlx::query_scalar(sql(some_are_dead)).bind(self.clock.now().as_millis()).fetch_one(&self.write).await?
+        {
+            return Ok(());
         }
-        self.land(epoch, flights, held, before).await?;
-        Ok(Pulse { is_alive: alive.is_some(), processes, ready })
+        let mut tx = self.begin_tx().await?;
+        let dead = self.dead(&mut tx, self.clock.now()).await?;
+        let due = self.bury(&mut tx, &dead).await?;
+        tx.commit().await?;
+        self.wakes.announce(Effects::due(due));
+        Ok(())
     }
 
     /// Forgets flights of which nothing is held any more; frees what the process has leased and does not hold.
-    async fn land(
-        &self,
-        epoch: Epoch,
-        flights: Vec<(i64, String)>,
-        held: &HashSet<DeliveryId>,
-        before: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn land(&self, epoch: Epoch, held: &Held, before: Timestamp) -> Result<(), StoreError> {
+        let flights: Vec<(i64, String)> = sqlx::query_as(sql("SELECT id, deliveries FROM flights WHERE epoch = $1 AND at < $2"))
+            .bind(epoch.0)
+            .bind(before.as_millis())
+            .fetch_all(&self.write)
+            .await?;
         let (mut over, mut gone) = (Vec::new(), Vec::new());
         for (flight, ids) in flights {
             let mut ids: Vec<String> = json(&ids)?;
             let all = ids.len();
-            ids.retain(|id| !held.contains(id.as_str()));
+            ids.retain(|id| !held.known.contains(id.as_str()));
             if ids.len() == all {
                 over.push(flight);
             }
@@ -89,7 +86,8 @@ impl SqlStore {
             lost.retain(|id| !newer.contains(id));
         }
         let mut tx = self.begin_tx().await?;
-        let due = self.free(&mut tx, &[epoch.0], &lost).await?;
+        let uncalled = lost.iter().filter(|id| !held.called.contains(id.as_str())).map(String::as_str).collect();
+        let due = self.free(&mut tx, &[epoch.0], &lost, &uncalled).await?;
         sqlx::query(sql("DELETE FROM flights WHERE id {in $1 bigint}")).bind(array(&over)?).execute(&mut *tx).await?;
         tx.commit().await?;
         self.wakes.announce(Effects::due(due));
@@ -98,17 +96,42 @@ impl SqlStore {
 
     /// Also those that are dead and not buried yet.
     pub(super) async fn all_processes(&self, on: &mut Connection) -> Result<Vec<Process>, StoreError> {
-        let rows: Vec<(i64, String, String, String, i64, i64, String)> =
-            sqlx::query_as(sql("SELECT epoch, name, roles, channels, started_at, alive_until, outages FROM processes ORDER BY epoch"))
-                .fetch_all(on)
-                .await?;
-        let process =
-            |(epoch, name, roles, channels, started_at, alive_until, outages): (i64, String, String, String, i64, i64, String)| {
-                let (channels, outages) = (json(&channels)?, json(&outages)?);
-                let (started_at, alive_until) = (at(started_at), at(alive_until));
-                Ok(Process { epoch: Epoch(epoch), name, roles, channels, started_at, alive_until, outages })
-            };
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            epoch: i64,
+            name: String,
+            roles: String,
+            channels: String,
+            started_at: i64,
+            alive_until: i64,
+            outages: String,
+            clock_ahead_ms: Option<i64>,
+        }
+        let rows: Vec<Row> = sqlx::query_as(sql(
+            "SELECT epoch, name, roles, channels, started_at, alive_until, outages, clock_ahead_ms FROM processes ORDER BY epoch",
+        ))
+        .fetch_all(on)
+        .await?;
+        let process = |row: Row| {
+            Ok(Process {
+                epoch: Epoch(row.epoch),
+                name: row.name,
+                roles: row.roles,
+                channels: json(&row.channels)?,
+                started_at: at(row.started_at),
+                alive_until: at(row.alive_until),
+                outages: json(&row.outages)?,
+                clock_ahead_ms: row.clock_ahead_ms,
+            })
+        };
         rows.into_iter().map(process).collect()
+    }
+
+    /// What all processes have leased of late: what is being sent is among it.
+    pub(super) async fn all_leased(&self, tx: &mut Tx) -> Result<Vec<String>, StoreError> {
+        let flights: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM flights")).fetch_all(&mut **tx).await?;
+        let ids = flights.iter().map(|flight| json::<Vec<String>>(flight)).collect::<Result<Vec<_>, _>>()?;
+        Ok(ids.into_iter().flatten().collect())
     }
 
     /// What these processes have leased, and may hold still.
@@ -138,7 +161,7 @@ impl SqlStore {
             return Ok(BTreeSet::new());
         }
         let leased = self.flights_of(tx, dead).await?;
-        let due = self.free(tx, dead, &leased).await?;
+        let due = self.free(tx, dead, &leased, &HashSet::new()).await?;
         sqlx::query(sql("DELETE FROM flights WHERE epoch {in $1 bigint}")).bind(array(dead)?).execute(&mut **tx).await?;
         let ended: Vec<(String, i64)> =
             sqlx::query_as(sql("DELETE FROM processes WHERE epoch {in $1 bigint} RETURNING channels, alive_until"))
@@ -179,21 +202,30 @@ impl SqlStore {
         Ok(())
     }
 
-    /// Takes the leases that these lives still have on deliveries away.
-    async fn free(&self, tx: &mut Tx, epochs: &[i64], deliveries: &[String]) -> Result<BTreeSet<Channel>, StoreError> {
+    /// Takes the leases that these lives still have on deliveries away. `uncalled` of them were begun, if they were, and not called.
+    async fn free(
+        &self,
+        tx: &mut Tx,
+        epochs: &[i64],
+        deliveries: &[String],
+        uncalled: &HashSet<&str>,
+    ) -> Result<BTreeSet<Channel>, StoreError> {
         if deliveries.is_empty() {
             return Ok(BTreeSet::new());
         }
         let now = self.clock.now().as_millis();
+        self.lock_ends(tx, &deliveries.iter().collect::<Vec<_>>(), &[]).await?;
         let (epochs, deliveries) = (array(epochs)?, array(deliveries)?);
-        let begun: Vec<(String, i64, Option<i64>, Option<String>)> =
+        let mut begun: Vec<(String, i64, Option<i64>, Option<String>)> =
             sqlx::query_as(sql("SELECT id, attempts, begun_at, provider FROM deliveries \
-             WHERE id {in $2 text} AND lease {in $1 bigint} AND state = 'sending' ORDER BY id {lock}"))
+             WHERE id {in $2 text} AND lease {in $1 bigint} AND state = 'sending' ORDER BY id"))
             .bind(&epochs)
             .bind(&deliveries)
             .fetch_all(&mut **tx)
             .await?;
-        self.note_interrupted(tx, begun).await?;
+        let (uncalled, called): (Vec<_>, Vec<_>) = begun.drain(..).partition(|(id, ..)| uncalled.contains(id.as_str()));
+        self.unbegin(tx, uncalled.iter().map(|(id, ..)| id).collect()).await?;
+        self.note_interrupted(tx, called).await?;
         let freed: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
              ready_at = CASE WHEN state = 'sending' THEN $2 ELSE ready_at END, \
              reason = CASE WHEN state <> 'sending' THEN reason WHEN stop IS NOT NULL THEN stop \
@@ -210,6 +242,21 @@ impl SqlStore {
         let bundles = self.bundles_among(tx, &ids).await?;
         self.share_outcome(tx, &bundles).await?;
         Ok(freed.iter().filter_map(|(_, channel)| Channel::from_db(channel)).collect())
+    }
+
+    /// Takes a begin back of which it is certain that no call followed.
+    async fn unbegin(&self, tx: &mut Tx, ids: Vec<&String>) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(sql("UPDATE deliveries SET state = CASE WHEN stop IS NULL THEN 'scheduled' ELSE 'cancelled' END, \
+             reason = COALESCE(stop, 'it was not called: the answer of the database was lost'), attempts = attempts - 1, ready_at = $2 \
+             WHERE id {in $1 text}"))
+        .bind(array(ids)?)
+        .bind(self.clock.now().as_millis())
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
     }
 
     /// What became of calls that were under way nobody knows.

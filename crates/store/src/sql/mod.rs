@@ -28,6 +28,7 @@ mod intake;
 mod jobs;
 mod known;
 mod lives;
+mod locks;
 mod plan;
 mod policy;
 mod preferences;

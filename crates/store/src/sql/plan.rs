@@ -7,6 +7,7 @@ use watchbell_core::ids::Epoch;
 use watchbell_core::rule::Trigger;
 use watchbell_core::{DeliveryId, EventId, Timestamp, UserId};
 
+use super::locks::by_id;
 use super::rows::{name, to_json};
 use super::together::{Together, Value};
 use super::{BindAll, SqlStore, Tx, columns, responders, sql};
@@ -177,7 +178,8 @@ row! {
 }
 
 impl SqlStore {
-    /// Writes everything; answers the channels on which something may be due sooner than before, and the deliveries that are new.
+    /// Writes everything; whoever planned it has locked the deliveries that it changes (`locks.rs`). Answers the channels on which
+    /// something may be due sooner than before, and the deliveries that are new.
     pub(super) async fn write(&self, tx: &mut Tx, writes: &Writes) -> Result<(Effects, HashSet<String>), StoreError> {
         self.update_alerts(tx, &writes.alerts).await?;
         self.write_contents(tx, &writes.contents).await?;
@@ -259,6 +261,7 @@ impl SqlStore {
             return Ok(());
         }
         let rows = planned.iter().map(|planned| delivery_row(planned, None)).collect::<Result<Vec<_>, _>>()?;
+        let rows = by_id(rows, |row| row.id.as_str());
         let moved: Vec<String> = sqlx::query_scalar(sql(concat!(
             "UPDATE deliveries SET event_id = r.event_id, cause = r.cause, channel = r.channel, contact_id = r.contact_id, \
              device_id = r.device_id, address = r.address, rules = r.rules, critical = r.critical, rank = r.rank, due_at = r.due_at, \
@@ -278,7 +281,8 @@ impl SqlStore {
         if cancel.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<Reason<'_>> = cancel.iter().map(|(id, reason)| Reason { id: id.as_str(), reason }).collect();
+        let rows = cancel.iter().map(|(id, reason)| Reason { id: id.as_str(), reason }).collect();
+        let rows: Vec<Reason<'_>> = by_id(rows, |row| row.id);
         let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $1 \
              FROM {rows $2: id text, reason text} WHERE deliveries.id = r.id AND {if deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')} \
              RETURNING deliveries.id, deliveries.state, deliveries.reason"))

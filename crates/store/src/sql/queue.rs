@@ -1,20 +1,22 @@
 //! Claim, begin, finish: a lease is the epoch in a delivery's `lease`, and every condition stands in the statement itself.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, ContactId, DeliveryId, Timestamp};
 
+use super::locks::by_id;
 use super::rows::{at, to_json};
-use super::waiting::{HELD, Order};
+use super::waiting::{HELD, Order, count};
 use super::{BindAll, DIALECT, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::columns::row;
 use crate::dialect::Dialect;
-use crate::queue::{Call, Cutoffs, Finished, Job, Outage, Process, Pulse, Queue, Ranks, Ready, Receipt};
+use crate::queue::{Call, Cutoffs, Finished, Held, Job, Outage, Process, Pulse, Queue, Ranks, Ready, Receipt};
 use crate::wake::Effects;
 
 /// One claim in so many slots is kept for others than HIGH alerts, so that a storm of those does not starve the rest.
@@ -31,13 +33,15 @@ fn share(slots: i64, parts: i64, turn: u64) -> i64 {
 
 #[async_trait]
 impl Queue for SqlStore {
-    async fn enter(&self, name: &str, roles: &str, channels: &[Channel], alive_until: Timestamp) -> Result<Epoch, StoreError> {
+    async fn enter(&self, name: &str, roles: &str, channels: &[Channel], lease: Duration) -> Result<Epoch, StoreError> {
         let mut tx = self.begin_tx().await?;
         let now = self.clock.now();
-        // On SQLite the lock file says that nobody else is there: whoever was has died.
-        let died_before = if DIALECT == Dialect::Sqlite { Timestamp::MAX } else { now };
-        let dead = self.dead(&mut tx, died_before).await?;
-        let due = self.bury(&mut tx, &dead).await?;
+        let mut due = BTreeSet::new();
+        if DIALECT == Dialect::Sqlite {
+            // The lock file says that nobody else is there: whoever was has died.
+            let dead = self.dead(&mut tx, Timestamp::MAX).await?;
+            due = self.bury(&mut tx, &dead).await?;
+        }
         let epoch: i64 = sqlx::query_scalar(sql(
             "INSERT INTO processes (name, roles, channels, started_at, alive_until) VALUES ($1, $2, $3, $4, $5) RETURNING epoch",
         ))
@@ -45,7 +49,7 @@ impl Queue for SqlStore {
         .bind(roles.to_owned())
         .bind(to_json(channels)?)
         .bind(now.as_millis())
-        .bind(alive_until.as_millis())
+        .bind((now + lease).as_millis())
         .fetch_one(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -53,14 +57,13 @@ impl Queue for SqlStore {
         Ok(Epoch(epoch))
     }
 
-    async fn renew(
-        &self,
-        epoch: Epoch,
-        alive_until: Timestamp,
-        held: &HashSet<DeliveryId>,
-        before: Timestamp,
-    ) -> Result<Pulse, StoreError> {
-        self.beat(epoch, alive_until, held, before).await
+    async fn renew(&self, epoch: Epoch, lease: Duration) -> Result<Pulse, StoreError> {
+        self.beat(epoch, lease).await
+    }
+
+    async fn take_over(&self, epoch: Epoch, held: &Held, before: Timestamp) -> Result<(), StoreError> {
+        self.bury_dead().await?;
+        self.land(epoch, held, before).await
     }
 
     async fn show_outages(&self, epoch: Epoch, outages: &[Outage]) -> Result<(), StoreError> {
@@ -97,21 +100,31 @@ impl Queue for SqlStore {
 
     async fn claim(&self, epoch: Epoch, channel: Channel, ranks: Ranks, most: i64) -> Result<Vec<Job>, StoreError> {
         let mut tx = self.begin_tx().await?;
-        let Some(mut ready) = self.ready_ranks(&mut tx, epoch, channel).await? else { return Err(StoreError::Lapsed) };
+        let mut ready = self.ready_ranks(&mut tx, epoch, channel).await?.ok_or(StoreError::Lapsed)?;
         if ranks == Ranks::High {
             ready.retain(|rank| *rank == 0);
         }
-        if ready.remove(&HELD) {
+        if ready.contains(&HELD) {
+            // By itself: a transaction locks deliveries only once.
             self.release_held(&mut tx, channel).await?;
-            ready.extend([0, 1]);
+            tx.commit().await?;
+            tx = self.begin_tx().await?;
+            ready = self.ready_ranks(&mut tx, epoch, channel).await?.ok_or(StoreError::Lapsed)?;
+            ready.remove(&HELD);
         }
-        let claimed = self.lease(&mut tx, epoch, channel, &ready, most).await?;
+        let taken = self.take_ready(&mut tx, channel, &ready, most).await?;
+        if taken.is_empty() {
+            tx.commit().await?;
+            return Ok(Vec::new());
+        }
+        let recipients = self.recipients_of(&mut tx, channel, &taken).await?;
+        let claimed = self.lease(&mut tx, epoch, channel, taken).await?;
         if !claimed.is_empty() {
             self.take_flight(&mut tx, epoch, &claimed).await?;
         }
         let (jobs, unreadable) = self.read_jobs(&mut tx, &claimed).await?;
         let effects = self.set_aside(&mut tx, &unreadable).await?;
-        let jobs = self.allot_jobs(&mut tx, epoch.0, channel, jobs).await?;
+        let jobs = self.allot_jobs(&mut tx, epoch.0, channel, jobs, recipients).await?;
         tx.commit().await?;
         self.wakes.announce(effects);
         Ok(jobs)
@@ -124,7 +137,8 @@ impl Queue for SqlStore {
                 ready_at: i64,
             }
         }
-        let rows: Vec<Row> = deliveries.iter().map(|(id, ready_at)| Row { id: id.clone(), ready_at: ready_at.as_millis() }).collect();
+        let rows = deliveries.iter().map(|(id, ready_at)| Row { id: id.clone(), ready_at: ready_at.as_millis() }).collect();
+        let rows: Vec<Row> = by_id(rows, |row| row.id.as_str());
         let mut tx = self.begin_tx().await?;
         let released: Vec<String> = sqlx::query_scalar(sql(
             "UPDATE deliveries SET lease = NULL, ready_at = CASE WHEN deliveries.ready_at > r.ready_at THEN deliveries.ready_at \
@@ -149,8 +163,12 @@ impl Queue for SqlStore {
                 provider: &'a str,
             }
         }
-        let rows: Vec<Row<'_>> = calls.iter().map(|call| Row { id: &call.id, provider: &call.provider }).collect();
+        let rows = calls.iter().map(|call| Row { id: &call.id, provider: &call.provider }).collect();
+        let rows: Vec<Row<'_>> = by_id(rows, |row| row.id.as_str());
         let mut tx = self.begin_tx().await?;
+        if calls.iter().any(|call| call.is_bundle) {
+            self.lock_ends(&mut tx, &calls.iter().map(|call| &call.id).collect::<Vec<_>>(), &[]).await?;
+        }
         let begun: Vec<String> = sqlx::query_scalar(sql(
             "UPDATE deliveries SET attempts = attempts + CASE WHEN state = 'sending' THEN 0 ELSE 1 END, state = 'sending', begun_at = $2, \
              reason = NULL, provider = r.provider, updated_at = $2 FROM {rows $3: id text, provider text} \
@@ -240,29 +258,23 @@ impl Queue for SqlStore {
 }
 
 impl SqlStore {
-    /// HIGH before others, older before newer; but a part of every claim is kept for others than HIGH alerts, and a part for
-    /// what came last, so that neither a storm nor one event for very many starves the rest.
-    async fn lease(
-        &self,
-        tx: &mut Tx,
-        epoch: Epoch,
-        channel: Channel,
-        ranks: &BTreeSet<i64>,
-        most: i64,
-    ) -> Result<Vec<String>, StoreError> {
+    /// Takes the entries of what is ready: HIGH before others, older before newer; but a part of every claim is kept for others than
+    /// HIGH alerts, and a part for what came last, so that neither a storm nor one event for very many starves the rest. Answers
+    /// the deliveries, with the rank that each is said to have.
+    async fn take_ready(&self, tx: &mut Tx, channel: Channel, ranks: &BTreeSet<i64>, most: i64) -> Result<Vec<(String, i64)>, StoreError> {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
-        let mut claimed = Vec::new();
+        let mut taken = Vec::new();
         for rank in ranks.iter().copied() {
-            let left = most - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+            let left = most - count(&taken);
             let room = if rank == 0 && ranks.contains(&1) { left - share(left, LOW_SHARE, turn) } else { left };
             let newest = share(room, NEWEST_SHARE, turn);
-            let oldest = self.lease_ready(tx, epoch, channel, rank, room - newest, Order::Oldest).await?;
-            let all_taken = i64::try_from(oldest.len()).unwrap_or(i64::MAX) < room - newest;
-            claimed.extend(oldest);
+            let oldest = self.take_entries(tx, channel, rank, room - newest, Order::Oldest).await?;
+            let all_taken = count(&oldest) < room - newest;
+            taken.extend(oldest.into_iter().map(|id| (id, rank)));
             if !all_taken && newest > 0 {
-                claimed.extend(self.lease_ready(tx, epoch, channel, rank, newest, Order::Newest).await?);
+                taken.extend(self.take_entries(tx, channel, rank, newest, Order::Newest).await?.into_iter().map(|id| (id, rank)));
             }
         }
-        Ok(claimed)
+        Ok(taken)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use watchbell_core::delivery::State;
-use watchbell_core::{Channel, Timestamp};
+use watchbell_core::{Channel, DeliveryId, Timestamp};
 
 use super::rows::{at, name};
 use super::{SqlStore, Tx, attempts, sql};
@@ -25,18 +25,11 @@ struct Row {
 }
 
 /// A delivery as receipts see it. Nobody has to be called again for an alert's round that is over.
-macro_rules! select {
-    ($lock:literal) => {
-        concat!(
-            "SELECT state, channel, provider, attempt_log, rank, attempts, \
-             CASE WHEN created_at > due_at THEN created_at ELSE due_at END AS due_at, stop, CASE WHEN scope LIKE 'alert:%' \
-             THEN EXISTS (SELECT 1 FROM responders r WHERE r.user_id = d.user_id AND r.alert_id = d.alert_id \
-             AND d.scope = 'alert:' || r.round || ':' || r.alert_id) ELSE NOT EXISTS (SELECT 1 FROM alerts a \
-             WHERE a.id = d.alert_id AND a.state <> 'open') END AS is_wanted FROM deliveries d WHERE id = $1 ",
-            $lock
-        )
-    };
-}
+const SELECT: &str = "SELECT state, channel, provider, attempt_log, rank, attempts, \
+     CASE WHEN created_at > due_at THEN created_at ELSE due_at END AS due_at, stop, CASE WHEN scope LIKE 'alert:%' \
+     THEN EXISTS (SELECT 1 FROM responders r WHERE r.user_id = d.user_id AND r.alert_id = d.alert_id \
+     AND d.scope = 'alert:' || r.round || ':' || r.alert_id) ELSE NOT EXISTS (SELECT 1 FROM alerts a \
+     WHERE a.id = d.alert_id AND a.state <> 'open') END AS is_wanted FROM deliveries d WHERE id = $1";
 
 impl Row {
     /// Whether a receipt is about what this delivery was sent as last. Another account's says nothing of it, nor does one of an
@@ -65,10 +58,13 @@ impl SqlStore {
             }
         }
         let mut tx = self.begin_tx().await?;
+        let is_loss = |receipt: &&Receipt| receipt.outcome != ReceiptOutcome::Delivered;
+        let lost: Vec<&DeliveryId> = receipts.iter().filter(is_loss).map(|receipt| &receipt.delivery).collect();
+        self.lock_ends(&mut tx, &receipts.iter().map(|receipt| &receipt.delivery).collect::<Vec<_>>(), &lost).await?;
         let mut known = Vec::with_capacity(receipts.len());
         let mut effects = Effects::default();
         for receipt in receipts {
-            let row: Option<Row> = sqlx::query_as(sql(select!("{lock}"))).bind(receipt.delivery.as_str()).fetch_optional(&mut *tx).await?;
+            let row: Option<Row> = sqlx::query_as(sql(SELECT)).bind(receipt.delivery.as_str()).fetch_optional(&mut *tx).await?;
             let row = row.map(|row| row.fits(receipt).map(|fits| fits.then_some(row))).transpose()?.flatten();
             known.push(row.is_some());
             if let Some(row) = row {
@@ -82,7 +78,7 @@ impl SqlStore {
 
     /// Whether a delivery is with the provider that says this, who can still say that it did not arrive.
     async fn counts_on(&self, receipt: &Receipt) -> Result<bool, StoreError> {
-        let row: Option<Row> = sqlx::query_as(sql(select!(""))).bind(receipt.delivery.as_str()).fetch_optional(&self.write).await?;
+        let row: Option<Row> = sqlx::query_as(sql(SELECT)).bind(receipt.delivery.as_str()).fetch_optional(&self.write).await?;
         let Some(row) = row else { return Ok(false) };
         Ok(matches!(row.state.as_str(), "sending" | "sent") && row.fits(receipt)?)
     }

@@ -21,8 +21,15 @@ const LARGEST_DIGEST: i64 = 5_000;
 
 impl SqlStore {
     /// Splits claimed jobs into those that go now, singly or together, and those that are ready again later.
-    pub(super) async fn allot_jobs(&self, tx: &mut Tx, epoch: i64, channel: Channel, jobs: Vec<Job>) -> Result<Vec<Job>, StoreError> {
-        let verdicts = self.verdicts(tx, channel, &jobs).await?;
+    pub(super) async fn allot_jobs(
+        &self,
+        tx: &mut Tx,
+        epoch: i64,
+        channel: Channel,
+        jobs: Vec<Job>,
+        recipients: BTreeMap<String, Recipient>,
+    ) -> Result<Vec<Job>, StoreError> {
+        let verdicts = self.verdicts(tx, channel, &jobs, recipients, true).await?;
         let mut go = Vec::new();
         let mut later = Vec::new();
         let mut together: BTreeMap<(Option<i64>, Option<i64>, String), Vec<Job>> = BTreeMap::new();
@@ -44,33 +51,92 @@ impl SqlStore {
         Ok(go)
     }
 
-    /// What the jobs' recipients say to each, in the order given; what goes now is taken from their rows.
-    pub(super) async fn verdicts(&self, tx: &mut Tx, channel: Channel, jobs: &[Job]) -> Result<Vec<Verdict>, StoreError> {
+    /// What the jobs' recipients say to each, in the order given; what goes now is taken from their rows, which are locked where
+    /// there is a limit. `gathers`: whether bundles can be made.
+    pub(super) async fn verdicts(
+        &self,
+        tx: &mut Tx,
+        channel: Channel,
+        jobs: &[Job],
+        mut recipients: BTreeMap<String, Recipient>,
+        gathers: bool,
+    ) -> Result<Vec<Verdict>, StoreError> {
         let now = self.clock.now();
+        self.drop_unqueued(tx, &mut recipients, jobs).await?;
         let keys: Vec<Option<String>> = jobs.iter().map(|job| recipient_key(channel, &job.target)).collect();
-        let distinct: BTreeSet<&str> = keys.iter().flatten().map(String::as_str).collect();
-        let mut recipients = if distinct.is_empty() {
-            BTreeMap::new()
-        } else if self.limits.bind(channel) {
-            self.lock_recipients(tx, &distinct).await?
-        } else {
-            self.paused_recipients(tx, &distinct).await?
-        };
-        let candidates: Vec<Candidate<'_>> = jobs
-            .iter()
-            .zip(&keys)
-            .map(|(job, key)| Candidate {
-                recipient: key.as_deref(),
-                purpose: job.purpose,
-                rank: job.rank,
-                collect: job.collect.as_deref(),
-            })
-            .collect();
-        let verdicts = allot(&candidates, &mut recipients, channel, &self.limits, now);
-        if self.limits.bind(channel) && !recipients.is_empty() {
+        let is_bound = self.limits.bind(channel);
+        // One who has moved since the recipients were locked waits for the next claim, which is ready at once.
+        let has_moved = |key: &Option<String>| is_bound && key.as_ref().is_some_and(|key| !recipients.contains_key(key));
+        let moved: Vec<bool> = keys.iter().map(has_moved).collect();
+        let candidates = jobs.iter().zip(&keys).zip(&moved).filter(|(_, moved)| !**moved).map(|((job, key), _)| Candidate {
+            id: &job.id,
+            recipient: key.as_deref(),
+            purpose: job.purpose,
+            rank: job.rank,
+            is_retry: job.attempts > 0,
+            collect: job.collect.as_deref(),
+        });
+        let candidates: Vec<Candidate<'_>> = candidates.collect();
+        let mut verdicts = allot(&candidates, &mut recipients, channel, &self.limits, now, gathers).into_iter();
+        if is_bound && !recipients.is_empty() {
             self.write_recipients(tx, &recipients, now).await?;
         }
-        Ok(verdicts)
+        let of_moved = |job: &Job| Verdict::Later { ready_at: now, collect: job.collect.clone() };
+        let all = jobs.iter().zip(moved).filter_map(|(job, moved)| if moved { Some(of_moved(job)) } else { verdicts.next() });
+        Ok(all.collect())
+    }
+
+    /// The recipients of deliveries that are about to be leased, locked before these where there is a limit.
+    pub(super) async fn recipients_of(
+        &self,
+        tx: &mut Tx,
+        channel: Channel,
+        deliveries: &[(String, i64)],
+    ) -> Result<BTreeMap<String, Recipient>, StoreError> {
+        let addresses: Vec<(Option<String>, Option<String>)> =
+            sqlx::query_as(sql("SELECT c.target, v.token FROM deliveries d LEFT JOIN contacts c ON c.id = d.contact_id \
+             LEFT JOIN devices v ON v.id = d.device_id WHERE d.id {in $1 text}"))
+            .bind(array(deliveries.iter().map(|(id, _)| id))?)
+            .fetch_all(&mut **tx)
+            .await?;
+        let keys = addresses.into_iter().filter_map(|(target, token)| Some(address_key(channel, target.or(token)?.as_str())));
+        self.recipients(tx, channel, &keys.collect()).await
+    }
+
+    /// What recipients take: locked where there is a limit, else only those who are to be left alone.
+    pub(super) async fn recipients(
+        &self,
+        tx: &mut Tx,
+        channel: Channel,
+        keys: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Recipient>, StoreError> {
+        let keys: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
+        if keys.is_empty() {
+            Ok(BTreeMap::new())
+        } else if self.limits.bind(channel) {
+            self.lock_recipients(tx, &keys).await
+        } else {
+            self.paused_recipients(tx, &keys).await
+        }
+    }
+
+    /// Forgets who does not wait any more for a slot of their own: what was cancelled, moved or collected meanwhile does not count.
+    async fn drop_unqueued(&self, tx: &mut Tx, recipients: &mut BTreeMap<String, Recipient>, jobs: &[Job]) -> Result<(), StoreError> {
+        let queued: BTreeSet<DeliveryId> =
+            recipients.values().flat_map(|recipient| &recipient.queued).map(|queued| queued.id.clone()).collect();
+        if queued.is_empty() {
+            return Ok(());
+        }
+        let waiting: Vec<String> =
+            sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE id {in $1 text} AND state = 'scheduled' AND collect IS NULL"))
+                .bind(array(&queued)?)
+                .fetch_all(&mut **tx)
+                .await?;
+        let waiting: BTreeSet<&str> = waiting.iter().map(String::as_str).chain(jobs.iter().map(|job| job.id.as_str())).collect();
+        for recipient in recipients.values_mut() {
+            recipient.queued.retain(|queued| waiting.contains(queued.id.as_str()));
+        }
+        Ok(())
     }
 
     /// Where recipients take whatever comes, their rows say only which of them a provider asked to leave alone.
@@ -81,7 +147,7 @@ impl SqlStore {
                 .bind(self.clock.now().as_millis())
                 .fetch_all(&mut **tx)
                 .await?;
-        Ok(rows.into_iter().map(|(id, busy_until)| (id, Recipient { busy_until: at(busy_until), sent: Vec::new() })).collect())
+        Ok(rows.into_iter().map(|(id, busy_until)| (id, Recipient { busy_until: at(busy_until), ..Recipient::default() })).collect())
     }
 
     /// The recipients' rows, made if absent, locked in one order.
@@ -94,14 +160,17 @@ impl SqlStore {
         let rows: Vec<Row<'_>> = keys.iter().map(|id| Row { id }).collect();
         // One statement, in which PostgreSQL has no choice of how to find them: this table is nearly empty at times, and a plan made
         // then would read all of it.
-        let rows: Vec<(String, i64, String)> = sqlx::query_as(sql(
+        let rows: Vec<(String, i64, String, String)> = sqlx::query_as(sql(
             "INSERT INTO recipients (id, busy_until, sent, quiet_at) SELECT id, 0, '[]', 0 FROM {rows $1: id text} WHERE true ORDER BY id \
-             ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING id, busy_until, sent",
+             ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING id, busy_until, sent, queued",
         ))
         .bind_all(columns(&rows)?)
         .fetch_all(&mut **tx)
         .await?;
-        rows.into_iter().map(|(id, busy_until, sent)| Ok((id, Recipient { busy_until: at(busy_until), sent: json(&sent)? }))).collect()
+        let recipient = |(id, busy_until, sent, queued): (String, i64, String, String)| {
+            Ok((id, Recipient { busy_until: at(busy_until), sent: json(&sent)?, queued: json(&queued)? }))
+        };
+        rows.into_iter().map(recipient).collect()
     }
 
     pub(super) async fn write_recipients(
@@ -115,6 +184,7 @@ impl SqlStore {
                 id: &'a str,
                 busy_until: Timestamp,
                 sent: String,
+                queued: String,
                 quiet_at: Timestamp,
             }
         }
@@ -126,13 +196,14 @@ impl SqlStore {
                     id,
                     busy_until: recipient.busy_until,
                     sent: to_json(&recipient.sent)?,
+                    queued: to_json(&recipient.queued)?,
                     quiet_at: recipient.busy_until.max(now.plus_s(window_s)),
                 })
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
-        sqlx::query(sql("INSERT INTO recipients (id, busy_until, sent, quiet_at) SELECT id, busy_until, sent, quiet_at \
-             FROM {rows $1: id text, busy_until bigint, sent text, quiet_at bigint} WHERE true ON CONFLICT (id) DO UPDATE SET \
-             busy_until = excluded.busy_until, sent = excluded.sent, quiet_at = excluded.quiet_at"))
+        sqlx::query(sql("INSERT INTO recipients (id, busy_until, sent, queued, quiet_at) SELECT id, busy_until, sent, queued, quiet_at \
+             FROM {rows $1: id text, busy_until bigint, sent text, queued text, quiet_at bigint} WHERE true ON CONFLICT (id) DO UPDATE SET \
+             busy_until = excluded.busy_until, sent = excluded.sent, queued = excluded.queued, quiet_at = excluded.quiet_at"))
         .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;
@@ -299,16 +370,16 @@ impl SqlStore {
     }
 }
 
-/// One address by one channel; the address itself stays with the contact.
-fn recipient_key(channel: Channel, target: &Target) -> Option<String> {
-    let address = match target {
-        Target::Contact { target, .. } => target.expose(),
-        Target::Device(device) => &device.token,
-        Target::Gone | Target::User => return None,
-    };
-    Some(address_key(channel, address))
+/// Of a target, as [`address_key`].
+pub(super) fn recipient_key(channel: Channel, target: &Target) -> Option<String> {
+    match target {
+        Target::Contact { target, .. } => Some(address_key(channel, target.expose())),
+        Target::Device(device) => Some(address_key(channel, &device.token)),
+        Target::Gone | Target::User => None,
+    }
 }
 
+/// One address by one channel; the address itself stays with the contact.
 pub(super) fn address_key(channel: Channel, address: &str) -> String {
     watchbell_core::ids::digest(&[channel.as_str(), address])
 }

@@ -11,7 +11,8 @@ use crate::StoreError;
 use crate::queue::{Finished, Next};
 
 impl SqlStore {
-    /// Settles what ended calls had taken of their recipients. The last lock of a transaction.
+    /// Settles what ended calls had taken of their recipients. The last lock of a transaction: who has locked recipients waits for no
+    /// delivery.
     pub(super) async fn settle_slots<'a>(&self, tx: &mut Tx, ended: impl Iterator<Item = &'a Finished>) -> Result<(), StoreError> {
         let mut unused = Vec::new();
         let mut pauses = BTreeMap::new();

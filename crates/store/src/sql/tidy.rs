@@ -16,7 +16,7 @@ impl SqlStore {
         let mut tx = self.begin_tx().await?;
         let deliveries: Vec<String> =
             sqlx::query_scalar(sql("DELETE FROM deliveries WHERE id {anyof} SELECT id FROM deliveries WHERE id < $1 \
-             AND state NOT IN ('scheduled', 'held', 'sending') ORDER BY id LIMIT $2 {end} RETURNING id"))
+             AND state NOT IN ('scheduled', 'held', 'sending') ORDER BY id LIMIT $2 {skip} {end} RETURNING id"))
             .bind(id_floor(deliveries_before))
             .bind(most)
             .fetch_all(&mut *tx)

@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, HashSet};
 use watchbell_core::Channel;
 use watchbell_core::ids::Epoch;
 
+use super::locks::by_id;
 use super::rows::to_json;
 use super::together::{Together, Value};
 use super::{BindAll, Connection, SqlStore, Tx, array, columns, sql};
@@ -115,6 +116,11 @@ impl SqlStore {
 
     /// Releases what quiet hours or a digest's period held until now, so that it is told together.
     pub(super) async fn release_held(&self, tx: &mut Tx, channel: Channel) -> Result<(), StoreError> {
+        row! {
+            struct Row {
+                id: String,
+            }
+        }
         let now = self.clock.now().as_millis();
         let due: Vec<String> = sqlx::query_scalar(sql("SELECT id FROM waiting WHERE channel = $1 AND rank = 2 AND ready_at <= $2 {skip}"))
             .bind(channel.as_str())
@@ -124,20 +130,21 @@ impl SqlStore {
         if due.is_empty() {
             return Ok(());
         }
-        sqlx::query(sql("UPDATE deliveries SET state = 'scheduled', collect = COALESCE(collect, 'quiet'), updated_at = $2 \
-             WHERE id {in $1 text} AND state = 'held' AND ready_at <= $2"))
-        .bind(array(&due)?)
+        let rows = by_id(due.iter().map(|id| Row { id: id.clone() }).collect(), |row| &row.id);
+        sqlx::query(sql("UPDATE deliveries SET state = 'scheduled', collect = COALESCE(collect, 'quiet'), updated_at = $1 \
+             FROM {rows $2: id text} WHERE deliveries.id = r.id AND {if deliveries.state = 'held' AND deliveries.ready_at <= $1}"))
         .bind(now)
+        .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;
         self.requeue(tx, &due).await
     }
 
-    /// Leases up to `most` deliveries of a rank that are ready, the oldest or the newest of them.
-    pub(super) async fn lease_ready(
+    /// Takes up to `most` entries of a rank that are ready, the oldest or the newest of them; nobody else does until the transaction
+    /// ends.
+    pub(super) async fn take_entries(
         &self,
         tx: &mut Tx,
-        epoch: Epoch,
         channel: Channel,
         rank: i64,
         most: i64,
@@ -153,35 +160,48 @@ impl SqlStore {
                  AND ready_at <= $3 AND {first_of_digest} ORDER BY ready_at DESC LIMIT $4 {skip} {end} RETURNING id"
             }
         };
+        if most <= 0 {
+            return Ok(Vec::new());
+        }
         let now = self.clock.now().as_millis();
-        let mut leased = Vec::new();
-        let mut wanted = most;
-        while wanted > 0 {
-            let taken: Vec<String> =
-                sqlx::query_scalar(sql(statement)).bind(channel.as_str()).bind(rank).bind(now).bind(wanted).fetch_all(&mut **tx).await?;
-            if taken.is_empty() {
-                break;
+        Ok(sqlx::query_scalar(sql(statement)).bind(channel.as_str()).bind(rank).bind(now).bind(most).fetch_all(&mut **tx).await?)
+    }
+
+    /// Leases those deliveries of which entries were taken and that are indeed ready; puts the entries of the others right. What
+    /// another transaction has locked is left alone: a claim has locked recipients, for whom that one may wait.
+    pub(super) async fn lease(
+        &self,
+        tx: &mut Tx,
+        epoch: Epoch,
+        channel: Channel,
+        taken: Vec<(String, i64)>,
+    ) -> Result<Vec<String>, StoreError> {
+        row! {
+            struct Row {
+                id: String,
+                rank: i64,
             }
-            let ready: Vec<String> = sqlx::query_scalar(sql("UPDATE deliveries SET lease = $1, updated_at = $4 WHERE id {in $5 text} \
-                 AND state = 'scheduled' AND lease IS NULL AND channel = $2 AND rank = $3 AND ready_at <= $4 RETURNING id"))
+        }
+        let mut rows = by_id(taken.into_iter().map(|(id, rank)| Row { id, rank }).collect(), |row| &row.id);
+        // Several entries may stand for one.
+        rows.dedup_by(|a, b| a.id == b.id && a.rank == b.rank);
+        let unlocked = self.lock_unlocked(tx, &rows.iter().map(|row| &row.id).collect::<Vec<_>>()).await?;
+        let (rows, mut stale): (Vec<Row>, Vec<Row>) =
+            rows.into_iter().partition(|row| unlocked.as_ref().is_none_or(|ids| ids.contains(&row.id)));
+        let leased: Vec<String> =
+            sqlx::query_scalar(sql("UPDATE deliveries SET lease = $1, updated_at = $3 FROM {rows $4: id text, rank bigint} \
+             WHERE deliveries.id = r.id AND {if deliveries.state = 'scheduled' AND deliveries.lease IS NULL AND deliveries.channel = $2 \
+             AND deliveries.rank = r.rank AND deliveries.ready_at <= $3} RETURNING deliveries.id"))
             .bind(epoch.0)
             .bind(channel.as_str())
-            .bind(rank)
-            .bind(now)
-            .bind(array(&taken)?)
+            .bind(self.clock.now().as_millis())
+            .bind_all(columns(&rows)?)
             .fetch_all(&mut **tx)
             .await?;
-            let all_taken = count(&taken) < wanted;
-            if ready.len() < taken.len() {
-                let is_ready: HashSet<&String> = ready.iter().collect();
-                let stale: Vec<&String> = taken.iter().filter(|id| !is_ready.contains(id)).collect();
-                self.requeue(tx, &stale).await?;
-            }
-            leased.extend(ready);
-            if all_taken {
-                break;
-            }
-            wanted = most - count(&leased);
+        if leased.len() < rows.len() || !stale.is_empty() {
+            let is_leased: HashSet<&String> = leased.iter().collect();
+            stale.extend(rows.into_iter().filter(|row| !is_leased.contains(&row.id)));
+            self.requeue(tx, &stale.iter().map(|row| &row.id).collect::<Vec<_>>()).await?;
         }
         Ok(leased)
     }

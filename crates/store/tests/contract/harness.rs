@@ -20,7 +20,7 @@ use watchbell_core::user::User;
 use watchbell_core::{Channel, DeliveryId, EventId, ManualClock, Timestamp, UserId};
 use watchbell_store::access::Actor;
 use watchbell_store::directory::NewUser;
-use watchbell_store::facts::{Planned, UserFacts};
+use watchbell_store::facts::{Alert, AlertState, Planned, Reach, UserFacts};
 use watchbell_store::{Facts, Options, Plan, Planner, Policy, Scope, Store, StoreError};
 
 /// Makes two tests, one for each database, of each `async fn(&Bed)`.
@@ -237,6 +237,14 @@ impl Planner for PlansNews {
 
     fn replan(&self, _: &UserFacts, _: Timestamp) -> Plan {
         Plan::default()
+    }
+
+    fn reach(&self, _: &Policy) -> Reach {
+        Reach::default()
+    }
+
+    fn close(&self, alert: &Alert, _: Timestamp) -> Plan {
+        Plan { alert: Some(Alert { state: AlertState::Resolved, ..alert.clone() }), ..Plan::default() }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Query plans stay flat as tables grow: every statement that the store uses on a growing table goes through an index.
 
+use std::time::Duration;
+
 use watchbell_core::delivery::State;
 use watchbell_core::{Channel, DeliveryId, EventId, Timestamp, UserId};
 use watchbell_store::dialect::Dialect;
 use watchbell_store::history::DeliveryFilter;
 use watchbell_store::intake::DeadLetterFilter;
-use watchbell_store::queue::{AddressFate, Call, Cutoffs, Finished, Next, Ranks};
+use watchbell_store::queue::{AddressFate, Call, Cutoffs, Finished, Held, Next, Ranks};
 
 use crate::harness::Bed;
 use crate::queue::receipt;
@@ -40,6 +42,48 @@ async fn no_plan_of_a_young_database_compares_all_with_all(bed: &Bed) {
         }
     }
 }
+
+/// Statements that change deliveries go through them in the order of their ids, as they are given: whoever wants some of the same
+/// waits at the first. Others change only what their transaction has locked before, which is told from them by `LOCKED`.
+async fn deliveries_are_locked_in_one_order(bed: &Bed) {
+    if bed.is_sqlite() {
+        // Its one writer locks all.
+        return;
+    }
+    fill(bed, 60).await;
+    use_everything(bed).await;
+    let changes = |sql: &&str| sql.contains("UPDATE deliveries") || sql.contains("DELETE FROM deliveries");
+    let (mut seen, mut unordered) = (0, Vec::new());
+    // Who passes over what others have locked waits for nobody.
+    for sql in Dialect::Postgres.used().into_iter().filter(changes).filter(|sql| !sql.contains("SKIP LOCKED")) {
+        seen += 1;
+        let plan = bed.explain(sql).await;
+        let list = plan.find("ProjectSet").unwrap_or(plan.len());
+        let by_list = plan[list..].contains("Index Scan using deliveries_pkey");
+        let is_one = sql.contains("WHERE id = $1 ");
+        if !by_list && !is_one && !LOCKED.iter().any(|(part, _)| sql.contains(part)) {
+            unordered.push(format!("{sql}\n{plan}"));
+        }
+    }
+    assert!(seen > 8, "only {seen} statements were looked at");
+    assert!(unordered.is_empty(), "{}", unordered.join("\n\n"));
+    let locks = |sql: &&str| sql.starts_with("SELECT") && sql.contains("FROM deliveries") && sql.ends_with("FOR UPDATE");
+    let locks: Vec<&str> = Dialect::Postgres.used().into_iter().filter(locks).collect();
+    assert!(!locks.is_empty() && locks.iter().all(|sql| sql.contains("ORDER BY id")), "{locks:?}");
+}
+
+/// What changes deliveries of which its transaction has locked all before, and where.
+const LOCKED: [(&str, &str); 9] = [
+    ("ELSE 'who was sending it is gone; it may have gone out' END", "lives.rs, free"),
+    ("'it was not called: the answer of the database was lost'", "lives.rs, free"),
+    ("FROM (SELECT unnest($2::text[]) AS subject", "known.rs, lock_known"),
+    ("WHERE bundle_id = ANY($1::text[]) AND state = 'bundled' RETURNING bundle_id", "queue.rs, begin"),
+    ("'nothing of it was needed any more'", "queue.rs, begin"),
+    ("WHERE deliveries.bundle_id = b.bundle", "finish.rs, receipts.rs and lives.rs, lock_ends"),
+    ("SET state = 'bundled', bundle_id = $1", "recipients.rs: claimed, or found unlocked"),
+    ("SET due_at = $4, ready_at = $4, reason = $5", "finish.rs and receipts.rs, lock_ends"),
+    ("reason = 'user deleted'", "directory/users.rs"),
+];
 
 async fn no_statement_reads_a_growing_table_as_a_whole(bed: &Bed) {
     fill(bed, ROWS).await;
@@ -131,7 +175,7 @@ async fn fill(bed: &Bed, rows: i64) {
 /// Calls what runs while Watchbell works, so that its statements are known.
 async fn use_everything(bed: &Bed) {
     let store = &bed.store;
-    let epoch = store.enter("test", "worker", &[Channel::Email], bed.now().plus_s(60)).await.unwrap();
+    let epoch = store.enter("test", "worker", &[Channel::Email], Duration::from_mins(1)).await.unwrap();
     let jobs = store.claim(epoch, Channel::Email, Ranks::All, 10).await.unwrap();
     let calls: Vec<Call> = jobs.iter().map(|job| Call { id: job.id.clone(), provider: "p".to_owned(), is_bundle: false }).collect();
     let begun = store.begin(epoch, &calls).await.unwrap();
@@ -158,7 +202,8 @@ async fn use_everything(bed: &Bed) {
     store.receipts(vec![receipt(&DeliveryId("01A1".to_owned()))]).await.unwrap();
     store.take_answers(100, bed.now()).await.unwrap();
     store.answers_told(&[EventId("01E1".to_owned())]).await.unwrap();
-    assert!(store.renew(epoch, bed.now().plus_s(60), &std::collections::HashSet::new(), bed.now()).await.unwrap().is_alive);
+    assert!(store.renew(epoch, Duration::from_mins(1)).await.unwrap().is_alive);
+    store.take_over(epoch, &Held::default(), bed.now()).await.unwrap();
     store.leave(epoch).await.unwrap();
     let user = UserId(1);
     let filters = [
@@ -192,4 +237,8 @@ async fn use_everything(bed: &Bed) {
     store.create_rule(crate::harness::BY, user, rule).await.unwrap();
 }
 
-on_both![no_plan_of_a_young_database_compares_all_with_all, no_statement_reads_a_growing_table_as_a_whole];
+on_both![
+    deliveries_are_locked_in_one_order,
+    no_plan_of_a_young_database_compares_all_with_all,
+    no_statement_reads_a_growing_table_as_a_whole
+];

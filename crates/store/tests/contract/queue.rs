@@ -1,13 +1,14 @@
 //! Leases: who may call a provider, and what becomes of it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original, Priority, SubscriptionData, UpdateData, UpdateStatus};
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
 use watchbell_core::{Channel, DeliveryId};
 use watchbell_store::StoreError;
-use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, Next, Ranks, Receipt, ReceiptOutcome};
+use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, Held, Next, Ranks, Receipt, ReceiptOutcome};
 
 use crate::harness::Bed;
 
@@ -44,8 +45,10 @@ pub fn events(bed: &Bed) -> Vec<Event> {
     vec![event("alert", EventData::Alert(alert)), event("update", EventData::Update(update)), event("news", EventData::Subscription(news))]
 }
 
+const LEASE: Duration = Duration::from_secs(6);
+
 async fn enter(bed: &Bed) -> Epoch {
-    bed.store.enter("test", "worker", &[Channel::Email], bed.now().plus_s(6)).await.unwrap()
+    bed.store.enter("test", "worker", &[Channel::Email], LEASE).await.unwrap()
 }
 
 /// Ready deliveries with ids `01D0`, `01D1`, ….
@@ -105,13 +108,14 @@ async fn a_process_that_stood_still_begins_nothing_that_another_took(bed: &Bed) 
     assert!(begin(bed, frozen, &ids[1..2]).await.is_empty());
     let other = enter(bed).await;
     if !bed.is_sqlite() {
-        assert!(bed.store.renew(other, bed.now().plus_s(6), &std::collections::HashSet::new(), bed.now()).await.unwrap().is_alive);
+        assert!(bed.store.renew(other, LEASE).await.unwrap().is_alive);
+        bed.store.take_over(other, &Held::default(), bed.now()).await.unwrap();
     }
     let taken: BTreeSet<_> = claim(bed, other, 10).await.into_iter().collect();
     assert_eq!(taken, ids.iter().cloned().collect());
     assert!(begin(bed, frozen, &ids).await.is_empty());
     assert!(matches!(bed.store.claim(frozen, Channel::Email, Ranks::All, 10).await, Err(StoreError::Lapsed)));
-    assert!(!bed.store.renew(frozen, bed.now().plus_s(6), &std::collections::HashSet::new(), bed.now()).await.unwrap().is_alive);
+    assert!(!bed.store.renew(frozen, LEASE).await.unwrap().is_alive);
     // What had begun may have gone out, and says so.
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE attempt_log LIKE '%Unknown%'").await, 1);
     // Its late answer does not touch what is another's now.

@@ -1,13 +1,13 @@
 //! What workers leave behind or cannot read, and what calls that reached nobody use up: nothing that others wait for.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use watchbell_core::contact::ContactKind;
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
 use watchbell_core::{Channel, DeliveryId};
-use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, Job, Next, Ranks};
+use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, Held, Job, Next, Ranks};
 
 use crate::contacts::contact;
 use crate::harness::{BY, Bed};
@@ -26,7 +26,7 @@ on_both![
 ];
 
 async fn enter(bed: &Bed) -> Epoch {
-    bed.store.enter("test", "worker", &[Channel::Email], bed.now().plus_s(3_600)).await.unwrap()
+    bed.store.enter("test", "worker", &[Channel::Email], std::time::Duration::from_hours(1)).await.unwrap()
 }
 
 async fn event(bed: &Bed, id: &str, data: &str) {
@@ -190,11 +190,11 @@ async fn what_is_leased_anew_while_its_process_looks_around_stays_leased(bed: &B
     assert!(begin(bed, epoch, &jobs[0].id, false).await);
     bed.store.finish(epoch, &[again(bed, &jobs[0].id, Class::Retry)]).await.unwrap();
     bed.clock.advance(Duration::from_secs(30));
-    let held = HashSet::new();
+    let held = Held::default();
     let before = bed.now().plus_s(-10);
     assert_eq!(claim(bed, epoch, Ranks::All).await.len(), 1);
     assert!(begin(bed, epoch, &jobs[0].id, false).await);
-    bed.store.renew(epoch, bed.now().plus_s(3_600), &held, before).await.unwrap();
+    bed.store.take_over(epoch, &held, before).await.unwrap();
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE state = 'sending' AND lease IS NOT NULL").await, 1);
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE attempt_log LIKE '%Unknown%'").await, 0);
 }
@@ -209,7 +209,7 @@ async fn until_when_a_channel_was_served_is_remembered(bed: &Bed) {
     assert_eq!(bed.store.last_served(Channel::Email).await.unwrap(), Some(ended));
     assert_eq!(bed.store.last_served(Channel::Sms).await.unwrap(), None);
     // One that died: it served as long as its lease was.
-    bed.store.enter("test", "worker", &[Channel::Email], bed.now().plus_s(6)).await.unwrap();
+    bed.store.enter("test", "worker", &[Channel::Email], std::time::Duration::from_secs(6)).await.unwrap();
     bed.clock.advance(Duration::from_secs(600));
     enter(bed).await;
     assert_eq!(bed.store.last_served(Channel::Email).await.unwrap(), Some(ended.plus_s(6)));

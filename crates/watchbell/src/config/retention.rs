@@ -11,6 +11,7 @@ pub struct Retention {
     pub events_days: u32,
     pub dead_letters_days: u32,
     pub audit_days: u32,
+    pub open_alerts_days: u32,
 }
 
 impl Retention {
@@ -22,6 +23,7 @@ impl Retention {
             ("events_days", self.events_days),
             ("dead_letters_days", self.dead_letters_days),
             ("audit_days", self.audit_days),
+            ("open_alerts_days", self.open_alerts_days),
         ];
         for (name, days) in days {
             at.check((1..=LONGEST_DAYS).contains(&days), name, "must be 1 to 36500");

@@ -65,9 +65,12 @@ fn the_defaults_are_what_the_design_says() {
     assert_eq!(config.retry.high, watchbell_core::retry::RetryPolicy::high());
     assert_eq!(config.retry.normal, watchbell_core::retry::RetryPolicy::normal());
     assert_eq!((config.lease.heartbeat_s, config.lease.lease_s), (2, 6));
-    assert_eq!((config.retention.deliveries_days, config.retention.events_days), (90, 30));
+    assert_eq!((config.retention.deliveries_days, config.retention.events_days, config.retention.open_alerts_days), (90, 30, 7));
     assert_eq!((config.retention.dead_letters_days, config.retention.audit_days), (30, 365));
-    assert_eq!((config.bundling.first, config.bundling.window_s, config.bundling.high_wait_s), (3, 120, 15));
+    assert_eq!(
+        (config.bundling.first, config.bundling.first_calls, config.bundling.window_s, config.bundling.high_wait_s),
+        (3, 1, 120, 15)
+    );
     assert_eq!((config.scheduler.fallback_email, config.scheduler.alert_expiry_s), (FallbackEmail::All, 24 * 3_600));
     assert_eq!(config.scheduler.daily_digest_at(), jiff::civil::time(9, 0, 0, 0));
     assert_eq!((config.messaging.categories.len(), config.messaging.categories[0].as_str()), (8, "chat.message"));

@@ -6,6 +6,7 @@
 mod broker;
 mod descriptors;
 mod health;
+mod precedence;
 mod providers;
 mod sink;
 mod telegram;
@@ -22,7 +23,7 @@ use watchbell_api::{Api, ApiSettings, TelegramSettings, TrustedProxies};
 use watchbell_channels::dispatch::{DispatchSettings, Dispatcher};
 use watchbell_channels::render::{RenderError, Renderer};
 use watchbell_channels::settings::SettingError;
-use watchbell_core::{Channel, Clock, Secret, SystemClock};
+use watchbell_core::{Channel, Clock, Secret, SharedClock, SystemClock};
 use watchbell_ingest::{Connection, Ingest, NatsError};
 use watchbell_scheduler::{Retention, RulePlanner, Scheduler, SchedulerSettings};
 use watchbell_store::allot::RecipientLimits;
@@ -61,7 +62,9 @@ pub enum Error {
 pub async fn run(config: Config, roles: BTreeSet<Role>, channels: BTreeSet<Channel>) -> Result<(), Error> {
     let stop = CancellationToken::new();
     let signals = signals(stop.clone())?;
-    let server = Server::start(config, roles, channels, Arc::new(SystemClock), stop).await?;
+    // Processes on one database go by its clock.
+    let clock: Arc<dyn Clock> = if config.database.is_sqlite() { Arc::new(SystemClock) } else { Arc::new(SharedClock::default()) };
+    let server = Server::start(config, roles, channels, clock, stop).await?;
     let ended = server.ended().await;
     signals.abort();
     ended
@@ -156,6 +159,7 @@ impl Server {
                 events_days: i64::from(config.retention.events_days),
                 dead_letters_days: i64::from(config.retention.dead_letters_days),
                 audit_days: i64::from(config.retention.audit_days),
+                open_alerts_days: i64::from(config.retention.open_alerts_days),
             };
             let scheduler = Scheduler::new(store.clone(), clock.clone(), retention, config.database.is_sqlite() || !has(Role::Worker));
             let stop = stop.clone();

@@ -1,8 +1,8 @@
 //! One life of a server: a store and a worker on a runtime of its own, which can be stopped in order or killed.
 //!
 //! Everything runs on one thread, and only while the scenario lets it. So it is at rest, and will stay so until the clock is
-//! moved or something is asked of it, exactly when every lane, the heartbeat and every call under way are asleep on the
-//! clock: whoever waits for the database, or has been woken, is not.
+//! moved or something is asked of it, exactly when every lane, the heartbeat, what takes leases over and every call under way are
+//! asleep on the clock: whoever waits for the database, or has been woken, is not.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -153,7 +153,7 @@ impl Server {
                     for _ in 0..16 {
                         tokio::task::yield_now().await;
                     }
-                    if self.clock.tasks_asleep() == self.lanes + 1 + self.calls.len() {
+                    if self.clock.tasks_asleep() == self.lanes + 2 + self.calls.len() {
                         return;
                     }
                     look.tick().await;

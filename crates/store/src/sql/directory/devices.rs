@@ -84,6 +84,8 @@ async fn begin_with_owner(store: &SqlStore, user: UserId, owner: Option<UserId>)
     if other.is_none() && owner < user {
         return Err(StoreError::NotFound("user"));
     }
+    // Both are planned anew, one after the other.
+    store.lock_waiting(&mut change.tx, &[user, owner]).await?;
     change.user = user;
     Ok(change)
 }

@@ -128,6 +128,10 @@ pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &
             .await?;
     let Some(event) = event else { return Ok(()) };
     store.forget_codes(tx, std::slice::from_ref(&event)).await?;
+    let user: Option<i64> =
+        sqlx::query_scalar(sql("SELECT user_id FROM contacts WHERE id = $1")).bind(id.0).fetch_optional(&mut **tx).await?;
+    // The change goes on to plan all of these anew.
+    store.lock_waiting(tx, &user.map(UserId).into_iter().collect::<Vec<_>>()).await?;
     let stopped: Vec<String> =
         sqlx::query_scalar(sql("UPDATE deliveries SET state = 'cancelled', reason = $2, lease = NULL, updated_at = $3 \
          WHERE subject = $1 AND purpose = 'verification' AND state IN ('scheduled', 'held') RETURNING id"))
