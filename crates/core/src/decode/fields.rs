@@ -121,14 +121,13 @@ impl<'p> Fields<'p> {
 
     /// `null` and an empty text are as good as absent. A name that is spelled otherwise is the name, if nothing else has it.
     fn take(&mut self, name: &str) -> Option<Value> {
-        let value = match self.data.remove(name) {
-            Some(value) => value,
-            None => {
-                let spelling = self.data.keys().find(|key| is_spelling_of(key, name))?.clone();
-                let value = self.data.remove(&spelling)?;
-                self.problems.add(format!("{name} is spelled otherwise; read all the same"));
-                value
-            }
+        let value = if let Some(value) = self.data.remove(name) {
+            value
+        } else {
+            let spelling = self.data.keys().find(|key| is_spelling_of(key, name))?.clone();
+            let value = self.data.remove(&spelling)?;
+            self.problems.add(format!("{name} is spelled otherwise; read all the same"));
+            value
         };
         let is_blank = matches!(&value, Value::String(text) if trimmed(text).is_empty());
         Some(value).filter(|value| !value.is_null() && !is_blank)

@@ -155,7 +155,7 @@ fn string(text: &str, out: &mut String) -> usize {
                 1
             }
             (control, _) if control < ' ' => {
-                out.push_str(&format!("\\u{:04x}", u32::from(control)));
+                out.extend(["\\u", &format!("{:04x}", u32::from(control))]);
                 1
             }
             (other, _) => {

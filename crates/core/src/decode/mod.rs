@@ -126,7 +126,7 @@ pub fn kind_of(subject: &str) -> Option<EventKind> {
 /// # Errors
 /// The event cannot be used; the original is handed back with the reason.
 pub fn from_nats(original: Original, settings: &EventSettings) -> Result<Event, Box<Rejected>> {
-    match decode(&original, settings) {
+    match decode(&original, *settings) {
         Ok(decoded) => Ok(decoded.into_event(original)),
         Err(why) => Err(Box::new(Rejected::new(original, why))),
     }
@@ -146,7 +146,7 @@ impl Decoded {
     }
 }
 
-fn decode(original: &Original, settings: &EventSettings) -> Result<Decoded, Undecodable> {
+fn decode(original: &Original, settings: EventSettings) -> Result<Decoded, Undecodable> {
     let kind = kind_of(&original.subject).ok_or_else(|| {
         Undecodable::new(
             Reason::UnknownKind,
@@ -166,7 +166,7 @@ fn finish(
     kind: EventKind,
     identity: String,
     place: (crate::Timestamp, u64),
-    settings: &EventSettings,
+    settings: EventSettings,
     mut problems: fields::Problems,
 ) -> Result<Decoded, Undecodable> {
     let occurrence = envelope.occurrence(place, settings, &mut problems);
