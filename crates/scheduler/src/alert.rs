@@ -58,6 +58,7 @@ pub fn close(alert: &Alert, settings: &SchedulerSettings, now: Timestamp) -> Pla
         summary: None,
         actor_name: None,
         url: None,
+        answer: None,
     };
     let event = Event {
         identity: format!("closed:{}", alert.id),

@@ -54,7 +54,7 @@ impl Stage<'_> {
         for (topic, members) in &entry.remove_members {
             for member in members {
                 let (user, server) = (self.known(member)?.id, self.server()?);
-                server.with(server.store.remove_member(BY, topic, user)).map_err(failed("removing a member"))?;
+                server.with(server.store.remove_members(BY, topic, &[user])).map_err(failed("removing a member"))?;
             }
         }
         for name in &entry.delete_users {
