@@ -91,7 +91,7 @@ async fn what_cannot_be_used_becomes_a_dead_letter_and_blocks_nothing() {
     assert_eq!(
         told,
         [
-            ("watchbell.events.alert", Reason::BadEncoding),
+            ("watchbell.events.alert", Reason::BadJson),
             ("watchbell.events.alert.eu", Reason::UnknownKind),
             ("watchbell.events.bar", Reason::UnknownKind),
             ("watchbell.events.duty", Reason::MissingField),
