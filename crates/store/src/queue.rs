@@ -56,11 +56,6 @@ impl Job {
     pub fn rounds(&self) -> usize {
         self.log.iter().filter(|attempt| !attempt.goes_on).count()
     }
-
-    /// The attempts since then: they failed, and what follows comes at once.
-    pub fn in_this_round(&self) -> impl Iterator<Item = &Attempt> {
-        self.log.iter().rev().take_while(|attempt| attempt.goes_on)
-    }
 }
 
 /// Where a job goes, as it is now.

@@ -215,7 +215,7 @@ fn list(outbox: &Outbox, path: &str) -> Value {
     let (channel, key) = if url.path().ends_with("/Calls.json") { (Channel::Voice, "calls") } else { (Channel::Sms, "messages") };
     let item = |(number, sent): (usize, &Sent)| {
         json!({
-            "sid": format!("KEPT{number}"), "to": to, "from": from, "body": sent.text, "status": "delivered",
+            "sid": format!("{key}-{number}"), "to": to, "from": from, "body": sent.text, "status": "delivered",
             "date_created": sent.at.to_string(), "date_sent": null, "error_code": null,
         })
     };

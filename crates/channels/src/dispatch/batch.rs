@@ -215,10 +215,14 @@ impl Finish {
         for Ending { lane, job, finished, known, under_way } in endings {
             tracing::debug!(delivery.id = %job.id, channel = %job.channel, held = held.contains(&job.id), "delivery.finish");
             let is_put_back = matches!(finished.next, Next::Retry { .. });
+            let is_passed_on = is_put_back && finished.attempt.as_ref().is_some_and(|attempt| attempt.goes_on);
             drop(known);
             if held.contains(&job.id) {
                 // Nobody has to listen.
                 let _ = self.progress.send(Progress { job, finished });
+            }
+            if is_passed_on {
+                lane.routes.pass_on();
             }
             if is_put_back {
                 // The lane may have looked for the next due time before this one was written.

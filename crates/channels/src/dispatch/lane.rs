@@ -162,7 +162,7 @@ impl Lane {
         if u32::try_from(claimed) == Ok(calls) { Wait::Not } else { self.next_ready().await }
     }
 
-    /// All providers are down: one message finds out whether one of them still is.
+    /// One message: it finds out whether a provider still is down, or goes on to the next one.
     async fn probe(self: &Arc<Self>, ranks: Ranks, all_at: Timestamp) -> Wait {
         let epoch = self.shared.membership.epoch();
         let jobs = match self.shared.store.claim(epoch, self.channel, ranks, 1).await {

@@ -45,7 +45,8 @@ struct RouteState {
 pub(super) enum Room {
     /// So many calls through this provider.
     Calls(Arc<Route>, u32),
-    /// All providers are down, and one of them may be tried with one message of these ranks; others have to wait until `all_at`.
+    /// One message of these ranks, by whichever provider takes it: all are down and one of them may be tried, or it has been passed
+    /// on by another. Others have to wait until `all_at`.
     Probe { ranks: Ranks, all_at: Timestamp },
     /// None before this time; a call that ends may change that.
     NotBefore(Timestamp),
@@ -150,6 +151,8 @@ pub(super) struct Routes {
     routes: Vec<Arc<Route>>,
     /// A call has ended, so there may be room.
     pub changed: Notify,
+    /// Messages that go on to another provider at once: they do not wait for room at the first one.
+    passed_on: AtomicUsize,
 }
 
 impl Routes {
@@ -173,7 +176,7 @@ impl Routes {
                 }),
             })
         };
-        Self { routes: channel.providers.into_iter().map(route).collect(), changed: Notify::new() }
+        Self { routes: channel.providers.into_iter().map(route).collect(), changed: Notify::new(), passed_on: AtomicUsize::new(0) }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -279,7 +282,17 @@ impl Routes {
     /// The first provider that works and has room, with what it takes now, up to `most` calls. The room is taken: what is not
     /// used goes back by [`Route::give_back`].
     pub fn room(&self, now: Timestamp, most: u32) -> Room {
-        self.room_at(now, most, |route| route.slots.available_permits())
+        let is_passed_on = || self.passed_on.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| count.checked_sub(1)).is_ok();
+        match self.room_at(now, most, |route| route.slots.available_permits()) {
+            Room::NotBefore(_) | Room::Full if is_passed_on() => Room::Probe { ranks: Ranks::All, all_at: now },
+            room => room,
+        }
+    }
+
+    /// A message is ready again that goes on to another provider at once.
+    pub fn pass_on(&self) {
+        self.passed_on.fetch_add(1, Ordering::AcqRel);
+        self.changed.notify_one();
     }
 
     /// The same with the calls that get a slot soon; None while one is to find out whether a provider works again.
