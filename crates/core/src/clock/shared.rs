@@ -162,6 +162,6 @@ mod tests {
         let ahead = clock.machine_ahead_ms().unwrap_or_default();
         assert!((299_000..=300_001).contains(&ahead), "{ahead}");
         // Not measured for an hour, it could be off by more.
-        assert!(reading(0, 0, 2).error_at(Duration::from_mins(60)) > MOST_ERROR);
+        assert!(reading(0, 0, 2).error_at(Duration::from_hours(1)) > MOST_ERROR);
     }
 }

@@ -37,7 +37,7 @@ async fn four_kinds_in_three_encodings_are_accepted_and_acknowledged() {
     let kinds: Vec<EventKind> = events.iter().map(|event| event.data.kind()).collect();
     assert_eq!(kinds, [EventKind::Alert, EventKind::Update, EventKind::Duty, EventKind::Subscription]);
     let identities: Vec<&str> = events.iter().map(|event| event.identity.as_str()).collect();
-    assert_eq!(identities[..3], ["json:watchbell.events.alert:plain", "ce:6:/tests:u1", "ce:6:/tests:d 1"]);
+    assert_eq!(identities[..3], ["json:nats:watchbell.events.alert:plain", "ce:nats:6:/tests:u1", "ce:nats:6:/tests:d 1"]);
     // The place in the stream, with the broker's time.
     assert_eq!(identities[3], format!("seq:WATCHBELL:4:{}", events[3].occurrence.received_at.as_millis()));
     assert!(events[3].occurrence.received_at.as_millis() > 1_700_000_000_000);

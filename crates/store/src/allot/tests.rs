@@ -64,7 +64,7 @@ fn play(mut coming: Vec<Message>, channel: Channel, limits: &RecipientLimits, go
                 Verdict::Go => told.push((now, vec![message.id], false)),
                 Verdict::Later { ready_at, collect } => {
                     assert!(ready_at > now, "{message:?} would come back at once");
-                    coming.push(Message { ready_at, collect, ..message });
+                    coming.push(Message { collect, ready_at, ..message });
                 }
                 Verdict::Together => together.push(message.id),
             }

@@ -52,7 +52,7 @@ async fn the_same_event_is_known_and_another_one_with_its_identity_is_a_conflict
     let first = bed.store.accept(&[event(bed, "1", news("t", &[&anna]))]).await.unwrap().remove(0);
     assert_eq!((first.planned, first.duplicate), (1, false));
     // Later, and without a time of its own: it is the event that is kept.
-    bed.clock.advance(std::time::Duration::from_secs(60));
+    bed.clock.advance(std::time::Duration::from_mins(1));
     let again = bed.store.accept(&[event(bed, "1", news("t", &[&anna]))]).await.unwrap().remove(0);
     assert_eq!((&again.id, again.duplicate, again.planned, again.is_conflict()), (&first.id, true, 0, false));
     assert_eq!(letters(bed).await, []);

@@ -176,7 +176,7 @@ async fn a_provider_that_asks_to_leave_a_recipient_alone_is_heard(bed: &Bed) {
     assert!(begin(bed, epoch, &jobs[0].id, false).await);
     let end = Finished { pause: Some(bed.now().plus_s(90)), ..again(bed, &jobs[0].id, Class::Retry) };
     bed.store.finish(epoch, &[end]).await.unwrap();
-    bed.clock.advance(Duration::from_secs(60));
+    bed.clock.advance(Duration::from_mins(1));
     assert!(claim(bed, epoch, Ranks::All).await.is_empty());
     bed.clock.advance(Duration::from_secs(31));
     assert_eq!(claim(bed, epoch, Ranks::All).await.len(), 2);
@@ -202,7 +202,7 @@ async fn what_is_leased_anew_while_its_process_looks_around_stays_leased(bed: &B
 async fn until_when_a_channel_was_served_is_remembered(bed: &Bed) {
     assert_eq!(bed.store.last_served(Channel::Email).await.unwrap(), None);
     let epoch = enter(bed).await;
-    bed.clock.advance(Duration::from_secs(60));
+    bed.clock.advance(Duration::from_mins(1));
     assert_eq!(bed.store.last_served(Channel::Email).await.unwrap(), None, "it still is");
     bed.store.leave(epoch).await.unwrap();
     let ended = bed.now();
@@ -210,7 +210,7 @@ async fn until_when_a_channel_was_served_is_remembered(bed: &Bed) {
     assert_eq!(bed.store.last_served(Channel::Sms).await.unwrap(), None);
     // One that died: it served as long as its lease was.
     bed.store.enter("test", "worker", &[Channel::Email], std::time::Duration::from_secs(6)).await.unwrap();
-    bed.clock.advance(Duration::from_secs(600));
+    bed.clock.advance(Duration::from_mins(10));
     let other = enter(bed).await;
     bed.store.take_over(other, &Held::default(), bed.now()).await.unwrap();
     assert_eq!(bed.store.last_served(Channel::Email).await.unwrap(), Some(ended.plus_s(6)));

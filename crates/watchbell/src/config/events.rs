@@ -17,6 +17,6 @@ impl Events {
     }
 
     pub fn validate(self, at: &mut Section<'_>) {
-        at.check((60..=30 * 86_400).contains(&self.max_age_s), "max_age_s", "must be 60 to 2592000");
+        at.check((60..=3_650 * 86_400).contains(&self.max_age_s), "max_age_s", "must be 60 to 315360000, ten years");
     }
 }
