@@ -35,7 +35,7 @@ fn in_several_processes() {
 }
 
 async fn accepts_are_heard(bed: &mut Bed, roles: &[&[&str]]) {
-    bed.stand_ins.http.program_always("Messages.json", Act::slowly(Duration::from_millis(100)));
+    bed.stand_ins.http.program_always("Messages.json", Act::slowly(Duration::from_millis(250)));
     let mut processes: Vec<Process> = roles.iter().map(|roles| Process::serve(&bed.settings, roles)).collect();
     processes[0].ready().await;
     let api = processes[0].api();
@@ -83,6 +83,7 @@ async fn accepts_are_heard(bed: &mut Bed, roles: &[&[&str]]) {
         let first = committed.entry(id).or_insert(at);
         *first = at.max(*first);
     }
+    assert!(committed.len() > 20, "the queue was too short for accepts to stop anything: {}", committed.len());
     let mut delays: Vec<Duration> = committed.iter().map(|(id, at)| *at - accepted[*id]).collect();
     delays.sort_unstable();
     let part = |percent: usize| delays[(delays.len() * percent / 100).min(delays.len() - 1)];
@@ -104,7 +105,6 @@ async fn accepts_are_heard(bed: &mut Bed, roles: &[&[&str]]) {
         part(99),
         delays[delays.len() - 1],
     );
-    assert!(committed.len() > 20, "the queue was too short for accepts to stop anything: {}", committed.len());
     assert!(part(99) < LATEST, "{:?}", part(99));
     assert!(latest < LATEST, "{latest:?}");
     for mut process in processes {

@@ -164,7 +164,9 @@ async fn surfaces(api: &Client, ben: &Person) -> BTreeMap<String, Vec<Call>> {
             }
             let mut headers = headers(surface);
             let mut body = None;
-            if let Some((media_type, content)) = operation["requestBody"]["content"].as_object().and_then(|content| content.iter().next_back()) {
+            if let Some((media_type, content)) =
+                operation["requestBody"]["content"].as_object().and_then(|content| content.iter().next_back())
+            {
                 headers.push(("content-type", media_type.clone()));
                 let example = &content["example"];
                 body = Some(example.as_str().map_or_else(|| example.to_string(), str::to_owned));

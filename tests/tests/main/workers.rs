@@ -40,7 +40,8 @@ fn a_worker_without_a_provider_leaves_the_channel_to_those_that_have_one() {
         let names = (0..ALERTS).map(|n| format!("A-{n}"));
         bed.nats.publish_all("alert", names.map(|name| (name.clone(), alert(&name, &[&anna])))).await;
         let sms = "SELECT count(*) FROM deliveries WHERE channel = 'sms' AND state = ";
-        wait::until("every SMS to be sent", async || bed.database.number(&format!("{sms}'sent'")).await == ALERTS as i64).await;
+        wait::until("every SMS to be sent", async || bed.database.number(&format!("{sms}'sent'")).await == i64::try_from(ALERTS).unwrap())
+            .await;
         // While the one that has a provider is away for a moment, nothing fails.
         able.kill().await;
         bed.nats.publish("alert", "late", wait::now(), &alert("late", &[&anna])).await;
@@ -48,7 +49,10 @@ fn a_worker_without_a_provider_leaves_the_channel_to_those_that_have_one() {
         assert_eq!(bed.database.number(&format!("{sms}'failed'")).await, 0);
         let able = Process::serve(&bed.settings, &["--roles", "worker"]);
         able.logged("worker.started").await;
-        wait::until("the late one to be sent", async || bed.database.number(&format!("{sms}'sent'")).await == ALERTS as i64 + 1).await;
+        wait::until("the late one to be sent", async || {
+            bed.database.number(&format!("{sms}'sent'")).await == i64::try_from(ALERTS).unwrap() + 1
+        })
+        .await;
         assert!(bed.outbox().matching(|sent| sent.channel == Channel::Email).is_empty(), "no step took over");
     });
 }

@@ -24,16 +24,15 @@ pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: 
 /// Changes what is given; `null` clears `quietHours` and `externalId`.
 pub(super) async fn change(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
     let before = subject(&api, &caller, &params, Intent::Change).await?;
-    let id = before.id;
-    let wanted = merge(before, payload.object()?, &caller)?;
-    let user = api.store.replace_user(caller.actor(), id, wanted, &[]).await?;
+    let wanted = merge(&before, payload.object()?, &caller)?;
+    let user = api.store.replace_user(caller.actor(), before.id, wanted, &[]).await?;
     Ok(surface::json(StatusCode::OK, &write(&user)))
 }
 
-fn merge(before: User, mut fields: Fields, caller: &Authenticated) -> Result<NewUser, Problem> {
+fn merge(before: &User, mut fields: Fields, caller: &Authenticated) -> Result<NewUser, Problem> {
     let mut user = NewUser::from(before.clone());
     if let Some(name) = fields.text("username", &person::NAME)? {
-        people::check_username(caller, &before, Some(&name))?;
+        people::check_username(caller, before, Some(&name))?;
         user.username = name;
     }
     if let Some(name) = fields.text("firstName", &person::OPTIONAL_NAME)? {

@@ -103,11 +103,12 @@ async fn pending(world: &World) -> usize {
 
 #[tokio::test]
 async fn receipts_of_another_message_move_nothing() {
+    type Fields = &'static [(&'static str, &'static str)];
     let accounts = ["twilio", "backup"].map(|name| (name.to_owned(), vec![Secret::new(name)]));
     let world = world_with(|settings| settings.twilio_tokens = accounts.into()).await;
     let id = called(&world, "A-1").await;
     let own = format!("/callbacks/twilio?delivery={id}");
-    let others: [(String, &str, &[(&str, &str)]); 4] = [
+    let others: [(String, &str, Fields); 4] = [
         (format!("/callbacks/backup?delivery={id}"), "backup", &[("CallStatus", "completed"), ("CallSid", "CA1")]),
         (own.clone(), "twilio", &[("CallStatus", "completed"), ("CallSid", "CA2")]),
         (own.clone(), "twilio", &[("MessageStatus", "delivered"), ("MessageSid", "CA1")]),

@@ -148,7 +148,7 @@ const FASTEST_US: i64 = 500;
 /// A channel's providers, in order of preference.
 #[derive(Debug)]
 pub(super) struct Routes {
-    routes: Vec<Arc<Route>>,
+    all: Vec<Arc<Route>>,
     /// A call has ended, so there may be room.
     pub changed: Notify,
     /// Messages that go on to another provider at once: they do not wait for room at the first one.
@@ -176,32 +176,32 @@ impl Routes {
                 }),
             })
         };
-        Self { routes: channel.providers.into_iter().map(route).collect(), changed: Notify::new(), passed_on: AtomicUsize::new(0) }
+        Self { all: channel.providers.into_iter().map(route).collect(), changed: Notify::new(), passed_on: AtomicUsize::new(0) }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.routes.is_empty()
+        self.all.is_empty()
     }
 
     /// Calls that the first provider takes soon, and how many it takes at most.
     pub fn soon(&self) -> (usize, usize) {
-        self.routes.first().map_or((0, 0), |route| (route.soon(), route.most_slots + route.most_ahead()))
+        self.all.first().map_or((0, 0), |route| (route.soon(), route.most_slots + route.most_ahead()))
     }
 
     /// Whether the first provider answers so fast that it is not what deliveries wait for.
     pub fn is_fast(&self) -> bool {
-        self.routes.first().is_some_and(|route| route.most_ahead() >= FAST)
+        self.all.first().is_some_and(|route| route.most_ahead() >= FAST)
     }
 
     /// Takes this process's part of the providers' limits from now on.
     pub fn share(&self, share: Share) {
-        for route in &self.routes {
+        for route in &self.all {
             route.lock().limiter.share(share);
         }
     }
 
     pub fn named(&self, name: &str) -> Option<&Arc<Route>> {
-        self.routes.iter().find(|route| route.name == name)
+        self.all.iter().find(|route| route.name == name)
     }
 
     /// Whether one of this process's providers can be asked what became of calls without an answer.
@@ -211,7 +211,7 @@ impl Routes {
 
     /// Providers that may take a message, in order of preference.
     fn candidates<'a>(&'a self, errand: Errand<'a>) -> impl Iterator<Item = &'a Arc<Route>> {
-        self.routes.iter().filter(move |route| route.provider.takes(errand.to) && !errand.is_refused_by(&route.name))
+        self.all.iter().filter(move |route| route.provider.takes(errand.to) && !errand.is_refused_by(&route.name))
     }
 
     /// What is left to be tried for a message whose last attempt, which its log ends with, was made through `by` and failed.
@@ -297,7 +297,7 @@ impl Routes {
 
     /// The same with the calls that get a slot soon; None while one is to find out whether a provider works again.
     pub fn room_soon(&self, now: Timestamp, most: u32) -> Option<(Arc<Route>, u32)> {
-        if self.routes.iter().any(|route| matches!(route.lock().standing(now, false), Standing::MayProbe)) {
+        if self.all.iter().any(|route| matches!(route.lock().standing(now, false), Standing::MayProbe)) {
             return None;
         }
         match self.room_at(now, most, Route::soon) {
@@ -307,7 +307,7 @@ impl Routes {
     }
 
     fn room_at(&self, now: Timestamp, most: u32, slots: impl Fn(&Route) -> usize) -> Room {
-        for route in &self.routes {
+        for route in &self.all {
             let mut state = route.lock();
             if !matches!(state.standing(now, false), Standing::Up) {
                 continue;
@@ -322,7 +322,7 @@ impl Routes {
                 Err(wait) => Room::NotBefore(now + wait),
             };
         }
-        let earliest = |urgent| self.routes.iter().map(|route| route.lock().probe_at(urgent)).min().unwrap_or(now + BUSY);
+        let earliest = |urgent| self.all.iter().map(|route| route.lock().probe_at(urgent)).min().unwrap_or(now + BUSY);
         let (high_at, all_at) = (earliest(true), earliest(false));
         if all_at <= now {
             Room::Probe { ranks: Ranks::All, all_at }

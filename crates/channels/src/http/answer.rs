@@ -204,8 +204,8 @@ mod tests {
 
     #[test]
     fn how_long_to_wait_stands_in_a_header_or_in_the_body() {
-        let now = at("2026-11-20T08:00:00Z");
         const AFTER: &str = "retry-after";
+        let now = at("2026-11-20T08:00:00Z");
         let table: [Case; 19] = [
             (&[(AFTER, "17")], "", Some("2026-11-20T08:00:17Z")),
             (&[(AFTER, "0.5")], "", Some("2026-11-20T08:00:00.500Z")),

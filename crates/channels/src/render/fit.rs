@@ -184,7 +184,7 @@ fn greatest<T>(end: usize, make: impl Fn(usize) -> Option<T>) -> Option<T> {
     while fits + 1 < too_much {
         let middle = fits.midpoint(too_much);
         match make(middle) {
-            Some(made) => (best, fits) = (Some(made), middle),
+            Some(result) => (best, fits) = (Some(result), middle),
             None => too_much = middle,
         }
     }

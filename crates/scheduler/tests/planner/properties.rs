@@ -231,7 +231,7 @@ proptest! {
             for event in events {
                 let mut event = event.clone();
                 if let EventData::Alert(data) = &mut event.data {
-                    let (at, parts) = (&event.identity, parts[event.occurrence.sequence as usize]);
+                    let (at, parts) = (&event.identity, parts[usize::try_from(event.occurrence.sequence).unwrap_or_default()]);
                     data.summary = if parts & 1 == 0 { data.alert_id.clone() } else { format!("summary {at}") };
                     data.url = (parts & 2 != 0).then(|| format!("https://example.org/{at}"));
                     if parts & 4 != 0 {

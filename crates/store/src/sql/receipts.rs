@@ -155,9 +155,11 @@ mod tests {
 
     #[test]
     fn a_receipt_counts_for_what_its_provider_sent_last() {
+        /// State, message ids of the tries, who says it, by which channels, about which id; whether it counts.
+        type Told = (&'static str, &'static [Option<&'static str>], &'static str, &'static [Channel], Option<&'static str>, bool);
         let voice: &[Channel] = &[Channel::Voice];
         let texts: &[Channel] = &[Channel::Sms, Channel::Whatsapp];
-        let table: [(&str, &[Option<&str>], &str, &'static [Channel], Option<&str>, bool); 15] = [
+        let table: [Told; 15] = [
             ("sent", &[Some("CA1")], "twilio", voice, Some("CA1"), true),
             ("sent", &[Some("CA1")], "twilio", voice, None, true),
             ("sent", &[Some("CA1")], "twilio", voice, Some("CA2"), false),

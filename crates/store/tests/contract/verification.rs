@@ -234,7 +234,7 @@ async fn a_code_is_kept_no_longer_than_it_is_needed(bed: &Bed) {
     for (next, rest) in [(again, 1), (Next::Sent, 0)] {
         let id = bed.store.claim(epoch, Channel::Email, Ranks::All, 1).await.unwrap().remove(0).id;
         let call = Call { id: id.clone(), provider: "smtp".to_owned(), is_bundle: false };
-        assert_eq!(bed.store.begin(epoch, &[call]).await.unwrap(), [id.clone()]);
+        assert_eq!(bed.store.begin(epoch, &[call]).await.unwrap(), std::slice::from_ref(&id));
         bed.store.finish(epoch, &[Finished { id, is_bundle: false, attempt: None, next, pause: None }]).await.unwrap();
         assert_eq!(kept().await, rest);
     }

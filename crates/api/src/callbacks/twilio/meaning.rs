@@ -71,9 +71,10 @@ mod tests {
 
     #[test]
     fn a_form_says_which_message_it_is_about() {
+        type Told = (&'static [(&'static str, &'static str)], &'static [Channel], Option<&'static str>);
         let form =
             |pairs: &[(&str, &str)]| -> Form { pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() };
-        let table: [(&[(&str, &str)], &[Channel], Option<&str>); 6] = [
+        let table: [Told; 6] = [
             (&[("CallStatus", "completed"), ("CallSid", "CA1"), ("MessageSid", "SM1")], &[Channel::Voice], Some("CA1")),
             (&[("CallStatus", "completed")], &[Channel::Voice], None),
             (&[("MessageStatus", "sent"), ("MessageSid", "SM1"), ("To", "+4915112345678")], &[Channel::Sms], Some("SM1")),

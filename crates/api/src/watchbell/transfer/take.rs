@@ -106,9 +106,10 @@ impl Taker<'_> {
         }
         let email = wanted.contacts.iter().find(|contact| contact.kind == ContactKind::Email);
         if let Some(email) = email.filter(|_| self.is_joining)
-            && let Some(user) = people::with_email(self.api, &email.target).await? {
-                return Ok(Some(Some(user)));
-            }
+            && let Some(user) = people::with_email(self.api, &email.target).await?
+        {
+            return Ok(Some(Some(user)));
+        }
         if wanted.username.is_none() {
             outcome.problems.push("the user is not known here, and has no username to be made with".to_owned());
             return Ok(None);
