@@ -160,7 +160,7 @@ fn what_failed_goes_on_to_the_next_provider_that_is_up() {
             let log: Vec<Attempt> = tried.iter().copied().map(retry).collect();
             let errand = Errand { to: &to, is_urgent, log: &log };
             let place = routes.place(errand, None, clock.now());
-            assert_eq!(name(place, &routes.routes[0]), **expected, "tried {tried:?}, down {are_down:?}, urgent {is_urgent}");
+            assert_eq!(name(place, &routes.all[0]), **expected, "tried {tried:?}, down {are_down:?}, urgent {is_urgent}");
         }
     }
 }
@@ -174,11 +174,11 @@ fn a_provider_that_refused_a_message_or_asked_to_wait_is_left_alone_with_it() {
     let (refused, after) = ([failed("a", Class::BadMessage)], [waits]);
     for log in [&refused[..], &after[..]] {
         let errand = Errand { to: &to, is_urgent: true, log };
-        assert_eq!(name(routes.place(errand, None, now), &routes.routes[0]), "b");
+        assert_eq!(name(routes.place(errand, None, now), &routes.all[0]), "b");
     }
     let both = [failed("a", Class::BadMessage), failed("b", Class::BadMessage)];
     assert!(matches!(routes.place(Errand { to: &to, is_urgent: true, log: &both }, None, now), Place::Nowhere));
-    assert!(!routes.prospect(Errand { to: &to, is_urgent: true, log: &both }, &routes.routes[1], now).has_any);
+    assert!(!routes.prospect(Errand { to: &to, is_urgent: true, log: &both }, &routes.all[1], now).has_any);
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn others_find_out_whether_a_provider_is_back_and_high_alerts_only_when_nothing_
     let clock = clock();
     let routes = named(&["a", "b"], &clock);
     let to = device(DeviceKind::Fcm);
-    let [a, b] = [&routes.routes[0], &routes.routes[1]];
+    let [a, b] = [&routes.all[0], &routes.all[1]];
     let goes_to = |is_urgent| name(routes.place(Errand { to: &to, is_urgent, log: &[] }, Some(b), clock.now()), b);
     a.learn(&down(), clock.now());
     clock.advance(Duration::from_secs(6));
@@ -202,7 +202,7 @@ fn others_find_out_whether_a_provider_is_back_and_high_alerts_only_when_nothing_
 fn an_account_that_takes_no_more_rests_for_everybody_and_longer_each_time() {
     let clock = clock();
     let routes = named(&["a"], &clock);
-    let route = &routes.routes[0];
+    let route = &routes.all[0];
     let too_many = Report::new(Outcome::Retry { after: None, scope: LimitScope::Provider }, None);
     for seconds in [1, 2, 4, 4] {
         route.learn(&too_many, clock.now());
@@ -225,7 +225,7 @@ fn servers_of_users_open_no_breaker() {
     let now = clock.now();
     let unknown = Report::new(Outcome::Unknown, "timeout".to_owned());
     let is_up = |route: &Route| route.lock().probe_at(false) <= now;
-    let [webpush, fcm] = [&routes.routes[0], &routes.routes[1]];
+    let [webpush, fcm] = [&routes.all[0], &routes.all[1]];
     for _ in 0..50 {
         webpush.learn(&unknown, now);
         fcm.learn(&unknown, now);
