@@ -83,13 +83,14 @@ impl Intake for SqlStore {
 
     async fn close_unresolved(&self, before: Timestamp, most: i64) -> Result<bool, StoreError> {
         let mut tx = self.begin_tx().await?;
-        let rows: Vec<AlertRow> =
-            sqlx::query_as(sql("SELECT id, state, priority, summary, url, category, round, since_round, event_id, content, history FROM alerts \
-             WHERE updated_at < $1 AND state = 'open' ORDER BY updated_at LIMIT $2 {skip}"))
-            .bind(before.as_millis())
-            .bind(most)
-            .fetch_all(&mut *tx)
-            .await?;
+        let rows: Vec<AlertRow> = sqlx::query_as(sql(
+            "SELECT id, state, priority, summary, url, category, round, since_round, event_id, content, history FROM alerts \
+             WHERE updated_at < $1 AND state = 'open' ORDER BY updated_at LIMIT $2 {skip}",
+        ))
+        .bind(before.as_millis())
+        .bind(most)
+        .fetch_all(&mut *tx)
+        .await?;
         let alerts: Vec<Alert> = all(rows)?;
         if alerts.is_empty() {
             return Ok(false);
