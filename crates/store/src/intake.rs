@@ -135,7 +135,8 @@ pub trait Intake: Send + Sync {
     /// Plans the next chunk of members of one topic event; whether there was one to do. Many processes may call this.
     async fn fan_out(&self) -> Result<bool, StoreError>;
 
-    /// Closes open alerts of which nothing has been heard since then, `most` of them at most; whether there may be more.
+    /// Closes open alerts of which nothing has been heard since then and nothing is still to be sent, `most` of them at most;
+    /// whether there may be more.
     async fn close_unresolved(&self, before: Timestamp, most: i64) -> Result<bool, StoreError>;
 
     /// Keeps what is no usable event.

@@ -77,6 +77,8 @@ async fn bad_providers_slow_nobody_else(bed: &mut Bed) {
                 _ => "Messages.json",
             };
             bed.stand_ins.http.program(part, act.clone(), PAGES);
+            // What is tried again meets the fault of nobody else.
+            bed.stand_ins.http.program_always(part, Act::usual());
         }
         let names: Vec<String> = (0..PAGES).map(|n| format!("A-{round}-{n}")).collect();
         let before = bed.outbox().len();

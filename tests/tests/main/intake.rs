@@ -33,6 +33,7 @@ async fn all_three_encodings_are_read(bed: &mut Bed) {
     bed.quiet().await;
     // Plain data say no time of their own: their base is the broker's time, which is the machine's.
     assert_eq!(bed.outbox().len(), 2);
+    // Nothing was heard of the alert for months then, but what is still to be sent keeps it open.
     bed.clock.set(wait::now());
     bed.quiet().await;
     for name in ["A-binary", "A-structured", "A-plain"] {

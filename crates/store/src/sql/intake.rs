@@ -85,7 +85,8 @@ impl Intake for SqlStore {
         let mut tx = self.begin_tx().await?;
         let rows: Vec<AlertRow> = sqlx::query_as(sql(
             "SELECT id, state, priority, summary, url, category, round, since_round, event_id, content, history FROM alerts \
-             WHERE updated_at < $1 AND state = 'open' ORDER BY updated_at LIMIT $2 {skip}",
+             WHERE updated_at < $1 AND state = 'open' AND NOT EXISTS (SELECT 1 FROM deliveries \
+             WHERE subject = 'alert:' || alerts.id AND state IN ('scheduled', 'sending')) ORDER BY updated_at LIMIT $2 {skip}",
         ))
         .bind(before.as_millis())
         .bind(most)
