@@ -1,8 +1,8 @@
 //! The body of SQL, compiled once for each database: `super` says which.
 
 use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 
 use quick_cache::sync::Cache;
 use watchbell_core::{Clock, UserId};
@@ -79,6 +79,8 @@ pub(crate) struct SqlStore {
     committed_at: tokio::sync::Mutex<Option<tokio::time::Instant>>,
     /// Counts claims, for what is given in turn.
     turns: AtomicU64,
+    /// Topic events up to this one are left alone for now: it could not be planned. Mostly empty.
+    fan_out_passed_over: Mutex<String>,
     /// Held as long as the store is open.
     _lock: Option<File>,
 }
@@ -124,6 +126,7 @@ impl SqlStore {
             growth: statistics::Growth::default(),
             committed_at: tokio::sync::Mutex::default(),
             turns: AtomicU64::new(0),
+            fan_out_passed_over: Mutex::default(),
             _lock: lock,
         }
     }
