@@ -334,7 +334,7 @@ pub(super) fn time(value: &Value) -> Read<Timestamp> {
                 return Ok((time, Some(EPOCH)));
             }
             let local = text.parse::<jiff::civil::DateTime>().ok().filter(|_| text.contains(':'));
-            let utc = local.and_then(|local| local.to_zoned(jiff::tz::TimeZone::UTC).ok());
+            let utc = local.and_then(|local| local.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok());
             let time = utc.and_then(|utc| Timestamp::parse_rfc3339(&utc.timestamp().to_string()).ok());
             time.map(|time| (time, Some("has no offset; taken for UTC"))).ok_or(MUST)
         }
