@@ -216,7 +216,7 @@ impl SqlStore {
 
     async fn lock_duty(&self, tx: &mut Tx, id: &str, user: UserId, event: &Event, known: &mut Known) -> Result<(), StoreError> {
         let new: Option<String> =
-            sqlx::query_scalar(sql("INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, told, event_id) \
+            sqlx::query_scalar(sql("INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, occurrence, event_id) \
              VALUES ($1, $2, 0, 0, '', 'CANCELLED', $3, $4) ON CONFLICT (id) DO NOTHING RETURNING id"))
             .bind(id.to_owned())
             .bind(user.0)
@@ -228,7 +228,7 @@ impl SqlStore {
             return Ok(());
         }
         let row: DutyRow = sqlx::query_as(sql(
-            "SELECT id, user_id, starts_at, ends_at, schedule, status, told, event_id FROM duties WHERE id = $1 {lock}",
+            "SELECT id, user_id, starts_at, ends_at, schedule, status, occurrence, event_id FROM duties WHERE id = $1 {lock}",
         ))
         .bind(id.to_owned())
         .fetch_one(&mut **tx)

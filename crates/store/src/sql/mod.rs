@@ -8,8 +8,8 @@ use quick_cache::sync::Cache;
 use watchbell_core::{Clock, UserId};
 
 use super::{Argument, BEGIN, DIALECT, Db, SNAPSHOT, array, columns};
-use crate::allot::RecipientLimits;
 use crate::pool::Pool;
+use crate::throttle::RecipientLimits;
 use crate::{LocalWorkers, Options, Planner, Policy, Quotas, Retries, Store, StoreError, VerificationLimits, Wakes};
 
 mod access;
@@ -55,7 +55,7 @@ pub(crate) struct SqlStore {
     /// Of the engine: accepting, planning, claiming, beginning, finishing, housekeeping; and its own looks.
     pub(super) write: Pool<Db>,
     /// Of heartbeats: they do not wait for those that plans and claims use.
-    pulse: Pool<Db>,
+    heartbeats: Pool<Db>,
     /// Of the API, to read.
     read: Pool<Db>,
     /// Of the API, to change something.
@@ -92,14 +92,14 @@ type Connection = crate::pool::Session<Db>;
 #[derive(Debug)]
 pub(crate) struct Pools {
     pub write: Pool<Db>,
-    pub pulse: Pool<Db>,
+    pub heartbeats: Pool<Db>,
     pub read: Pool<Db>,
     pub edit: Pool<Db>,
 }
 
 impl SqlStore {
     pub(crate) fn new(
-        Pools { write, pulse, read, edit }: Pools,
+        Pools { write, heartbeats, read, edit }: Pools,
         planner: Arc<dyn Planner>,
         clock: Arc<dyn Clock>,
         options: &Options,
@@ -109,7 +109,7 @@ impl SqlStore {
         let (retries, limits) = (options.retries.clone(), options.limits.clone());
         Self {
             write,
-            pulse,
+            heartbeats,
             read,
             edit,
             planner,

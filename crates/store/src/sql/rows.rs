@@ -222,7 +222,7 @@ pub(super) struct DutyRow {
     ends_at: i64,
     schedule: String,
     status: String,
-    told: String,
+    occurrence: String,
     event_id: String,
 }
 
@@ -237,7 +237,7 @@ impl TryFrom<DutyRow> for Duty {
             ends_at: at(row.ends_at),
             schedule: row.schedule,
             status: name(&row.status)?,
-            told: json(&row.told)?,
+            told: json(&row.occurrence)?,
             event_id: EventId(row.event_id),
         })
     }

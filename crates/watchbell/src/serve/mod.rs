@@ -26,7 +26,7 @@ use watchbell_channels::settings::SettingError;
 use watchbell_core::{Channel, Clock, Secret, SharedClock, SystemClock};
 use watchbell_ingest::{Connection, Ingest, NatsError};
 use watchbell_scheduler::{Retention, RulePlanner, Scheduler, SchedulerSettings};
-use watchbell_store::allot::RecipientLimits;
+use watchbell_store::throttle::RecipientLimits;
 use watchbell_store::{Retries, Store, StoreError};
 
 use crate::config::{self, Config, Role};

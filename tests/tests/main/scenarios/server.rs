@@ -18,8 +18,8 @@ use watchbell_core::event::Original;
 use watchbell_core::retry::RetryPolicy;
 use watchbell_core::{Channel, Timestamp, decode};
 use watchbell_scheduler::{RulePlanner, SchedulerSettings};
-use watchbell_store::allot::{Bundling, RecipientLimits};
 use watchbell_store::intake::Accepted;
+use watchbell_store::throttle::{Bundling, RecipientLimits};
 use watchbell_store::{Options, Retries, Store, open};
 
 use super::clock::WatchedClock;

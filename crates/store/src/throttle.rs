@@ -124,11 +124,11 @@ pub enum Verdict {
 }
 
 /// Messages that ran into their address's window.
-pub const FLOOD: &str = "flood";
+pub const BURST: &str = "burst";
 
 /// Decides for candidates of one channel, the most urgent first; takes what it gives from `recipients`. Where `gathers` is false
 /// nothing can be put together now, and what would be waits for whoever can.
-pub fn allot<'a>(
+pub fn throttle<'a>(
     candidates: &[Candidate<'a>],
     recipients: &mut BTreeMap<String, Recipient>,
     channel: Channel,
@@ -157,7 +157,7 @@ pub fn allot<'a>(
         if !is_bundled {
             return address.apart(recipient, apart.entry(key).or_default());
         }
-        let group = candidate.collect.or_else(|| address.is_flooded(recipient, candidate).then_some(FLOOD));
+        let group = candidate.collect.or_else(|| address.is_in_burst(recipient, candidate).then_some(BURST));
         match group {
             Some(group) => {
                 let verdict = address.together(recipient, candidate, group, gathered.contains(&(key, group)));
@@ -193,7 +193,7 @@ impl Address {
     }
 
     /// As many messages as may go singly have gone within the window, or are about to; this one is not among them.
-    fn is_flooded(&self, recipient: &Recipient, candidate: &Candidate<'_>) -> bool {
+    fn is_in_burst(&self, recipient: &Recipient, candidate: &Candidate<'_>) -> bool {
         let Some(first) = self.first.filter(|_| !candidate.is_retry && recipient.place_of(candidate.id).is_none()) else { return false };
         let since = self.now.plus_s(-i64::from(self.bundling.window_s));
         recipient.sent.iter().filter(|at| **at > since).count() + recipient.queued.len() >= first

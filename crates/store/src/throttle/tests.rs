@@ -57,7 +57,7 @@ fn play(mut coming: Vec<Message>, channel: Channel, limits: &RecipientLimits, go
             is_retry: message.is_retry,
             collect: message.collect.as_deref(),
         });
-        let verdicts = allot(&candidates.collect::<Vec<_>>(), &mut recipients, channel, limits, now, true);
+        let verdicts = throttle(&candidates.collect::<Vec<_>>(), &mut recipients, channel, limits, now, true);
         let mut together = Vec::new();
         for (message, verdict) in ready.into_iter().zip(verdicts) {
             match verdict {
@@ -137,9 +137,9 @@ fn a_call_that_is_made_again_is_not_taken_for_another_one() {
     let again = message(1, 1, s(30));
     let candidate = |is_retry| Candidate { id: &again.id, recipient: Some("a"), purpose: Purpose::Rule, rank: 1, is_retry, collect: None };
     let limits = limits(None);
-    assert_eq!(allot(&[candidate(true)], &mut recipients.clone(), Channel::Voice, &limits, s(30), true), [Verdict::Go]);
-    let collected = Verdict::Later { ready_at: s(120), collect: Some(FLOOD.to_owned()) };
-    assert_eq!(allot(&[candidate(false)], &mut recipients, Channel::Voice, &limits, s(30), true), [collected]);
+    assert_eq!(throttle(&[candidate(true)], &mut recipients.clone(), Channel::Voice, &limits, s(30), true), [Verdict::Go]);
+    let collected = Verdict::Later { ready_at: s(120), collect: Some(BURST.to_owned()) };
+    assert_eq!(throttle(&[candidate(false)], &mut recipients, Channel::Voice, &limits, s(30), true), [collected]);
 }
 
 #[test]
@@ -149,8 +149,8 @@ fn what_cannot_be_gathered_takes_no_slot() {
     let high = message(1, 0, s(1));
     let candidate = Candidate { id: &high.id, recipient: Some("a"), purpose: Purpose::Rule, rank: 0, is_retry: false, collect: None };
     let before = recipients.clone();
-    let verdicts = allot(&[candidate], &mut recipients, Channel::Sms, &limits(Some((1, 1))), s(1), false);
-    assert_eq!(verdicts, [Verdict::Later { ready_at: s(1), collect: Some(FLOOD.to_owned()) }]);
+    let verdicts = throttle(&[candidate], &mut recipients, Channel::Sms, &limits(Some((1, 1))), s(1), false);
+    assert_eq!(verdicts, [Verdict::Later { ready_at: s(1), collect: Some(BURST.to_owned()) }]);
     assert_eq!(recipients, before);
 }
 
@@ -180,7 +180,7 @@ fn a_verification_code_is_never_bundled() {
     let code = message(1, 1, s(1));
     let candidate =
         Candidate { id: &code.id, recipient: Some("a"), purpose: Purpose::Verification, rank: 1, is_retry: false, collect: None };
-    assert_eq!(allot(&[candidate], &mut recipients, Channel::Sms, &limits(None), s(1), true), [Verdict::Go]);
+    assert_eq!(throttle(&[candidate], &mut recipients, Channel::Sms, &limits(None), s(1), true), [Verdict::Go]);
 }
 
 proptest! {
