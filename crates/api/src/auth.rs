@@ -99,27 +99,39 @@ pub(crate) async fn authenticate(
         };
         Problem::new(Kind::Unauthenticated, format!("no API key; {form}"))
     })?;
-    let hash = hash_key(&presented.key);
-    let _turn = match api.known_keys.0.get(&hash) {
-        Some(()) => None,
-        None => Some(api.gates.stranger().await?),
-    };
-    let found = api.store.key_by_hash(&hash).await?;
-    match found {
-        Some((key, kept)) if bool::from(kept.as_bytes().ct_eq(hash.as_bytes())) && presented.is_of(&key) => {
-            api.known_keys.0.insert(hash, ());
-            Ok(Authenticated(Caller { key_id: key.id, role: key.role, user_id: key.user_id }, address))
-        }
-        _ => {
-            api.known_keys.0.remove(&hash);
-            refusals::note(api, address);
-            let unknown = Problem::new(Kind::Unauthenticated, "unknown API key");
-            Err(api.limits.failed(address, "an API key that nobody has was presented", unknown))
-        }
-    }
+    presented.check(api, address).await
+}
+
+/// Finds out whose a key is that no header of a surface's own carries.
+///
+/// # Errors
+/// As [`authenticate`].
+pub(crate) async fn holder(api: &Api, key: &Secret, address: IpAddr) -> Result<Authenticated, Problem> {
+    Presented { key: key.clone(), public: None }.check(api, address).await
 }
 
 impl Presented {
+    async fn check(&self, api: &Api, address: IpAddr) -> Result<Authenticated, Problem> {
+        let hash = hash_key(&self.key);
+        let _turn = match api.known_keys.0.get(&hash) {
+            Some(()) => None,
+            None => Some(api.gates.stranger().await?),
+        };
+        let found = api.store.key_by_hash(&hash).await?;
+        match found {
+            Some((key, kept)) if bool::from(kept.as_bytes().ct_eq(hash.as_bytes())) && self.is_of(&key) => {
+                api.known_keys.0.insert(hash, ());
+                Ok(Authenticated(Caller { key_id: key.id, role: key.role, user_id: key.user_id }, address))
+            }
+            _ => {
+                api.known_keys.0.remove(&hash);
+                refusals::note(api, address);
+                let unknown = Problem::new(Kind::Unauthenticated, "unknown API key");
+                Err(api.limits.failed(address, "an API key that nobody has was presented", unknown))
+            }
+        }
+    }
+
     /// Whether the public part is this key's. A pair is taken as a pair only, and where one is asked for nothing else is.
     fn is_of(&self, key: &ApiKey) -> bool {
         match (&self.public, &key.public_key) {

@@ -15,6 +15,7 @@ mod connections;
 mod errors_page;
 mod gates;
 pub mod ilert;
+mod intake;
 mod json;
 mod limits;
 pub mod messaging;

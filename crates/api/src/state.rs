@@ -13,6 +13,7 @@ use watchbell_core::contact_key::ContactKey;
 use watchbell_core::decode::EventSettings;
 use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock, Secret};
+use watchbell_intake::Intake;
 use watchbell_store::Store;
 
 use crate::auth::KnownKeys;
@@ -119,6 +120,8 @@ pub struct ApiSettings {
     pub write_timeout: Duration,
     /// How events are read.
     pub events: EventSettings,
+    /// Where monitoring tools post, by name.
+    pub intakes: Arc<BTreeMap<String, Intake>>,
     pub trusted_proxies: TrustedProxies,
     /// Where contacts that are URLs may lead beside the public internet, by kind; what their providers are set to.
     pub contact_reach: BTreeMap<ContactKind, Reach>,
@@ -159,6 +162,7 @@ impl Default for ApiSettings {
             connections_per_address: 256,
             write_timeout: Duration::from_secs(10),
             events: EventSettings::default(),
+            intakes: Arc::default(),
             trusted_proxies: TrustedProxies::none(),
             contact_reach: BTreeMap::new(),
             push_reach: Reach::default(),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema::{self, described, int64, string};
 use super::{Operation, Part};
-use crate::{callbacks, ilert, messaging, notiflows, oncall, watchbell};
+use crate::{callbacks, ilert, intake, messaging, notiflows, oncall, watchbell};
 
 /// The whole document, OpenAPI 3.1.
 pub fn document() -> Value {
@@ -14,6 +14,7 @@ pub fn document() -> Value {
         messaging::openapi::part(),
         notiflows::openapi::part(),
         watchbell::openapi::part(),
+        intake::openapi::part(),
         callbacks::openapi::part(),
         open(),
     ];

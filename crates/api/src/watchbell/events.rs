@@ -51,7 +51,7 @@ const MOST_TOGETHER: usize = 250;
 
 /// # Errors
 /// `Invalid`: too many names.
-pub(super) fn check_names(event: &Event) -> Result<(), Problem> {
+pub(crate) fn check_names(event: &Event) -> Result<(), Problem> {
     let too_long = |(_, names): &(&str, &[String])| names.len() > MOST_NAMED;
     let Some((field, names)) = named(event).into_iter().find(too_long) else { return Ok(()) };
     let wrong = format!("names {} users", names.len());
@@ -73,7 +73,7 @@ fn named(event: &Event) -> [(&'static str, &[String]); 2] {
 }
 
 /// How many of these events, at least one, are accepted in the next transaction.
-fn together(events: &[Event]) -> usize {
+pub(crate) fn together(events: &[Event]) -> usize {
     let mut names = 0;
     let fits = |event: &&Event| {
         names += named(event).iter().map(|(_, names)| names.len()).sum::<usize>();

@@ -29,7 +29,7 @@ use axum::routing::{delete, get, post, put};
 use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
 
-pub(crate) use self::events::publisher;
+pub(crate) use self::events::{check_names, publisher, together};
 use crate::auth::{Authenticated, Credentials, Intent};
 use crate::problem::Problem;
 use crate::request::Params;

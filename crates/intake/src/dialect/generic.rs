@@ -28,8 +28,7 @@ impl Generic {
     pub fn new(settings: &Settings) -> Result<Self, Invalid> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Chainable);
-        let no_template =
-            |key| move |error: minijinja::Error| Invalid { key, wrong: format!("is no template: {}", error.kind()) };
+        let no_template = |key| move |error: minijinja::Error| Invalid { key, wrong: format!("is no template: {}", error.kind()) };
         templates.add_template_owned("status", settings.status.clone()).map_err(no_template("status"))?;
         templates.add_template_owned("alert_id", settings.alert_id.clone()).map_err(no_template("alert_id"))?;
         let when = Some(settings.when.trim().to_owned()).filter(|when| !when.is_empty());

@@ -137,9 +137,7 @@ impl Dialect {
             Self::PagerDuty => pagerduty::accept(request, taken),
             Self::Opsgenie => opsgenie::accept(request, taken),
             Self::Alertmanager | Self::Grafana | Self::Generic => {
-                let event = |taken: &Taken| {
-                    json!({ "id": taken.event_id, "alertId": taken.alert_id, "duplicate": taken.duplicate, "planned": taken.planned })
-                };
+                let event = |taken: &Taken| json!({ "id": taken.event_id, "alertId": taken.alert_id, "duplicate": taken.duplicate, "planned": taken.planned });
                 let events: Vec<Value> = taken.iter().map(event).collect();
                 Answer::new(202, json!({ "events": events, "unreadable": unreadable }))
             }
@@ -161,23 +159,31 @@ impl Dialect {
     }
 
     /// The answer to a question, which only Opsgenie's clients ask; None: there is nothing of that name.
-    pub fn tell( question: &Question, found: Option<&Found>, request_id: &str) -> Answer {
+    pub fn tell(question: &Question, found: Option<&Found>, request_id: &str) -> Answer {
         opsgenie::tell(question, found, request_id)
     }
 }
 
 /// What is known of what a client asked about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     pub alert_id: String,
-    /// Of a request: the status that its event gave the alert; None: it raised it.
-    pub status: Option<String>,
+    /// Of a request: whether it was about an alert that was there.
+    pub is_update: bool,
+    pub state: State,
     /// Of an alert.
     pub summary: Option<String>,
-    pub is_open: bool,
-    pub is_acknowledged: bool,
     /// RFC 3339.
     pub at: String,
+}
+
+/// How an alert stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    #[default]
+    Open,
+    Acknowledged,
+    Closed,
 }
 
 /// A JSON body; a form's field that holds one does as well.

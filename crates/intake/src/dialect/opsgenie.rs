@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Found, Question, Request, Said, Taken, Unreadable, json_of};
+use super::{Answer, Found, Question, Request, Said, State, Taken, Unreadable, json_of};
 use crate::report::{Report, What, members, text};
 
 pub(super) fn read(request: &Request<'_>) -> Result<Said, Unreadable> {
@@ -88,11 +88,11 @@ pub(super) fn tell(question: &Question, found: Option<&Found>, request_id: &str)
         }
         (Question::Alert(_), None) => refuse(404, "Alert does not exist", request_id),
         (Question::Request(id), Some(found)) => {
-            let (action, status) = match found.status.as_deref() {
-                None => ("Create", "Created alert"),
-                Some("RESOLVED") => ("Close", "Closed alert"),
-                Some("ACCEPTED") => ("Acknowledge", "Acknowledged alert"),
-                Some(_) => ("UnAcknowledge", "Unacknowledged alert"),
+            let (action, status) = match (found.is_update, found.state) {
+                (false, _) => ("Create", "Created alert"),
+                (true, State::Closed) => ("Close", "Closed alert"),
+                (true, State::Acknowledged) => ("Acknowledge", "Acknowledged alert"),
+                (true, State::Open) => ("UnAcknowledge", "Unacknowledged alert"),
             };
             let data = json!({
                 "success": true,
@@ -112,9 +112,9 @@ pub(super) fn tell(question: &Question, found: Option<&Found>, request_id: &str)
                 "tinyId": found.alert_id,
                 "alias": found.alert_id,
                 "message": found.summary,
-                "status": if found.is_open { "open" } else { "closed" },
-                "acknowledged": found.is_acknowledged,
-                "isSeen": found.is_acknowledged,
+                "status": if found.state == State::Closed { "closed" } else { "open" },
+                "acknowledged": found.state == State::Acknowledged,
+                "isSeen": found.state == State::Acknowledged,
                 "updatedAt": found.at,
             });
             Answer { headers: head(request_id), ..Answer::new(200, json!({ "data": data, "took": 0.001, "requestId": request_id })) }
