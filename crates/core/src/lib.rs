@@ -8,6 +8,7 @@ pub mod channel;
 pub mod clock;
 pub mod contact;
 pub mod contact_key;
+pub mod decision;
 pub mod decode;
 pub mod delivery;
 pub mod device;
@@ -17,6 +18,7 @@ pub mod mask;
 pub mod network;
 pub mod outcome;
 pub mod preference;
+pub mod reason;
 pub mod retry;
 pub mod rule;
 pub mod secret;
@@ -26,7 +28,9 @@ pub mod user;
 
 pub use channel::Channel;
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
+pub use decision::Decision;
 pub use ids::{ContactId, DeliveryId, DeviceId, EventId, KeyId, RuleId, UserId};
+pub use reason::Reason;
 pub use secret::Secret;
 pub use time::Timestamp;
 

@@ -110,7 +110,7 @@ fn write(delivery: &Delivery) -> Map<String, Value> {
         ("ruleIds", json!(rules)),
         ("priority", json!(if delivery.high { "HIGH" } else { "LOW" })),
         ("state", json!(delivery.state)),
-        ("reason", json!(delivery.reason)),
+        ("reason", json!(delivery.reason.as_ref().map(ToString::to_string))),
         ("dueAt", rfc3339(delivery.due_at)),
         ("readyAt", rfc3339(delivery.ready_at)),
         ("sentAt", delivery.sent_at.map_or(Value::Null, rfc3339)),

@@ -98,7 +98,7 @@ pub(super) fn record(event: &EventRecord) -> Value {
         "alertId": event.alert_id,
         "at": rfc3339(event.base_at),
         "receivedAt": rfc3339(event.received_at),
-        "decision": event.decision,
+        "decision": event.decision.as_ref().map(ToString::to_string),
         "problems": event.problems,
     })
 }
@@ -133,7 +133,7 @@ pub(super) fn write(accepted: &Accepted) -> Value {
         "problems": accepted.problems,
     });
     if let Some(decision) = &accepted.decision {
-        body["decision"] = decision.as_str().into();
+        body["decision"] = decision.to_string().into();
     }
     body
 }

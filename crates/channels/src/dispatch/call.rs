@@ -11,7 +11,7 @@ use watchbell_core::device::Device;
 use watchbell_core::event::EventData;
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
-use watchbell_core::{Channel, DeliveryId, Secret, Timestamp};
+use watchbell_core::{Channel, DeliveryId, Reason, Secret, Timestamp};
 use watchbell_store::Scope;
 use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, Job, Next, Target};
 
@@ -122,7 +122,7 @@ async fn give_back(lane: &Arc<Lane>, epoch: Epoch, job: Arc<Job>, known: Known, 
             lane.put_back.notify_one();
         }
         Stage::Begun(_) => {
-            let next = Next::Retry { at: ready_at, reason: "it was not called in time".to_owned() };
+            let next = Next::Retry { at: ready_at, reason: Reason::NotCalledInTime };
             finish(lane, epoch, job.clone(), known, uncalled(&job, next)).await;
         }
     }
@@ -149,13 +149,13 @@ async fn finish(lane: &Arc<Lane>, epoch: Epoch, job: Arc<Job>, known: Known, fin
 fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
     let shared = &lane.shared;
     let now = shared.clock.now();
-    let failed = |reason: &str| Err(Next::Failed { reason: reason.to_owned(), address: AddressFate::Keep });
+    let failed = |reason| Err(Next::Failed { reason, address: AddressFate::Keep });
     if job.expires_at.is_some_and(|end| now >= end) {
         return Err(Next::Expired);
     }
     let (unanswered, interrupted) = ending::unknown(job);
     if !lane.routes.can_look_up(job)
-        && let Err(reason) = ending::unknown_again(unanswered, interrupted, lane.on_unknown)
+        && let Err(reason) = ending::unknown_again(unanswered, interrupted, lane.on_unknown, None)
     {
         return failed(reason);
     }
@@ -165,12 +165,12 @@ fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
             address(job.channel, target)
         }
         Target::Contact { status: ContactStatus::Ok, target, .. } => address(job.channel, target),
-        Target::Contact { status, .. } => return failed(&format!("the contact is {status}")),
+        Target::Contact { status, .. } => return failed(Reason::ContactUnusable { status: *status }),
         Target::Device(device) => device_address(device),
-        Target::Gone if job.channel == Channel::Push => return failed("the user has no device for push messages"),
-        Target::Gone if job.channel == Channel::Telegram => return failed("the user has linked no Telegram chat"),
+        Target::Gone if job.channel == Channel::Push => return failed(Reason::NoDevice),
+        Target::Gone if job.channel == Channel::Telegram => return failed(Reason::NoTelegramChat),
         Target::User => inbox(job),
-        Target::Gone => return failed("the user has no contact for this channel"),
+        Target::Gone => return failed(Reason::NoContact),
     };
     Ok(Outgoing {
         delivery_id: job.id.clone(),
@@ -242,7 +242,7 @@ async fn complete(shared: &Shared, job: &Job, message: Outgoing) -> Result<Outgo
         }),
         Err(error) => {
             tracing::warn!(delivery.id = %job.id, error = watchbell_core::error_chain(&error), "bundle.read failed; trying again");
-            Err(Next::Retry { at: shared.clock.now().plus_s(1), reason: "what it tells could not be read".to_owned() })
+            Err(Next::Retry { at: shared.clock.now().plus_s(1), reason: Reason::BundleUnread })
         }
     }
 }
@@ -317,7 +317,7 @@ async fn send(lane: &Lane, route: &Route, job: &Job, mut message: Outgoing, want
 
 /// If it still is wanted, that shows when it is begun anew; and if the database was away, when it is back.
 fn not_called(shared: &Shared) -> Next {
-    Next::Retry { at: shared.clock.now(), reason: "it was not called in time, or not needed any more".to_owned() }
+    Next::Retry { at: shared.clock.now(), reason: Reason::NotBegun }
 }
 
 /// What became of calls without an answer, where a provider has one of them, with that provider's name; None where it is to be sent.
@@ -332,9 +332,9 @@ async fn settle(lane: &Lane, job: &Job, message: &Outgoing) -> Result<Option<(St
         LookUp::Unclear => lane.on_unknown,
     };
     let (unanswered, interrupted) = ending::unknown(job);
-    match ending::unknown_again(unanswered, interrupted, on_unknown) {
+    match ending::unknown_again(unanswered, interrupted, on_unknown, None) {
         Ok(()) => Ok(None),
-        Err(reason) => Err(Next::Failed { reason: reason.to_owned(), address: AddressFate::Keep }),
+        Err(reason) => Err(Next::Failed { reason, address: AddressFate::Keep }),
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use async_trait::async_trait;
 use watchbell_core::decode::Reason;
 use watchbell_core::event::{Event, EventData, Original, digest};
-use watchbell_core::{EventId, Timestamp, UserId};
+use watchbell_core::{Decision, EventId, Timestamp, UserId};
 
 use super::handover::Handover;
 use super::known::{names, subject_key, subscription_category, waves};
@@ -377,7 +377,7 @@ impl SqlStore {
             let problems = Some(&accepted[*at].problems).filter(|problems| problems.len() > noted);
             if data.is_some() || plan.decision.is_some() || problems.is_some() {
                 let (data, problems) = (data.map(to_json), problems.map(to_json));
-                annotations.push((id.clone(), data.transpose()?, plan.decision.clone(), problems.transpose()?));
+                annotations.push((id.clone(), data.transpose()?, plan.decision.as_ref().map(to_json).transpose()?, problems.transpose()?));
             }
             if let Some((content, events)) = &plan.content {
                 let content = to_json(content)?;
@@ -519,7 +519,7 @@ impl TryFrom<EventRow> for EventRecord {
             received_at: at(row.received_at),
             alert_id: Scope::alert_of_subject(&row.subject).map(str::to_owned),
             problems: row.problems.as_deref().map(json).transpose()?.unwrap_or_default(),
-            decision: row.decision,
+            decision: row.decision.as_deref().map(Decision::read),
         })
     }
 }
