@@ -7,6 +7,7 @@ use async_nats::connection::State;
 use async_nats::{Client, ClientError, Event, ServerError, Subject};
 use futures::FutureExt;
 use tokio::sync::watch;
+use watchbell_core::Backoff;
 
 use crate::counters::Counters;
 use crate::trouble::News;
@@ -16,8 +17,8 @@ use crate::{NatsError, NatsSettings};
 const PING_EVERY: Duration = Duration::from_secs(2);
 /// A server that takes a connection and says nothing is not waited for longer, …
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
-/// … and no longer than this until the next try.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// … and the next try comes after these waits.
+const RECONNECT: Backoff = Backoff::new(Duration::from_millis(1), Duration::from_secs(2));
 
 /// Until the client has room for one more message.
 const TURN_WITHIN: Duration = Duration::from_secs(1);
@@ -61,7 +62,7 @@ impl Connection {
             .retry_on_initial_connect()
             .ping_interval(PING_EVERY)
             .connection_timeout(CONNECT_WITHIN)
-            .reconnect_delay_callback(|tries| Duration::from_millis(1 << tries.min(11)).min(LONGEST_WAIT))
+            .reconnect_delay_callback(|tries| RECONNECT.wait_after(u32::try_from(tries).unwrap_or(u32::MAX)))
             .event_callback(move |event| {
                 teller.hear(&event);
                 std::future::ready(())

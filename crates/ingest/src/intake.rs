@@ -5,11 +5,11 @@ use std::sync::{Arc, PoisonError};
 use async_nats::jetstream::Message;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use watchbell_core::Clock;
 use watchbell_core::decode::{EventSettings, Reason, Rejected, Undecodable, from_nats};
 use watchbell_core::event::{Event, Original};
+use watchbell_core::{Backoff, Clock};
 
-use crate::backoff::Backoff;
+use crate::backoff::BACKOFF;
 use crate::connection::Connection;
 use crate::counters::Counters;
 use crate::original;
@@ -217,7 +217,7 @@ impl Intake {
                 return Err(Undone::Hindered);
             }
         }
-        stop.run_until_cancelled(self.clock.sleep(patience.backoff.next())).await.ok_or(Undone::Stopped)
+        stop.run_until_cancelled(self.clock.sleep(patience.backoff.next_wait())).await.ok_or(Undone::Stopped)
     }
 
     fn decode(&self, messages: &[Message]) -> (Vec<Event>, Vec<Rejected>) {
@@ -243,7 +243,7 @@ struct Patience {
 
 impl Patience {
     fn of(tries: u32) -> Self {
-        Self { backoff: Backoff::default(), tries }
+        Self { backoff: BACKOFF, tries }
     }
 }
 

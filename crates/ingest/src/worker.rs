@@ -8,9 +8,9 @@ use async_nats::jetstream::{AckKind, Message};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
-use watchbell_core::Clock;
+use watchbell_core::{Backoff, Clock};
 
-use crate::backoff::Backoff;
+use crate::backoff::BACKOFF;
 use crate::consumer::Feed;
 use crate::intake::{Intake, Line};
 use crate::pull::{Interrupt, Puller};
@@ -38,7 +38,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) async fn run(self) {
-        let mut backoff = Backoff::default();
+        let mut backoff = BACKOFF;
         let Some(mut puller) = self.begin(&mut backoff).await else { return };
         let mut ack_wait = puller.1;
         // In the order in which they were taken, each has its place in the line before the next one is there.
@@ -79,7 +79,7 @@ impl Worker {
                 Ok(puller) => return Some((puller, ack_wait)),
                 Err(error) => {
                     tracing::debug!(%error, "cannot subscribe");
-                    self.stop.run_until_cancelled(self.clock.sleep(backoff.next())).await?;
+                    self.stop.run_until_cancelled(self.clock.sleep(backoff.next_wait())).await?;
                 }
             }
         }
@@ -91,7 +91,7 @@ impl Worker {
         let consumer = self.station.attach(&self.feed, &self.stop).await?;
         if matches!(interrupt, Interrupt::Refused(_) | Interrupt::Client(_)) {
             // Whatever it is that is refused, it is not asked for without a pause. Deleted things were made again before it.
-            self.stop.run_until_cancelled(self.clock.sleep(backoff.next())).await?;
+            self.stop.run_until_cancelled(self.clock.sleep(backoff.next_wait())).await?;
         }
         Some(consumer)
     }
