@@ -1,4 +1,4 @@
-//! Workers, limits, rendering and the providers behind one registry.
+//! Inline dispatch, channel workers, limits, rendering and the providers behind one registry.
 
 pub mod about;
 pub mod address_guard;
@@ -8,6 +8,7 @@ mod es256;
 pub mod gate;
 pub mod http;
 pub mod in_app;
+pub mod inline;
 pub mod provider;
 pub mod providers;
 pub mod registry;

@@ -10,6 +10,7 @@ use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original};
 use watchbell_core::outcome::Class;
 use watchbell_core::{DeliveryId, Timestamp, UserId};
 use watchbell_store::access::Actor;
+use watchbell_store::inline::NoInlineDispatch;
 use watchbell_store::queue::Attempt;
 use watchbell_store::{Options, StoreError};
 
@@ -135,7 +136,7 @@ async fn alerts_of_an_older_version_keep_what_happened(bed: &Bed) {
             replay_of: None,
             original: Original::default(),
         };
-        bed.store.accept(&[event]).await.unwrap();
+        bed.store.accept(&[event], None, &NoInlineDispatch).await.unwrap();
     }
 }
 

@@ -5,7 +5,7 @@ use watchbell_core::outcome::{LimitScope, Outcome, Report};
 use watchbell_core::retry::RetryPolicy;
 use watchbell_store::queue::{AddressFate, Job, Next};
 
-use super::route::Prospect;
+use crate::dispatch::routes::request::FailoverOptions;
 use crate::settings::OnUnknown;
 
 /// The circumstances of an attempt.
@@ -15,7 +15,7 @@ pub(super) struct Circumstances<'a> {
     pub on_unknown: OnUnknown,
     /// The provider can be asked later what became of a call without an answer.
     pub can_look_up: bool,
-    pub prospect: Prospect,
+    pub failover: FailoverOptions,
     /// Until when the provider's account takes nothing.
     pub paused_until: Timestamp,
     pub now: Timestamp,
@@ -23,7 +23,7 @@ pub(super) struct Circumstances<'a> {
     pub chance: f64,
 }
 
-/// What becomes of the delivery, and whether the attempt was no step of its ladder.
+/// What becomes of the delivery, and whether the attempt leaves the retry ladder where it is, as only one provider stood in the way.
 pub(super) fn decide(job: &Job, report: &Report, c: Circumstances<'_>) -> (Next, bool) {
     let code = report.code.as_deref().map(|code| format!(" (code {code})")).unwrap_or_default();
     let failed = |reason: &str, address| Next::Failed { reason: format!("{reason}{code}"), address };
@@ -37,14 +37,14 @@ pub(super) fn decide(job: &Job, report: &Report, c: Circumstances<'_>) -> (Next,
         Outcome::Retry { scope: LimitScope::Provider, .. } => "the account takes no more for now",
         Outcome::Retry { .. } => "a passing fault",
     };
-    if c.prospect.has_alternative {
-        // As early as it was due, so that nothing that came later goes before it.
+    if c.failover.has_alternative {
+        // It stays as early in the ready queue as it was, so that nothing that became due later goes before it.
         return (Next::Retry { at: job.due_at.min(c.now), reason: format!("{why}{code}; another provider takes over") }, true);
     }
     match &report.outcome {
-        _ if !c.prospect.has_any => (failed("no provider takes the message", AddressFate::Keep), false),
+        _ if !c.failover.has_any => (failed("no provider takes the message", AddressFate::Keep), false),
         Outcome::Retry { scope: LimitScope::Provider, .. } => (at(job, c.paused_until.max(c.now), why, &code, c.policy), true),
-        // This provider is not asked again.
+        // This provider is not asked again for this message.
         Outcome::BadRoute => (again(job, why, &code, c), true),
         _ => (again(job, why, &code, c), false),
     }
@@ -65,7 +65,7 @@ pub(super) fn unknown(job: &Job) -> (usize, usize) {
     (unanswered.len(), interrupted.len())
 }
 
-/// A delivery during which so many processes died may be what killed them.
+/// Where so many processes died while they sent a delivery, it may be that delivery that killed them.
 const MOST_INTERRUPTIONS: usize = 10;
 
 /// Whether a delivery that may have gone out is sent again. `unanswered` calls were made and had no answer; `interrupted` ones
@@ -87,12 +87,12 @@ fn again(job: &Job, why: &str, code: &str, c: Circumstances<'_>) -> Next {
     let Some(ladder) = c.policy.wait(step, c.now, c.chance) else {
         return Next::Failed { reason: format!("{why}{code}"), address: AddressFate::Keep };
     };
-    let next = c.prospect.probe_at.map_or(ladder, |probe_at| ladder.min(probe_at));
-    at(job, c.prospect.not_before.map_or(next, |earliest| next.max(earliest)), why, code, c.policy)
+    let next = c.failover.probe_at.map_or(ladder, |probe_at| ladder.min(probe_at));
+    at(job, c.failover.not_before.map_or(next, |earliest| next.max(earliest)), why, code, c.policy)
 }
 
 fn at(job: &Job, at: Timestamp, why: &str, code: &str, policy: &RetryPolicy) -> Next {
-    // What was planned after its time is tried as long as what is planned in time.
+    // Where a delivery was planned after its due time, its retry window begins when it was planned.
     if !policy.is_open(job.due_at.max(job.planned_at), at) {
         return Next::Failed { reason: format!("tried for too long: {why}{code}"), address: AddressFate::Keep };
     }
