@@ -10,9 +10,9 @@ use watchbell_store::{Retries, Store};
 use super::batch::batcher::Batcher;
 use super::batch::begin::BeginBatch;
 use super::batch::finish::FinishBatch;
-use super::held::HeldLeases;
+use super::held::LeaseTracker;
 use super::routes::breaker::ProviderStates;
-use super::session::WorkerSession;
+use super::session::OwnSession;
 use crate::render::Renderer;
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct DispatchContext {
     pub renderer: Arc<Renderer>,
     pub retries: Retries,
     pub callback_base: Option<Arc<str>>,
-    pub session: WorkerSession,
+    pub session: OwnSession,
     /// The breakers of this process's providers, for whoever asks.
     pub states: ProviderStates,
     pub begin: Batcher<BeginBatch>,
@@ -30,5 +30,5 @@ pub(super) struct DispatchContext {
     pub stop: CancellationToken,
     /// The calls under way, each with all that follows from its answer.
     pub calls: TaskTracker,
-    pub held: HeldLeases,
+    pub held: LeaseTracker,
 }

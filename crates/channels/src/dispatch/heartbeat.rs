@@ -18,7 +18,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// have taken over what it had leased. In between it looks, every `recheck`, for what became ready without anybody's saying so: a
 /// wake-up from another process may be lost.
 ///
-/// Nothing else happens here: what dead processes had leased is taken over in [`take_over`], as that may have to wait for locks.
+/// Nothing else happens here: what dead processes had leased is taken over in [`reap`], as that may have to wait for locks.
 pub(super) async fn renew(context: Arc<DispatchContext>, every: Duration, recheck: Option<Duration>, stop: CancellationToken) {
     let session = &context.session;
     let clock = &context.clock;
@@ -41,19 +41,19 @@ pub(super) async fn renew(context: Arc<DispatchContext>, every: Duration, rechec
                 continue;
             }
         }
-        match context.store.renew(session.epoch(), session.lease).await {
-            Ok(pulse) => {
+        match context.store.heartbeat(session.epoch(), session.lease).await {
+            Ok(heartbeat) => {
                 next = clock.now() + every;
                 if is_failing {
                     tracing::info!("worker.heartbeat works again");
                 }
                 is_failing = false;
-                if pulse.is_alive {
-                    if let Some(first) = session.see(&pulse) {
+                if heartbeat.is_alive {
+                    if let Some(first) = session.see(&heartbeat) {
                         next = next.min(first.plus_ms(1));
                     }
                     if recheck.is_some() {
-                        wake(&context, &pulse.ready);
+                        wake(&context, &heartbeat.ready);
                     }
                 } else {
                     tracing::warn!("this process stood still for longer than its lease; what it had claimed was taken over");
@@ -79,7 +79,7 @@ pub(super) async fn renew(context: Arc<DispatchContext>, every: Duration, rechec
 }
 
 /// After each heartbeat takes over what dead processes had leased, and frees what this one has leased without knowing it.
-pub(super) async fn take_over(context: Arc<DispatchContext>, stop: CancellationToken) {
+pub(super) async fn reap(context: Arc<DispatchContext>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -89,7 +89,7 @@ pub(super) async fn take_over(context: Arc<DispatchContext>, stop: CancellationT
         }
         let held = context.held.snapshot();
         let before = context.clock.now().plus_ms(-LEASE_IS_UNKNOWN_MS);
-        if let Err(error) = context.store.take_over(context.session.epoch(), &held, before).await {
+        if let Err(error) = context.store.reap(context.session.epoch(), &held, before).await {
             tracing::warn!(error = watchbell_core::error_chain(&error), "leases could not be taken over; trying again");
         }
     }

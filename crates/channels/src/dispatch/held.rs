@@ -6,20 +6,20 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use watchbell_core::DeliveryId;
-use watchbell_store::queue::Held;
+use watchbell_store::queue::HeldLeases;
 
 /// Clones share what they know.
 #[derive(Clone, Debug, Default)]
-pub(super) struct HeldLeases(Arc<Mutex<Held>>);
+pub(super) struct LeaseTracker(Arc<Mutex<HeldLeases>>);
 
 /// A delivery counts as held by this process until this is dropped, however its way ends.
 #[derive(Debug)]
 pub(super) struct LeaseGuard {
-    held: HeldLeases,
+    held: LeaseTracker,
     id: DeliveryId,
 }
 
-impl HeldLeases {
+impl LeaseTracker {
     pub fn guard(&self, id: &DeliveryId) -> LeaseGuard {
         self.lock().known.insert(id.clone());
         LeaseGuard { held: self.clone(), id: id.clone() }
@@ -30,11 +30,11 @@ impl HeldLeases {
         self.lock().called.insert(id.clone());
     }
 
-    pub fn snapshot(&self) -> Held {
+    pub fn snapshot(&self) -> HeldLeases {
         self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
+    fn lock(&self) -> MutexGuard<'_, HeldLeases> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

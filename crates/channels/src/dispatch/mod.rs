@@ -40,10 +40,10 @@ use self::batch::finish::FinishBatch;
 pub use self::batch::finish::Progress;
 use self::channel::ChannelWorker;
 use self::context::DispatchContext;
-use self::held::HeldLeases;
+use self::held::LeaseTracker;
 use self::inline::InlineChannel;
 use self::routes::breaker::ProviderStates;
-use self::session::WorkerSession;
+use self::session::OwnSession;
 pub use self::settings::{ChannelRoute, DispatchSettings, ProviderRoute};
 use crate::inline::InlineWorkers;
 use crate::render::Renderer;
@@ -94,12 +94,12 @@ impl Dispatcher {
         let has_provider = |route: &&ChannelRoute| !route.providers.is_empty();
         let served: Vec<Channel> = settings.channels.iter().filter(has_provider).map(|route| route.channel).collect();
         let Some(session) =
-            WorkerSession::enter(&self.store, &self.clock, &settings.process_name, &settings.roles, served.clone(), settings.lease, &stop)
+            OwnSession::enter(&self.store, &self.clock, &settings.process_name, &settings.roles, served.clone(), settings.lease, &stop)
                 .await
         else {
             return;
         };
-        let held = HeldLeases::default();
+        let held = LeaseTracker::default();
         let context = Arc::new(DispatchContext {
             begin: Batcher::start(BeginBatch { store: self.store.clone() }),
             finish: Batcher::start(FinishBatch {
@@ -121,7 +121,7 @@ impl Dispatcher {
         });
         let heartbeat_stop = CancellationToken::new();
         let renewal = tokio::spawn(heartbeat::renew(context.clone(), settings.heartbeat, settings.recheck, heartbeat_stop.clone()));
-        let take_over = tokio::spawn(heartbeat::take_over(context.clone(), heartbeat_stop.clone()));
+        let reaping = tokio::spawn(heartbeat::reap(context.clone(), heartbeat_stop.clone()));
         let workers = TaskTracker::new();
         tracing::info!(channels = watchbell_core::channel::join(&served), "worker.started");
         for route in settings.channels {
@@ -136,7 +136,7 @@ impl Dispatcher {
             () = context.clock.sleep(settings.drain) => false,
         };
         heartbeat_stop.cancel();
-        for task in [renewal, take_over] {
+        for task in [renewal, reaping] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "worker.heartbeat failed");
             }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Clock, Timestamp};
-use watchbell_store::queue::{Outage, Process, Pulse};
+use watchbell_store::queue::{Heartbeat, Outage, WorkerSession};
 use watchbell_store::{Store, StoreError};
 
 use super::routes::account_limit::Share;
@@ -19,17 +19,17 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// The epoch under which this process may take leases now.
 #[derive(Debug)]
-pub(super) struct WorkerSession {
+pub(super) struct OwnSession {
     epoch: AtomicI64,
     name: String,
     roles: String,
     pub lease: Duration,
     channels: Vec<Channel>,
-    /// This process's part of the limits of each channel's providers, by the live processes that were last seen.
+    /// This process's part of the limits of each channel's providers, by the live sessions that were last seen.
     shares: Mutex<BTreeMap<Channel, Share>>,
     /// Whether this process may take its share of the providers' limits: those that were there before it must have seen it first.
     joined: AtomicBool,
-    /// A heartbeat has seen which processes live: leases of the others may be taken over.
+    /// A heartbeat has seen which sessions live: leases of the others may be taken over.
     pub look_around: Notify,
     /// A renewal is wanted before its time.
     pub urgent: Notify,
@@ -39,7 +39,7 @@ pub(super) struct WorkerSession {
     shown: Mutex<Vec<Outage>>,
 }
 
-impl WorkerSession {
+impl OwnSession {
     /// Begins the first session; waits for the database if it must. None when told to stop before that.
     pub async fn enter(
         store: &Arc<dyn Store>,
@@ -77,13 +77,13 @@ impl WorkerSession {
 
     /// Begins a session: the first one, or another where the last one was lost.
     pub async fn begin(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let epoch = store.enter(&self.name, &self.roles, &self.channels, self.lease).await?;
-        let processes = store.processes().await?;
-        let alone = processes.iter().all(|process| process.epoch == epoch || process.channels.is_empty());
+        let epoch = store.open_session(&self.name, &self.roles, &self.channels, self.lease).await?;
+        let sessions = store.live_sessions().await?;
+        let alone = sessions.iter().all(|session| session.epoch == epoch || session.channels.is_empty());
         self.joined.store(alone, Ordering::Release);
         self.epoch.store(epoch.0, Ordering::Release);
         self.shown().clear();
-        self.count(&processes);
+        self.count(&sessions);
         // Another process may have died before this session began.
         self.look_around.notify_one();
         Ok(())
@@ -99,25 +99,25 @@ impl WorkerSession {
         self.lock().contains_key(&channel)
     }
 
-    fn count(&self, processes: &[Process]) {
+    fn count(&self, sessions: &[WorkerSession]) {
         let own = self.epoch();
         let mut shares: BTreeMap<Channel, Share> = BTreeMap::new();
-        for process in processes {
-            for channel in &process.channels {
+        for session in sessions {
+            for channel in &session.channels {
                 let share = shares.entry(*channel).or_insert(Share { of: 0, place: 0 });
                 share.of += 1;
-                share.place += u32::from(process.epoch < own);
+                share.place += u32::from(session.epoch < own);
             }
         }
         *self.lock() = shares;
     }
 
-    /// Notes which processes live. The answer: when the first of the others is certain to have died, unless it is renewed.
-    pub fn see(&self, pulse: &Pulse) -> Option<Timestamp> {
-        self.count(&pulse.processes);
+    /// Notes which sessions live. The answer: when the first of the others is certain to have died, unless it is renewed.
+    pub fn see(&self, heartbeat: &Heartbeat) -> Option<Timestamp> {
+        self.count(&heartbeat.sessions);
         self.joined.store(true, Ordering::Release);
         let own = self.epoch();
-        pulse.processes.iter().filter(|process| process.epoch != own).map(|process| process.alive_until).min()
+        heartbeat.sessions.iter().filter(|session| session.epoch != own).map(|session| session.alive_until).min()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Channel, Share>> {
@@ -160,7 +160,7 @@ impl WorkerSession {
 
     /// Gives back what is leased and not begun. What is begun still and has not ended counts as `Unknown`.
     pub async fn leave(&self, store: &Arc<dyn Store>) {
-        if let Err(error) = store.leave(self.epoch()).await {
+        if let Err(error) = store.close_session(self.epoch()).await {
             tracing::warn!(error = watchbell_core::error_chain(&error), "leases could not be given back; they end by themselves");
         }
     }

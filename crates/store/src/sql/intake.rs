@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::PoisonError;
 
 use async_trait::async_trait;
 use watchbell_core::decode::Reason;
@@ -53,15 +54,20 @@ impl Intake for SqlStore {
 
     async fn fan_out(&self) -> Result<bool, StoreError> {
         let mut tx = self.begin_tx().await?;
+        let passed_over = || self.fan_out_passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = passed_over().clone();
         let next: Option<(String, String, i64)> =
-            sqlx::query_as(sql("SELECT event_id, topic, last_user_id FROM fanouts ORDER BY event_id LIMIT 1 {skip}"))
+            sqlx::query_as(sql("SELECT event_id, topic, last_user_id FROM fanouts WHERE event_id > $1 ORDER BY event_id LIMIT 1 {skip}"))
+                .bind(after.clone())
                 .fetch_optional(&mut *tx)
                 .await?;
-        let Some((event_id, topic, last)) = next else { return Ok(false) };
+        // What fails is passed over, so that it holds up no other one, until all those behind it are done.
+        *passed_over() = next.as_ref().map(|(event_id, ..)| event_id.clone()).unwrap_or_default();
+        let Some((event_id, topic, last)) = next else { return Ok(!after.is_empty()) };
         let (data, base_at): (String, i64) =
             sqlx::query_as(sql("SELECT data, base_at FROM events WHERE id = $1")).bind(event_id.clone()).fetch_one(&mut *tx).await?;
         let members: Vec<i64> =
-            sqlx::query_scalar(sql("SELECT user_id FROM topics WHERE topic = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"))
+            sqlx::query_scalar(sql("SELECT user_id FROM topic_members WHERE topic = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"))
                 .bind(topic)
                 .bind(last)
                 .bind(FAN_OUT_CHUNK)
@@ -88,6 +94,7 @@ impl Intake for SqlStore {
             }
         }
         tx.commit().await?;
+        *passed_over() = after;
         self.wakes.announce(due);
         Ok(true)
     }

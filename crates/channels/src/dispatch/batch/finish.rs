@@ -14,7 +14,7 @@ use watchbell_store::queue::{Finished, Job, Next};
 use super::batcher::BatchWork;
 use super::persist::{BETWEEN_TRIES, until_written};
 use crate::dispatch::channel::notifier::ChannelNotifier;
-use crate::dispatch::held::{HeldLeases, LeaseGuard};
+use crate::dispatch::held::{LeaseGuard, LeaseTracker};
 
 /// A delivery that has just got further, for whoever wants to know.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub(in crate::dispatch) struct FinishBatch {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub progress: broadcast::Sender<Progress>,
-    pub held: HeldLeases,
+    pub held: LeaseTracker,
 }
 
 #[async_trait]

@@ -11,10 +11,11 @@ use watchbell_store::queue::{AddressFate, Job, Next, Target};
 
 use super::destination::{address, device_address, inbox};
 use super::ending;
+use crate::about::about;
 use crate::dispatch::channel::ChannelWorker;
 use crate::dispatch::context::DispatchContext;
 use crate::gate::Gate;
-use crate::provider::{About, Content, Outgoing, Told};
+use crate::provider::{Content, Outgoing, Told};
 use crate::render::{Item, MessageKind, Reader, RenderContext};
 
 /// Checks what can be checked without the database, and renders; or says how the delivery ends without a call.
@@ -51,7 +52,7 @@ pub(super) fn prepare(worker: &ChannelWorker, job: &Job) -> Result<Outgoing, Nex
         // Who is in a bundle is fixed when it begins: `complete` renders it.
         content: if is_bundle(job) { Content::default() } else { render(context, job, &[]) },
         told: Told { id: job.user_id, name: job.user_name.clone() },
-        about: About::of(job, message_kind(job).folder()),
+        about: about(job, message_kind(job).folder()),
         members: Vec::new(),
         attempt: job.attempts + 1,
         urgent: job.rank == 0,
@@ -83,7 +84,7 @@ pub(super) async fn complete(context: &DispatchContext, job: &Job, message: Outg
     match context.store.bundled(&job.id).await {
         Ok(members) => Ok(Outgoing {
             content: render(context, job, &members),
-            members: members.iter().map(|member| About::of(member, message_kind(member).folder())).collect(),
+            members: members.iter().map(|member| about(member, message_kind(member).folder())).collect(),
             ..message
         }),
         Err(error) => {

@@ -42,7 +42,7 @@ impl Watch {
 /// Time, who, channel, address, what became of it, and why.
 fn told(item: &Item) -> String {
     let at = Timestamp::parse_rfc3339(&item.updated_at).unwrap_or_default();
-    let clock = at.to_jiff().to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string();
+    let clock = at.to_jiff().to_zoned_datetime(TimeZone::system()).strftime("%H:%M:%S").to_string();
     let cells = [clock, item.user(), item.channel.clone(), item.address(), became(item), item.why()];
     format!("  {}", output::aligned(&cells, &[8, 12, 9, 20, 20, 0]))
 }
