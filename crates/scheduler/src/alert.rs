@@ -91,7 +91,8 @@ pub fn users(names: &[String], facts: &Facts, plan: &mut Plan) -> Vec<UserId> {
             continue;
         };
         // Of several in one text some may be nobody.
-        let several = other_readings(name).into_iter().find(|parts| parts.len() > 1 && parts.iter().any(|part| facts.names.contains_key(part)));
+        let several =
+            other_readings(name).into_iter().find(|parts| parts.len() > 1 && parts.iter().any(|part| facts.names.contains_key(part)));
         plan.unknown_users.extend(several.into_iter().flatten().filter(|part| !facts.names.contains_key(part)));
         if ids.len() > 1 {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();

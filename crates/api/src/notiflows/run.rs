@@ -13,6 +13,7 @@ use watchbell_core::event::{EventData, Run};
 use watchbell_core::ids::{check_external_id, uuid};
 use watchbell_core::preference::Category;
 use watchbell_core::{EventId, Secret, UserId, decode};
+use watchbell_store::intake::Publisher;
 
 use super::profile::Profile;
 use super::{ID_MUST, Scope, find, is_external_id};
@@ -106,7 +107,7 @@ async fn accept(
             data.run = Some(run.clone());
         }
     }
-    let accepted = api.store.accept_from(caller.actor(), "notiflow.run", &events).await?.into_iter().next();
+    let accepted = api.intake.accept(&events, Some(Publisher { by: caller.actor(), action: "notiflow.run" })).await?.into_iter().next();
     match accepted {
         Some(accepted) if !accepted.duplicate && !accepted.is_conflict() => Ok(accepted.id),
         // A request with the same key has overtaken this one.

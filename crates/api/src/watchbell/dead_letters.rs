@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use watchbell_core::decode::{self, Reason};
 use watchbell_core::event::Original;
-use watchbell_store::intake::{Accepted, DeadLetter, DeadLetterFilter};
+use watchbell_store::intake::{Accepted, DeadLetter, DeadLetterFilter, Publisher};
 
 use super::{events, page};
 use crate::auth::Authenticated;
@@ -93,7 +93,7 @@ async fn play(api: &Api, caller: &Authenticated, id: i64) -> Result<Vec<Accepted
         Problem { kind: Kind::Conflict, ..events::unusable(&why) }
     })?;
     event.replay_of = Some(id);
-    Ok(api.store.accept_from(caller.actor(), "dead_letter.replay", &[event]).await?)
+    Ok(api.intake.accept(&[event], Some(Publisher { by: caller.actor(), action: "dead_letter.replay" })).await?)
 }
 
 async fn found(api: &Api, id: i64) -> Result<(DeadLetter, Original), Problem> {

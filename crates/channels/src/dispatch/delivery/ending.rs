@@ -5,7 +5,7 @@ use watchbell_core::retry::RetryPolicy;
 use watchbell_core::{Reason, Timestamp};
 use watchbell_store::queue::{AddressFate, Job, Next};
 
-use super::route::Prospect;
+use crate::dispatch::routes::request::FailoverOptions;
 use crate::settings::OnUnknown;
 
 /// The circumstances of an attempt.
@@ -15,7 +15,7 @@ pub(super) struct Circumstances<'a> {
     pub on_unknown: OnUnknown,
     /// The provider can be asked later what became of a call without an answer.
     pub can_look_up: bool,
-    pub prospect: Prospect,
+    pub failover: FailoverOptions,
     /// Until when the provider's account takes nothing.
     pub paused_until: Timestamp,
     pub now: Timestamp,
@@ -23,7 +23,7 @@ pub(super) struct Circumstances<'a> {
     pub chance: f64,
 }
 
-/// What becomes of the delivery, and whether the attempt was no step of its ladder.
+/// What becomes of the delivery, and whether the attempt leaves the retry ladder where it is, as only one provider stood in the way.
 pub(super) fn decide(job: &Job, report: &Report, c: Circumstances<'_>) -> (Next, bool) {
     let code = report.code.clone();
     let failed = |reason, address| Next::Failed { reason, address };
@@ -37,14 +37,14 @@ pub(super) fn decide(job: &Job, report: &Report, c: Circumstances<'_>) -> (Next,
         Outcome::Retry { scope: LimitScope::Provider, .. } => Reason::AccountLimited { code },
         Outcome::Retry { .. } => Reason::PassingFault { code },
     };
-    if c.prospect.has_alternative {
-        // As early as it was due, so that nothing that came later goes before it.
+    if c.failover.has_alternative {
+        // It stays as early in the ready queue as it was, so that nothing that became due later goes before it.
         return (Next::Retry { at: job.due_at.min(c.now), reason: Reason::PassedOn { after: why.boxed() } }, true);
     }
     match &report.outcome {
-        _ if !c.prospect.has_any => (failed(Reason::NoRouteLeft { code: report.code.clone() }, AddressFate::Keep), false),
+        _ if !c.failover.has_any => (failed(Reason::NoRouteLeft { code: report.code.clone() }, AddressFate::Keep), false),
         Outcome::Retry { scope: LimitScope::Provider, .. } => (at(job, c.paused_until.max(c.now), why, c.policy), true),
-        // This provider is not asked again.
+        // This provider is not asked again for this message.
         Outcome::BadRoute => (again(job, why, c), true),
         _ => (again(job, why, c), false),
     }
@@ -65,7 +65,7 @@ pub(super) fn unknown(job: &Job) -> (usize, usize) {
     (unanswered.len(), interrupted.len())
 }
 
-/// A delivery during which so many processes died may be what killed them.
+/// Where so many processes died while they sent a delivery, it may be that delivery that killed them.
 const MOST_INTERRUPTIONS: usize = 10;
 
 /// Whether a delivery that may have gone out is sent again. `unanswered` calls were made and had no answer; `interrupted` ones
@@ -93,12 +93,12 @@ fn again(job: &Job, why: Reason, c: Circumstances<'_>) -> Next {
     let Some(ladder) = c.policy.wait(step, c.now, c.chance) else {
         return Next::Failed { reason: why, address: AddressFate::Keep };
     };
-    let next = c.prospect.probe_at.map_or(ladder, |probe_at| ladder.min(probe_at));
-    at(job, c.prospect.not_before.map_or(next, |earliest| next.max(earliest)), why, c.policy)
+    let next = c.failover.probe_at.map_or(ladder, |probe_at| ladder.min(probe_at));
+    at(job, c.failover.not_before.map_or(next, |earliest| next.max(earliest)), why, c.policy)
 }
 
 fn at(job: &Job, at: Timestamp, why: Reason, policy: &RetryPolicy) -> Next {
-    // What was planned after its time is tried as long as what is planned in time.
+    // Where a delivery was planned after its due time, its retry window begins when it was planned.
     if !policy.is_open(job.due_at.max(job.planned_at), at) {
         return Next::Failed { reason: Reason::TriedTooLong { last: why.boxed() }, address: AddressFate::Keep };
     }
