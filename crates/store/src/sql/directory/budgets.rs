@@ -29,7 +29,7 @@ pub(super) struct Budgets {
     user: Spent,
 }
 
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 struct Spent {
     scope: String,
     since: i64,

@@ -30,7 +30,7 @@ use crate::{Scope, StoreError};
 const TRIES: i64 = 5;
 const LIFE_S: i64 = 15 * 60;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     /// Empty: the code was made void.
     code_hash: String,
