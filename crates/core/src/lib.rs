@@ -20,6 +20,7 @@ pub mod preference;
 pub mod retry;
 pub mod rule;
 pub mod secret;
+pub mod setting;
 pub mod text;
 pub mod time;
 pub mod user;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// 1 s, then every 2 s: soon enough that an outage ends for events when it ends for whoever had it.
+/// 1 s, then 2 s each time: short enough that events flow again as soon as whatever was away is back.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     tries: u32,
