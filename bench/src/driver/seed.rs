@@ -91,7 +91,7 @@ impl Seed {
         statements.extend(self.channels.iter().map(|channel| rule("alert_high", channel)));
         if self.topic {
             statements.push(rule("subscription", "sms"));
-            statements.push(format!("INSERT INTO topics (topic, user_id) {each} '{TOPIC}', n FROM series"));
+            statements.push(format!("INSERT INTO topic_members (topic, user_id) {each} '{TOPIC}', n FROM series"));
         }
         statements
     }

@@ -4,6 +4,7 @@
 //! is an address, a [`contact::PhoneNumber`] is E.164. No other crate checks these things twice.
 
 pub mod access;
+pub mod backoff;
 pub mod channel;
 pub mod clock;
 pub mod contact;
@@ -25,8 +26,9 @@ pub mod text;
 pub mod time;
 pub mod user;
 
+pub use backoff::Backoff;
 pub use channel::Channel;
-pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
+pub use clock::{Clock, ElapsedClock, ManualClock, SharedClock, SystemClock};
 pub use ids::{ContactId, DeliveryId, DeviceId, EventId, KeyId, RuleId, UserId};
 pub use secret::Secret;
 pub use time::Timestamp;

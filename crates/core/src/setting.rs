@@ -34,15 +34,16 @@ impl SettingError {
     }
 }
 
-/// The value is left out: it may be a secret.
+/// The value is left out, and so is what a type's own reader says of it: it may be a secret.
 impl From<Misread> for SettingError {
     fn from(misread: Misread) -> Self {
-        let key = match &misread.wrong {
-            Wrong::Missing(name) => (*name).to_owned(),
-            Wrong::Unknown { name, .. } => name.clone(),
-            Wrong::Type { .. } | Wrong::Refused(_) => misread.place,
+        let (key, wrong) = match misread.wrong {
+            Wrong::Missing(name) => (name.to_owned(), Wrong::Missing(name)),
+            Wrong::Unknown { name, known } => (name.clone(), Wrong::Unknown { name, known }),
+            Wrong::Type { expected } => (misread.place, Wrong::Type { expected }),
+            Wrong::Refused(_) => (misread.place, Wrong::Refused("has not the form that it must have".to_owned())),
         };
-        Self { key, value: None, wrong: misread.wrong }
+        Self { key, value: None, wrong }
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, PoisonError};
 use async_nats::jetstream::Message;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use watchbell_core::Clock;
 use watchbell_core::decode::{EventSettings, Reason, Rejected, Undecodable, from_nats};
 use watchbell_core::event::{Event, Original};
+use watchbell_core::{Backoff, Clock};
 
-use crate::backoff::Backoff;
+use crate::backoff::BACKOFF;
 use crate::connection::Connection;
 use crate::counters::Counters;
 use crate::original;
@@ -218,7 +218,7 @@ impl Committer {
                 return Err(NotCommitted::Hindered);
             }
         }
-        stop.run_until_cancelled(self.clock.sleep(retries.backoff.next())).await.ok_or(NotCommitted::Stopped)
+        stop.run_until_cancelled(self.clock.sleep(retries.backoff.next_wait())).await.ok_or(NotCommitted::Stopped)
     }
 
     fn decode(&self, messages: &[Message]) -> (Vec<Event>, Vec<Rejected>) {
@@ -244,7 +244,7 @@ struct Retries {
 
 impl Retries {
     fn of(tries: u32) -> Self {
-        Self { backoff: Backoff::default(), tries }
+        Self { backoff: BACKOFF, tries }
     }
 }
 

@@ -7,6 +7,7 @@ use async_nats::connection::State;
 use async_nats::{Client, ClientError, Event, ServerError, Subject};
 use futures::FutureExt;
 use tokio::sync::watch;
+use watchbell_core::Backoff;
 
 use crate::counters::Counters;
 use crate::trouble::News;
@@ -16,8 +17,8 @@ use crate::{NatsError, NatsSettings};
 const PING_EVERY: Duration = Duration::from_secs(2);
 /// How long a server that accepts a connection and then says nothing is waited for.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
-/// The longest wait before the next try to connect.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// The waits between tries to connect.
+const RECONNECT: Backoff = Backoff::new(Duration::from_millis(1), Duration::from_secs(2));
 
 /// How long a publisher waits for the client to have room for one more message.
 const TURN_WITHIN: Duration = Duration::from_secs(1);
@@ -61,7 +62,7 @@ impl Connection {
             .retry_on_initial_connect()
             .ping_interval(PING_EVERY)
             .connection_timeout(CONNECT_WITHIN)
-            .reconnect_delay_callback(|tries| Duration::from_millis(1 << tries.min(11)).min(LONGEST_WAIT))
+            .reconnect_delay_callback(|tries| RECONNECT.wait_after(u32::try_from(tries).unwrap_or(u32::MAX)))
             .event_callback(move |event| {
                 log.note(&event);
                 std::future::ready(())

@@ -8,11 +8,11 @@ use async_nats::jetstream::{AckKind, Message};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
-use watchbell_core::Clock;
+use watchbell_core::{Backoff, Clock};
 
-use crate::backoff::Backoff;
-use crate::consumer::Feed;
+use crate::backoff::BACKOFF;
 use crate::committer::{Committer, PlanningOrder};
+use crate::consumer::Feed;
 use crate::pull::{Interrupt, Puller};
 use crate::stream_setup::StreamSetup;
 
@@ -38,7 +38,7 @@ pub(crate) struct FeedReader {
 
 impl FeedReader {
     pub(crate) async fn run(self) {
-        let mut backoff = Backoff::default();
+        let mut backoff = BACKOFF;
         let Some((mut puller, mut ack_wait)) = self.begin(&mut backoff).await else { return };
         // `select!` is biased, so a batch is polled, and stands in the queue of `order`, before the next one is taken: batches are
         // planned in the order of their events.
@@ -79,7 +79,7 @@ impl FeedReader {
                 Ok(puller) => return Some((puller, ack_wait)),
                 Err(error) => {
                     tracing::debug!(%error, "cannot subscribe");
-                    self.stop.run_until_cancelled(self.clock.sleep(backoff.next())).await?;
+                    self.stop.run_until_cancelled(self.clock.sleep(backoff.next_wait())).await?;
                 }
             }
         }
@@ -92,7 +92,7 @@ impl FeedReader {
         if matches!(interrupt, Interrupt::Refused(_) | Interrupt::Client(_)) {
             // What the server refuses is not asked for without a pause. A stream or consumer that was deleted has been made again by
             // `attach`, so that is no reason for this.
-            self.stop.run_until_cancelled(self.clock.sleep(backoff.next())).await?;
+            self.stop.run_until_cancelled(self.clock.sleep(backoff.next_wait())).await?;
         }
         Some(consumer)
     }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use watchbell_core::Clock;
 
 use crate::NatsSettings;
-use crate::backoff::Backoff;
+use crate::backoff::BACKOFF;
 use crate::concerns;
 use crate::connection::Connection;
 use crate::consumer::{ALL_EVENTS, Feed};
@@ -124,7 +124,7 @@ impl StreamSetup {
     /// Waits until the connection is up and the consumer exists, and returns it. None when `stop` comes first.
     pub(crate) async fn attach(&self, feed: &Feed, stop: &CancellationToken) -> Option<PullConsumer> {
         let attached = async {
-            let mut backoff = Backoff::default();
+            let mut backoff = BACKOFF;
             let mut link = self.connection.link();
             loop {
                 self.connection.connected().await;
@@ -148,7 +148,7 @@ impl StreamSetup {
                     Err(_) if !self.connection.is_connected() => {}
                     Err(error) => self.trouble.begins(&error),
                 }
-                self.clock.sleep(backoff.next()).await;
+                self.clock.sleep(backoff.next_wait()).await;
             }
         };
         stop.run_until_cancelled(attached).await

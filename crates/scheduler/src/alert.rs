@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original, Priority, UpdateData, UpdateStatus};
+use watchbell_core::ids::other_readings;
 use watchbell_core::{Channel, EventId, Timestamp, UserId};
 use watchbell_store::facts::history::{self, Happened, Named, What};
 use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Policy, Responder};
@@ -91,6 +92,9 @@ pub fn users(names: &[String], facts: &Facts, plan: &mut Plan) -> Vec<UserId> {
             plan.unknown_users.push(name.clone());
             continue;
         };
+        // Of several in one text some may be nobody.
+        let several = other_readings(name).into_iter().find(|parts| parts.len() > 1 && parts.iter().any(|part| facts.names.contains_key(part)));
+        plan.unknown_users.extend(several.into_iter().flatten().filter(|part| !facts.names.contains_key(part)));
         if ids.len() > 1 {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             plan.notes.push(format!("one name means the users {}: all of them are told", ids.join(" and ")));

@@ -11,9 +11,9 @@
 //! Locks are taken in one order everywhere: events, then alerts and duties, then users, each by id.
 
 pub mod access;
-pub mod allot;
 mod changes;
 mod columns;
+mod connections;
 pub mod dialect;
 pub mod directory;
 mod error;
@@ -22,7 +22,9 @@ mod fault;
 pub mod handover;
 pub mod history;
 pub mod intake;
+mod migrations;
 mod open;
+mod options;
 mod packed;
 mod pool;
 mod postgres;
@@ -31,6 +33,7 @@ pub mod private;
 pub mod queue;
 pub mod runs;
 mod sqlite;
+pub mod throttle;
 pub mod wake;
 
 pub use access::Access;
@@ -41,7 +44,8 @@ pub use fault::Fault;
 pub use handover::LocalWorkers;
 pub use history::History;
 pub use intake::Intake;
-pub use open::{Options, Quotas, Retries, VerificationLimits, open};
+pub use open::open;
+pub use options::{Options, Quotas, Retries, VerificationLimits};
 pub use preferences::Preferences;
 pub use queue::Queue;
 pub use runs::Runs;

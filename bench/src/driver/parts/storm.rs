@@ -76,7 +76,7 @@ async fn with_kills(world: &mut World, seed: &Seed, load: Load) -> Result<(), Er
 async fn held_by(world: &World, names: &[String]) -> Result<u32, Error> {
     let mut connection = world.database().await?;
     let count: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM deliveries WHERE lease IN (SELECT epoch FROM processes WHERE name LIKE ANY ($1))")
+        sqlx::query_scalar("SELECT count(*) FROM deliveries WHERE lease IN (SELECT epoch FROM worker_sessions WHERE name LIKE ANY ($1))")
             .bind(names)
             .fetch_one(&mut connection)
             .await

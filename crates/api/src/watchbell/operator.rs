@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use watchbell_core::{Channel, Timestamp};
 use watchbell_store::Scope;
-use watchbell_store::queue::Process;
+use watchbell_store::queue::WorkerSession;
 
 use super::page;
 use crate::auth::Authenticated;
@@ -59,7 +59,7 @@ pub(super) async fn unreachable(State(api): State<Api>, caller: Authenticated, p
 /// Every channel, and who serves it, as the workers that are alive find it; one without a provider sends nothing.
 pub(super) async fn channels(State(api): State<Api>, caller: Authenticated) -> Result<Response, Problem> {
     caller.check_reads_all()?;
-    let processes = api.store.processes().await?;
+    let processes = api.store.live_sessions().await?;
     let now = api.clock.now();
     let items: Vec<Value> = api
         .health
@@ -87,7 +87,12 @@ pub(super) async fn channels(State(api): State<Api>, caller: Authenticated) -> R
 }
 
 /// How the workers of a channel find a provider: for each state how many of them, and where they do not call it, until when at most.
-fn found(processes: &[Process], channel: Channel, provider: &str, now: Timestamp) -> BTreeMap<&'static str, (u64, Option<Timestamp>)> {
+fn found(
+    processes: &[WorkerSession],
+    channel: Channel,
+    provider: &str,
+    now: Timestamp,
+) -> BTreeMap<&'static str, (u64, Option<Timestamp>)> {
     let mut found = BTreeMap::new();
     for process in processes.iter().filter(|process| process.channels.contains(&channel)) {
         let outage = process.outages.iter().find(|outage| outage.channel == channel && outage.provider == provider);
@@ -116,7 +121,7 @@ mod tests {
 
     #[test]
     fn workers_that_find_otherwise_are_counted() {
-        let process = |(channel, outages): (Channel, &[(Channel, Option<Timestamp>)])| Process {
+        let process = |(channel, outages): (Channel, &[(Channel, Option<Timestamp>)])| WorkerSession {
             epoch: Epoch(1),
             name: "w".to_owned(),
             roles: "worker".to_owned(),

@@ -188,7 +188,7 @@ impl World {
 
     /// The life of a worker of that channel.
     pub async fn worker(&self, channel: Channel) -> Epoch {
-        self.store.enter("test", "worker", &[channel], std::time::Duration::from_mins(1)).await.unwrap()
+        self.store.open_session("test", "worker", &[channel], std::time::Duration::from_mins(1)).await.unwrap()
     }
 
     pub async fn publish(&self, kind: &str, id: &str, mut data: Value) -> Value {

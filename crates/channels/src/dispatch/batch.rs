@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Clock, DeliveryId};
-use watchbell_store::queue::{Call, Finished, Held, Job, Next};
+use watchbell_store::queue::{Call, Finished, HeldLeases, Job, Next};
 use watchbell_store::{Store, StoreError};
 
 use super::Progress;
@@ -159,7 +159,7 @@ pub(super) struct Finish {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub progress: broadcast::Sender<Progress>,
-    pub held: Arc<Mutex<Held>>,
+    pub held: Arc<Mutex<HeldLeases>>,
 }
 
 #[async_trait]

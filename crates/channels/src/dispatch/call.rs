@@ -22,8 +22,9 @@ use super::lane::Lane;
 use super::look_up::{self, LookUp};
 use super::route::{Errand, Prospect, Route};
 use super::wanted::{self, Begun, Wanted};
+use crate::about::about;
 use crate::gate::Gate;
-use crate::provider::{About, Address, Content, Outgoing, Told};
+use crate::provider::{Address, Content, Outgoing, Told};
 use crate::render::{Item, MessageKind, Reader, RenderContext};
 use crate::settings::OnUnknown;
 
@@ -179,7 +180,7 @@ fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
         // What a bundle tells is known only when it has begun.
         content: if is_bundle(job) { Content::default() } else { render(shared, job, &[]) },
         told: Told { id: job.user_id, name: job.user_name.clone() },
-        about: About::of(job, message_kind(job).folder()),
+        about: about(job, message_kind(job).folder()),
         members: Vec::new(),
         attempt: job.attempts + 1,
         urgent: job.rank == 0,
@@ -237,7 +238,7 @@ async fn complete(shared: &Shared, job: &Job, message: Outgoing) -> Result<Outgo
     match shared.store.bundled(&job.id).await {
         Ok(members) => Ok(Outgoing {
             content: render(shared, job, &members),
-            members: members.iter().map(|member| About::of(member, message_kind(member).folder())).collect(),
+            members: members.iter().map(|member| about(member, message_kind(member).folder())).collect(),
             ..message
         }),
         Err(error) => {

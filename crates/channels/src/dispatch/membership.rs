@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Clock, Timestamp};
-use watchbell_store::queue::{Outage, Process, Pulse, Ready};
+use watchbell_store::queue::{Heartbeat, Outage, Ready, WorkerSession};
 use watchbell_store::{Store, StoreError};
 
 use super::Shared;
@@ -81,8 +81,8 @@ impl Membership {
 
     /// Begins a life, the first one or another.
     async fn begin(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let epoch = store.enter(&self.name, &self.roles, &self.channels, self.lease).await?;
-        let processes = store.processes().await?;
+        let epoch = store.open_session(&self.name, &self.roles, &self.channels, self.lease).await?;
+        let processes = store.live_sessions().await?;
         let alone = processes.iter().all(|process| process.epoch == epoch || process.channels.is_empty());
         self.joined.store(alone, Ordering::Release);
         self.epoch.store(epoch.0, Ordering::Release);
@@ -103,7 +103,7 @@ impl Membership {
         self.lock().contains_key(&channel)
     }
 
-    fn count(&self, processes: &[Process]) {
+    fn count(&self, processes: &[WorkerSession]) {
         let own = self.epoch();
         let mut shares: BTreeMap<Channel, Share> = BTreeMap::new();
         for process in processes {
@@ -117,11 +117,11 @@ impl Membership {
     }
 
     /// Takes in who lives; when the first of the others is certain to have died, unless it is renewed.
-    fn see(&self, pulse: &Pulse) -> Option<Timestamp> {
-        self.count(&pulse.processes);
+    fn see(&self, pulse: &Heartbeat) -> Option<Timestamp> {
+        self.count(&pulse.sessions);
         self.joined.store(true, Ordering::Release);
         let own = self.epoch();
-        pulse.processes.iter().filter(|process| process.epoch != own).map(|process| process.alive_until).min()
+        pulse.sessions.iter().filter(|process| process.epoch != own).map(|process| process.alive_until).min()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Channel, Share>> {
@@ -163,7 +163,7 @@ impl Membership {
 
     /// Gives back what is leased and not begun. What is begun still and has not ended counts as `Unknown`.
     pub async fn leave(&self, store: &Arc<dyn Store>) {
-        if let Err(error) = store.leave(self.epoch()).await {
+        if let Err(error) = store.close_session(self.epoch()).await {
             tracing::warn!(error = watchbell_core::error_chain(&error), "leases could not be given back; they end by themselves");
         }
     }
@@ -196,7 +196,7 @@ pub(super) async fn heartbeat(shared: Arc<Shared>, every: Duration, recheck: Opt
                 continue;
             }
         }
-        match shared.store.renew(membership.epoch(), membership.lease).await {
+        match shared.store.heartbeat(membership.epoch(), membership.lease).await {
             Ok(pulse) => {
                 next = clock.now() + every;
                 if is_failing {
@@ -244,7 +244,7 @@ pub(super) async fn take_over(shared: Arc<Shared>, stop: CancellationToken) {
         }
         let held = shared.held().clone();
         let before = shared.clock.now().plus_ms(-UNDER_WAY_MS);
-        if let Err(error) = shared.store.take_over(shared.membership.epoch(), &held, before).await {
+        if let Err(error) = shared.store.reap(shared.membership.epoch(), &held, before).await {
             tracing::warn!(error = watchbell_core::error_chain(&error), "leases could not be taken over; trying again");
         }
     }

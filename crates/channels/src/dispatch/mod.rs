@@ -29,7 +29,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchbell_core::{Channel, Clock};
-use watchbell_store::queue::{Finished, Held, Job};
+use watchbell_store::queue::{Finished, HeldLeases, Job};
 use watchbell_store::{Retries, Store};
 
 use crate::provider::{AccountLimit, Provider};
@@ -93,11 +93,11 @@ pub(crate) struct Shared {
     stop: CancellationToken,
     calls: TaskTracker,
     /// What this process has leased and is working on.
-    held: Arc<Mutex<Held>>,
+    held: Arc<Mutex<HeldLeases>>,
 }
 
 impl Shared {
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, HeldLeases> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -152,7 +152,7 @@ impl Dispatcher {
         else {
             return;
         };
-        let held: Arc<Mutex<Held>> = Arc::default();
+        let held: Arc<Mutex<HeldLeases>> = Arc::default();
         let shared = Arc::new(Shared {
             begin: batch::Batcher::start(batch::Begin { store: self.store.clone() }),
             finish: batch::Batcher::start(batch::Finish {

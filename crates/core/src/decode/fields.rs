@@ -235,6 +235,7 @@ impl<'p> Fields<'p> {
                 vec![lone]
             }
         };
+        let entries: Vec<Value> = entries.into_iter().flat_map(each_entry).collect();
         let mut users = Vec::with_capacity(entries.len().min(MAX_USERS));
         for (at, entry) in entries.into_iter().enumerate() {
             if users.len() == MAX_USERS {
@@ -351,6 +352,19 @@ fn since_1970(number: f64) -> Option<Timestamp> {
     let ms = if number.abs() < FIRST_MS { number * 1000.0 } else { number };
     #[expect(clippy::cast_possible_truncation, reason = "checked to be within the years that a timestamp has")]
     (0.0..=LAST_MS).contains(&ms).then(|| Timestamp::from_millis(ms as i64))
+}
+
+/// The users of a list's entry that is a list itself, or a text too long for a name that has several in it. (A shorter one may be
+/// somebody's name: see [`crate::ids::other_readings`].)
+fn each_entry(entry: Value) -> Vec<Value> {
+    match entry {
+        Value::Array(entries) if !entries.is_empty() => entries,
+        Value::String(text) if text.len() > MAX_ID_CHARS && text.contains([',', ';']) => {
+            text.split([',', ';']).filter(|part| !trimmed(part).is_empty()).map(Value::from).collect()
+        }
+        Value::String(text) if text.len() > MAX_ID_CHARS => text.split_whitespace().map(Value::from).collect(),
+        entry => vec![entry],
+    }
 }
 
 /// A user as the event writes it, by number or by name.

@@ -12,10 +12,10 @@ use super::plan::{Begun, Writes, rank};
 use super::recipients::recipient_key;
 use super::{SqlStore, Tx};
 use crate::StoreError;
-use crate::allot::Verdict;
 use crate::facts::{Planned, Policy};
 use crate::handover::Reservation;
 use crate::queue::{Job, Target};
+use crate::throttle::Verdict;
 
 /// Jobs that are handed to a worker once their transaction is committed; given up with this, they leave its room free.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ impl SqlStore {
             // Stable: the order in which the events came stays.
             jobs.sort_by_key(|job| job.rank);
             jobs.truncate(reservation.calls());
-            let jobs = self.allot_planned(tx, channel, jobs, writes).await?;
+            let jobs = self.throttle_planned(tx, channel, jobs, writes).await?;
             if jobs.is_empty() {
                 continue;
             }
@@ -76,7 +76,7 @@ impl SqlStore {
     }
 
     /// Those jobs that their recipients take now, singly. Others wait in the database, until the time that is known already.
-    async fn allot_planned(&self, tx: &mut Tx, channel: Channel, jobs: Vec<Job>, writes: &mut Writes) -> Result<Vec<Job>, StoreError> {
+    async fn throttle_planned(&self, tx: &mut Tx, channel: Channel, jobs: Vec<Job>, writes: &mut Writes) -> Result<Vec<Job>, StoreError> {
         let keys = jobs.iter().filter_map(|job| recipient_key(channel, &job.target)).collect();
         let recipients = self.recipients(tx, channel, &keys).await?;
         let verdicts = self.verdicts(tx, channel, &jobs, recipients, false).await?;

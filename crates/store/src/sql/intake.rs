@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::PoisonError;
 
 use async_trait::async_trait;
 use watchbell_core::decode::Reason;
@@ -42,15 +43,20 @@ impl Intake for SqlStore {
 
     async fn fan_out(&self) -> Result<bool, StoreError> {
         let mut tx = self.begin_tx().await?;
+        let passed_over = || self.fan_out_passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = passed_over().clone();
         let next: Option<(String, String, i64)> =
-            sqlx::query_as(sql("SELECT event_id, topic, last_user_id FROM fanouts ORDER BY event_id LIMIT 1 {skip}"))
+            sqlx::query_as(sql("SELECT event_id, topic, last_user_id FROM fanouts WHERE event_id > $1 ORDER BY event_id LIMIT 1 {skip}"))
+                .bind(after.clone())
                 .fetch_optional(&mut *tx)
                 .await?;
-        let Some((event_id, topic, last)) = next else { return Ok(false) };
+        // What fails is passed over, so that it holds up no other one, until all those behind it are done.
+        *passed_over() = next.as_ref().map(|(event_id, ..)| event_id.clone()).unwrap_or_default();
+        let Some((event_id, topic, last)) = next else { return Ok(!after.is_empty()) };
         let (data, base_at): (String, i64) =
             sqlx::query_as(sql("SELECT data, base_at FROM events WHERE id = $1")).bind(event_id.clone()).fetch_one(&mut *tx).await?;
         let members: Vec<i64> =
-            sqlx::query_scalar(sql("SELECT user_id FROM topics WHERE topic = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"))
+            sqlx::query_scalar(sql("SELECT user_id FROM topic_members WHERE topic = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"))
                 .bind(topic)
                 .bind(last)
                 .bind(FAN_OUT_CHUNK)
@@ -77,6 +83,7 @@ impl Intake for SqlStore {
             }
         }
         tx.commit().await?;
+        *passed_over() = after;
         self.wakes.announce(due);
         Ok(true)
     }
@@ -192,12 +199,12 @@ type Client = Option<(Actor, &'static str)>;
 impl SqlStore {
     async fn accept_trying(&self, events: &[Event], on_planned: OnPlanned<'_>, client: Client) -> Result<Vec<Accepted>, StoreError> {
         // Nearly always all of it is new, and the database need not be asked row by row whether it is.
-        let (mut if_known, mut goes_short_way) = (IfKnown::GiveUp, true);
+        let (mut if_known, mut is_inline) = (IfKnown::GiveUp, true);
         loop {
-            match super::retrying(|| self.accept_all(events, if_known, goes_short_way, on_planned, client)).await {
+            match super::retrying(|| self.accept_all(events, if_known, is_inline, on_planned, client)).await {
                 Err(error) if error.is_known_already() && if_known == IfKnown::GiveUp => if_known = IfKnown::LeaveAlone,
                 // The life of the worker next door has ended.
-                Err(StoreError::Lapsed) if goes_short_way => goes_short_way = false,
+                Err(StoreError::Lapsed) if is_inline => is_inline = false,
                 done => return done,
             }
         }
@@ -207,7 +214,7 @@ impl SqlStore {
         &self,
         events: &[Event],
         if_known: IfKnown,
-        goes_short_way: bool,
+        is_inline: bool,
         on_planned: OnPlanned<'_>,
         client: Client,
     ) -> Result<Vec<Accepted>, StoreError> {
@@ -221,12 +228,12 @@ impl SqlStore {
         let mut handover = Handover::default();
         let waves = waves(events, &fresh);
         // After a recipient's lock nothing but new rows may be written.
-        let goes_short_way = goes_short_way && waves.len() == 1;
+        let is_inline = is_inline && waves.len() == 1;
         let last = waves.len().saturating_sub(1);
         for (at, wave) in waves.into_iter().enumerate() {
             let way = Way {
                 if_known,
-                handover: goes_short_way.then_some(&mut handover),
+                handover: is_inline.then_some(&mut handover),
                 on_planned: if at == last { on_planned } else { &|| {} },
                 is_first: at == 0,
                 fresh: &fresh,

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use watchbell_core::event::{AlertData, Event, EventData};
+use watchbell_core::ids::other_readings;
 use watchbell_core::{EventId, UserId};
 
-use super::rows::{AlertRow, DutyRow, PlannedRow, all, json, to_json};
+use super::rows::{AlertRow, DutyRow, PlannedRow, all, json, readable, to_json};
 use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::facts::history::Happened;
@@ -63,6 +64,13 @@ pub(super) fn names(event: &Event) -> Vec<&String> {
         EventData::Subscription(data) => data.users.iter().collect(),
         EventData::Verification(_) => Vec::new(),
     }
+}
+
+/// Whom they mean, and whom the parts of those that name several mean.
+pub(super) fn named(event: &Event, resolved: &HashMap<String, Vec<UserId>>) -> HashMap<String, Vec<UserId>> {
+    let parts = |name: &String| std::iter::once(name.clone()).chain(other_readings(name).into_iter().flatten()).collect::<Vec<_>>();
+    let names = names(event).into_iter().flat_map(parts);
+    names.filter_map(|name| resolved.get(&name).cloned().map(|users| (name, users))).collect()
 }
 
 /// The category whose default channels a subscription event goes to.
@@ -179,7 +187,7 @@ impl SqlStore {
         .bind(array(&scopes)?)
         .fetch_all(&mut **tx)
         .await?;
-        for planned in all::<_, Planned>(rows)? {
+        for planned in planned(rows) {
             if let Scope::Alert { id, .. } = &planned.scope {
                 known.alert_deliveries.entry(id.clone()).or_default().push(planned);
             }
@@ -208,7 +216,7 @@ impl SqlStore {
 
     async fn lock_duty(&self, tx: &mut Tx, id: &str, user: UserId, event: &Event, known: &mut Known) -> Result<(), StoreError> {
         let new: Option<String> =
-            sqlx::query_scalar(sql("INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, told, event_id) \
+            sqlx::query_scalar(sql("INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, occurrence, event_id) \
              VALUES ($1, $2, 0, 0, '', 'CANCELLED', $3, $4) ON CONFLICT (id) DO NOTHING RETURNING id"))
             .bind(id.to_owned())
             .bind(user.0)
@@ -220,7 +228,7 @@ impl SqlStore {
             return Ok(());
         }
         let row: DutyRow = sqlx::query_as(sql(
-            "SELECT id, user_id, starts_at, ends_at, schedule, status, told, event_id FROM duties WHERE id = $1 {lock}",
+            "SELECT id, user_id, starts_at, ends_at, schedule, status, occurrence, event_id FROM duties WHERE id = $1 {lock}",
         ))
         .bind(id.to_owned())
         .fetch_one(&mut **tx)
@@ -240,8 +248,13 @@ impl SqlStore {
         .bind(Scope::subject_of_duty(duty))
         .fetch_all(&mut **tx)
         .await?;
-        all(rows)
+        Ok(planned(rows))
     }
+}
+
+/// Those that can be read: the worker sets the others aside when they are due, and no event waits until then.
+fn planned(rows: Vec<PlannedRow>) -> Vec<Planned> {
+    rows.into_iter().filter_map(|row| readable("delivery", row.id.clone(), row)).collect()
 }
 
 impl Known {
@@ -271,7 +284,7 @@ impl Known {
             }
             None => {}
         }
-        facts.names = names(event).into_iter().filter_map(|name| Some((name.clone(), resolved.get(name)?.clone()))).collect();
+        facts.names = named(event, resolved);
         let mut users: BTreeSet<UserId> = facts.names.values().flatten().copied().collect();
         let history = facts.alert.iter().flat_map(|alert| &alert.history);
         users.extend(history.flat_map(|happened| &happened.named).map(|named| named.user_id));

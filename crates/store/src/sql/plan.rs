@@ -191,7 +191,7 @@ impl SqlStore {
         let mut together = Together::default();
         self.insert_alerts(&mut together, &writes.new_alerts, writes.if_known)?;
         responders::add(&mut together, &writes.responders, writes.if_known)?;
-        self.note_flights(&mut together, &writes.begun)?;
+        self.note_begun_leases(&mut together, &writes.begun)?;
         let written = self.insert_deliveries(tx, together, &writes.insert, &writes.begun, writes.if_known).await?;
         self.note_unreachable(tx, &writes.unreachable).await?;
         let waiting = writes.insert.iter().filter(|planned| !writes.begun.contains_key(&planned.id));
@@ -200,12 +200,12 @@ impl SqlStore {
     }
 
     /// Some of what begins may turn out to be known already: a flight says what may be leased, not what is.
-    fn note_flights(&self, together: &mut Together, begun: &HashMap<DeliveryId, Begun>) -> Result<(), StoreError> {
+    fn note_begun_leases(&self, together: &mut Together, begun: &HashMap<DeliveryId, Begun>) -> Result<(), StoreError> {
         let mut flights: BTreeMap<i64, Vec<&DeliveryId>> = BTreeMap::new();
         for (id, begun) in begun {
             flights.entry(begun.epoch.0).or_default().push(id);
         }
-        flights.into_iter().try_for_each(|(epoch, ids)| self.note_flight(together, Epoch(epoch), &ids))
+        flights.into_iter().try_for_each(|(epoch, ids)| self.note_leases(together, Epoch(epoch), &ids))
     }
 
     /// Plans that exist already are left as they are; answers the others. What is to be written beside them is `together`.
@@ -384,10 +384,10 @@ impl SqlStore {
 
     async fn write_duties(&self, tx: &mut Tx, duties: &[Duty]) -> Result<(), StoreError> {
         for duty in duties {
-            sqlx::query(sql("INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, told, event_id) \
+            sqlx::query(sql("INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, occurrence, event_id) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, \
                  starts_at = excluded.starts_at, ends_at = excluded.ends_at, schedule = excluded.schedule, status = excluded.status, \
-                 told = excluded.told, event_id = excluded.event_id"))
+                 occurrence = excluded.occurrence, event_id = excluded.event_id"))
             .bind(duty.id.clone())
             .bind(duty.user_id.0)
             .bind(duty.starts_at.as_millis())

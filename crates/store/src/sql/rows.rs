@@ -222,7 +222,7 @@ pub(super) struct DutyRow {
     ends_at: i64,
     schedule: String,
     status: String,
-    told: String,
+    occurrence: String,
     event_id: String,
 }
 
@@ -237,7 +237,7 @@ impl TryFrom<DutyRow> for Duty {
             ends_at: at(row.ends_at),
             schedule: row.schedule,
             status: name(&row.status)?,
-            told: json(&row.told)?,
+            told: json(&row.occurrence)?,
             event_id: EventId(row.event_id),
         })
     }
@@ -245,7 +245,7 @@ impl TryFrom<DutyRow> for Duty {
 
 #[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct PlannedRow {
-    id: String,
+    pub id: String,
     scope: String,
     event_id: String,
     alert_id: Option<String>,
@@ -302,6 +302,12 @@ impl TryFrom<PlannedRow> for Planned {
 
 pub(super) fn scope(key: &str) -> Result<Scope, StoreError> {
     Scope::parse(key).ok_or_else(|| StoreError::Corrupt("unknown scope of a delivery".to_owned()))
+}
+
+/// Turns a row, unless this version cannot read it: then it is left out, so that nothing else waits for it, and the log says which
+/// one it was. Not what is in it, as that may be a text or an address.
+pub(super) fn readable<R, T: TryFrom<R, Error = StoreError>>(what: &'static str, id: impl std::fmt::Display, row: R) -> Option<T> {
+    T::try_from(row).inspect_err(|_| tracing::error!(what, %id, "a row that this version cannot read is left out")).ok()
 }
 
 /// Turns all rows, or says which one is unreadable.

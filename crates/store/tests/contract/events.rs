@@ -17,6 +17,9 @@ on_both![
     what_was_noted_on_an_event_is_kept_with_it,
     no_external_id_means_somebody_else,
     a_name_that_means_two_is_told_to_both,
+    whom_a_text_names_is_found_however_it_is_written,
+    what_of_a_user_cannot_be_read_keeps_no_event_up,
+    a_topic_event_that_cannot_be_planned_holds_up_no_other_one,
 ];
 
 fn event(bed: &Bed, identity: &str, data: EventData) -> Event {
@@ -156,4 +159,75 @@ async fn a_name_that_means_two_is_told_to_both(bed: &Bed) {
     store.replace_user(BY, ben.id, ben_as("ben"), &[]).await.unwrap();
     let accepted = store.accept(&[event(bed, "last", news("t", &[&anna.id.to_string()]))]).await.unwrap().remove(0);
     assert_eq!(accepted.planned, 1);
+}
+
+async fn whom_a_text_names_is_found_however_it_is_written(bed: &Bed) {
+    let (anna, ben) = (with_email(bed, "anna").await, with_email(bed, "ben").await);
+    let called = |id: &str| NewUser { external_id: Some(id.to_owned()), email: Some(format!("{}@example.org", id.len())), ..named(id) };
+    for id in ["auth0|1", "7 8", "user:9", "cn=x,ou=1"] {
+        bed.store.create_user(BY, called(id)).await.unwrap();
+    }
+    let (a, b) = (anna.id, ben.id);
+    let table = [
+        (format!("user:{a}"), 1),
+        (format!("USER: {}", anna.public_id), 1),
+        (format!("00{a}"), 1),
+        (format!("{a},{b}"), 2),
+        (format!("{a} {b}"), 2),
+        (format!("user:{a}; user:{b};"), 2),
+        (format!("{a},{a}"), 1),
+        (format!("{a},999"), 1),
+        // Names of other systems, which are one user each.
+        ("auth0|1".to_owned(), 1),
+        ("7 8".to_owned(), 1),
+        ("user:9".to_owned(), 1),
+        ("user:cn=x,ou=1".to_owned(), 1),
+        // Nobody; least of all the user whose number is in it.
+        (format!("team {a}"), 0),
+        (format!("auth1|{a}"), 0),
+        (format!("duty:{a}"), 0),
+        ("user:".to_owned(), 0),
+    ];
+    for (at, (name, told)) in table.iter().enumerate() {
+        let accepted = bed.store.accept(&[event(bed, &at.to_string(), news("t", &[name]))]).await.unwrap().remove(0);
+        assert_eq!(accepted.planned, *told, "{name}");
+    }
+}
+
+async fn what_of_a_user_cannot_be_read_keeps_no_event_up(bed: &Bed) {
+    let (anna, ben) = (with_email(bed, "anna").await.id, with_email(bed, "ben").await.id);
+    let new = |number: &str| watchbell_store::directory::NewContact {
+        kind: watchbell_core::contact::ContactKind::Phone,
+        target: number.to_owned(),
+        region: Some("DE".to_owned()),
+        primary: None,
+        status: watchbell_core::contact::ContactStatus::Ok,
+    };
+    bed.store.create_contact(BY, anna, new("+493023125000")).await.unwrap();
+    // As a later version may write them.
+    bed.execute(&format!("UPDATE contacts SET kind = 'PIGEON' WHERE user_id = {anna} AND kind = 'PHONE'")).await;
+    bed.execute(&format!("UPDATE users SET quiet_hours = '[]', version = version + 1 WHERE id = {anna}")).await;
+    let both = news("t", &[&anna.to_string(), &ben.to_string()]);
+    assert_eq!(bed.store.accept(&[event(bed, "1", both)]).await.unwrap()[0].planned, 2);
+}
+
+async fn a_topic_event_that_cannot_be_planned_holds_up_no_other_one(bed: &Bed) {
+    for (id, data) in [("E1", r#"{"title":"t","message":"m"}"#), ("E2", r#"{"title":7}"#), ("E3", r#"{"title":"t","message":"m"}"#)] {
+        bed.execute(&format!(
+            "INSERT INTO events (id, identity, kind, base_at, received_at, subject, data) \
+             VALUES ('{id}', '{id}', 'subscription', 0, 0, 'event:{id}', '{data}')"
+        ))
+        .await;
+        bed.execute(&format!("INSERT INTO fanouts (event_id, topic, last_user_id) VALUES ('{id}', 'ops', 0)")).await;
+    }
+    assert!(bed.store.fan_out().await.unwrap());
+    assert!(bed.store.fan_out().await.is_err());
+    assert!(bed.store.fan_out().await.unwrap());
+    assert_eq!(bed.number("SELECT COUNT(*) FROM fanouts").await, 1);
+    // It is tried again after those behind it, and done once it can be.
+    assert!(bed.store.fan_out().await.unwrap());
+    assert!(bed.store.fan_out().await.is_err());
+    bed.execute(r#"UPDATE events SET data = '{"title":"t","message":"m"}' WHERE id = 'E2'"#).await;
+    while bed.store.fan_out().await.unwrap() {}
+    assert_eq!(bed.number("SELECT COUNT(*) FROM fanouts").await, 0);
 }

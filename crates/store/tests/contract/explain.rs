@@ -36,7 +36,7 @@ async fn an_event_is_explained_while_everything_is_locked(bed: &Bed) {
     } else {
         // Whoever writes or locks a row of these waits from now on.
         bed.execute("BEGIN").await;
-        bed.execute("LOCK TABLE users, contacts, alerts, events, deliveries, waiting IN EXCLUSIVE MODE").await;
+        bed.execute("LOCK TABLE users, contacts, alerts, events, deliveries, ready_queue IN EXCLUSIVE MODE").await;
     }
     let explained = bed.store.explain(news(bed, &[&anna.public_id]), anna.id);
     let (accepted, planned) = tokio::time::timeout(Duration::from_secs(5), explained).await.expect("it waits for a lock").unwrap();

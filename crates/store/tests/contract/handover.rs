@@ -10,7 +10,7 @@ use watchbell_core::event::{Event, EventData, Occurrence, Original, Subscription
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, DeliveryId, UserId};
 use watchbell_store::handover::{LocalWorker, Reservation};
-use watchbell_store::queue::{Call, Finished, Held, Job, Next, Ranks};
+use watchbell_store::queue::{Call, Finished, HeldLeases, Job, Next, Ranks};
 
 use crate::contacts::contact;
 use crate::harness::{BY, Bed};
@@ -73,7 +73,7 @@ impl Reservation for Room {
 
 impl Desk {
     async fn open(bed: &Bed, room: usize) -> Self {
-        let epoch = bed.store.enter("test", "worker", &[Channel::Email], LEASE).await.unwrap();
+        let epoch = bed.store.open_session("test", "worker", &[Channel::Email], LEASE).await.unwrap();
         let desk = Self { epoch, room, handed: Arc::default() };
         bed.store.local_workers().enter(Channel::Email, Arc::new(desk.clone()));
         desk
@@ -139,7 +139,7 @@ async fn what_a_recipient_does_not_take_now_is_not_handed_over(bed: &Bed) {
         publish(bed, &format!("news {n}"), &users).await;
     }
     assert_eq!(desk.handed().len(), 3);
-    let waits = bed.number("SELECT count(*) FROM deliveries WHERE state = 'scheduled' AND collect = 'flood' AND ready_at > due_at").await;
+    let waits = bed.number("SELECT count(*) FROM deliveries WHERE state = 'scheduled' AND collect = 'burst' AND ready_at > due_at").await;
     assert_eq!(waits, 1);
 }
 
@@ -178,7 +178,7 @@ async fn what_was_not_called_at_once_is_begun_anew_unless_it_was_cancelled(bed: 
     bed.store.finish(desk.epoch, &[Finished { id: handed[0].clone(), is_bundle: false, attempt: None, next, pause: None }]).await.unwrap();
     assert_eq!(in_state(bed, "cancelled").await, 1);
     // A life that has ended begins nothing.
-    bed.store.leave(desk.epoch).await.unwrap();
+    bed.store.close_session(desk.epoch).await.unwrap();
     assert!(bed.store.begin(desk.epoch, &calls).await.unwrap().is_empty());
 }
 
@@ -188,13 +188,13 @@ async fn what_a_process_has_leased_without_knowing_is_free_again(bed: &Bed) {
     publish(bed, "news", &users).await;
     let claimed = bed.store.claim(desk.epoch, Channel::Email, Ranks::All, 10).await.unwrap();
     assert_eq!((desk.handed().len(), claimed.len()), (2, 1));
-    let held = Held { known: HashSet::from([desk.handed()[0].clone()]), ..Held::default() };
+    let held = HeldLeases { known: HashSet::from([desk.handed()[0].clone()]), ..HeldLeases::default() };
     bed.clock.advance(std::time::Duration::from_secs(5));
     // What was leased just now may be on its way to the worker.
-    assert!(bed.store.renew(desk.epoch, LEASE).await.unwrap().is_alive);
-    bed.store.take_over(desk.epoch, &held, bed.now().plus_s(-10)).await.unwrap();
+    assert!(bed.store.heartbeat(desk.epoch, LEASE).await.unwrap().is_alive);
+    bed.store.reap(desk.epoch, &held, bed.now().plus_s(-10)).await.unwrap();
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE lease IS NOT NULL").await, 3);
-    bed.store.take_over(desk.epoch, &held, bed.now().plus_ms(1)).await.unwrap();
+    bed.store.reap(desk.epoch, &held, bed.now().plus_ms(1)).await.unwrap();
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE lease IS NOT NULL").await, 1);
     assert_eq!(in_state(bed, "scheduled").await, 2);
     // Who does not know of a lease has called for nothing: there was no attempt.

@@ -229,7 +229,7 @@ async fn a_code_is_kept_no_longer_than_it_is_needed(bed: &Bed) {
     assert_eq!(bed.number("SELECT COUNT(*) FROM events WHERE data LIKE '%12345678%'").await, 0, "six digits are enough");
     assert_eq!(kept().await, 1, "its message has not gone out");
     // It waits to be tried again, and then it is out.
-    let epoch = bed.store.enter("test", "worker", &[Channel::Email], std::time::Duration::from_hours(1)).await.unwrap();
+    let epoch = bed.store.open_session("test", "worker", &[Channel::Email], std::time::Duration::from_hours(1)).await.unwrap();
     let again = Next::Retry { at: bed.now(), reason: "later".to_owned() };
     for (next, rest) in [(again, 1), (Next::Sent, 0)] {
         let id = bed.store.claim(epoch, Channel::Email, Ranks::All, 1).await.unwrap().remove(0).id;

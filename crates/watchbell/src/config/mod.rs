@@ -58,7 +58,8 @@ pub use self::scheduler::{FallbackEmail, Scheduler};
 pub use self::templates::Templates;
 pub use self::verification::Verification;
 pub use self::worker::Worker;
-pub use watchbell_channels::settings::{OnUnknown, SettingError};
+pub use watchbell_channels::settings::OnUnknown;
+pub use watchbell_providers::settings::SettingError;
 
 use self::layers::Layers;
 use self::problem::Findings;

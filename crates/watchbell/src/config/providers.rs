@@ -1,14 +1,14 @@
-//! `[providers.…]`: the tables that channels name. What may stand in one is the business of its kind, in `watchbell_channels`.
+//! `[providers.…]`: the tables that channels name. What may stand in one is the business of its kind, in `watchbell_providers`.
 
 use std::collections::BTreeMap;
 
 use toml::Value;
-use watchbell_channels::registry;
-pub use watchbell_channels::settings::ProviderSettings;
-use watchbell_channels::settings::{COMMON_KEYS, SettingError};
 use watchbell_core::channel::join;
 use watchbell_core::setting::Wrong;
 use watchbell_core::{Channel, channel};
+use watchbell_providers::registry;
+pub use watchbell_providers::settings::ProviderSettings;
+use watchbell_providers::settings::{COMMON_KEYS, SettingError};
 
 use super::channels::ChannelSettings;
 use super::layers::{Layers, Path};

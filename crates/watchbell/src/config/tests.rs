@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::json;
-use watchbell_channels::registry;
 use watchbell_core::channel::join;
 use watchbell_core::setting::Wrong;
+use watchbell_providers::registry;
 
 use super::*;
 

@@ -22,11 +22,11 @@ use tokio_util::task::TaskTracker;
 use watchbell_api::{Api, ApiSettings, TelegramSettings, TrustedProxies};
 use watchbell_channels::dispatch::{DispatchSettings, Dispatcher};
 use watchbell_channels::render::{RenderError, Renderer};
-use watchbell_channels::settings::SettingError;
 use watchbell_core::{Channel, Clock, Secret, SharedClock, SystemClock};
 use watchbell_ingest::{Connection, Ingest, NatsError};
+use watchbell_providers::settings::SettingError;
 use watchbell_scheduler::{Retention, RulePlanner, Scheduler, SchedulerSettings};
-use watchbell_store::allot::RecipientLimits;
+use watchbell_store::throttle::RecipientLimits;
 use watchbell_store::{Retries, Store, StoreError};
 
 use crate::config::{self, Config, Role};

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use watchbell_channels::dispatch::{ChannelRoute, ProviderRoute};
-use watchbell_channels::providers::{mattermost, teams, telegram, twilio, webhook, webpush};
-use watchbell_channels::registry::{self, ProviderKind};
 use watchbell_core::contact::ContactKind;
 use watchbell_core::contact_key::ContactKey;
 use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock, Secret};
+use watchbell_providers::kinds::{mattermost, teams, telegram, twilio, webhook, webpush};
+use watchbell_providers::registry::{self, ProviderKind};
 use watchbell_store::Store;
 
 use super::Error;

@@ -12,14 +12,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchbell_channels::dispatch::{ChannelRoute, DispatchSettings, Dispatcher, ProviderRoute};
-use watchbell_channels::provider::AccountLimit;
 use watchbell_channels::render::Renderer;
 use watchbell_core::event::Original;
 use watchbell_core::retry::RetryPolicy;
 use watchbell_core::{Channel, Timestamp, decode};
+use watchbell_providers::provider::AccountLimit;
 use watchbell_scheduler::{RulePlanner, SchedulerSettings};
-use watchbell_store::allot::{Bundling, RecipientLimits};
 use watchbell_store::intake::Accepted;
+use watchbell_store::throttle::{Bundling, RecipientLimits};
 use watchbell_store::{Options, Retries, Store, open};
 
 use super::clock::WatchedClock;

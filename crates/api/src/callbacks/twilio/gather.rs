@@ -7,14 +7,14 @@
 use axum::http::Uri;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use watchbell_channels::http::callback;
-use watchbell_channels::providers::twilio::twiml;
 use watchbell_channels::render::Reader;
 use watchbell_channels::render::phrase::{Phrase, Said, Since};
 use watchbell_core::delivery::{Purpose, State as DeliveryState};
 use watchbell_core::event::{Answer, Event, EventData, Occurrence, Original, UpdateData, UpdateStatus};
 use watchbell_core::ids::UserRef;
 use watchbell_core::{Channel, DeliveryId, Timestamp};
+use watchbell_providers::http::callback;
+use watchbell_providers::kinds::twilio::twiml;
 use watchbell_store::facts::AlertState;
 use watchbell_store::facts::history::What;
 use watchbell_store::history::Delivery;

@@ -174,7 +174,7 @@ pub(super) async fn delete(store: &SqlStore, by: Actor, id: UserId) -> Result<()
     store.lock_waiting(&mut change.tx, &[id]).await?;
     let stopped: Vec<String> = sqlx::query_scalar(sql(
         "UPDATE deliveries SET state = 'cancelled', reason = 'user deleted', lease = NULL, updated_at = $2 WHERE id \
-         {anyof} SELECT id FROM waiting WHERE user_id = $1 {end} AND state IN ('scheduled', 'held') RETURNING id",
+         {anyof} SELECT id FROM ready_queue WHERE user_id = $1 {end} AND state IN ('scheduled', 'held') RETURNING id",
     ))
     .bind(id.0)
     .bind(store.clock.now().as_millis())

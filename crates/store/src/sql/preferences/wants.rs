@@ -12,7 +12,7 @@ use crate::preferences::{Preference, Wants};
 
 #[derive(Debug, sqlx_macros::FromRow)]
 pub(in super::super) struct PreferenceRow {
-    id: String,
+    pub id: String,
     pub user_id: i64,
     category: String,
     in_app: bool,
