@@ -503,7 +503,7 @@ fn event_rows<'a>(events: &'a [Event], accepted: &'a [Accepted], which: &[usize]
     Ok(rows)
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct EventRow {
     id: String,
     kind: String,

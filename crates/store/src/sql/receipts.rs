@@ -11,7 +11,7 @@ use crate::StoreError;
 use crate::queue::{Attempt, Receipt, ReceiptOutcome};
 use crate::wake::{Effects, Moved};
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     state: String,
     channel: String,
