@@ -18,7 +18,7 @@ use watchbell_core::decode::{self, Reason};
 use watchbell_core::event::{Event, EventData, EventKind, Original};
 use watchbell_intake::{Answer, Dialect, Found, Intake, Question, Request, Said, State as ShownState, Taken, Unreadable};
 use watchbell_store::facts::AlertState;
-use watchbell_store::intake::{Accepted, Rejected};
+use watchbell_store::intake::{Accepted, Publisher, Rejected};
 
 use self::key::Addressed;
 use crate::auth::Authenticated;
@@ -26,7 +26,7 @@ use crate::problem::{Kind, Problem};
 use crate::request::{Params, Payload};
 use crate::state::Api;
 use crate::surface;
-use crate::watchbell::{check_names, together};
+use crate::watchbell::check_names;
 
 /// What a dead letter's subject begins with, for a payload that was no event at all; the intake's name follows.
 const SUBJECT: &str = "watchbell.intake.";
@@ -167,14 +167,7 @@ async fn accept(api: &Api, caller: &Authenticated, intake: &Intake, events: &[Va
 }
 
 async fn commit(api: &Api, caller: &Authenticated, events: &[Event]) -> Result<Vec<Accepted>, Problem> {
-    let mut accepted = Vec::with_capacity(events.len());
-    let mut rest = events;
-    while !rest.is_empty() {
-        let (now, later) = rest.split_at(together(rest));
-        accepted.extend(api.store.accept_from(caller.actor(), "event.intake", now).await?);
-        rest = later;
-    }
-    Ok(accepted)
+    Ok(api.intake.accept(events, Some(Publisher { by: caller.actor(), action: "event.intake" })).await?)
 }
 
 /// Keeps what is no payload of the tool as a dead letter, without who sent it.

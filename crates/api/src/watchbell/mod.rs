@@ -20,6 +20,7 @@ mod page;
 mod telegram;
 mod topics;
 mod transfer;
+mod user_name;
 mod users;
 
 pub(crate) use health::Readiness;
@@ -29,7 +30,7 @@ use axum::routing::{delete, get, post, put};
 use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
 
-pub(crate) use self::events::{check_names, publisher, together};
+pub(crate) use self::events::{check_names, publisher};
 use crate::auth::{Authenticated, Credentials, Intent};
 use crate::problem::Problem;
 use crate::request::Params;
