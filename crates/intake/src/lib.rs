@@ -13,7 +13,7 @@ mod mapping;
 mod report;
 mod settings;
 
-pub use self::dialect::{Answer, Dialect, Question, Request, Said, State, Taken, Unreadable};
+pub use self::dialect::{Answer, Dialect, Found, Question, Request, Said, State, Taken, Unreadable};
 pub use self::mapping::{Events, Mapping};
 pub use self::report::{Report, What};
 pub use self::settings::{Invalid, Settings};
