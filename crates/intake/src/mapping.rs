@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde_json::{Map, Value, json};
 use watchbell_core::ids::digest;
 
@@ -175,9 +175,15 @@ fn scope(report: &Report, payload: &Value) -> minijinja::Value {
     minijinja::Value::from(minijinja::value::Serde(&scope))
 }
 
+/// Adds a template. What names a filter, test or function that does not exist shows only when it is rendered, so it is tried on
+/// an alert that says nothing; what else fails then may well succeed on one that says something.
 fn add(templates: &mut Environment<'static>, key: &'static str, name: String, text: &str) -> Result<(), Invalid> {
-    let added = templates.add_template_owned(name, text.to_owned());
-    added.map_err(|error| Invalid { key, wrong: format!("is no template: {}", error.kind()) })
+    let no_template = |error: &minijinja::Error| Invalid { key, wrong: format!("is no template: {}", error.kind()) };
+    templates.add_template_owned(name.clone(), text.to_owned()).map_err(|error| no_template(&error))?;
+    let tried = templates.get_template(&name).and_then(|template| template.render(()));
+    let is_unknown =
+        |kind| matches!(kind, ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod);
+    tried.err().filter(|error| is_unknown(error.kind())).map_or(Ok(()), |error| Err(no_template(&error)))
 }
 
 fn split(names: &str) -> Vec<String> {

@@ -164,7 +164,10 @@ fn pagerduty_s_events() {
     }
     let v1 = json!({ "service_key": "k", "event_type": "trigger", "incident_key": "i1", "description": "d", "details": { "a": "b" } });
     let event = &events(&intake, "generic/2010-04-15/create_event.json", &v1)[0];
-    assert_eq!((&event["data"]["alertId"], &event["data"]["summary"], &event["data"]["details"]), (&json!("i1"), &json!("d"), &json!("a: b")));
+    assert_eq!(
+        (&event["data"]["alertId"], &event["data"]["summary"], &event["data"]["details"]),
+        (&json!("i1"), &json!("d"), &json!("a: b"))
+    );
     assert_eq!(Dialect::PagerDuty.key_in_body(trigger.to_string().as_bytes()).as_deref(), Some("k"));
     assert_eq!(Dialect::PagerDuty.key_in_body(v1.to_string().as_bytes()).as_deref(), Some("k"));
     let change = intake.read(&post("v2/change/enqueue", br#"{"routing_key":"k","payload":{"summary":"deploy"}}"#)).unwrap();
@@ -284,10 +287,11 @@ fn whom_an_alert_is_for() {
         "responders": ["{{ labels.owner }}", "{% if labels.team == 'db' %}anna, ben{% endif %}"],
         "priority": "{{ labels.urgency }}",
         "alert_id": "prod-{{ alert_id }}",
-        "summary": "{{ annotations.summary | nonsense }}",
+        "summary": "{{ annotations.summary | int }}",
     }));
     let with = |labels: Value| {
-        let (reports, payload, _) = reports(&intake, "", &json!({ "alerts": [{ "fingerprint": "f", "labels": labels, "annotations": { "summary": "s" } }] }));
+        let (reports, payload, _) =
+            reports(&intake, "", &json!({ "alerts": [{ "fingerprint": "f", "labels": labels, "annotations": { "summary": "s" } }] }));
         intake.mapping.events(&reports, &payload, "r1")
     };
     let table = [
@@ -319,6 +323,7 @@ fn a_setting_that_cannot_be_used_is_named() {
         (json!({ "kind": "grafana", "default_responders": [] }), "default_responders"),
         (json!({ "kind": "grafana", "default_responders": [" "] }), "default_responders"),
         (json!({ "kind": "grafana", "default_responders": ["7"], "summary": "{{ oops" }), "summary"),
+        (json!({ "kind": "grafana", "default_responders": ["7"], "url": "{{ url | shorten }}" }), "url"),
         (json!({ "kind": "grafana", "default_responders": ["7"], "responders": ["ok", "{% if %}"] }), "responders"),
         (json!({ "kind": "grafana", "default_responders": ["7"], "when": "true" }), "when"),
         (json!({ "kind": "generic", "default_responders": ["7"] }), "alert_id"),

@@ -46,6 +46,7 @@ mod shares;
 mod short_way;
 mod silence;
 mod strangers;
+mod tools;
 mod transfer;
 mod wakes;
 mod workers;
