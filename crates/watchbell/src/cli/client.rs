@@ -57,7 +57,10 @@ impl Server {
         let url = reqwest::Url::parse(&self.url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(wrong)?;
         // A long poll or a big page takes seconds, never longer.
         let http = reqwest::Client::builder().timeout(Duration::from_mins(1)).connect_timeout(Duration::from_secs(5));
-        let http = http.tls_backend_preconfigured(tls()).build().map_err(|error| Error::Unreachable { url: self.url.clone(), why: root_cause(&error) })?;
+        let http = http
+            .tls_backend_preconfigured(tls())
+            .build()
+            .map_err(|error| Error::Unreachable { url: self.url.clone(), why: root_cause(&error) })?;
         Ok(Client { http, base: url.as_str().trim_end_matches('/').to_owned(), key: self.key.clone(), is_raw: false })
     }
 

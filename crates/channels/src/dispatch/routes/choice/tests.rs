@@ -1,10 +1,12 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 use async_trait::async_trait;
 use watchbell_core::device::DeviceKind;
-use watchbell_core::{ManualClock, Secret};
+use watchbell_core::outcome::{Class, LimitScope, Outcome, Report};
+use watchbell_core::{Channel, ManualClock, Secret};
+use watchbell_store::queue::Attempt;
 
 use super::*;
-use crate::provider::{AccountLimit, Outgoing};
+use crate::provider::{AccountLimit, Address, Outgoing, Provider};
 use crate::settings::OnUnknown;
 
 /// A provider of one kind of device.
@@ -61,8 +63,8 @@ fn clock() -> ManualClock {
     ManualClock::new(Timestamp::from_millis(1_000_000))
 }
 
-fn errand(to: &Address) -> Errand<'_> {
-    Errand { to, is_urgent: false, log: &[] }
+fn request(to: &Address) -> RouteRequest<'_> {
+    RouteRequest { to, is_urgent: false, log: &[] }
 }
 
 fn failed(provider: &str, class: Class) -> Attempt {
@@ -102,7 +104,7 @@ fn a_message_goes_to_the_provider_that_takes_its_address() {
     let now = clock.now();
     let Room::Calls(there, _) = routes.room(now, 5) else { unreachable!("there is room") };
     assert_eq!(there.name, "fcm");
-    let place = |kind| routes.place(errand(&device(kind)), Some(&there), now);
+    let place = |kind| routes.place(request(&device(kind)), Some(&there), now);
     assert!(matches!(place(Fcm), Place::There));
     assert!(matches!(place(Webpush), Place::Nowhere));
     let Place::Other(other, slot) = place(Apns) else { unreachable!("there is room") };
@@ -125,11 +127,11 @@ fn a_message_waits_for_the_one_provider_that_takes_it() {
     fcm.learn(&down(), now);
     let Room::Calls(apns, _) = routes.room(now, 1) else { unreachable!("there is room") };
     assert_eq!(apns.name, "apns");
-    assert!(matches!(routes.place(errand(&device(Fcm)), Some(&apns), now), Place::Down(at) if at > now));
+    assert!(matches!(routes.place(request(&device(Fcm)), Some(&apns), now), Place::Down(at) if at > now));
     // Apple's service is up, and no alternative for this device.
     let (to, log) = (device(Fcm), [failed("fcm", Class::ProviderDown)]);
-    let prospect = routes.prospect(Errand { log: &log, ..errand(&to) }, &fcm, now);
-    assert!(!prospect.has_alternative && prospect.has_any && prospect.probe_at.is_some());
+    let options = routes.failover_options(RouteRequest { log: &log, ..request(&to) }, &fcm, now);
+    assert!(!options.has_alternative && options.has_any && options.probe_at.is_some());
 }
 
 /// Three providers for the same addresses; what was tried for a message in this round, and who gets it next.
@@ -158,8 +160,8 @@ fn what_failed_goes_on_to_the_next_provider_that_is_up() {
             }
             clock.advance(Duration::from_secs(2));
             let log: Vec<Attempt> = tried.iter().copied().map(retry).collect();
-            let errand = Errand { to: &to, is_urgent, log: &log };
-            let place = routes.place(errand, None, clock.now());
+            let request = RouteRequest { to: &to, is_urgent, log: &log };
+            let place = routes.place(request, None, clock.now());
             assert_eq!(name(place, &routes.all[0]), **expected, "tried {tried:?}, down {are_down:?}, urgent {is_urgent}");
         }
     }
@@ -173,12 +175,12 @@ fn a_provider_that_refused_a_message_or_asked_to_wait_is_left_alone_with_it() {
     let waits = Attempt { not_before: Some(now.plus_s(90)), goes_on: false, ..failed("a", Class::Retry) };
     let (refused, after) = ([failed("a", Class::BadMessage)], [waits]);
     for log in [&refused[..], &after[..]] {
-        let errand = Errand { to: &to, is_urgent: true, log };
-        assert_eq!(name(routes.place(errand, None, now), &routes.all[0]), "b");
+        let request = RouteRequest { to: &to, is_urgent: true, log };
+        assert_eq!(name(routes.place(request, None, now), &routes.all[0]), "b");
     }
     let both = [failed("a", Class::BadMessage), failed("b", Class::BadMessage)];
-    assert!(matches!(routes.place(Errand { to: &to, is_urgent: true, log: &both }, None, now), Place::Nowhere));
-    assert!(!routes.prospect(Errand { to: &to, is_urgent: true, log: &both }, &routes.all[1], now).has_any);
+    assert!(matches!(routes.place(RouteRequest { to: &to, is_urgent: true, log: &both }, None, now), Place::Nowhere));
+    assert!(!routes.failover_options(RouteRequest { to: &to, is_urgent: true, log: &both }, &routes.all[1], now).has_any);
 }
 
 #[test]
@@ -187,7 +189,7 @@ fn others_find_out_whether_a_provider_is_back_and_high_alerts_only_when_nothing_
     let routes = named(&["a", "b"], &clock);
     let to = device(DeviceKind::Fcm);
     let [a, b] = [&routes.all[0], &routes.all[1]];
-    let goes_to = |is_urgent| name(routes.place(Errand { to: &to, is_urgent, log: &[] }, Some(b), clock.now()), b);
+    let goes_to = |is_urgent| name(routes.place(RouteRequest { to: &to, is_urgent, log: &[] }, Some(b), clock.now()), b);
     a.learn(&down(), clock.now());
     clock.advance(Duration::from_secs(6));
     assert_eq!((goes_to(true).as_str(), goes_to(false).as_str()), ("b", "a"));

@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
-use watchbell_core::ManualClock;
+use watchbell_core::{ManualClock, Timestamp};
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn what_is_given_back_is_not_saved_up() {
     let clock = clock();
     let mut limiter = AccountLimiter::new(&limit(1.0, 3), Arc::new(clock.clone()));
     for _ in 0..60 {
-        // As a lane that looks and finds nothing to send.
+        // As a channel worker that looks and finds nothing to send.
         let calls = limiter.take(64).unwrap();
         limiter.give_back(calls);
         clock.advance(Duration::from_secs(1));

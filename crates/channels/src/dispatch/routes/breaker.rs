@@ -5,25 +5,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use watchbell_core::{Channel, Timestamp};
+use watchbell_core::{Backoff, Channel, Timestamp};
 use watchbell_store::queue::Outage;
 
 /// Failures in a row that open a breaker at once, where none of them says by itself that the provider is down.
 const FAILURES: u32 = 10;
 /// After such a time without a success the second failure opens it: less than the first wait of a HIGH alert, jitter included.
 const WITHOUT_SUCCESS: Duration = Duration::from_secs(4);
-/// The first pause; each further one without a success between them is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-/// What waits and is no HIGH alert goes out this long after a provider is back, at the latest.
+/// When a provider is back, what waits for it and is no HIGH alert goes out after so long at the latest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Pauses without a success between them.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(5), LONGEST_PAUSE);
 /// How long it is left to other messages to find out, while HIGH alerts have another provider.
 const LEFT_TO_OTHERS: Duration = Duration::from_mins(1);
 /// Between two tries by HIGH alerts, which wait for no pause.
-pub(super) const PROBE_GAP: Duration = Duration::from_secs(1);
+pub(in crate::dispatch) const PROBE_GAP: Duration = Duration::from_secs(1);
 
 /// Whether calls go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BreakerState {
+pub(in crate::dispatch) enum BreakerState {
     Closed,
     /// Nothing is called before this time.
     Open {
@@ -35,7 +35,7 @@ pub(super) enum BreakerState {
 
 /// The providers of this process that are not called now; the heartbeat shows them to whoever asks any process.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ProviderStates(Arc<States>);
+pub(in crate::dispatch) struct ProviderStates(Arc<States>);
 
 #[derive(Debug, Default)]
 struct States {
@@ -75,7 +75,7 @@ impl ProviderStates {
 
 /// A provider's breaker.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub(in crate::dispatch) struct Breaker {
     /// While it is open, when whoever has something to send may find out whether the provider works again.
     open_until: Option<Timestamp>,
     /// A call that is to find that out is under way.
@@ -84,7 +84,7 @@ pub(super) struct Breaker {
     probed_at: Timestamp,
     failures: u32,
     failing_since: Timestamp,
-    pause: Duration,
+    pauses: Backoff,
 }
 
 impl Default for Breaker {
@@ -95,7 +95,7 @@ impl Default for Breaker {
             probed_at: Timestamp::default(),
             failures: 0,
             failing_since: Timestamp::default(),
-            pause: FIRST_PAUSE,
+            pauses: PAUSES,
         }
     }
 }
@@ -118,7 +118,7 @@ impl Breaker {
         let next = self.probed_at + PROBE_GAP;
         match self.open_until {
             None => Timestamp::default(),
-            // The one that is under way will say.
+            // The call that is under way will say whether the provider works again.
             Some(until) if !urgent && self.is_probed => until.max(self.probed_at + LONGEST_PAUSE),
             Some(until) if !urgent => until,
             Some(_) => next,
@@ -162,15 +162,14 @@ impl Breaker {
         let Some(until) = self.open_until else {
             let is_down = down || self.failures >= FAILURES || (self.failures > 1 && now - self.failing_since >= WITHOUT_SUCCESS);
             if is_down {
-                self.open_until = Some(now + self.pause);
+                self.open_until = Some(now + self.pauses.next_wait());
                 self.probed_at = now;
             }
             return is_down;
         };
         // Calls that were under way when it opened, and HIGH alerts that did not wait, make the pause no longer.
         if now >= until {
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-            self.open_until = Some(now + self.pause);
+            self.open_until = Some(now + self.pauses.next_wait());
         }
         false
     }

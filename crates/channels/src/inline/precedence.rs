@@ -9,13 +9,13 @@ const LONGEST_WAY: Duration = Duration::from_millis(250);
 
 /// Who goes first.
 #[derive(Debug, Default)]
-pub struct Precedence {
+pub(super) struct Precedence {
     updates: watch::Sender<usize>,
 }
 
 /// Updates are being accepted as long as this lives.
 #[derive(Debug)]
-pub struct Passing<'a>(&'a watch::Sender<usize>);
+pub(super) struct Passing<'a>(&'a watch::Sender<usize>);
 
 impl Precedence {
     /// Updates are accepted from now on.

@@ -1,4 +1,4 @@
-//! What of a plan goes the short way: due now, at an address that takes it now, with a worker of this process that has room.
+//! What of a plan is begun inline: it is due now, its address takes it now, and a channel worker of this process has room for it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -13,15 +13,16 @@ use super::recipients::recipient_key;
 use super::{SqlStore, Tx};
 use crate::StoreError;
 use crate::facts::{Planned, Policy};
-use crate::handover::Reservation;
+use crate::inline::{InlineDispatch, Reservation};
 use crate::queue::{Job, Target};
 use crate::throttle::Verdict;
 
-/// Jobs that are handed to a worker once their transaction is committed; given up with this, they leave its room free.
+/// Jobs that are handed to their workers once their transaction is committed. Where it is not, the room that was kept for them is
+/// free again when this is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Handover(Vec<(Box<dyn Reservation>, Vec<Job>)>);
+pub(super) struct BegunInline(Vec<(Box<dyn Reservation>, Vec<Job>)>);
 
-impl Handover {
+impl BegunInline {
     /// Leaves out deliveries that were not written: they exist already, and somebody else sends them.
     pub(super) fn retain(&mut self, written: &HashSet<String>) {
         for (_, jobs) in &mut self.0 {
@@ -29,8 +30,8 @@ impl Handover {
         }
     }
 
-    /// Called after the commit.
-    pub(super) fn complete(self) {
+    /// Hands the jobs over, after the commit.
+    pub(super) fn hand_over(self) {
         for (reservation, jobs) in self.0 {
             reservation.hand_over(jobs);
         }
@@ -38,14 +39,15 @@ impl Handover {
 }
 
 impl SqlStore {
-    /// Chooses from the deliveries that are about to be written those that go the short way, and marks them as begun.
-    pub(super) async fn choose_for_handover(
+    /// Chooses from the deliveries that are about to be written those that are begun inline, and marks them so.
+    pub(super) async fn begin_inline(
         &self,
         tx: &mut Tx,
+        inline: &dyn InlineDispatch,
         writes: &mut Writes,
         events: &HashMap<&EventId, &EventData>,
         policies: &HashMap<UserId, Arc<Policy>>,
-    ) -> Result<Handover, StoreError> {
+    ) -> Result<BegunInline, StoreError> {
         let mut by_channel: BTreeMap<Channel, Vec<Job>> = BTreeMap::new();
         let now = self.clock.now();
         for planned in &writes.insert {
@@ -54,14 +56,11 @@ impl SqlStore {
                 by_channel.entry(planned.channel).or_default().extend(job(planned, event, policy, now));
             }
         }
-        if let Some(most) = by_channel.values().map(Vec::len).max() {
-            self.local_workers.caused(events.len(), most);
-        }
-        let mut handover = Handover::default();
+        let mut begun_inline = BegunInline::default();
         for (channel, mut jobs) in by_channel {
-            let Some(reservation) = self.local_workers.of(channel).and_then(|worker| worker.reserve(jobs.len())) else { continue };
+            let Some(reservation) = inline.reserve(channel, jobs.len()) else { continue };
             jobs.retain(|job| reservation.suits(job));
-            // Stable: the order in which the events came stays.
+            // The sort is stable, so that deliveries of one rank stay in the order in which their events came.
             jobs.sort_by_key(|job| job.rank);
             jobs.truncate(reservation.calls());
             let jobs = self.throttle_planned(tx, channel, jobs, writes).await?;
@@ -70,12 +69,13 @@ impl SqlStore {
             }
             let begun = Begun { epoch: reservation.epoch(), provider: reservation.provider().to_owned(), at: now };
             writes.begun.extend(jobs.iter().map(|job| (job.id.clone(), begun.clone())));
-            handover.0.push((reservation, jobs));
+            begun_inline.0.push((reservation, jobs));
         }
-        Ok(handover)
+        Ok(begun_inline)
     }
 
-    /// Those jobs that their recipients take now, singly. Others wait in the database, until the time that is known already.
+    /// Those jobs that their recipients take now, each by itself. The others wait in the database until the time at which their
+    /// recipient takes them, which is known already.
     async fn throttle_planned(&self, tx: &mut Tx, channel: Channel, jobs: Vec<Job>, writes: &mut Writes) -> Result<Vec<Job>, StoreError> {
         let keys = jobs.iter().filter_map(|job| recipient_key(channel, &job.target)).collect();
         let recipients = self.recipients(tx, channel, &keys).await?;

@@ -1,15 +1,14 @@
-//! What is due when it is planned goes straight to a worker of the same process that has room for it.
+//! Inline dispatch: what is due when it is planned goes straight to a worker of the same process that has room for it.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use watchbell_core::contact::ContactKind;
 use watchbell_core::event::{Event, EventData, Occurrence, Original, SubscriptionData};
 use watchbell_core::ids::Epoch;
-use watchbell_core::{Channel, DeliveryId, UserId};
-use watchbell_store::handover::{LocalWorker, Reservation};
+use watchbell_core::{Channel, DeliveryId, Reason, UserId};
+use watchbell_store::inline::{InlineDispatch, Reservation};
 use watchbell_store::queue::{Call, Finished, HeldLeases, Job, Next, Ranks};
 
 use crate::contacts::contact;
@@ -38,15 +37,12 @@ struct Desk {
 #[derive(Debug)]
 struct Room(Desk, usize);
 
-#[async_trait]
-impl LocalWorker for Desk {
-    fn reserve(&self, wanted: usize) -> Option<Box<dyn Reservation>> {
-        Some(Box::new(Room(self.clone(), wanted.min(self.room))))
+impl InlineDispatch for Desk {
+    fn reserve(&self, channel: Channel, wanted: usize) -> Option<Box<dyn Reservation>> {
+        (channel == Channel::Email).then(|| -> Box<dyn Reservation> { Box::new(Room(self.clone(), wanted.min(self.room))) })
     }
 
-    async fn settle(&self, _: usize) -> Option<usize> {
-        None
-    }
+    fn planned(&self) {}
 }
 
 impl Reservation for Room {
@@ -74,9 +70,7 @@ impl Reservation for Room {
 impl Desk {
     async fn open(bed: &Bed, room: usize) -> Self {
         let epoch = bed.store.open_session("test", "worker", &[Channel::Email], LEASE).await.unwrap();
-        let desk = Self { epoch, room, handed: Arc::default() };
-        bed.store.local_workers().enter(Channel::Email, Arc::new(desk.clone()));
-        desk
+        Self { epoch, room, handed: Arc::default() }
     }
 
     fn handed(&self) -> Vec<DeliveryId> {
@@ -90,7 +84,7 @@ async fn reachable(bed: &Bed, name: &str) -> UserId {
     user
 }
 
-async fn publish(bed: &Bed, identity: &str, users: &[UserId]) {
+async fn publish(bed: &Bed, desk: &Desk, identity: &str, users: &[UserId]) {
     let users = users.iter().map(ToString::to_string).collect();
     let data = SubscriptionData { title: "t".to_owned(), message: "m".to_owned(), users, ..SubscriptionData::default() };
     let event = Event {
@@ -101,7 +95,7 @@ async fn publish(bed: &Bed, identity: &str, users: &[UserId]) {
         replay_of: None,
         original: Original::default(),
     };
-    bed.store.accept(&[event]).await.unwrap();
+    bed.store.accept(&[event], None, desk).await.unwrap();
 }
 
 async fn in_state(bed: &Bed, state: &str) -> i64 {
@@ -111,7 +105,7 @@ async fn in_state(bed: &Bed, state: &str) -> i64 {
 async fn what_there_is_room_for_is_handed_over_as_begun_and_the_rest_waits(bed: &Bed) {
     let users = [reachable(bed, "anna").await, reachable(bed, "ben").await, reachable(bed, "cleo").await];
     let desk = Desk::open(bed, 2).await;
-    publish(bed, "news", &users).await;
+    publish(bed, &desk, "news", &users).await;
     assert_eq!((desk.handed().len(), in_state(bed, "sending").await, in_state(bed, "scheduled").await), (2, 2, 1));
     // It is what a claim would have given.
     let waiting = bed.store.claim(desk.epoch, Channel::Email, Ranks::All, 10).await.unwrap();
@@ -126,8 +120,8 @@ async fn what_there_is_room_for_is_handed_over_as_begun_and_the_rest_waits(bed: 
 async fn what_is_known_already_is_not_handed_over_again(bed: &Bed) {
     let users = [reachable(bed, "anna").await];
     let desk = Desk::open(bed, 2).await;
-    publish(bed, "news", &users).await;
-    publish(bed, "news", &users).await;
+    publish(bed, &desk, "news", &users).await;
+    publish(bed, &desk, "news", &users).await;
     assert_eq!(desk.handed().len(), 1);
 }
 
@@ -136,7 +130,7 @@ async fn what_a_recipient_does_not_take_now_is_not_handed_over(bed: &Bed) {
     let desk = Desk::open(bed, 10).await;
     // Three go singly in a window; the fourth waits to be told together with what follows.
     for n in 0..4 {
-        publish(bed, &format!("news {n}"), &users).await;
+        publish(bed, &desk, &format!("news {n}"), &users).await;
     }
     assert_eq!(desk.handed().len(), 3);
     let waits = bed.number("SELECT count(*) FROM deliveries WHERE state = 'scheduled' AND collect = 'burst' AND ready_at > due_at").await;
@@ -146,12 +140,12 @@ async fn what_a_recipient_does_not_take_now_is_not_handed_over(bed: &Bed) {
 async fn a_change_is_planned_from_at_once_though_policies_are_remembered(bed: &Bed) {
     let user = reachable(bed, "anna").await;
     let desk = Desk::open(bed, 10).await;
-    publish(bed, "before", &[user]).await;
+    publish(bed, &desk, "before", &[user]).await;
     bed.store.create_contact(BY, user, contact(ContactKind::Email, "second@example.org")).await.unwrap();
-    publish(bed, "after", &[user]).await;
+    publish(bed, &desk, "after", &[user]).await;
     assert_eq!(desk.handed().len(), 3);
     bed.store.delete_user(BY, user).await.unwrap();
-    publish(bed, "too late", &[user]).await;
+    publish(bed, &desk, "too late", &[user]).await;
     assert_eq!(desk.handed().len(), 3);
 }
 
@@ -159,14 +153,14 @@ async fn nothing_is_handed_to_a_worker_whose_lease_has_run_out(bed: &Bed) {
     let users = [reachable(bed, "anna").await];
     let desk = Desk::open(bed, 10).await;
     bed.clock.advance(std::time::Duration::from_secs(7));
-    publish(bed, "news", &users).await;
+    publish(bed, &desk, "news", &users).await;
     assert_eq!((desk.handed().len(), in_state(bed, "scheduled").await), (0, 1));
 }
 
 async fn what_was_not_called_at_once_is_begun_anew_unless_it_was_cancelled(bed: &Bed) {
     let users = [reachable(bed, "anna").await, reachable(bed, "ben").await];
     let desk = Desk::open(bed, 10).await;
-    publish(bed, "news", &users).await;
+    publish(bed, &desk, "news", &users).await;
     let handed = desk.handed();
     let call = |id: &DeliveryId| Call { id: id.clone(), provider: "smtp".to_owned(), is_bundle: false };
     let calls: Vec<Call> = handed.iter().map(call).collect();
@@ -174,10 +168,10 @@ async fn what_was_not_called_at_once_is_begun_anew_unless_it_was_cancelled(bed: 
     assert_eq!(bed.store.begin(desk.epoch, &calls).await.unwrap(), handed[1..]);
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE attempts = 1").await, 2);
     // What is given back is cancelled, not tried again.
-    let next = Next::Retry { at: bed.now(), reason: "it was not called in time".to_owned() };
+    let next = Next::Retry { at: bed.now(), reason: Reason::NotCalledInTime };
     bed.store.finish(desk.epoch, &[Finished { id: handed[0].clone(), is_bundle: false, attempt: None, next, pause: None }]).await.unwrap();
     assert_eq!(in_state(bed, "cancelled").await, 1);
-    // A life that has ended begins nothing.
+    // A session that has ended begins nothing.
     bed.store.close_session(desk.epoch).await.unwrap();
     assert!(bed.store.begin(desk.epoch, &calls).await.unwrap().is_empty());
 }
@@ -185,7 +179,7 @@ async fn what_was_not_called_at_once_is_begun_anew_unless_it_was_cancelled(bed: 
 async fn what_a_process_has_leased_without_knowing_is_free_again(bed: &Bed) {
     let users = [reachable(bed, "anna").await, reachable(bed, "ben").await, reachable(bed, "cleo").await];
     let desk = Desk::open(bed, 2).await;
-    publish(bed, "news", &users).await;
+    publish(bed, &desk, "news", &users).await;
     let claimed = bed.store.claim(desk.epoch, Channel::Email, Ranks::All, 10).await.unwrap();
     assert_eq!((desk.handed().len(), claimed.len()), (2, 1));
     let held = HeldLeases { known: HashSet::from([desk.handed()[0].clone()]), ..HeldLeases::default() };

@@ -1,55 +1,28 @@
-//! governor by Watchbell's clock: what a provider account takes. What a recipient takes is decided in the claim, for all
-//! workers together.
+//! What a provider account takes, counted by governor. What a recipient takes is decided in the claim, for all workers together.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use governor::clock::Clock as LimiterClock;
+use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use watchbell_core::{Clock, Timestamp};
+use watchbell_core::{Clock, ElapsedClock};
 
 use crate::provider::AccountLimit;
 
-/// Watchbell's clock as governor reads one: it stands while the wall clock is set back.
-#[derive(Clone, Debug)]
-struct Elapsed {
-    clock: Arc<dyn Clock>,
-    start: Timestamp,
-    furthest_ms: Arc<std::sync::atomic::AtomicU64>,
-}
-
-impl Elapsed {
-    fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { start: clock.now(), clock, furthest_ms: Arc::default() }
-    }
-}
-
-impl LimiterClock for Elapsed {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        /// Governor takes 0 for "before everything"; a day in, nobody is.
-        const A_DAY_MS: u64 = 86_400_000;
-        let passed_ms = u64::try_from((self.clock.now() - self.start).as_millis()).unwrap_or(0);
-        let furthest = self.furthest_ms.fetch_max(passed_ms, std::sync::atomic::Ordering::Relaxed).max(passed_ms);
-        Nanos::from((furthest + A_DAY_MS) * 1_000_000)
-    }
-}
-
 /// A process's part of a provider account's limit, which the live workers of a channel share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Share {
+pub(in crate::dispatch) struct Share {
     /// Workers of the channel.
     pub of: u32,
     /// How many of them began before this one.
     pub place: u32,
 }
 
-/// While this process has no part of a limit: others may end.
+/// How long a process without a part of the limit waits before it looks again: another process may have ended.
 const NO_PART: Duration = Duration::from_secs(1);
 
 /// What a provider account takes: in any time `t` at most its burst and `per_second` × `t`, over all processes that share it.
@@ -59,14 +32,14 @@ pub(super) struct AccountLimiter {
     part: Option<Part>,
     limit: AccountLimit,
     share: Share,
-    clock: Elapsed,
+    clock: ElapsedClock,
     /// Calls that are free now: taken from the limiter, and not made.
     in_hand: u32,
 }
 
 /// One of several equal parts of a limit.
 struct Part {
-    limiter: RateLimiter<NotKeyed, InMemoryState, Elapsed, NoOpMiddleware<Nanos>>,
+    limiter: RateLimiter<NotKeyed, InMemoryState, ElapsedClock, NoOpMiddleware<Nanos>>,
     burst: NonZeroU32,
 }
 
@@ -78,7 +51,7 @@ impl std::fmt::Debug for AccountLimiter {
 
 impl AccountLimiter {
     pub fn new(limit: &AccountLimit, clock: Arc<dyn Clock>) -> Self {
-        let clock = Elapsed::new(clock);
+        let clock = ElapsedClock::new(clock);
         let share = Share { of: 1, place: 0 };
         Self { part: Part::of(limit, share, &clock), limit: *limit, share, clock, in_hand: 0 }
     }
@@ -100,7 +73,7 @@ impl AccountLimiter {
     /// Takes up to `most` calls that are free now; if none is, says how long until one will be.
     pub fn take(&mut self, most: u32) -> Result<u32, Duration> {
         let Some(part) = &self.part else { return Err(NO_PART) };
-        // What was given back counts against the burst, not on top of it.
+        // Calls that were given back are part of the burst: they are not added to it.
         self.in_hand = self.in_hand.saturating_add(part.free()).min(part.burst.get());
         if self.in_hand == 0
             && let Err(not_until) = part.limiter.check().map(|()| self.in_hand = 1)
@@ -119,7 +92,7 @@ impl AccountLimiter {
 }
 
 impl Part {
-    fn of(limit: &AccountLimit, share: Share, clock: &Elapsed) -> Option<Self> {
+    fn of(limit: &AccountLimit, share: Share, clock: &ElapsedClock) -> Option<Self> {
         let parts = share.of.clamp(1, limit.burst.max(1));
         if share.place >= parts {
             return None;
@@ -135,7 +108,7 @@ impl Part {
     fn free(&self) -> u32 {
         let mut free = 0;
         let mut step = self.burst.get();
-        // Thousands may be free: not one by one.
+        // Thousands may be free, so they are not taken one by one.
         while let Some(calls) = NonZeroU32::new(step) {
             match self.limiter.check_n(calls) {
                 Ok(Ok(())) => free += step,

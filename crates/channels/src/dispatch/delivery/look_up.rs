@@ -5,11 +5,11 @@ use std::time::Duration;
 use watchbell_core::outcome::{Outcome, Report};
 use watchbell_store::queue::{Attempt, Job};
 
-use super::lane::Lane;
-use super::route::Route;
+use crate::dispatch::channel::ChannelWorker;
+use crate::dispatch::routes::route::Route;
 use crate::provider::{Found, Outgoing};
 
-/// A message waits so long for a provider that does not say whether it has it.
+/// How long a message waits for a provider to say whether it has it.
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// What is known of a delivery's calls without an answer.
@@ -24,7 +24,7 @@ pub(super) enum LookUp {
 }
 
 /// Asks every provider whose call had no answer.
-pub(super) async fn look_up(lane: &Lane, job: &Job, message: &Outgoing) -> LookUp {
+pub(super) async fn look_up(worker: &ChannelWorker, job: &Job, message: &Outgoing) -> LookUp {
     let mut answer = LookUp::Nowhere;
     let mut asked: Vec<&str> = Vec::new();
     for unknown in job.unknown() {
@@ -32,8 +32,8 @@ pub(super) async fn look_up(lane: &Lane, job: &Job, message: &Outgoing) -> LookU
             continue;
         }
         asked.push(&unknown.provider);
-        let found = match lane.routes.named(&unknown.provider) {
-            Some(route) if route.provider.can_look_up(job.channel) => ask(lane, route, job, unknown, message).await,
+        let found = match worker.routes.named(&unknown.provider) {
+            Some(route) if route.provider.can_look_up(job.channel) => ask(worker, route, job, unknown, message).await,
             _ => None,
         };
         match found.map(the_likeliest) {
@@ -46,17 +46,17 @@ pub(super) async fn look_up(lane: &Lane, job: &Job, message: &Outgoing) -> LookU
 }
 
 /// All of a provider's messages that may be this delivery's and are no other's; None where it does not say.
-async fn ask(lane: &Lane, route: &Route, job: &Job, unknown: &Attempt, message: &Outgoing) -> Option<Vec<Found>> {
-    let shared = &lane.shared;
+async fn ask(worker: &ChannelWorker, route: &Route, job: &Job, unknown: &Attempt, message: &Outgoing) -> Option<Vec<Found>> {
+    let context = &worker.context;
     let mut found = tokio::select! {
         found = route.provider.look_up(message, unknown.at) => found,
-        () = shared.clock.sleep(WITHIN) => None,
+        () = context.clock.sleep(WITHIN) => None,
     }?;
-    // Earlier calls of its own whose answer is known.
+    // Messages of this delivery's earlier calls whose answer is known are not what became of the unknown one.
     found.retain(|found| job.log.iter().all(|attempt| attempt.message_id.as_ref() != Some(&found.message_id)));
     if !found.is_empty() {
         let ids: Vec<String> = found.iter().map(|found| found.message_id.clone()).collect();
-        match shared.store.ids_of_others(job, &ids).await {
+        match context.store.ids_of_others(job, &ids).await {
             Ok(others) => found.retain(|found| !others.contains(&found.message_id)),
             Err(error) => {
                 tracing::warn!(delivery.id = %job.id, error = watchbell_core::error_chain(&error), "delivery.look_up failed");
@@ -68,7 +68,8 @@ async fn ask(lane: &Lane, route: &Route, job: &Job, unknown: &Attempt, message: 
     Some(found)
 }
 
-/// One that arrived or may yet arrive; else one that never will. What failed for a while is as good as none: it is sent again.
+/// One that arrived or may yet arrive; else one that never will. A message that failed for a passing reason counts as none: the
+/// delivery is sent again.
 fn the_likeliest(found: Vec<Found>) -> Option<Report> {
     let mut reports: Vec<Report> = found.into_iter().map(|found| found.report).collect();
     reports.retain(|report| !matches!(report.outcome, Outcome::Retry { .. } | Outcome::ProviderDown | Outcome::Unknown));
