@@ -55,6 +55,15 @@ impl UpdateStatus {
 }
 
 named_enum! {
+    /// Whether an alert still needs somebody.
+    pub enum AlertState ("state of an alert") {
+        Open = "open",
+        Accepted = "accepted",
+        Resolved = "resolved",
+    }
+}
+
+named_enum! {
     pub enum DutyStatus ("status") {
         Scheduled = "SCHEDULED",
         Cancelled = "CANCELLED",

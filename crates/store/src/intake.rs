@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use watchbell_core::decode::Reason;
 use watchbell_core::event::{Answer, Event, EventData, EventKind, Original};
-use watchbell_core::{EventId, Timestamp, UserId};
+use watchbell_core::{Decision, EventId, Timestamp, UserId};
 
 use crate::StoreError;
 use crate::access::Actor;
@@ -22,7 +22,7 @@ pub struct Accepted {
     pub problems: Vec<String>,
     /// Why it is kept as a dead letter as well, each with a sentence for people.
     pub rejected: Vec<(Reason, String)>,
-    pub decision: Option<String>,
+    pub decision: Option<Decision>,
 }
 
 impl Accepted {
@@ -95,7 +95,7 @@ pub struct EventRecord {
     pub alert_id: Option<String>,
     /// What of it was repaired, left out, or could not be used.
     pub problems: Vec<String>,
-    pub decision: Option<String>,
+    pub decision: Option<Decision>,
 }
 
 /// An answer of somebody that took effect, and of which nobody outside knows yet.

@@ -12,7 +12,7 @@ use watchbell_core::event::EventData;
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Timestamp, UserId};
+use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Reason, Timestamp, UserId};
 
 use crate::{Scope, StoreError};
 
@@ -143,11 +143,11 @@ pub enum Next {
     Sent,
     Retry {
         at: Timestamp,
-        reason: String,
+        reason: Reason,
     },
-    /// Will not be tried again; the user's next step is pulled forward.
+    /// Will not be tried again; the user's next step is expedited.
     Failed {
-        reason: String,
+        reason: Reason,
         address: AddressFate,
     },
     Expired,

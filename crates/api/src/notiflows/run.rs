@@ -18,7 +18,7 @@ use watchbell_store::intake::Publisher;
 use super::profile::Profile;
 use super::{ID_MUST, Scope, find, is_external_id};
 use crate::auth::{Authenticated, hash_key};
-use crate::problem::{Fault, Problem};
+use crate::problem::{Extra, Fault, Problem};
 use crate::request::{Params, Payload, parameter};
 use crate::state::Api;
 use crate::surface;
@@ -78,7 +78,7 @@ async fn repeated(api: &Api, identity: &str, fingerprint: &str, key: Option<&str
     match api.store.event_by_identity(identity).await? {
         None => Ok(None),
         Some((id, EventData::Subscription(data))) if data.fingerprint.as_deref() == Some(fingerprint) => Ok(Some(id)),
-        Some(_) => Err(Problem::conflict("this Idempotency-Key was used for another request").with("idempotency_key", key)),
+        Some(_) => Err(Problem::conflict("this Idempotency-Key was used for another request").with(Extra::IdempotencyKey(key.to_owned()))),
     }
 }
 

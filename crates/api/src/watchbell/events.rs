@@ -3,15 +3,15 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Value, json};
 use watchbell_core::EventId;
 use watchbell_core::decode::{self, Reason, Undecodable};
 use watchbell_core::event::{Event, EventData};
 use watchbell_store::intake::{Accepted, EventRecord, Publisher};
+use watchbell_wire::events::{AcceptedEvent, AcceptedEvents, KeptEvent};
 
 use super::page;
 use crate::auth::Authenticated;
-use crate::problem::{Kind, Problem, rfc3339};
+use crate::problem::{Extra, Kind, Problem};
 use crate::request::{Params, Payload};
 use crate::state::Api;
 use crate::surface;
@@ -23,7 +23,7 @@ pub(super) async fn publish(State(api): State<Api>, caller: Authenticated, paylo
     events.iter().try_for_each(check_names)?;
     // Whoever is answered an error sends all of them again, and those that were accepted are known then.
     let accepted = api.intake.accept(&events, Some(Publisher { by: caller.actor(), action: "event.publish" })).await?;
-    let written: Vec<Value> = accepted.iter().map(write).collect();
+    let events: Vec<AcceptedEvent> = accepted.iter().map(write).collect();
     let conflicts = accepted.iter().enumerate().filter(|(_, accepted)| accepted.is_conflict());
     let conflicts: Vec<String> = conflicts.map(|(at, _)| at.to_string()).collect();
     if !conflicts.is_empty() {
@@ -32,9 +32,9 @@ pub(super) async fn publish(State(api): State<Api>, caller: Authenticated, paylo
              was told all the same)",
             conflicts.join(", ")
         );
-        return Err(Problem::conflict(sentence).with("events", written));
+        return Err(Problem::conflict(sentence).with(Extra::Events(events)));
     }
-    Ok(surface::json(StatusCode::ACCEPTED, &json!({ "events": written })))
+    Ok(surface::json(StatusCode::ACCEPTED, &AcceptedEvents { events }))
 }
 
 /// Users that an event over HTTP names at most. Each is planned for in the transaction that accepts it, which others wait for.
@@ -62,16 +62,16 @@ pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: 
 }
 
 /// An event as it is kept, without what it says.
-pub(super) fn record(event: &EventRecord) -> Value {
-    json!({
-        "id": event.id,
-        "kind": event.kind,
-        "alertId": event.alert_id,
-        "at": rfc3339(event.base_at),
-        "receivedAt": rfc3339(event.received_at),
-        "decision": event.decision,
-        "problems": event.problems,
-    })
+pub(super) fn record(event: &EventRecord) -> KeptEvent {
+    KeptEvent {
+        id: event.id.to_string(),
+        kind: event.kind.into(),
+        alert_id: event.alert_id.clone(),
+        at: event.base_at.into(),
+        received_at: event.received_at.into(),
+        decision: event.decision.as_ref().map(ToString::to_string),
+        problems: event.problems.clone(),
+    }
 }
 
 /// The events of a request.
@@ -93,18 +93,15 @@ pub(crate) fn publisher(caller: &Authenticated) -> String {
 
 pub(super) fn unusable(why: &Undecodable) -> Problem {
     let kind = if why.reason == Reason::TooLarge { Kind::TooLarge } else { Kind::Invalid };
-    Problem::new(kind, why.detail.clone()).with("reason", why.reason.as_str())
+    Problem::new(kind, why.detail.clone()).with(Extra::Reason(why.reason))
 }
 
-pub(super) fn write(accepted: &Accepted) -> Value {
-    let mut body = json!({
-        "id": accepted.id.as_str(),
-        "duplicate": accepted.duplicate,
-        "planned": accepted.planned,
-        "problems": accepted.problems,
-    });
-    if let Some(decision) = &accepted.decision {
-        body["decision"] = decision.as_str().into();
+pub(super) fn write(accepted: &Accepted) -> AcceptedEvent {
+    AcceptedEvent {
+        id: accepted.id.to_string(),
+        duplicate: accepted.duplicate,
+        planned: accepted.planned,
+        problems: accepted.problems.clone(),
+        decision: accepted.decision.as_ref().map(ToString::to_string),
     }
-    body
 }

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use async_trait::async_trait;
 use watchbell_core::decode::Reason;
 use watchbell_core::event::{Event, EventData, Original, digest};
-use watchbell_core::{EventId, Timestamp, UserId};
+use watchbell_core::{Decision, EventId, Timestamp, UserId};
 
 use super::inline::BegunInline;
 use super::known::{conflict_free_batches, names, subject_key, subscription_category};
@@ -381,7 +381,7 @@ impl SqlStore {
             let problems = Some(&accepted[*at].problems).filter(|problems| problems.len() > noted);
             if data.is_some() || plan.decision.is_some() || problems.is_some() {
                 let (data, problems) = (data.map(to_json), problems.map(to_json));
-                annotations.push((id.clone(), data.transpose()?, plan.decision.clone(), problems.transpose()?));
+                annotations.push((id.clone(), data.transpose()?, plan.decision.as_ref().map(to_json).transpose()?, problems.transpose()?));
             }
             if let Some((content, events)) = &plan.content {
                 let content = to_json(content)?;
@@ -503,7 +503,7 @@ fn event_rows<'a>(events: &'a [Event], accepted: &'a [Accepted], which: &[usize]
     Ok(rows)
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct EventRow {
     id: String,
     kind: String,
@@ -525,7 +525,7 @@ impl TryFrom<EventRow> for EventRecord {
             received_at: at(row.received_at),
             alert_id: Scope::alert_of_subject(&row.subject).map(str::to_owned),
             problems: row.problems.as_deref().map(json).transpose()?.unwrap_or_default(),
-            decision: row.decision,
+            decision: row.decision.as_deref().map(Decision::read),
         })
     }
 }

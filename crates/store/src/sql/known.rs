@@ -181,7 +181,7 @@ impl SqlStore {
         }
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject {in $1 text} AND scope {in $2 text}",
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject {in $1 text} AND scope {in $2 text}",
         ))
         .bind(array(&subjects)?)
         .bind(array(&scopes)?)
@@ -242,7 +242,7 @@ impl SqlStore {
     async fn duty_deliveries(&self, tx: &mut Tx, duty: &str) -> Result<Vec<Planned>, StoreError> {
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject = $1 \
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject = $1 \
              AND purpose NOT IN ('bundle', 'digest')",
         ))
         .bind(Scope::subject_of_duty(duty))

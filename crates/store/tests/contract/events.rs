@@ -212,7 +212,7 @@ async fn what_of_a_user_cannot_be_read_keeps_no_event_up(bed: &Bed) {
     };
     bed.store.create_contact(BY, anna, new("+493023125000")).await.unwrap();
     // As a later version may write them.
-    bed.execute(&format!("UPDATE contacts SET kind = 'PIGEON' WHERE user_id = {anna} AND kind = 'PHONE'")).await;
+    bed.execute(&format!("UPDATE contacts SET kind = 'pigeon' WHERE user_id = {anna} AND kind = 'phone'")).await;
     bed.execute(&format!("UPDATE users SET quiet_hours = '[]', version = version + 1 WHERE id = {anna}")).await;
     let both = news("t", &[&anna.to_string(), &ben.to_string()]);
     assert_eq!(bed.store.accept(&[event(bed, "1", both)], None, &NoInlineDispatch).await.unwrap()[0].planned, 2);

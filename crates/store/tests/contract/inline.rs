@@ -7,7 +7,7 @@ use std::time::Duration;
 use watchbell_core::contact::ContactKind;
 use watchbell_core::event::{Event, EventData, Occurrence, Original, SubscriptionData};
 use watchbell_core::ids::Epoch;
-use watchbell_core::{Channel, DeliveryId, UserId};
+use watchbell_core::{Channel, DeliveryId, Reason, UserId};
 use watchbell_store::inline::{InlineDispatch, Reservation};
 use watchbell_store::queue::{Call, Finished, HeldLeases, Job, Next, Ranks};
 
@@ -168,7 +168,7 @@ async fn what_was_not_called_at_once_is_begun_anew_unless_it_was_cancelled(bed: 
     assert_eq!(bed.store.begin(desk.epoch, &calls).await.unwrap(), handed[1..]);
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE attempts = 1").await, 2);
     // What is given back is cancelled, not tried again.
-    let next = Next::Retry { at: bed.now(), reason: "it was not called in time".to_owned() };
+    let next = Next::Retry { at: bed.now(), reason: Reason::NotCalledInTime };
     bed.store.finish(desk.epoch, &[Finished { id: handed[0].clone(), is_bundle: false, attempt: None, next, pause: None }]).await.unwrap();
     assert_eq!(in_state(bed, "cancelled").await, 1);
     // A session that has ended begins nothing.

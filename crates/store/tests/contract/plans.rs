@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use watchbell_core::delivery::State;
-use watchbell_core::{Channel, DeliveryId, EventId, Timestamp, UserId};
+use watchbell_core::{Channel, DeliveryId, EventId, Reason, Timestamp, UserId};
 use watchbell_store::dialect::Dialect;
 use watchbell_store::history::DeliveryFilter;
 use watchbell_store::inline::NoInlineDispatch;
@@ -83,7 +83,7 @@ const LOCKED: [(&str, &str); 9] = [
     ("WHERE deliveries.bundle_id = b.bundle", "finish.rs, receipts.rs and lives.rs, lock_ends"),
     ("SET state = 'bundled', bundle_id = $1", "recipients.rs: claimed, or found unlocked"),
     ("SET due_at = $4, ready_at = $4, reason = $5", "finish.rs and receipts.rs, lock_ends"),
-    ("reason = 'user deleted'", "directory/users.rs"),
+    ("state = 'cancelled', reason = $3, lease = NULL, updated_at", "directory/users.rs"),
 ];
 
 async fn no_statement_reads_a_growing_table_as_a_whole(bed: &Bed) {
@@ -186,8 +186,8 @@ async fn use_everything(bed: &Bed) {
         attempt: None,
         next: match at % 3 {
             0 => Next::Sent,
-            1 => Next::Retry { at: bed.now().plus_s(5), reason: "again".to_owned() },
-            _ => Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep },
+            1 => Next::Retry { at: bed.now().plus_s(5), reason: Reason::PassingFault { code: None } },
+            _ => Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep },
         },
         pause: None,
     });

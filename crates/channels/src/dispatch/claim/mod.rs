@@ -5,7 +5,7 @@ mod wait;
 use std::sync::Arc;
 use std::time::Duration;
 
-use watchbell_core::Timestamp;
+use watchbell_core::{Reason, Timestamp};
 use watchbell_core::ids::Epoch;
 use watchbell_store::StoreError;
 use watchbell_store::queue::{AddressFate, Job, Next, Ranks};
@@ -148,13 +148,13 @@ impl ChannelWorker {
         if !later.is_empty() {
             delivery::release(&self.context, epoch, later).await;
         }
-        self.fail_all(epoch, nowhere, &format!("no provider of the channel {} takes this kind of address", self.channel)).await;
+        self.fail_all(epoch, nowhere, Reason::NoProviderForAddress { channel: self.channel }).await;
         here
     }
 
     /// Ends deliveries for which there is nobody to call.
-    async fn fail_all(self: &Arc<Self>, epoch: Epoch, jobs: Vec<Job>, reason: &str) {
-        let next = Next::Failed { reason: reason.to_owned(), address: AddressFate::Keep };
+    async fn fail_all(self: &Arc<Self>, epoch: Epoch, jobs: Vec<Job>, reason: Reason) {
+        let next = Next::Failed { reason, address: AddressFate::Keep };
         let ends = jobs.into_iter().map(|job| delivery::end(self, epoch, Arc::new(job), next.clone()));
         futures::future::join_all(ends).await;
     }
@@ -174,7 +174,7 @@ impl ChannelWorker {
         match self.context.store.claim(epoch, self.channel, Ranks::All, i64::from(LARGEST_CLAIM)).await {
             Ok(jobs) if jobs.is_empty() => self.next_ready().await,
             Ok(jobs) => {
-                self.fail_all(epoch, jobs, &format!("no provider is configured for the channel {}", self.channel)).await;
+                self.fail_all(epoch, jobs, Reason::NoProvider { channel: self.channel }).await;
                 Wait::Not
             }
             Err(error) => self.not_claimed(&error),

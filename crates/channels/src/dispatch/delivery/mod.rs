@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use watchbell_core::ids::Epoch;
-use watchbell_core::{DeliveryId, Timestamp};
+use watchbell_core::{DeliveryId, Reason, Timestamp};
 use watchbell_store::queue::{Call, Finished, Job, Next};
 
 pub(super) use self::begun::Begun;
@@ -112,7 +112,7 @@ async fn give_back(worker: &ChannelWorker, epoch: Epoch, job: Arc<Job>, lease: L
             worker.notifier.put_back();
         }
         Stage::Begun(_) => {
-            let next = Next::Retry { at: ready_at, reason: "it was not called in time".to_owned() };
+            let next = Next::Retry { at: ready_at, reason: Reason::NotCalledInTime };
             finish(worker, epoch, job.clone(), lease, uncalled(&job, next)).await;
         }
     }

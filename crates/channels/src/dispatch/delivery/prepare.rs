@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use watchbell_core::Channel;
+use watchbell_core::{Channel, Reason};
 use watchbell_core::contact::ContactStatus;
 use watchbell_core::delivery::Purpose;
 use watchbell_core::event::EventData;
@@ -22,13 +22,13 @@ use crate::render::{Item, MessageKind, Reader, RenderContext};
 pub(super) fn prepare(worker: &ChannelWorker, job: &Job) -> Result<Outgoing, Next> {
     let context = &worker.context;
     let now = context.clock.now();
-    let failed = |reason: &str| Err(Next::Failed { reason: reason.to_owned(), address: AddressFate::Keep });
+    let failed = |reason| Err(Next::Failed { reason, address: AddressFate::Keep });
     if job.expires_at.is_some_and(|end| now >= end) {
         return Err(Next::Expired);
     }
     let (unanswered, interrupted) = ending::unknown(job);
     if !worker.routes.can_look_up(job)
-        && let Err(reason) = ending::unknown_again(unanswered, interrupted, worker.on_unknown)
+        && let Err(reason) = ending::unknown_again(unanswered, interrupted, worker.on_unknown, None)
     {
         return failed(reason);
     }
@@ -38,12 +38,12 @@ pub(super) fn prepare(worker: &ChannelWorker, job: &Job) -> Result<Outgoing, Nex
             address(job.channel, target)
         }
         Target::Contact { status: ContactStatus::Ok, target, .. } => address(job.channel, target),
-        Target::Contact { status, .. } => return failed(&format!("the contact is {status}")),
+        Target::Contact { status, .. } => return failed(Reason::ContactUnusable { status: *status }),
         Target::Device(device) => device_address(device),
-        Target::Gone if job.channel == Channel::Push => return failed("the user has no device for push messages"),
-        Target::Gone if job.channel == Channel::Telegram => return failed("the user has linked no Telegram chat"),
+        Target::Gone if job.channel == Channel::Push => return failed(Reason::NoDevice),
+        Target::Gone if job.channel == Channel::Telegram => return failed(Reason::NoTelegramChat),
         Target::User => inbox(job),
-        Target::Gone => return failed("the user has no contact for this channel"),
+        Target::Gone => return failed(Reason::NoContact),
     };
     Ok(Outgoing {
         delivery_id: job.id.clone(),
@@ -89,7 +89,7 @@ pub(super) async fn complete(context: &DispatchContext, job: &Job, message: Outg
         }),
         Err(error) => {
             tracing::warn!(delivery.id = %job.id, error = watchbell_core::error_chain(&error), "bundle.read failed; trying again");
-            Err(Next::Retry { at: context.clock.now().plus_s(1), reason: "what it tells could not be read".to_owned() })
+            Err(Next::Retry { at: context.clock.now().plus_s(1), reason: Reason::BundleUnread })
         }
     }
 }

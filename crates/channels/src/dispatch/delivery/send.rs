@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rand::RngExt;
-use watchbell_core::Timestamp;
+use watchbell_core::{Reason, Timestamp};
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 use watchbell_store::queue::{AddressFate, Attempt, Finished, Job, Next, Target};
 
@@ -60,7 +60,7 @@ pub(super) async fn send(
 /// The delivery goes back to the ready queue, where its next begin shows whether it is needed still. If the database was away, that
 /// is when it is back.
 fn not_called(context: &DispatchContext) -> Next {
-    Next::Retry { at: context.clock.now(), reason: "it was not called in time, or not needed any more".to_owned() }
+    Next::Retry { at: context.clock.now(), reason: Reason::NotBegun }
 }
 
 /// What became of calls without an answer, where a provider has one of them, with that provider's name; None where it is to be sent.
@@ -75,9 +75,9 @@ async fn settle_unknown(worker: &ChannelWorker, job: &Job, message: &Outgoing) -
         LookUp::Unclear => worker.on_unknown,
     };
     let (unanswered, interrupted) = ending::unknown(job);
-    match ending::unknown_again(unanswered, interrupted, on_unknown) {
+    match ending::unknown_again(unanswered, interrupted, on_unknown, None) {
         Ok(()) => Ok(None),
-        Err(reason) => Err(Next::Failed { reason: reason.to_owned(), address: AddressFate::Keep }),
+        Err(reason) => Err(Next::Failed { reason, address: AddressFate::Keep }),
     }
 }
 

@@ -1,4 +1,4 @@
-//! From messages in hand to what is committed: decoding, accepting, dead letters.
+//! Commits messages: decodes them, hands them to the sink, and turns what can never be committed into dead letters.
 
 use std::sync::{Arc, PoisonError};
 
@@ -16,8 +16,8 @@ use crate::original;
 use crate::sink::{Sink, SinkError};
 use crate::trouble::{Trouble, chain};
 
-/// The sink, and what happens when it fails.
-pub(crate) struct Intake {
+/// Hands events to the sink, and decides what happens when it fails.
+pub(crate) struct Committer {
     sink: Arc<dyn Sink>,
     connection: Connection,
     events: EventSettings,
@@ -26,23 +26,24 @@ pub(crate) struct Intake {
     clock: Arc<dyn Clock>,
 }
 
-/// Where batches of one source stand in line: each is planned when the one before it has been, while that is committed.
-pub(crate) type Line = Mutex<()>;
+/// The right to be planned, which the batches of one consumer take in the order of its events: each is planned when the one before
+/// it has been, while that one is being committed.
+pub(crate) type PlanningOrder = Mutex<()>;
 
 /// Why something was not committed.
-pub(crate) enum Undone {
+pub(crate) enum NotCommitted {
     /// The process is to end.
     Stopped,
-    /// The sink will never take it; why.
+    /// The sink will never take it, for this reason.
     Refused(String),
-    /// Not now.
+    /// It may work later.
     Hindered,
 }
 
-/// How often what is hindered is tried as a whole, before its parts are tried one by one.
+/// How often a batch that others may hinder is tried as a whole, before its events are tried one by one.
 const TRIES: u32 = 2;
 
-impl Intake {
+impl Committer {
     pub(crate) fn new(
         sink: Arc<dyn Sink>,
         connection: Connection,
@@ -57,43 +58,43 @@ impl Intake {
         &self.counters
     }
 
-    /// Commits messages; of each, whether it may be acknowledged: it was accepted, or its dead letter was kept. The others are to
-    /// come again.
-    pub(crate) async fn settle(&self, messages: &[Message], line: &Line, stop: &CancellationToken) -> Vec<bool> {
+    /// Commits messages, and tells of each whether it may be acknowledged, because it was accepted or its dead letter was kept.
+    /// The others are to be delivered again.
+    pub(crate) async fn commit(&self, messages: &[Message], order: &PlanningOrder, stop: &CancellationToken) -> Vec<bool> {
         let again = messages.iter().filter(|message| original::is_redelivered(message)).count();
         Counters::add(&self.counters.redelivered, again);
         let tries = if messages.len() == 1 { 1 } else { TRIES };
-        match self.accept(messages, line, tries, stop).await {
+        match self.accept(messages, order, tries, stop).await {
             Ok(rejected) => vec![self.reject(rejected, stop).await.is_ok(); messages.len()],
-            Err(Undone::Stopped) => vec![false; messages.len()],
-            Err(undone) if messages.len() == 1 => vec![self.settle_alone(&messages[0], undone, stop).await],
-            Err(_) => self.settle_singly(messages, line, stop).await,
+            Err(NotCommitted::Stopped) => vec![false; messages.len()],
+            Err(undone) if messages.len() == 1 => vec![self.commit_alone(&messages[0], undone, stop).await],
+            Err(_) => self.commit_singly(messages, order, stop).await,
         }
     }
 
-    /// What could not be done as a whole, one by one: one that is refused by itself becomes a dead letter, and the others are
-    /// accepted.
-    async fn settle_singly(&self, messages: &[Message], line: &Line, stop: &CancellationToken) -> Vec<bool> {
-        let mut settled = Vec::with_capacity(messages.len());
+    /// Commits the messages of a failed batch one by one, so that the one that made it fail holds up no other: it becomes a dead
+    /// letter, or is delivered again.
+    async fn commit_singly(&self, messages: &[Message], order: &PlanningOrder, stop: &CancellationToken) -> Vec<bool> {
+        let mut committed = Vec::with_capacity(messages.len());
         for message in messages {
-            settled.push(match self.accept(std::slice::from_ref(message), line, 1, stop).await {
+            committed.push(match self.accept(std::slice::from_ref(message), order, 1, stop).await {
                 Ok(rejected) => self.reject(rejected, stop).await.is_ok(),
-                Err(undone) => self.settle_alone(message, undone, stop).await,
+                Err(undone) => self.commit_alone(message, undone, stop).await,
             });
         }
-        settled
+        committed
     }
 
-    async fn settle_alone(&self, message: &Message, undone: Undone, stop: &CancellationToken) -> bool {
+    async fn commit_alone(&self, message: &Message, undone: NotCommitted, stop: &CancellationToken) -> bool {
         match undone {
-            Undone::Refused(why) => self.reject(self.refused(message, &why), stop).await.is_ok(),
-            Undone::Stopped | Undone::Hindered => false,
+            NotCommitted::Refused(why) => self.reject(self.refused(message, &why), stop).await.is_ok(),
+            NotCommitted::Stopped | NotCommitted::Hindered => false,
         }
     }
 
-    /// Commits one event that did not come as a message.
-    pub(crate) async fn settle_original(&self, original: Original, stop: &CancellationToken) -> Result<(), Undone> {
-        let mut patience = Patience::of(TRIES);
+    /// Commits one event that was not delivered as a message (see `poison`).
+    pub(crate) async fn commit_original(&self, original: Original, stop: &CancellationToken) -> Result<(), NotCommitted> {
+        let mut retries = Retries::of(TRIES);
         loop {
             let event = match from_nats(original.clone(), &self.events) {
                 Ok(event) => event,
@@ -105,8 +106,8 @@ impl Intake {
                     Counters::add(&self.counters.accepted, 1);
                     return Ok(());
                 }
-                Err(error) => match self.wait(error, &mut patience, stop).await {
-                    Err(Undone::Refused(why)) => {
+                Err(error) => match self.wait(error, &mut retries, stop).await {
+                    Err(NotCommitted::Refused(why)) => {
                         let letter = Rejected::new(original, Undecodable::new(Reason::Refused, why));
                         return self.reject(vec![letter], stop).await;
                     }
@@ -116,13 +117,13 @@ impl Intake {
         }
     }
 
-    /// Accepts what can be decoded of the messages, in one go, and answers the rest. Decodes again at every try, so that
-    /// nothing has to be copied for the usual case that the first one works.
-    async fn accept(&self, messages: &[Message], line: &Line, tries: u32, stop: &CancellationToken) -> Result<Vec<Rejected>, Undone> {
-        let mut patience = Patience::of(tries);
+    /// Hands what can be decoded to the sink as one batch, and returns what cannot. Messages are decoded again at every try,
+    /// because the sink takes the events by value, and nearly always the first try works: so nothing has to be cloned for it.
+    async fn accept(&self, messages: &[Message], order: &PlanningOrder, tries: u32, stop: &CancellationToken) -> Result<Vec<Rejected>, NotCommitted> {
+        let mut retries = Retries::of(tries);
         let (mut events, mut rejected) = self.decode(messages);
-        let turn = std::sync::Mutex::new(Some(line.lock().await));
-        let planned = || drop(turn.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let order = std::sync::Mutex::new(Some(order.lock().await));
+        let planned = || drop(order.lock().unwrap_or_else(PoisonError::into_inner).take());
         loop {
             let count = events.len();
             if count == 0 {
@@ -134,7 +135,7 @@ impl Intake {
                     Counters::add(&self.counters.accepted, count);
                     return Ok(rejected);
                 }
-                Err(error) => self.wait(error, &mut patience, stop).await?,
+                Err(error) => self.wait(error, &mut retries, stop).await?,
             }
             (events, rejected) = self.decode(messages);
         }
@@ -145,17 +146,17 @@ impl Intake {
         vec![Rejected::new(original, Undecodable::new(Reason::Refused, why))]
     }
 
-    /// Keeps dead letters, and publishes them once they are kept.
+    /// Keeps dead letters in the database, then publishes them.
     ///
     /// # Errors
-    /// Some were not kept, and so not all of what they are about is done with.
-    pub(crate) async fn reject(&self, rejected: Vec<Rejected>, stop: &CancellationToken) -> Result<(), Undone> {
+    /// Some could not be kept, so their events must not be acknowledged.
+    pub(crate) async fn reject(&self, rejected: Vec<Rejected>, stop: &CancellationToken) -> Result<(), NotCommitted> {
         if rejected.is_empty() {
             return Ok(());
         }
         match self.keep(&rejected, stop).await {
             Ok(()) => self.publish(&rejected),
-            Err(Undone::Stopped) => return Err(Undone::Stopped),
+            Err(NotCommitted::Stopped) => return Err(NotCommitted::Stopped),
             Err(_) => {
                 for letter in rejected {
                     self.reject_alone(letter, stop).await?;
@@ -165,10 +166,10 @@ impl Intake {
         Ok(())
     }
 
-    /// One that cannot be kept as it is, is kept without what came with the event.
-    async fn reject_alone(&self, letter: Rejected, stop: &CancellationToken) -> Result<(), Undone> {
+    /// Keeps one dead letter; where the database refuses its content, without payload and headers.
+    async fn reject_alone(&self, letter: Rejected, stop: &CancellationToken) -> Result<(), NotCommitted> {
         let kept = match self.keep(std::slice::from_ref(&letter), stop).await {
-            Err(Undone::Refused(why)) => {
+            Err(NotCommitted::Refused(why)) => {
                 tracing::error!(kind = letter.kind(), reason = %letter.reason, why, "a dead letter cannot be kept as it is; it is kept without its payload");
                 self.keep(&[without_payload(&letter)], stop).await
             }
@@ -187,37 +188,37 @@ impl Intake {
         Counters::add(&self.counters.rejected, letters.len());
     }
 
-    async fn keep(&self, rejected: &[Rejected], stop: &CancellationToken) -> Result<(), Undone> {
-        let mut patience = Patience::of(TRIES);
+    async fn keep(&self, rejected: &[Rejected], stop: &CancellationToken) -> Result<(), NotCommitted> {
+        let mut retries = Retries::of(TRIES);
         loop {
             match self.sink.reject(rejected.to_vec()).await {
                 Ok(()) => {
                     self.trouble.ends();
                     return Ok(());
                 }
-                Err(error) => self.wait(error, &mut patience, stop).await?,
+                Err(error) => self.wait(error, &mut retries, stop).await?,
             }
         }
     }
 
     /// Waits before the next try, if there is to be one.
-    async fn wait(&self, error: SinkError, patience: &mut Patience, stop: &CancellationToken) -> Result<(), Undone> {
+    async fn wait(&self, error: SinkError, retries: &mut Retries, stop: &CancellationToken) -> Result<(), NotCommitted> {
         let (SinkError::Unavailable(source) | SinkError::Hindered(source)) = &error else {
-            let SinkError::Refused(why) = error else { return Err(Undone::Hindered) };
-            return Err(Undone::Refused(why));
+            let SinkError::Refused(why) = error else { return Err(NotCommitted::Hindered) };
+            return Err(NotCommitted::Refused(why));
         };
         if stop.is_cancelled() {
             tracing::warn!(reason = chain(&**source), "events in hand go back to the stream");
-            return Err(Undone::Stopped);
+            return Err(NotCommitted::Stopped);
         }
         self.trouble.begins(&**source);
         if matches!(error, SinkError::Hindered(_)) {
-            patience.tries -= 1;
-            if patience.tries == 0 {
-                return Err(Undone::Hindered);
+            retries.tries -= 1;
+            if retries.tries == 0 {
+                return Err(NotCommitted::Hindered);
             }
         }
-        stop.run_until_cancelled(self.clock.sleep(patience.backoff.next_wait())).await.ok_or(Undone::Stopped)
+        stop.run_until_cancelled(self.clock.sleep(retries.backoff.next_wait())).await.ok_or(NotCommitted::Stopped)
     }
 
     fn decode(&self, messages: &[Message]) -> (Vec<Event>, Vec<Rejected>) {
@@ -235,19 +236,19 @@ impl Intake {
     }
 }
 
-/// How often something is tried that others may be able to do, and how long is waited in between.
-struct Patience {
+/// How many tries are left for what is hindered, and how long to wait before the next one.
+struct Retries {
     backoff: Backoff,
     tries: u32,
 }
 
-impl Patience {
+impl Retries {
     fn of(tries: u32) -> Self {
         Self { backoff: BACKOFF, tries }
     }
 }
 
-/// What any database can keep.
+/// The dead letter reduced to what any database can keep.
 fn without_payload(letter: &Rejected) -> Rejected {
     let subject = letter.original.subject.chars().filter(char::is_ascii_graphic).take(MOST_OF_A_SUBJECT).collect();
     let original = Original { subject, headers: Vec::new(), payload: Vec::new(), received_at: letter.original.received_at };

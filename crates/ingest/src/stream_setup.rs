@@ -1,4 +1,4 @@
-//! The stream and its consumers: there, or made; and made again when somebody deletes them.
+//! Makes the stream and its consumers where they do not exist, and again when somebody has deleted them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,16 +20,17 @@ use crate::connection::Connection;
 use crate::consumer::{ALL_EVENTS, Feed};
 use crate::trouble::Trouble;
 
-/// nats-server (2.9.10 at least) removes a deleted stream's files after it has forgotten the stream. One that is made again
-/// meanwhile loses its files to that, and its consumers then hang for ever with events that are pending.
+/// nats-server (2.9.10 at least) goes on removing a deleted stream's files after it has answered that there is no such stream.
+/// A stream of that name that is made meanwhile loses its files as well, and its consumers then hold events for ever without
+/// delivering them. So it is made only after this time.
 const DELETION_TAKES: Duration = Duration::from_secs(5);
 
-/// A stream that somebody else made may be given more subjects: so often that is looked at.
+/// How often a stream that holds none of a feed's subjects is asked for them again: somebody may add them.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// A stream or consumer that is neither there nor can be made.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StationError {
+pub(crate) enum StreamSetupError {
     #[error("NATS does not answer JetStream requests: is JetStream enabled, and may this login use it?")]
     NoJetStream(#[source] GetStreamError),
     #[error("the stream cannot be looked up")]
@@ -47,8 +48,8 @@ pub(crate) enum StationError {
     },
 }
 
-/// What all workers share about the server.
-pub(crate) struct Station {
+/// The stream as the settings want it, and what was found of it. All readers share it.
+pub(crate) struct StreamSetup {
     connection: Connection,
     context: Context,
     stream: String,
@@ -58,7 +59,8 @@ pub(crate) struct Station {
     pub batch: usize,
     trouble: Trouble,
     clock: Arc<dyn Clock>,
-    /// What was there before: that it is gone is news. The lock also keeps workers from making the same thing at once.
+    /// What existed at the last look, so that its loss can be logged. The lock also keeps two readers from making the same thing at
+    /// once.
     seen: Mutex<Seen>,
 }
 
@@ -66,13 +68,14 @@ pub(crate) struct Station {
 struct Seen {
     stream: Option<StreamSeen>,
     consumers: HashSet<String>,
-    /// Feeds that the stream holds nothing for.
+    /// Feeds none of whose subjects the stream holds.
     not_held: HashSet<String>,
-    /// What has been said about a stream that somebody else made.
+    /// The warnings that were logged about a stream which somebody else made.
     concerns: Vec<String>,
 }
 
-/// A stream as it was last looked at. Replicas may differ in when it was made, but its numbers only grow.
+/// What tells a stream from another one of the same name. Replicas of one stream may disagree on when it was made, so that alone
+/// proves nothing; but the sequence numbers of one stream never fall.
 #[derive(Clone, Copy)]
 struct StreamSeen {
     created: DateTime,
@@ -90,7 +93,7 @@ impl StreamSeen {
     }
 }
 
-impl Station {
+impl StreamSetup {
     pub(crate) fn new(connection: Connection, settings: &NatsSettings, clock: Arc<dyn Clock>) -> Self {
         Self {
             context: async_nats::jetstream::new(connection.client().clone()),
@@ -118,7 +121,7 @@ impl Station {
         &self.stream
     }
 
-    /// The consumer, as soon as there is a connection and it is there or made; None when `stop` comes first.
+    /// Waits until the connection is up and the consumer exists, and returns it. None when `stop` comes first.
     pub(crate) async fn attach(&self, feed: &Feed, stop: &CancellationToken) -> Option<PullConsumer> {
         let attached = async {
             let mut backoff = BACKOFF;
@@ -128,7 +131,7 @@ impl Station {
                 link.mark_unchanged();
                 let attached = tokio::select! {
                     attached = Box::pin(self.consumer(feed)) => attached,
-                    // An answer to what was asked on a connection that is gone would be waited for in vain.
+                    // The request went out on a connection that is gone, so its answer will never come.
                     _ = link.changed() => continue,
                 };
                 match attached {
@@ -136,12 +139,12 @@ impl Station {
                         self.trouble.ends();
                         return consumer;
                     }
-                    // The stream may be given its subjects later.
-                    Err(StationError::NotHeld(_)) => {
+                    // Somebody may add the subject to the stream later.
+                    Err(StreamSetupError::NotHeld(_)) => {
                         self.clock.sleep(LOOK_AGAIN).await;
                         continue;
                     }
-                    // A connection that is lost is said elsewhere.
+                    // That the connection is lost is logged by `connection`.
                     Err(_) if !self.connection.is_connected() => {}
                     Err(error) => self.trouble.begins(&error),
                 }
@@ -151,8 +154,8 @@ impl Station {
         stop.run_until_cancelled(attached).await
     }
 
-    /// The consumer, made if it is not there, and the stream before it.
-    pub(crate) async fn consumer(&self, feed: &Feed) -> Result<PullConsumer, StationError> {
+    /// Returns the consumer. Where it does not exist it is made, and before it the stream.
+    pub(crate) async fn consumer(&self, feed: &Feed) -> Result<PullConsumer, StreamSetupError> {
         let mut seen = self.seen.lock().await;
         let stream = self.ensure_stream(&mut seen).await?;
         let was_there = seen.consumers.contains(&feed.name);
@@ -179,39 +182,39 @@ impl Station {
                         "the stream does not hold this subject; it is not asked for"
                     );
                 }
-                Err(StationError::NotHeld(feed.name.clone()))
+                Err(StreamSetupError::NotHeld(feed.name.clone()))
             }
-            Err(error) => Err(StationError::Consumer { name: feed.name.clone(), error }),
+            Err(error) => Err(StreamSetupError::Consumer { name: feed.name.clone(), error }),
         }
     }
 
-    /// Those of the standing feeds that the stream holds anything for, as far as it is known.
+    /// The standing feeds without those that are known to have no subject in the stream.
     pub(crate) async fn feeds(&self) -> Vec<Feed> {
         let seen = self.seen.lock().await;
         Feed::standing().into_iter().filter(|feed| !seen.not_held.contains(&feed.name)).collect()
     }
 
-    async fn ensure_stream(&self, seen: &mut Seen) -> Result<Stream, StationError> {
+    async fn ensure_stream(&self, seen: &mut Seen) -> Result<Stream, StreamSetupError> {
         let stream = match self.context.get_stream(&self.stream).await {
             Ok(stream) => stream,
             Err(error) if is_absent(&error) => {
                 if seen.stream.is_some() {
                     self.clock.sleep(DELETION_TAKES).await;
                 }
-                let made = self.context.create_stream(self.config()).await.map_err(StationError::Stream)?;
+                let made = self.context.create_stream(self.config()).await.map_err(StreamSetupError::Stream)?;
                 tracing::info!(stream = self.stream, "made the stream");
                 made
             }
             Err(error) if error.kind() == GetStreamErrorKind::Request || is_disabled(&error) => {
-                return Err(StationError::NoJetStream(error));
+                return Err(StreamSetupError::NoJetStream(error));
             }
-            Err(error) => return Err(StationError::Lookup(error)),
+            Err(error) => return Err(StreamSetupError::Lookup(error)),
         };
         let info = stream.cached_info();
         let found = StreamSeen::of(info);
         if seen.stream.replace(found).is_some_and(|before| found.is_another(before)) {
             tracing::error!(stream = self.stream, "the stream was gone and has been made again; events that still waited in it are lost");
-            // Its consumers went with it, and that has just been said.
+            // Its consumers went with it; that is part of the line just logged.
             seen.consumers.clear();
         }
         let concerns = concerns::of(&info.config);
@@ -235,7 +238,7 @@ impl Station {
     }
 }
 
-/// The server's word for a filter that is in none of the stream's subjects.
+/// Whether the server refused the consumer because its filter matches none of the stream's subjects.
 fn is_not_held(error: &ConsumerError) -> bool {
     matches!(error.kind(), ConsumerErrorKind::JetStream(why) if why.error_code() == ErrorCode::CONSUMER_FILTER_NOT_SUBSET)
 }

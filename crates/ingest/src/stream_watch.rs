@@ -1,13 +1,14 @@
-//! A look at the whole stream every two seconds: unknown subjects, and events that were gone before anyone took them.
+//! Looks at the whole stream every two seconds, for unknown subjects, and for events that were gone before anyone took them.
 //!
-//! A consumer with a filter sees gaps all the time, so a gap cannot be seen from what it is given. Instead each consumer has a
-//! mark: all its events up to there were taken. It moves to the consumer's acknowledgement floor, and to the end of the stream
-//! whenever nothing is left for the consumer. When the stream then begins later than just after a mark, events of that
-//! consumer may have expired, been purged, or been pushed out by limits unseen. That cannot happen within the seven days that
-//! the stream keeps, unless Watchbell was away or could not commit for so long, or somebody purged or limited the stream.
+//! The sequence numbers that a filtered consumer delivers have gaps all the time, so a gap there says nothing. Instead each
+//! consumer has a mark, a sequence number up to which all its events were taken. The mark moves to the consumer's acknowledgement
+//! floor, and to the end of the stream whenever nothing is left for the consumer. If the stream's first message has a higher
+//! number than the one after a mark, events of that consumer may have expired, been purged, or been pushed out by limits before
+//! they were read. Within the seven days that the stream keeps them this happens only if Watchbell was away or could not commit
+//! for so long, or if somebody purged or limited the stream.
 //!
-//! Marks live in memory. Right after the start, the highest number that any consumer was given stands in: Watchbell was
-//! reading then. (Newer servers may have moved that along with the stream already, so that a gap from the time when no
+//! Marks live in memory. After the start, the highest number that any consumer was given serves as the mark of all, since Watchbell
+//! was reading at that time. (Newer servers may have moved that number along with the stream, so a gap from the time when no
 //! process ran can stay unseen.)
 
 use std::collections::HashMap;
@@ -23,25 +24,25 @@ use watchbell_core::Clock;
 use crate::concerns;
 use crate::consumer::{ALL_EVENTS, Feed};
 use crate::counters::Counters;
-use crate::intake::{Intake, Line};
+use crate::committer::{Committer, PlanningOrder};
 use crate::poison;
-use crate::station::Station;
+use crate::stream_setup::StreamSetup;
 
-/// Where unknown kinds are looked for when a standing consumer has what lies deeper.
+/// Where unknown kinds are looked for while a standing consumer reads all deeper subjects.
 const DIRECTLY_BELOW: &str = "watchbell.events.*";
 
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Unknown subjects that are looked at in one round; the rest have their turn when these are gone.
+/// Unknown subjects that are read in one round. The others are read in later rounds, when these have left the stream.
 const MOST_STRAYS: usize = 100;
 
 /// Messages of one stray subject that are taken at once.
 const STRAY_BATCH: usize = 100;
 
-pub(crate) async fn run(station: Arc<Station>, intake: Arc<Intake>, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    let mut watch = Watch {
-        station: &station,
-        intake: &intake,
+pub(crate) async fn run(setup: Arc<StreamSetup>, committer: Arc<Committer>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let mut watch = StreamWatch {
+        setup: &setup,
+        committer: &committer,
         stop: &stop,
         link_times: 0,
         marks: None,
@@ -51,9 +52,9 @@ pub(crate) async fn run(station: Arc<Station>, intake: Arc<Intake>, clock: Arc<d
     let rounds = async {
         loop {
             clock.sleep(EVERY).await;
-            station.connection().connected().await;
+            setup.connection().connected().await;
             if let Err(error) = watch.round().await {
-                // Workers say what is wrong; the next round tries again.
+                // The readers log what is wrong; the next round tries again.
                 tracing::debug!(%error, "cannot look at the stream");
             }
         }
@@ -61,11 +62,11 @@ pub(crate) async fn run(station: Arc<Station>, intake: Arc<Intake>, clock: Arc<d
     stop.run_until_cancelled(Box::pin(rounds)).await;
 }
 
-struct Watch<'a> {
-    station: &'a Station,
-    intake: &'a Intake,
+struct StreamWatch<'a> {
+    setup: &'a StreamSetup,
+    committer: &'a Committer,
     stop: &'a CancellationToken,
-    /// The connection for which unreadable events were looked for.
+    /// How often the connection had come up when unreadable events were last looked for.
     link_times: u64,
     marks: Option<HashMap<String, u64>>,
     stalls: HashMap<String, Stall>,
@@ -73,23 +74,23 @@ struct Watch<'a> {
     strays: HashMap<String, usize>,
 }
 
-impl Watch<'_> {
+impl StreamWatch<'_> {
     async fn round(&mut self) -> Result<(), async_nats::Error> {
-        let times = self.station.connection().link().borrow().times;
+        let times = self.setup.connection().link().borrow().times;
         if times != self.link_times {
-            for feed in self.station.feeds().await {
-                poison::clear(&feed, self.station, self.intake, self.stop).await?;
+            for feed in self.setup.feeds().await {
+                poison::clear(&feed, self.setup, self.committer, self.stop).await?;
             }
             self.link_times = times;
         }
-        let stream = self.station.context().get_stream(self.station.stream_name()).await?;
-        let feeds = self.station.feeds().await;
+        let stream = self.setup.context().get_stream(self.setup.stream_name()).await?;
+        let feeds = self.setup.feeds().await;
         self.look_for_gaps(&stream, &feeds).await?;
         self.read_strays(&stream, feeds.iter().any(Feed::is_deeper)).await
     }
 
     async fn look_for_gaps(&mut self, stream: &Stream, feeds: &[Feed]) -> Result<(), async_nats::Error> {
-        // The stream before its consumers: what was in it then, an idle consumer has been given.
+        // The stream is asked before its consumers: so a consumer that has nothing left was given all that the answer counts.
         let info = stream.get_info().await?;
         let state = info.state;
         let mut consumers = Vec::new();
@@ -97,7 +98,7 @@ impl Watch<'_> {
             consumers.push(stream.consumer_info(&feed.name).await?);
         }
         for info in &consumers {
-            self.stalls.entry(info.name.clone()).or_default().look(info);
+            self.stalls.entry(info.name.clone()).or_default().observe(info);
         }
         if !concerns::has_gaps_alarm(&info.config) {
             return Ok(());
@@ -106,7 +107,7 @@ impl Watch<'_> {
         let (marks, missed) = compare(&before, &consumers, state.first_sequence, state.last_sequence);
         if missed > 0 {
             tracing::error!(missed, "events were gone from the stream before they were read; at most so many were lost");
-            Counters::add(&self.intake.counters().missed, usize::try_from(missed).unwrap_or(usize::MAX));
+            Counters::add(&self.committer.counters().missed, usize::try_from(missed).unwrap_or(usize::MAX));
         }
         self.marks = Some(marks);
         Ok(())
@@ -141,19 +142,19 @@ impl Watch<'_> {
     }
 
     async fn read_stray(&self, feed: &Feed) -> Result<(), async_nats::Error> {
-        let consumer = self.station.consumer(feed).await?;
-        poison::clear(feed, self.station, self.intake, self.stop).await?;
+        let consumer = self.setup.consumer(feed).await?;
+        poison::clear(feed, self.setup, self.committer, self.stop).await?;
         loop {
             let batch = consumer.fetch().max_messages(STRAY_BATCH).messages().await?;
             let messages: Vec<_> = batch.filter_map(async |message| message.ok()).collect().await;
             if messages.is_empty() {
                 return Ok(());
             }
-            let settled = self.intake.settle(&messages, &Line::default(), self.stop).await;
-            for (message, _) in messages.iter().zip(&settled).filter(|(_, settled)| **settled) {
+            let committed = self.committer.commit(&messages, &PlanningOrder::default(), self.stop).await;
+            for (message, _) in messages.iter().zip(&committed).filter(|(_, committed)| **committed) {
                 message.ack().await?;
             }
-            if settled.contains(&false) {
+            if committed.contains(&false) {
                 return Ok(());
             }
         }
@@ -169,10 +170,10 @@ struct Stall {
 }
 
 impl Stall {
-    /// 30 s: longer than any request stands.
+    /// 30 s, longer than any request for events stays open.
     const LONG: u32 = 15;
 
-    fn look(&mut self, info: &Info) {
+    fn observe(&mut self, info: &Info) {
         let given = info.delivered.consumer_sequence;
         let stands = info.num_pending > 0 && info.num_waiting > 0 && given == self.given;
         self.rounds = if stands { self.rounds.saturating_add(1) } else { 0 };
@@ -187,14 +188,16 @@ impl Stall {
     }
 }
 
-/// What stands in for marks after the start. Consumers that were never given anything may be as new as this process.
+/// The marks after the start (see above). Consumers that were never given anything may be as new as this process, so they say
+/// nothing of what was read before.
 fn first_marks(consumers: &[Info], first: u64) -> HashMap<String, u64> {
     let reached = consumers.iter().map(|info| info.delivered.stream_sequence).max().filter(|reached| *reached > 0);
     let mark = reached.unwrap_or_else(|| first.saturating_sub(1));
     consumers.iter().map(|info| (info.name.clone(), mark)).collect()
 }
 
-/// The marks as they are now, and how many events at most were missed. All marks begin anew when the stream did.
+/// The new marks, and how many events at most were missed. A mark beyond the end of the stream belongs to an earlier stream of the
+/// same name, and begins anew.
 fn compare(before: &HashMap<String, u64>, consumers: &[Info], first: u64, last: u64) -> (HashMap<String, u64>, u64) {
     let mut missed = 0;
     let mut marks = HashMap::new();
