@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use watchbell_core::EventId;
 use watchbell_core::decode::{self, Reason, Undecodable};
 use watchbell_core::event::{Event, EventData};
+use watchbell_core::ids::other_readings;
 use watchbell_store::intake::{Accepted, EventRecord};
 
 use super::page;
@@ -52,9 +53,9 @@ const MOST_TOGETHER: usize = 250;
 /// # Errors
 /// `Invalid`: too many names.
 pub(super) fn check_names(event: &Event) -> Result<(), Problem> {
-    let too_long = |(_, names): &(&str, &[String])| names.len() > MOST_NAMED;
-    let Some((field, names)) = named(event).into_iter().find(too_long) else { return Ok(()) };
-    let wrong = format!("names {} users", names.len());
+    let counted = named(event).map(|(field, names)| (field, count(names)));
+    let Some((field, count)) = counted.into_iter().find(|(_, count)| *count > MOST_NAMED) else { return Ok(()) };
+    let wrong = format!("names {count} users");
     let right = match event.data {
         EventData::Subscription(_) => format!("it may name {MOST_NAMED}; name a topic, whose members may be any number"),
         _ => format!("it may name {MOST_NAMED}; send several events of the same alert, or a subscription event for a topic"),
@@ -72,11 +73,16 @@ fn named(event: &Event) -> [(&'static str, &[String]); 2] {
     }
 }
 
+/// How many users these texts may name: one may name several.
+fn count(names: &[String]) -> usize {
+    names.iter().map(|name| other_readings(name).iter().map(Vec::len).max().unwrap_or(1)).sum()
+}
+
 /// How many of these events, at least one, are accepted in the next transaction.
 fn together(events: &[Event]) -> usize {
     let mut names = 0;
     let fits = |event: &&Event| {
-        names += named(event).iter().map(|(_, names)| names.len()).sum::<usize>();
+        names += named(event).iter().map(|(_, names)| count(names)).sum::<usize>();
         names <= MOST_NAMED
     };
     events.iter().take(MOST_TOGETHER).take_while(fits).count().max(1)
