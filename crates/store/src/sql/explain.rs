@@ -66,7 +66,7 @@ impl SqlStore {
             }
             EventData::Duty(data) => {
                 let row: Option<DutyRow> = sqlx::query_as(sql(
-                    "SELECT id, user_id, starts_at, ends_at, schedule, status, told, event_id FROM duties WHERE id = $1",
+                    "SELECT id, user_id, starts_at, ends_at, schedule, status, occurrence, event_id FROM duties WHERE id = $1",
                 ))
                 .bind(data.duty_id.clone())
                 .fetch_optional(&mut **tx)
@@ -77,7 +77,7 @@ impl SqlStore {
         }
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject = $1 AND user_id = $2 \
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject = $1 AND user_id = $2 \
              AND purpose NOT IN ('bundle', 'digest')",
         ))
         .bind(subject_key(event))
@@ -96,7 +96,7 @@ impl SqlStore {
         user: UserId,
         facts: &Facts,
     ) -> Result<HashMap<UserId, Arc<crate::Policy>>, StoreError> {
-        let member: Option<i64> = sqlx::query_scalar(sql("SELECT user_id FROM topics WHERE topic = $1 AND user_id = $2"))
+        let member: Option<i64> = sqlx::query_scalar(sql("SELECT user_id FROM topic_members WHERE topic = $1 AND user_id = $2"))
             .bind(topic.to_owned())
             .bind(user.0)
             .fetch_optional(&mut **tx)

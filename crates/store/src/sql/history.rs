@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use sqlx::{FromRow as _, QueryBuilder, Row as _};
 use watchbell_core::delivery::State;
 use watchbell_core::ids::TIME_DIGITS;
-use watchbell_core::{Channel, ContactId, DeliveryId, EventId, RuleId, Timestamp, UserId};
+use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Reason, RuleId, Timestamp, UserId};
 
-use super::rows::{at, json, name, scope};
+use super::rows::{at, json, name, scope, to_json};
 use super::{Db, SqlStore, attempts, sql};
 use crate::access::Actor;
 use crate::history::{Delivery, DeliveryFilter, History};
@@ -27,7 +27,7 @@ macro_rules! select {
     };
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: String,
     scope: String,
@@ -86,7 +86,7 @@ impl TryFrom<Row> for Delivery {
             high: row.rank == 0,
             due_at: at(row.due_at),
             ready_at: at(row.ready_at),
-            reason: row.reason,
+            reason: row.reason.as_deref().map(Reason::read),
             attempts: row.attempts,
             provider: row.provider,
             sent_at: row.sent_at.map(at),
@@ -139,11 +139,12 @@ impl History for SqlStore {
         let mut tx = self.begin_edit().await?;
         // The retry window counts from `due_at`; attempts go on counting, since their log stays.
         let channel: Option<String> = sqlx::query_scalar(sql(
-            "UPDATE deliveries SET state = 'scheduled', reason = 'replayed', due_at = $2, ready_at = $2, lease = NULL, begun_at = NULL, \
+            "UPDATE deliveries SET state = 'scheduled', reason = $3, due_at = $2, ready_at = $2, lease = NULL, begun_at = NULL, \
              updated_at = $2 WHERE id = $1 AND state = 'failed' RETURNING channel",
         ))
         .bind(id.as_str())
         .bind(now)
+        .bind(to_json(&Reason::Replayed)?)
         .fetch_optional(&mut *tx)
         .await?;
         let Some(channel) = channel else {
@@ -166,7 +167,10 @@ impl History for SqlStore {
                 .bind(limit.max(0))
                 .fetch_all(&self.read)
                 .await?;
-        Ok(rows.into_iter().filter_map(|(key, user, event, ms)| Some((Scope::parse(&key)?, UserId(user), EventId(event), at(ms)))).collect())
+        Ok(rows
+            .into_iter()
+            .filter_map(|(key, user, event, ms)| Some((Scope::parse(&key)?, UserId(user), EventId(event), at(ms))))
+            .collect())
     }
 }
 

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use watchbell_core::delivery::State;
 use watchbell_core::outcome::Class;
-use watchbell_core::{Channel, DeliveryId, Timestamp};
+use watchbell_core::{Channel, DeliveryId, Reason, Timestamp};
 
-use super::rows::{at, name};
+use super::rows::{at, name, to_json};
 use super::{SqlStore, Tx, attempts, sql};
 use crate::StoreError;
 use crate::queue::{Attempt, Receipt, ReceiptOutcome};
 use crate::wake::{Effects, Moved};
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     state: String,
     channel: String,
@@ -58,7 +58,7 @@ impl Row {
 
 impl SqlStore {
     pub(super) async fn apply_receipts(&self, receipts: &[Receipt]) -> Result<Vec<bool>, StoreError> {
-        // First, so that no step that is pulled forward goes to an address that is known to be bad.
+        // First, so that no step that is expedited goes to an address that is known to be bad.
         for receipt in receipts.iter().filter(|receipt| receipt.outcome == ReceiptOutcome::BadAddress) {
             if self.counts_on(receipt).await? {
                 self.retire_address(&receipt.delivery).await;
@@ -95,10 +95,10 @@ impl SqlStore {
         let state: State = name(&row.state)?;
         let (next, ready_at, reason) = match receipt.outcome {
             ReceiptOutcome::Delivered => ("delivered", None, None),
-            ReceiptOutcome::Undelivered | ReceiptOutcome::BadAddress => ("undelivered", None, Some("the provider could not deliver it")),
+            ReceiptOutcome::Undelivered | ReceiptOutcome::BadAddress => ("undelivered", None, Some(Reason::Undelivered { code: receipt.code.clone() })),
             ReceiptOutcome::NotAnswered => match self.call_again(row, now) {
-                Some(again) => ("scheduled", Some(again), Some("nobody answered the call")),
-                None => ("undelivered", None, Some("nobody answered the call")),
+                Some(again) => ("scheduled", Some(again), Some(Reason::CallNotAnswered { code: receipt.code.clone() })),
+                None => ("undelivered", None, Some(Reason::CallNotAnswered { code: receipt.code.clone() })),
             },
         };
         // What had no answer arrived all the same: it is not sent again.
@@ -108,14 +108,13 @@ impl SqlStore {
         if !as_if_sent.may_become(name(next)?) || (state != as_if_sent && next == "scheduled") {
             return Ok(());
         }
-        let reason = reason.map(|reason| receipt.code.as_ref().map_or_else(|| reason.to_owned(), |code| format!("{reason} (code {code})")));
         sqlx::query(sql("UPDATE deliveries SET state = $2, ready_at = COALESCE($3, ready_at), reason = $4, updated_at = $5, \
              lease = CASE WHEN state = 'scheduled' THEN NULL ELSE lease END, \
              sent_at = CASE WHEN state = 'scheduled' THEN $5 ELSE sent_at END WHERE id = $1"))
             .bind(receipt.delivery.as_str().to_owned())
             .bind(next)
             .bind(ready_at.map(Timestamp::as_millis))
-            .bind(reason.clone())
+            .bind(reason.as_ref().map(to_json).transpose()?)
             .bind(now.as_millis())
             .execute(&mut **tx)
             .await?;
@@ -129,7 +128,7 @@ impl SqlStore {
         let bundles = self.bundles_among(tx, &BTreeSet::from([receipt.delivery.clone()])).await?;
         self.share_outcome(tx, &bundles).await?;
         if next == "undelivered" {
-            return self.after_failure(tx, &receipt.delivery, reason.as_deref(), &mut effects.due).await;
+            return self.after_failure(tx, &receipt.delivery, reason.as_ref(), &mut effects.due).await;
         }
         effects.due.extend(Channel::from_db(&row.channel).filter(|_| next == "scheduled"));
         Ok(())

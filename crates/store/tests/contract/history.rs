@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use watchbell_core::delivery::State;
 use watchbell_core::outcome::Class;
-use watchbell_core::{Channel, DeliveryId, EventId, RuleId, Timestamp, UserId};
+use watchbell_core::{Channel, DeliveryId, EventId, Reason, RuleId, Timestamp, UserId};
 use watchbell_store::history::DeliveryFilter;
 use watchbell_store::{Scope, StoreError};
 
@@ -123,7 +123,7 @@ async fn a_failed_delivery_is_replayed_once(bed: &Bed) {
     assert!(bed.store.replay_delivery(BY, &id("D1")).await.unwrap());
     assert!(wake.has_changed().unwrap());
     let (delivery, _) = bed.store.delivery(&id("D1")).await.unwrap().unwrap();
-    assert_eq!((delivery.state, delivery.reason.as_deref(), delivery.attempts), (State::Scheduled, Some("replayed"), 6));
+    assert_eq!((delivery.state, delivery.reason, delivery.attempts), (State::Scheduled, Some(Reason::Replayed), 6));
     assert_eq!((delivery.due_at, delivery.ready_at, delivery.updated_at), (bed.now(), bed.now(), bed.now()));
     assert!(!bed.store.replay_delivery(BY, &id("D1")).await.unwrap());
     assert!(!bed.store.replay_delivery(BY, &id("D2")).await.unwrap());
