@@ -1,7 +1,7 @@
 //! Brings what is planned in line with what should be, without telling anything twice.
 
-use watchbell_core::{Reason, Timestamp};
 use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::{Reason, Timestamp};
 use watchbell_store::facts::{Plan, Planned};
 
 /// What to do with a wanted delivery that nothing stands for yet and whose time has passed.

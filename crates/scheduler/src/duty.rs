@@ -44,8 +44,7 @@ pub fn plan(event: &Event, data: &DutyData, facts: &Facts, settings: &SchedulerS
         .cloned()
         .partition(|d| d.scope == scope && users.contains(&d.user_id) && duty.status == DutyStatus::Scheduled);
     let reason = if duty.status == DutyStatus::Cancelled { Reason::ShiftCancelled } else { Reason::ShiftMoved };
-    plan.cancel
-        .extend(other.iter().filter(|d| d.state.is_pending() || d.state == State::Sending).map(|d| (d.id.clone(), reason.clone())));
+    plan.cancel.extend(other.iter().filter(|d| d.state.is_pending() || d.state == State::Sending).map(|d| (d.id.clone(), reason.clone())));
 
     if duty.status == DutyStatus::Scheduled {
         for policy in users.iter().filter_map(|user| facts.policies.get(user)) {

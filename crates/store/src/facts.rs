@@ -9,11 +9,11 @@ use std::sync::Arc;
 use watchbell_core::contact::Contact;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::device::Device;
+pub use watchbell_core::event::AlertState;
 use watchbell_core::event::{AlertData, DutyStatus, Event, EventData, Occurrence, Priority, SubscriptionData};
 use watchbell_core::preference::{Preference, Switches};
 use watchbell_core::rule::{Rule, Trigger};
 use watchbell_core::user::User;
-pub use watchbell_core::event::AlertState;
 use watchbell_core::{Channel, ContactId, Decision, DeliveryId, DeviceId, EventId, Reason, RuleId, Timestamp, UserId};
 
 /// Decides what becomes of events and changes. Pure: the same facts at the same time give the same plan.

@@ -162,7 +162,11 @@ fn with_all_rules() -> Policy {
 
 fn suppressed(policy: &Policy, category: Option<&str>) -> Vec<(Channel, String)> {
     let planned = tell(policy, category, &[], "2026-11-20T08:10:00Z");
-    planned.into_iter().filter(|d| d.state == Suppressed).map(|d| (d.channel, d.reason.map(|reason| reason.to_string()).unwrap_or_default())).collect()
+    planned
+        .into_iter()
+        .filter(|d| d.state == Suppressed)
+        .map(|d| (d.channel, d.reason.map(|reason| reason.to_string()).unwrap_or_default()))
+        .collect()
 }
 
 #[test]
@@ -269,7 +273,13 @@ fn an_alert_of_a_category_is_gated_but_never_collected() {
         (steps.iter().map(|step| (step.channel, step.asked_by)).collect::<Vec<_>>(), email)
     };
     let off = Wants { in_app: false, ..Wants::default() };
-    assert_eq!(alert(off), (vec![(Channel::Email, None)], Some(Reason::ChannelNotWanted { channel: Channel::Email, category: Some("agent.alert".to_owned()) })));
+    assert_eq!(
+        alert(off),
+        (
+            vec![(Channel::Email, None)],
+            Some(Reason::ChannelNotWanted { channel: Channel::Email, category: Some("agent.alert".to_owned()) })
+        )
+    );
     let no_digest = Wants { email: true, digest: Digest::Off, ..Wants::default() };
     assert_eq!(alert(no_digest), (vec![(Channel::Email, None), (Channel::InApp, Some("inbox"))], None));
 }

@@ -307,8 +307,7 @@ impl SqlStore {
         if close.is_empty() {
             return Ok(Vec::new());
         }
-        let row =
-            |(scope, reason): &(Scope, Reason)| Ok(Row { subject: scope.subject(), scope: scope.key(), reason: to_json(reason)? });
+        let row = |(scope, reason): &(Scope, Reason)| Ok(Row { subject: scope.subject(), scope: scope.key(), reason: to_json(reason)? });
         let rows = close.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
         let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $1 \
              FROM {rows $2: subject text, scope text, reason text} WHERE deliveries.subject = r.subject AND deliveries.scope = r.scope AND {if deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')} \
@@ -322,9 +321,9 @@ impl SqlStore {
 
     /// Those that are cancelled now; what had begun goes on.
     async fn cancelled(&self, tx: &mut Tx, stopped: Vec<(String, String, Option<String>)>) -> Result<Vec<Moved>, StoreError> {
-        let moved = stopped.into_iter().map(|(id, state, reason)| {
-            Ok(Moved { id: DeliveryId(id), state: name(&state)?, reason: reason.as_deref().map(Reason::read) })
-        });
+        let moved = stopped
+            .into_iter()
+            .map(|(id, state, reason)| Ok(Moved { id: DeliveryId(id), state: name(&state)?, reason: reason.as_deref().map(Reason::read) }));
         let mut moved: Vec<Moved> = moved.collect::<Result<_, StoreError>>()?;
         moved.retain(|moved| moved.state == State::Cancelled);
         self.dequeue(tx, &moved.iter().map(|moved| &moved.id).collect::<Vec<_>>()).await?;
