@@ -167,7 +167,10 @@ impl History for SqlStore {
                 .bind(limit.max(0))
                 .fetch_all(&self.read)
                 .await?;
-        Ok(rows.into_iter().filter_map(|(key, user, event, ms)| Some((Scope::parse(&key)?, UserId(user), EventId(event), at(ms)))).collect())
+        Ok(rows
+            .into_iter()
+            .filter_map(|(key, user, event, ms)| Some((Scope::parse(&key)?, UserId(user), EventId(event), at(ms))))
+            .collect())
     }
 }
 

@@ -10,8 +10,9 @@ use watchbell_core::event::{Event, EventData, Original, digest};
 use watchbell_core::{Decision, EventId, Timestamp, UserId};
 
 use super::handover::Handover;
+use super::if_known::IfKnown;
 use super::known::{names, subject_key, subscription_category, waves};
-use super::plan::{IfKnown, Writes};
+use super::plan::Writes;
 use super::rows::{AlertRow, all, at, json, name, to_json};
 use super::{BindAll, SqlStore, Tx, answers, array, columns, sql};
 use crate::access::Actor;

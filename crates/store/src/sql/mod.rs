@@ -24,6 +24,7 @@ mod explain;
 mod finish;
 mod handover;
 mod history;
+mod if_known;
 mod intake;
 mod jobs;
 mod known;

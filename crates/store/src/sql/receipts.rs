@@ -88,7 +88,9 @@ impl SqlStore {
         let state: State = name(&row.state)?;
         let (next, ready_at, reason) = match receipt.outcome {
             ReceiptOutcome::Delivered => ("delivered", None, None),
-            ReceiptOutcome::Undelivered | ReceiptOutcome::BadAddress => ("undelivered", None, Some(Reason::Undelivered { code: receipt.code.clone() })),
+            ReceiptOutcome::Undelivered | ReceiptOutcome::BadAddress => {
+                ("undelivered", None, Some(Reason::Undelivered { code: receipt.code.clone() }))
+            }
             ReceiptOutcome::NotAnswered => match self.call_again(row, now) {
                 Some(again) => ("scheduled", Some(again), Some(Reason::CallNotAnswered { code: receipt.code.clone() })),
                 None => ("undelivered", None, Some(Reason::CallNotAnswered { code: receipt.code.clone() })),

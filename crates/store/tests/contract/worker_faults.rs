@@ -254,7 +254,9 @@ async fn message_ids_of_other_deliveries_are_known(bed: &Bed) {
     let asked = ["SM1".to_owned(), "SM2".to_owned()];
     assert_eq!(bed.store.ids_of_others(&jobs[1], &asked).await.unwrap(), ["SM1"]);
     assert!(bed.store.ids_of_others(&jobs[0], &asked).await.unwrap().is_empty(), "its own");
-    let failed =
-        Finished { next: Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep }, ..again(bed, &jobs[1].id, Class::Retry) };
+    let failed = Finished {
+        next: Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep },
+        ..again(bed, &jobs[1].id, Class::Retry)
+    };
     bed.store.finish(epoch, &[failed]).await.unwrap();
 }
