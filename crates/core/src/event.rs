@@ -200,6 +200,16 @@ impl EventData {
         }
     }
 
+    /// The lists in which it names users, each with the name of its field.
+    pub fn named(&self) -> [(&'static str, &[String]); 2] {
+        match self {
+            Self::Alert(data) => [("responders", &data.responders), ("", &[])],
+            Self::Update(data) => [("responders", &data.responders), ("notify", &data.notify)],
+            Self::Subscription(data) => [("users", &data.users), ("", &[])],
+            Self::Duty(_) | Self::Verification(_) => [("", &[]), ("", &[])],
+        }
+    }
+
     /// Reads what [`serde_json::to_string`] wrote of data of that kind.
     pub fn from_json(kind: EventKind, json: &str) -> serde_json::Result<Self> {
         Ok(match kind {

@@ -23,6 +23,7 @@ pub mod reason;
 pub mod retry;
 pub mod rule;
 pub mod secret;
+pub mod setting;
 pub mod text;
 pub mod time;
 pub mod user;

@@ -4,5 +4,5 @@ use std::time::Duration;
 
 use watchbell_core::Backoff;
 
-/// 1 s, then every 2 s: soon enough that an outage ends for events when it ends for whoever had it.
+/// 1 s, then 2 s each time: short enough that events flow again as soon as whatever was away is back.
 pub(crate) const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(2));

@@ -93,7 +93,10 @@ pub fn users(names: &[String], facts: &Facts, plan: &mut Plan) -> Vec<UserId> {
         plan.unknown_users.extend(several.into_iter().flatten().filter(|part| !facts.names.contains_key(part)));
         if ids.len() > 1 {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-            plan.notes.push(format!("one name means the users {}: all of them are told", ids.join(" and ")));
+            let note = format!("one name means the users {}: all of them are told", ids.join(" and "));
+            if !plan.notes.contains(&note) {
+                plan.notes.push(note);
+            }
         }
         users.extend(ids.iter().copied().filter(|id| seen.insert(*id)));
     }

@@ -8,6 +8,7 @@ use watchbell_core::{Decision, EventId, Timestamp, UserId};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::facts::{Alert, Planned};
+use crate::inline::InlineDispatch;
 
 /// What became of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,25 +109,27 @@ pub struct Answered {
     pub at: Timestamp,
 }
 
-/// Tells that events have been planned: whatever they are about is locked, and what is to be called at once has its place.
-pub type OnPlanned<'a> = &'a (dyn Fn() + Send + Sync);
+/// A client that publishes events, and what that is called in the audit log.
+#[derive(Clone, Copy, Debug)]
+pub struct Publisher {
+    pub by: Actor,
+    pub action: &'static str,
+}
 
 #[async_trait]
 pub trait Intake: Send + Sync {
-    /// Accepts events in the order given, in one transaction: the events, what is planned from them, and dead letters for
-    /// what of them cannot be used. An event whose identity is known changes nothing.
+    /// Accepts events in the order given, in one transaction: the events, what is planned from them, dead letters for what of them
+    /// cannot be used, and a line of the audit log where a client published them and some were new. An event whose identity is
+    /// known changes nothing. What is due at once is begun in the transaction as far as `inline` has room for it.
     ///
     /// # Errors
     /// Any error: none of the events was accepted.
-    async fn accept(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
-        self.accept_in_turn(events, &|| {}).await
-    }
-
-    /// The same for a client's events, with a line of the audit log in the same transaction, unless all of them were known.
-    async fn accept_from(&self, by: Actor, action: &'static str, events: &[Event]) -> Result<Vec<Accepted>, StoreError>;
-
-    /// The same for events of which more come after them: what is accepted from `on_planned` on comes behind these.
-    async fn accept_in_turn(&self, events: &[Event], on_planned: OnPlanned<'_>) -> Result<Vec<Accepted>, StoreError>;
+    async fn accept(
+        &self,
+        events: &[Event],
+        publisher: Option<Publisher>,
+        inline: &dyn InlineDispatch,
+    ) -> Result<Vec<Accepted>, StoreError>;
 
     /// What accepting an event would plan for one user, and what would be decided about it: the planner asked about that user
     /// alone, with what one snapshot of the database knows. Nothing is locked or written.

@@ -19,8 +19,8 @@ pub mod directory;
 mod error;
 pub mod facts;
 mod fault;
-pub mod handover;
 pub mod history;
+pub mod inline;
 pub mod intake;
 mod migrations;
 mod open;
@@ -41,7 +41,6 @@ pub use directory::Directory;
 pub use error::{StoreError, VerificationError};
 pub use facts::{Facts, Plan, Planner, Policy, Scope};
 pub use fault::Fault;
-pub use handover::LocalWorkers;
 pub use history::History;
 pub use intake::Intake;
 pub use open::open;
@@ -55,7 +54,4 @@ pub use wake::{Notified, Wakes};
 pub trait Store: Access + Directory + History + Intake + Preferences + Queue + Runs + std::fmt::Debug {
     /// Where transitions that make something due are announced.
     fn wakes(&self) -> &Wakes;
-
-    /// Where workers of this process wait for what is planned and due at once.
-    fn local_workers(&self) -> &LocalWorkers;
 }

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use watchbell_core::Channel;
 use watchbell_core::access::Role;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::decode::Reason;
@@ -15,7 +16,6 @@ use watchbell_core::event::{EventKind, Priority};
 use watchbell_core::outcome::Class;
 use watchbell_core::preference::{Digest, NotificationStatus};
 use watchbell_core::rule::Trigger;
-use watchbell_core::Channel;
 
 /// An enum each of whose variants has a name on the wire.
 pub trait Named: Copy + 'static {

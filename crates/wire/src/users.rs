@@ -84,7 +84,9 @@ impl JsonSchema for ExternalId {
 ///
 /// The schema of [`watchbell_core::user::QuietHours`], as requests may write it.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(description = "In the user's time zone. Everything but HIGH alerts is held, and released as one message an address when they end")]
+#[schemars(
+    description = "In the user's time zone. Everything but HIGH alerts is held, and released as one message an address when they end"
+)]
 pub struct QuietHours {
     #[schemars(regex(pattern = "^[0-9]{2}:[0-9]{2}(:[0-9]{2})?$"))]
     pub start: String,

@@ -6,7 +6,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Value, json};
 use watchbell_core::delivery::Purpose;
 use watchbell_core::event::{
     AlertData, DutyData, DutyStatus, Event, EventData, EventKind, Occurrence, Original, Priority, SubscriptionData, UpdateData,
@@ -18,10 +17,11 @@ use watchbell_store::facts::history::{Happened, What};
 use watchbell_store::facts::{Alert, AlertState, Planned};
 use watchbell_store::history::{Delivery, DeliveryFilter};
 use watchbell_store::intake::EventRecord;
+use watchbell_wire::explanation::{ExplainedStep, Explanation};
 
 use super::{events, page};
 use crate::auth::{Authenticated, Intent};
-use crate::problem::{Problem, rfc3339};
+use crate::problem::Problem;
 use crate::request::{Params, Payload};
 use crate::state::Api;
 use crate::surface;
@@ -96,16 +96,14 @@ async fn past(api: &Api, caller: &Authenticated, user: &User, event: Option<Even
     };
     // What else events name is not theirs to know.
     let events = if caller.sees_everybody() { events } else { Vec::new() };
-    let problems: Vec<&String> = events.iter().flat_map(|event| &event.problems).collect();
-    let steps: Vec<Value> = deliveries.iter().map(was).collect();
-    let body = json!({
-        "userId": user.id,
-        "hypothetical": false,
-        "decision": decision.as_ref().map(Decision::to_string),
-        "problems": problems,
-        "events": events.iter().map(events::record).collect::<Vec<_>>(),
-        "steps": steps,
-    });
+    let body = Explanation {
+        user_id: user.id.0,
+        hypothetical: false,
+        decision: decision.as_ref().map(Decision::to_string),
+        problems: events.iter().flat_map(|event| &event.problems).cloned().collect(),
+        events: Some(events.iter().map(events::record).collect()),
+        steps: deliveries.iter().map(was).collect(),
+    };
     Ok(surface::json(StatusCode::OK, &body))
 }
 
@@ -160,36 +158,43 @@ async fn would_be(api: &Api, caller: &Authenticated, user: &User, event: Event) 
         accepted.decision = accepted.decision.filter(|_| !planned.is_empty());
     }
     let decision = accepted.decision.or_else(|| planned.is_empty().then_some(Decision::NothingWouldBePlanned));
-    let steps: Vec<Value> = planned.iter().map(would).collect();
-    let body = json!({ "userId": user.id, "hypothetical": true, "decision": decision.as_ref().map(Decision::to_string), "problems": accepted.problems, "steps": steps });
+    let body = Explanation {
+        user_id: user.id.0,
+        hypothetical: true,
+        decision: decision.as_ref().map(Decision::to_string),
+        problems: accepted.problems,
+        events: None,
+        steps: planned.iter().map(would).collect(),
+    };
     Ok(surface::json(StatusCode::OK, &body))
 }
 
-fn was(delivery: &Delivery) -> Value {
-    json!({
-        "deliveryId": delivery.id,
-        "at": rfc3339(delivery.sent_at.unwrap_or(delivery.due_at)),
-        "channel": delivery.channel,
-        "address": delivery.address,
-        "state": delivery.state,
-        "reason": why(delivery.reason.as_ref(), delivery.purpose, &delivery.rules).to_string(),
-        "purpose": delivery.purpose,
-        "trigger": delivery.trigger,
-        "ruleIds": delivery.rules,
-    })
+fn was(delivery: &Delivery) -> ExplainedStep {
+    ExplainedStep {
+        delivery_id: Some(delivery.id.to_string()),
+        at: delivery.sent_at.unwrap_or(delivery.due_at).into(),
+        channel: delivery.channel.into(),
+        address: delivery.address.clone(),
+        state: delivery.state.into(),
+        reason: why(delivery.reason.as_ref(), delivery.purpose, &delivery.rules).to_string(),
+        purpose: delivery.purpose.into(),
+        trigger: delivery.trigger.into(),
+        rule_ids: delivery.rules.iter().map(|rule| rule.0).collect(),
+    }
 }
 
-fn would(planned: &Planned) -> Value {
-    json!({
-        "at": rfc3339(planned.ready_at),
-        "channel": planned.channel,
-        "address": planned.address,
-        "state": planned.state,
-        "reason": why(planned.reason.as_ref(), planned.purpose, &planned.rules).to_string(),
-        "purpose": planned.purpose,
-        "trigger": planned.trigger,
-        "ruleIds": planned.rules,
-    })
+fn would(planned: &Planned) -> ExplainedStep {
+    ExplainedStep {
+        delivery_id: None,
+        at: planned.ready_at.into(),
+        channel: planned.channel.into(),
+        address: planned.address.clone(),
+        state: planned.state.into(),
+        reason: why(planned.reason.as_ref(), planned.purpose, &planned.rules).to_string(),
+        purpose: planned.purpose.into(),
+        trigger: planned.trigger.into(),
+        rule_ids: planned.rules.iter().map(|rule| rule.0).collect(),
+    }
 }
 
 /// The reason for the state; where it has none, the reason for the step.

@@ -3,6 +3,7 @@
 //! What has the wrong form is repaired where its meaning is plain, and that is noted. An optional field that cannot be used is
 //! left out, and that is noted as well; a required one ends the decoding.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Number, Value};
 
 use super::{Reason, Undecodable};
@@ -411,8 +412,7 @@ fn percent_encoded(url: &str) -> Option<String> {
     let mut encoded = format!("{scheme}://{}", &rest[..host]);
     for c in rest[host..].chars() {
         if is_foreign_in_url(c) {
-            let mut bytes = [0; 4];
-            encoded.extend(c.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")));
+            encoded.extend(utf8_percent_encode(c.encode_utf8(&mut [0; 4]), NON_ALPHANUMERIC));
         } else {
             encoded.push(c);
         }

@@ -226,7 +226,9 @@ fn an_alert_that_says_whom_to_tell_is_told() {
     }
     // Lists within the list, and more names in one text than a name is long.
     let many: Vec<String> = (0..100).map(|id| id.to_string()).collect();
-    for (responders, expected) in [(json!([["7", "8"], "anna"]), vec!["7", "8", "anna"]), (json!([many.join(", ")]), many.iter().map(String::as_str).collect())] {
+    for (responders, expected) in
+        [(json!([["7", "8"], "anna"]), vec!["7", "8", "anna"]), (json!([many.join(", ")]), many.iter().map(String::as_str).collect())]
+    {
         assert_eq!(read_alert(&with(alert(), "responders", responders)).0.responders, expected);
     }
     // Nothing but whom to tell, and that under another spelling.

@@ -16,7 +16,7 @@ use crate::queue::{AddressFate, Finished, Next};
 use crate::wake::Effects;
 
 /// A delivery that will not be tried again.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 pub(super) struct Lost {
     pub id: String,
     pub scope: String,

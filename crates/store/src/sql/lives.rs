@@ -96,7 +96,7 @@ impl SqlStore {
 
     /// Also those that are dead and not buried yet.
     pub(super) async fn all_sessions(&self, on: &mut Connection) -> Result<Vec<WorkerSession>, StoreError> {
-        #[derive(sqlx::FromRow)]
+        #[derive(sqlx_macros::FromRow)]
         struct Row {
             epoch: i64,
             name: String,

@@ -10,7 +10,7 @@ use watchbell_core::{Clock, UserId};
 use super::{Argument, BEGIN, DIALECT, Db, SNAPSHOT, array, columns};
 use crate::pool::Pool;
 use crate::throttle::RecipientLimits;
-use crate::{LocalWorkers, Options, Planner, Policy, Quotas, Retries, Store, StoreError, VerificationLimits, Wakes};
+use crate::{Options, Planner, Policy, Quotas, Retries, Store, StoreError, VerificationLimits, Wakes};
 
 mod access;
 mod answers;
@@ -22,9 +22,9 @@ mod dead_letters;
 mod directory;
 mod explain;
 mod finish;
-mod handover;
 mod history;
 mod if_known;
+mod inline;
 mod intake;
 mod jobs;
 mod known;
@@ -68,7 +68,6 @@ pub(crate) struct SqlStore {
     quotas: Quotas,
     verification: VerificationLimits,
     wakes: Arc<Wakes>,
-    local_workers: LocalWorkers,
     /// What users have said, as it was last read; used only at the user's version of now.
     policies: Cache<UserId, Arc<Policy>>,
     /// Whom names meant when they were last looked up; believed only when the users say so themselves.
@@ -120,7 +119,6 @@ impl SqlStore {
             quotas: options.quotas,
             verification: options.verification.clone(),
             wakes,
-            local_workers: LocalWorkers::default(),
             policies: Cache::new(REMEMBERED_USERS),
             names: Cache::new(REMEMBERED_USERS),
             has_ambiguous_names: AtomicBool::new(false),
@@ -146,10 +144,6 @@ impl SqlStore {
 impl Store for SqlStore {
     fn wakes(&self) -> &Wakes {
         &self.wakes
-    }
-
-    fn local_workers(&self) -> &LocalWorkers {
-        &self.local_workers
     }
 }
 

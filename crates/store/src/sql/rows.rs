@@ -32,7 +32,7 @@ pub(super) fn at(ms: i64) -> Timestamp {
     Timestamp::from_millis(ms)
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct UserRow {
     pub id: i64,
     pub public_id: String,
@@ -73,7 +73,7 @@ impl TryFrom<UserRow> for User {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct ContactRow {
     pub id: i64,
     pub user_id: i64,
@@ -100,7 +100,7 @@ impl TryFrom<ContactRow> for Contact {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct DeviceRow {
     pub id: i64,
     pub user_id: i64,
@@ -125,7 +125,7 @@ impl TryFrom<DeviceRow> for Device {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct RuleRow {
     pub id: i64,
     pub public_id: Option<String>,
@@ -158,7 +158,7 @@ impl TryFrom<RuleRow> for Rule {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct AlertRow {
     pub id: String,
     state: String,
@@ -193,7 +193,7 @@ impl TryFrom<AlertRow> for Alert {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct ResponderRow {
     alert_id: String,
     round: i64,
@@ -214,7 +214,7 @@ impl From<ResponderRow> for Responder {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct DutyRow {
     id: String,
     user_id: i64,
@@ -243,7 +243,7 @@ impl TryFrom<DutyRow> for Duty {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct PlannedRow {
     pub id: String,
     scope: String,

@@ -10,7 +10,7 @@ use crate::StoreError;
 use crate::facts::Policy;
 
 /// A row of any of the tables; which of its columns are there, and what they are, is up to the table.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct Said {
     what: String,
     id: i64,

@@ -6,6 +6,7 @@ use watchbell_core::delivery::State;
 use watchbell_core::{Channel, DeliveryId, EventId, Reason, Timestamp, UserId};
 use watchbell_store::dialect::Dialect;
 use watchbell_store::history::DeliveryFilter;
+use watchbell_store::inline::NoInlineDispatch;
 use watchbell_store::intake::DeadLetterFilter;
 use watchbell_store::queue::{AddressFate, Call, Cutoffs, Finished, HeldLeases, Next, Ranks};
 
@@ -222,7 +223,7 @@ async fn use_everything(bed: &Bed) {
     store.audit(None, 50).await.unwrap();
     store.dead_letters(&DeadLetterFilter { limit: 50, ..DeadLetterFilter::default() }).await.unwrap();
     store.purge_dead_letters(crate::harness::BY, &DeadLetterFilter::default()).await.unwrap();
-    store.accept(&crate::queue::events(bed)).await.unwrap();
+    store.accept(&crate::queue::events(bed), None, &NoInlineDispatch).await.unwrap();
     let rule = watchbell_store::directory::NewRule {
         surface: watchbell_core::rule::Surface::Ilert,
         trigger: watchbell_core::rule::Trigger::AlertHigh,

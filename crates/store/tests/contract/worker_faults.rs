@@ -254,9 +254,18 @@ async fn message_ids_of_other_deliveries_are_known(bed: &Bed) {
     let asked = ["SM1".to_owned(), "SM2".to_owned()];
     assert_eq!(bed.store.ids_of_others(&jobs[1], &asked).await.unwrap(), ["SM1"]);
     assert!(bed.store.ids_of_others(&jobs[0], &asked).await.unwrap().is_empty(), "its own");
-    let failed = Finished {
-        next: Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep },
-        ..again(bed, &jobs[1].id, Class::Retry)
-    };
+    // Another user's to the same phone.
+    let ben = bed.user("ben").await.id;
+    bed.execute("UPDATE contacts SET kind = 'phone', target = '+493023125000', status = 'LOCKED'").await;
+    bed.execute(&format!(
+        "INSERT INTO contacts (user_id, kind, target, region, is_primary, status) SELECT {ben}, kind, target, region, FALSE, status FROM contacts"
+    ))
+    .await;
+    bed.execute(&format!("UPDATE deliveries SET user_id = {ben} WHERE id = '{}'", jobs[0].id)).await;
+    assert_eq!(bed.store.ids_of_others(&jobs[1], &asked).await.unwrap(), ["SM1"]);
+    bed.execute("UPDATE contacts SET target = '+493023125001' WHERE user_id = (SELECT max(user_id) FROM contacts)").await;
+    assert!(bed.store.ids_of_others(&jobs[1], &asked).await.unwrap().is_empty());
+    let failed =
+        Finished { next: Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep }, ..again(bed, &jobs[1].id, Class::Retry) };
     bed.store.finish(epoch, &[failed]).await.unwrap();
 }

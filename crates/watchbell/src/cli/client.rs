@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -56,7 +57,10 @@ impl Server {
         let url = reqwest::Url::parse(&self.url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(wrong)?;
         // A long poll or a big page takes seconds, never longer.
         let http = reqwest::Client::builder().timeout(Duration::from_mins(1)).connect_timeout(Duration::from_secs(5));
-        let http = http.tls_backend_preconfigured(tls()).build().map_err(|error| Error::Unreachable { url: self.url.clone(), why: root_cause(&error) })?;
+        let http = http
+            .tls_backend_preconfigured(tls())
+            .build()
+            .map_err(|error| Error::Unreachable { url: self.url.clone(), why: root_cause(&error) })?;
         Ok(Client { http, base: url.as_str().trim_end_matches('/').to_owned(), key: self.key.clone(), is_raw: false })
     }
 
@@ -164,6 +168,7 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 
 /// A text as one segment of a path.
 pub fn segment(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    /// A lone `.` or `..` would be another path, so dots are encoded as well.
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, ENCODED).to_string()
 }

@@ -97,7 +97,7 @@ fn is_call(delivery: &Delivery, attempts: &[Attempt], provider: &str, sid: &str)
 /// when, unless it has been opened again.
 async fn accept(api: &Api, call: &Call, now: Timestamp) -> Result<Option<Option<Since>>, StoreError> {
     let event = event(call, now);
-    api.store.accept(std::slice::from_ref(&event)).await?;
+    api.intake.accept(std::slice::from_ref(&event), None).await?;
     // The one that counts may have come before this one.
     let id = api.store.event_by_identity(&event.identity).await?.map(|(id, _)| id);
     let Some(alert) = api.store.alert(&call.alert).await? else { return Ok(Some(None)) };

@@ -4,7 +4,6 @@
 //! gone out; beside the contact only its hash is kept.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
@@ -30,7 +29,7 @@ use crate::{Scope, StoreError};
 const TRIES: i64 = 5;
 const LIFE_S: i64 = 15 * 60;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     /// Empty: the code was made void.
     code_hash: String,
@@ -229,10 +228,5 @@ fn channel(kind: ContactKind) -> Channel {
 
 /// Hex SHA-256 of the contact's id and the code, so that equal codes of two contacts do not look equal.
 fn hash(id: ContactId, code: &str) -> String {
-    let digest = Sha256::digest(format!("{id}:{code}"));
-    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(Sha256::digest(format!("{id}:{code}")))
 }

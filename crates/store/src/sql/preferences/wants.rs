@@ -10,7 +10,7 @@ use crate::access::Actor;
 use crate::changes::Changes;
 use crate::preferences::{Preference, Wants};
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(in super::super) struct PreferenceRow {
     pub id: String,
     pub user_id: i64,
