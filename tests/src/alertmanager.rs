@@ -11,6 +11,7 @@ use crate::broker::free_port;
 use crate::wait;
 
 /// Ends with the test.
+#[derive(Debug)]
 pub struct Alertmanager {
     _child: Child,
     _dir: TempDir,
