@@ -13,7 +13,8 @@ use watchbell_store::facts::Planned;
 
 use super::*;
 use crate::settings::SchedulerSettings;
-use crate::subscription::{Told, for_user};
+use crate::steps::for_event;
+use crate::subscription::{Announcement, for_user};
 
 pub const ORDER: &str = "order.updated";
 
@@ -96,7 +97,7 @@ pub fn at(text: &str) -> Timestamp {
 fn tell(policy: &Policy, category: Option<&str>, default_channels: &[Channel], now: &str) -> Vec<Planned> {
     let event_id = EventId("E".to_owned());
     let now = at(now);
-    for_user(policy, &Told::new(&event_id, category, default_channels, now, &SchedulerSettings::default(), now))
+    for_user(policy, &Announcement::new(&event_id, category, default_channels, now, &SchedulerSettings::default(), now))
 }
 
 /// Channel and state of everything that is planned for 2026-11-20T08:10:00Z.
@@ -268,7 +269,7 @@ fn an_alert_of_a_category_is_gated_but_never_collected() {
     let alert = |wants: Wants| {
         let mut anna = Policy { preferences: vec![preference(Some("agent.alert"), wants)], ..anna() };
         anna.rules = vec![Rule { trigger: Trigger::AlertHigh, ..rule(7, Channel::Email) }];
-        let steps = steps(&anna, Trigger::AlertHigh, Some("agent.alert"), &[]);
+        let steps = for_event(&anna, Trigger::AlertHigh, Some("agent.alert"), &[]);
         let email = refusal(&anna, Trigger::AlertHigh, Some("agent.alert"), Channel::Email, None);
         (steps.iter().map(|step| (step.channel, step.asked_by)).collect::<Vec<_>>(), email)
     };

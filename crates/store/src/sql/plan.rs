@@ -7,6 +7,7 @@ use watchbell_core::ids::Epoch;
 use watchbell_core::rule::Trigger;
 use watchbell_core::{DeliveryId, EventId, Reason, Timestamp, UserId};
 
+use super::if_known::IfKnown;
 use super::locks::by_id;
 use super::rows::{name, to_json};
 use super::together::{Together, Value};
@@ -35,16 +36,6 @@ pub(super) struct Writes {
     /// Which of `insert` begin at once.
     pub begun: HashMap<DeliveryId, Begun>,
     pub if_known: IfKnown,
-}
-
-/// What becomes of a transaction that writes what is known already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum IfKnown {
-    /// It fails, so that it can be done again as the other one: for where all is new nearly always, as asking costs more than a tenth.
-    GiveUp,
-    /// What is known stays as it is, or becomes what is written.
-    #[default]
-    LeaveAlone,
 }
 
 impl Writes {
@@ -399,7 +390,7 @@ impl SqlStore {
             .bind(duty.ends_at.as_millis())
             .bind(duty.schedule.clone())
             .bind(duty.status.as_str())
-            .bind(to_json(&duty.told)?)
+            .bind(to_json(&duty.occurrence)?)
             .bind(duty.event_id.as_str().to_owned())
             .execute(&mut **tx)
             .await?;
