@@ -207,7 +207,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
     use super::*;
     use std::time::Duration;
-    use watchbell_core::ManualClock;
+    use watchbell_core::{ManualClock, Timestamp};
 
     #[test]
     fn a_minute_s_calls_are_given_out_and_come_back() {

@@ -235,6 +235,11 @@ pub fn other_readings(name: &str) -> Vec<Vec<String>> {
     readings
 }
 
+/// How many users these names may mean.
+pub fn how_many(names: &[String]) -> usize {
+    names.iter().map(|name| other_readings(name).iter().map(Vec::len).max().unwrap_or(1)).sum()
+}
+
 /// A user's name without what says that it is one, and a number without what numbers do not need.
 fn bare(name: &str) -> &str {
     let name = name.trim();

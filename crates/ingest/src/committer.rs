@@ -119,7 +119,13 @@ impl Committer {
 
     /// Hands what can be decoded to the sink as one batch, and returns what cannot. Messages are decoded again at every try,
     /// because the sink takes the events by value, and nearly always the first try works: so nothing has to be cloned for it.
-    async fn accept(&self, messages: &[Message], order: &PlanningOrder, tries: u32, stop: &CancellationToken) -> Result<Vec<Rejected>, NotCommitted> {
+    async fn accept(
+        &self,
+        messages: &[Message],
+        order: &PlanningOrder,
+        tries: u32,
+        stop: &CancellationToken,
+    ) -> Result<Vec<Rejected>, NotCommitted> {
         let mut retries = Retries::of(tries);
         let (mut events, mut rejected) = self.decode(messages);
         let order = std::sync::Mutex::new(Some(order.lock().await));

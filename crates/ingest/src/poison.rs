@@ -16,8 +16,8 @@ use watchbell_core::Timestamp;
 use watchbell_core::decode::{POSITION_HEADER, StreamPosition, text_of_header};
 use watchbell_core::event::Original;
 
-use crate::consumer::Feed;
 use crate::committer::Committer;
+use crate::consumer::Feed;
 use crate::original::is_own_header;
 use crate::stream_setup::StreamSetup;
 
@@ -41,7 +41,12 @@ struct Raw {
 }
 
 /// Looks through the unacknowledged events of one consumer. Ends early when the connection does.
-pub(crate) async fn clear(feed: &Feed, setup: &StreamSetup, committer: &Committer, stop: &CancellationToken) -> Result<(), async_nats::Error> {
+pub(crate) async fn clear(
+    feed: &Feed,
+    setup: &StreamSetup,
+    committer: &Committer,
+    stop: &CancellationToken,
+) -> Result<(), async_nats::Error> {
     let context = setup.context();
     let stream = context.get_stream_no_info(setup.stream_name()).await?;
     let info = match stream.consumer_info(&feed.name).await {

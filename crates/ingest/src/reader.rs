@@ -108,7 +108,8 @@ impl FeedReader {
         };
         // When this process ends, another one is to get them at once; otherwise whatever hinders them needs a little time.
         let again = AckKind::Nak((!self.stop.is_cancelled()).then_some(AGAIN_AFTER));
-        self.answer(messages.iter().zip(&committed).map(|(message, committed)| (message, if *committed { AckKind::Ack } else { again }))).await;
+        self.answer(messages.iter().zip(&committed).map(|(message, committed)| (message, if *committed { AckKind::Ack } else { again })))
+            .await;
     }
 
     /// Tells the server again and again that the messages are being worked on. Never ends.

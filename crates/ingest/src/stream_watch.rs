@@ -21,10 +21,10 @@ use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 use watchbell_core::Clock;
 
+use crate::committer::{Committer, PlanningOrder};
 use crate::concerns;
 use crate::consumer::{ALL_EVENTS, Feed};
 use crate::counters::Counters;
-use crate::committer::{Committer, PlanningOrder};
 use crate::poison;
 use crate::stream_setup::StreamSetup;
 

@@ -29,6 +29,7 @@ mod database_away;
 mod database_trouble;
 mod dead_letters;
 mod duties;
+mod explain;
 mod failures;
 mod faults;
 mod hammer;

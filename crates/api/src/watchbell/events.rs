@@ -6,6 +6,7 @@ use axum::response::Response;
 use watchbell_core::EventId;
 use watchbell_core::decode::{self, Reason, Undecodable};
 use watchbell_core::event::{Event, EventData};
+use watchbell_core::ids::how_many;
 use watchbell_store::intake::{Accepted, EventRecord, Publisher};
 use watchbell_wire::events::{AcceptedEvent, AcceptedEvents, KeptEvent};
 
@@ -43,9 +44,9 @@ pub(super) const MOST_NAMED: usize = 1_000;
 /// # Errors
 /// `Invalid`: too many names.
 pub(super) fn check_names(event: &Event) -> Result<(), Problem> {
-    let too_long = |(_, names): &(&str, &[String])| names.len() > MOST_NAMED;
-    let Some((field, names)) = event.data.named().into_iter().find(too_long) else { return Ok(()) };
-    let wrong = format!("names {} users", names.len());
+    let counted = event.data.named().map(|(field, names)| (field, how_many(names)));
+    let Some((field, count)) = counted.into_iter().find(|(_, count)| *count > MOST_NAMED) else { return Ok(()) };
+    let wrong = format!("names {count} users");
     let right = match event.data {
         EventData::Subscription(_) => format!("it may name {MOST_NAMED}; name a topic, whose members may be any number"),
         _ => format!("it may name {MOST_NAMED}; send several events of the same alert, or a subscription event for a topic"),

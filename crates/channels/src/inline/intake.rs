@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use watchbell_core::Channel;
 use watchbell_core::event::{Event, EventData};
+use watchbell_core::ids::how_many;
 use watchbell_store::inline::{InlineDispatch, Reservation};
 use watchbell_store::intake::{Accepted, Publisher};
 use watchbell_store::{Store, StoreError};
@@ -103,7 +104,7 @@ impl<'a> Entry<'a> {
 fn together(events: &[Event], most: usize) -> usize {
     let mut names = 0;
     let fits = |event: &&Event| {
-        names += event.data.named().iter().map(|(_, names)| names.len()).sum::<usize>();
+        names += event.data.named().iter().map(|(_, names)| how_many(names)).sum::<usize>();
         names <= NAMED_TOGETHER
     };
     events.iter().take(most).take_while(fits).count().max(1)

@@ -8,9 +8,11 @@ use minijinja::{Environment, Value};
 use watchbell_core::Timestamp;
 use watchbell_providers::fit::Text;
 
-use super::{MessageKind, Reader, RenderError, Renderer, refined};
-use crate::render::vars::{About, Made, Vars};
-use crate::render::{templates, text};
+use super::message::{MessageKind, Reader, RenderError};
+use super::renderer::Renderer;
+use super::templates::refined;
+use super::vars::{About, Made, Vars};
+use super::{templates, text};
 
 pub(super) const FOLDER: &str = "phrase";
 
