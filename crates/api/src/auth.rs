@@ -8,7 +8,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use quick_cache::sync::Cache;
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 use sha2::{Digest, Sha256};
@@ -71,17 +70,6 @@ impl Credentials {
     }
 }
 
-/// Digests of keys that were found valid lately: they are looked up without waiting behind who tries wrong ones.
-pub(crate) struct KnownKeys(Cache<String, ()>);
-
-impl Default for KnownKeys {
-    fn default() -> Self {
-        Self(Cache::new(KNOWN_KEYS))
-    }
-}
-
-const KNOWN_KEYS: usize = 10_000;
-
 /// Finds out who calls, from which address.
 ///
 /// # Errors
@@ -114,18 +102,15 @@ pub(crate) async fn holder(api: &Api, key: &Secret, address: IpAddr) -> Result<A
 impl Presented {
     async fn check(&self, api: &Api, address: IpAddr) -> Result<Authenticated, Problem> {
         let hash = hash_key(&self.key);
-        let _turn = match api.known_keys.0.get(&hash) {
-            Some(()) => None,
-            None => Some(api.gates.stranger().await?),
-        };
+        let _turn = if api.known_keys.has(&hash) { None } else { Some(api.gates.stranger().await?) };
         let found = api.store.key_by_hash(&hash).await?;
         match found {
             Some((key, kept)) if bool::from(kept.as_bytes().ct_eq(hash.as_bytes())) && self.is_of(&key) => {
-                api.known_keys.0.insert(hash, ());
+                api.known_keys.add(hash);
                 Ok(Authenticated(Caller { key_id: key.id, role: key.role, user_id: key.user_id }, address))
             }
             _ => {
-                api.known_keys.0.remove(&hash);
+                api.known_keys.forget(&hash);
                 refusals::note(api, address);
                 let unknown = Problem::new(Kind::Unauthenticated, "unknown API key");
                 Err(api.limits.failed(address, "an API key that nobody has was presented", unknown))

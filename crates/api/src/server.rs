@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use crate::connections::Connections;
+use crate::ending::Ending;
 use crate::errors_page::ErrorsUrl;
 use crate::limits::client_network;
 use crate::paced::Paced;
@@ -38,10 +39,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a request's head may have at most, in bytes.
 const HEAD_BYTES: usize = 64 * 1024;
-
-/// Ends when the server does: for answers that go on until then.
-#[derive(Clone, Debug)]
-pub(crate) struct Ending(pub CancellationToken);
 
 /// The end of a connection that is this server's.
 #[derive(Clone, Copy, Debug)]

@@ -32,10 +32,11 @@ use watchbell_core::user::User;
 
 pub(crate) use self::events::{check_names, publisher};
 use crate::auth::{Authenticated, Credentials, Intent};
+use crate::limits::Counting;
 use crate::problem::Problem;
 use crate::request::Params;
 use crate::state::Api;
-use crate::surface::{Counting, Surface, challenge};
+use crate::surface::{Surface, challenge};
 
 static SURFACE: Surface =
     Surface { credentials: Some(Credentials::BearerOrBasic), counting: Counting::Own, form: error::form, head: challenge };
