@@ -22,6 +22,7 @@ use watchbell_store::intake::{Accepted, Publisher, Rejected};
 
 use self::key::Addressed;
 use crate::auth::Authenticated;
+use crate::limits::Counting;
 use crate::problem::{Kind, Problem};
 use crate::request::{Params, Payload};
 use crate::state::Api;
@@ -85,7 +86,7 @@ async fn take(api: &Api, params: &Params, request: HttpRequest, request_id: &str
     };
     caller.check_publisher()?;
     let intake = intake.ok_or_else(|| Problem::not_found("intake"))?;
-    api.limits.check_key(surface::Counting::Own, caller.0.key_id)?;
+    api.limits.check_key(Counting::Own, caller.0.key_id)?;
     let _share = api.gates.of_key(caller.0.key_id).await?;
     let media_type = payload.media_type();
     let request = Request {
