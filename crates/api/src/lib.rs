@@ -35,4 +35,4 @@ pub mod watchbell;
 
 pub use auth::bootstrap_admin_key;
 pub use server::{router, serve};
-pub use state::{Api, ApiSettings, ChannelStatus, Health, ProviderStatus, TelegramSettings, TrustedProxies};
+pub use state::{Api, ApiSettings, ChannelStatus, Health, ProviderStatus, TrustedProxies};

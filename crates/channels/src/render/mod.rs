@@ -8,7 +8,7 @@
 //! the caller beside it.
 
 mod cuttable;
-pub mod phrase;
+mod phrase;
 mod plain;
 mod sms;
 mod spoken;
@@ -28,9 +28,9 @@ use watchbell_core::event::{EventData, Priority, UpdateStatus};
 use watchbell_core::text::visible;
 use watchbell_core::{Channel, Timestamp};
 use watchbell_providers::fit::Text;
+use watchbell_providers::phrase::Phrase;
 use watchbell_providers::provider::Content;
 
-use phrase::Phrase;
 use vars::{About, Around, Entry, Made, Vars, to_value};
 
 /// What an SMS may take, in parts, unless the settings say otherwise.

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use minijinja::{Environment, Template};
+use watchbell_providers::phrase::Phrase;
 
-use super::phrase::{self, Phrase};
-use super::{MessageKind, Part, RenderError};
+use super::{MessageKind, Part, RenderError, phrase};
 
 macro_rules! built_in {
     ($($language:literal: $parts:tt of $kinds:tt),+ $(,)?) => { &[$(built_in!(@kinds $language $parts $kinds)),+] };

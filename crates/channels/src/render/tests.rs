@@ -432,6 +432,6 @@ fn every_phrase_is_said_in_every_language_and_one_s_own_may_fail() {
     assert_eq!(renderer.phrase(Phrase::CallMenu, &reader("de"), now, None).text, "Drücke die 1, um den Alarm anzunehmen.");
     assert_eq!(
         renderer.phrase(Phrase::Open, &reader("fr-CA"), now, None),
-        phrase::Said { text: "Ouvrir".to_owned(), language: "fr-CA".to_owned() }
+        watchbell_providers::phrase::Wording { text: "Ouvrir".to_owned(), language: "fr-CA".to_owned() }
     );
 }
