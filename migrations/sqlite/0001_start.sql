@@ -1,23 +1,38 @@
--- Times are epoch milliseconds. Enumerations are the names that the `core` crate gives them.
--- The same file stands in migrations/postgres; only the types differ.
+-- The tables of Watchbell, in the order in which a reader meets them: people, what they want, who may use the API, what came in,
+-- alerts and duties, deliveries, and the processes that send them.
+--
+-- migrations/postgres and migrations/sqlite hold the same tables; only types, collations and one pattern differ.
+-- Times are milliseconds since 1970. Enumerations are the names that the `core` crate gives them. Ids that are compared or sorted
+-- as texts are compared byte by byte, as Rust does.
+
+--------------------------------------------------------------------------------------------------------------------------------
+-- People
+--------------------------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE users (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
-    public_id     TEXT    NOT NULL UNIQUE,
-    external_id   TEXT    UNIQUE,
-    username      TEXT    NOT NULL,
-    first_name    TEXT    NOT NULL,
-    last_name     TEXT    NOT NULL,
-    timezone      TEXT    NOT NULL,
-    locale        TEXT    NOT NULL,
+    public_id     TEXT   NOT NULL UNIQUE,
+    external_id   TEXT   UNIQUE,
+    username      TEXT   NOT NULL,
+    first_name    TEXT   NOT NULL,
+    last_name     TEXT   NOT NULL,
+    timezone      TEXT   NOT NULL,
+    locale        TEXT   NOT NULL,
     quiet_hours   TEXT,
-    custom_fields TEXT    NOT NULL,
-    -- Grows with every change of the user, their contacts, devices, rules and gates: what was planned from an older one is planned again.
-    version       BIGINT  NOT NULL,
-    created_at    BIGINT  NOT NULL,
-    updated_at    BIGINT  NOT NULL
+    custom_fields TEXT   NOT NULL,
+    -- The role, position, department, region and colour of shifts that third-party clients show, as JSON.
+    profile       TEXT   NOT NULL DEFAULT '{}',
+    -- Grows with every change of the user, their contacts, devices, rules and switches: a plan counts only for the version that it was made from.
+    version       BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    updated_at    BIGINT NOT NULL
 );
-CREATE INDEX users_username ON users (username);
+-- A user name belongs to one user, however it is spelt.
+CREATE UNIQUE INDEX users_username_taken ON users (lower(username));
+-- External ids that could also mean another user by number or by public id. None are accepted any more; where these two indexes are
+-- empty, no name needs to be looked up twice.
+CREATE INDEX users_numeric ON users (id) WHERE external_id GLOB '[0-9+-]*' AND substr(external_id, 2) NOT GLOB '*[^0-9]*';
+CREATE INDEX users_like_public ON users (external_id) WHERE length(external_id) = 13 AND substr(external_id, 1, 1) = 'U';
 
 CREATE TABLE contacts (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -27,13 +42,17 @@ CREATE TABLE contacts (
     region     TEXT,
     is_primary BOOLEAN NOT NULL,
     status     TEXT    NOT NULL,
+    created_at BIGINT  NOT NULL DEFAULT 0,
+    updated_at BIGINT  NOT NULL DEFAULT 0,
     UNIQUE (user_id, kind, target)
 );
 CREATE INDEX contacts_target ON contacts (kind, target);
 CREATE INDEX contacts_email ON contacts (lower(target)) WHERE kind = 'email';
+-- A verified email address belongs to one user, however it is spelt. One that is not verified is in nobody's way.
+CREATE UNIQUE INDEX contacts_email_taken ON contacts (lower(target)) WHERE kind = 'email' AND status = 'OK';
 CREATE UNIQUE INDEX contacts_primary ON contacts (user_id, kind) WHERE is_primary;
 
--- A code on its way to a contact that is to be verified; a newer one replaces it. Without a hash it is void.
+-- The code that is on its way to a contact that is to be verified. A newer code replaces it, and an empty hash means that it is void.
 CREATE TABLE verifications (
     contact_id BIGINT NOT NULL PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE,
     code_hash  TEXT   NOT NULL,
@@ -44,64 +63,91 @@ CREATE TABLE verifications (
     event_id   TEXT   NOT NULL
 );
 
+-- What was spent on verifying within a day. It refers to nobody, so that deleting and making contacts and users anew resets no budget.
+CREATE TABLE verification_budgets (
+    -- Whose budget it is: all, target:DIGEST of an address whoever claims it, or user:ID.
+    scope   TEXT   NOT NULL PRIMARY KEY,
+    -- When the day began.
+    since   BIGINT NOT NULL,
+    -- Codes that were sent.
+    codes   BIGINT NOT NULL,
+    -- Wrong codes that were tried.
+    wrong   BIGINT NOT NULL,
+    -- When the last code was sent.
+    sent_at BIGINT NOT NULL
+);
+CREATE INDEX verification_budgets_since ON verification_budgets (since);
+
+-- Addresses that an admin blacklisted and whose contacts are gone: the hex SHA-256 of kind and target.
+CREATE TABLE blacklist (
+    digest TEXT NOT NULL PRIMARY KEY
+);
+
 CREATE TABLE devices (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    user_id    BIGINT  NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    kind       TEXT    NOT NULL,
-    token      TEXT    NOT NULL,
+    user_id    BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    kind       TEXT   NOT NULL,
+    token      TEXT   NOT NULL,
     keys       TEXT,
-    created_at BIGINT  NOT NULL,
+    created_at BIGINT NOT NULL,
     UNIQUE (kind, token)
 );
 CREATE INDEX devices_user ON devices (user_id);
 
--- A started linking of a Telegram chat: the token of the deep link, hashed.
+-- Deep links to the Telegram bot that nobody has opened yet; of each link's token only the hash is kept.
 CREATE TABLE telegram_links (
     token_hash TEXT   NOT NULL PRIMARY KEY,
     user_id    BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     expires_at BIGINT NOT NULL
 );
+CREATE INDEX telegram_links_user ON telegram_links (user_id);
 
 CREATE TABLE rules (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     public_id  TEXT    UNIQUE,
     user_id    BIGINT  NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     surface    TEXT    NOT NULL,
+    -- The rule's trigger.
     cause      TEXT    NOT NULL,
-    -- NULL is a wait step of a chain.
+    -- NULL for the step of a chain that only waits.
     channel    TEXT,
     contact_id BIGINT  REFERENCES contacts (id),
     offset_s   BIGINT  NOT NULL,
+    -- The place in a chain; NULL for a rule that belongs to none.
     position   BIGINT,
     critical   BOOLEAN NOT NULL
 );
 CREATE INDEX rules_user ON rules (user_id);
 CREATE INDEX rules_contact ON rules (contact_id);
 
--- Categories of events; a notiflow is one.
+--------------------------------------------------------------------------------------------------------------------------------
+-- What people want, and what they were told in the app
+--------------------------------------------------------------------------------------------------------------------------------
+
+-- Categories of events. What Notiflows calls a notiflow is a category.
 CREATE TABLE categories (
-    handle           TEXT   NOT NULL PRIMARY KEY,
+    handle           TEXT NOT NULL PRIMARY KEY,
     id               TEXT   NOT NULL UNIQUE,
     name             TEXT   NOT NULL,
-    -- Where its subscription events go without any rule, as a JSON list of channels.
+    -- Where subscription events of the category go without any rule, as a JSON list of channels.
     default_channels TEXT   NOT NULL,
     created_at       BIGINT NOT NULL
 );
 
--- Notiflows' switches. Category '' is every category; channel type '' is the category's own switch.
+-- Notiflows' switches. The category '' stands for every category; the channel type '' is the category's own switch.
 CREATE TABLE switches (
     user_id      BIGINT  NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    category     TEXT    NOT NULL,
+    category     TEXT NOT NULL,
     channel_type TEXT    NOT NULL,
     enabled      BOOLEAN NOT NULL,
     PRIMARY KEY (user_id, category, channel_type)
 );
 
--- Messaging's preferences, as far as they were set. Category '' is the user's default.
+-- Messaging's preferences, as far as they were set. The category '' is the user's default.
 CREATE TABLE preferences (
     id         TEXT    NOT NULL PRIMARY KEY,
     user_id    BIGINT  NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    category   TEXT    NOT NULL,
+    category   TEXT NOT NULL,
     in_app     BOOLEAN NOT NULL,
     email      BOOLEAN NOT NULL,
     push       BOOLEAN NOT NULL,
@@ -111,9 +157,9 @@ CREATE TABLE preferences (
     UNIQUE (user_id, category)
 );
 
--- What users were told in the app; the id is the delivery's.
+-- What users were told in the app. The id is the delivery's, so that telling it again adds nothing.
 CREATE TABLE notifications (
-    id           TEXT   NOT NULL PRIMARY KEY,
+    id           TEXT NOT NULL PRIMARY KEY,
     user_id      BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     category     TEXT,
     title        TEXT   NOT NULL,
@@ -128,83 +174,160 @@ CREATE INDEX notifications_user ON notifications (user_id, created_at, id);
 CREATE INDEX notifications_unread ON notifications (user_id) WHERE read_at IS NULL AND dismissed_at IS NULL;
 CREATE INDEX notifications_unseen ON notifications (user_id) WHERE seen_at IS NULL AND dismissed_at IS NULL;
 
+-- Topics stay until they are deleted, whether anybody is a member of them or not.
 CREATE TABLE topics (
-    topic   TEXT   NOT NULL,
-    user_id BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    topic      TEXT NOT NULL PRIMARY KEY,
+    -- When the topic had its first member.
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX topics_newest ON topics (created_at, topic);
+
+CREATE TABLE topic_members (
+    topic      TEXT   NOT NULL,
+    user_id    BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    created_at BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (topic, user_id)
 );
-CREATE INDEX topics_user ON topics (user_id);
+CREATE INDEX topic_members_user ON topic_members (user_id);
+CREATE INDEX topic_members_newest ON topic_members (topic, created_at, user_id);
 
--- API keys; of the key itself only its hash is kept.
+--------------------------------------------------------------------------------------------------------------------------------
+-- Who may use the API, and what they did
+--------------------------------------------------------------------------------------------------------------------------------
+
+-- API keys; of a key itself only the hash is kept.
 CREATE TABLE keys (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    name       TEXT    NOT NULL,
-    hash       TEXT    NOT NULL UNIQUE,
+    name       TEXT   NOT NULL,
+    hash       TEXT   NOT NULL UNIQUE,
     -- Of a key pair: the part that is no secret.
-    public_key TEXT    UNIQUE,
-    role       TEXT    NOT NULL,
-    user_id    BIGINT  REFERENCES users (id) ON DELETE CASCADE,
-    created_at BIGINT  NOT NULL
+    public_key TEXT   UNIQUE,
+    role       TEXT   NOT NULL,
+    user_id    BIGINT REFERENCES users (id) ON DELETE CASCADE,
+    created_at BIGINT NOT NULL
 );
+-- The keys that can make other keys; the last one of them is never deleted.
+CREATE INDEX keys_admin ON keys (id) WHERE role = 'admin' AND public_key IS NULL;
+CREATE INDEX keys_user ON keys (user_id) WHERE user_id IS NOT NULL;
 
 CREATE TABLE audit (
-    id     INTEGER PRIMARY KEY AUTOINCREMENT,
-    at     BIGINT  NOT NULL,
-    -- NULL is Watchbell itself, a provider's callback, or the start.
-    key_id BIGINT,
-    action TEXT    NOT NULL,
-    object TEXT    NOT NULL,
-    detail TEXT
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    at      BIGINT NOT NULL,
+    -- NULL for Watchbell itself, for a provider's callback, and for somebody without a key that is known.
+    key_id  BIGINT,
+    -- Where the request came from: an IPv4 address, or an IPv6 network of 64 bits.
+    address TEXT,
+    action  TEXT   NOT NULL,
+    object  TEXT   NOT NULL,
+    detail  TEXT
+);
+CREATE INDEX audit_at ON audit (at);
+
+-- Small facts that outlive a process, such as how far the Telegram bot has read.
+CREATE TABLE settings (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
 );
 
+--------------------------------------------------------------------------------------------------------------------------------
+-- What came in
+--------------------------------------------------------------------------------------------------------------------------------
+
 CREATE TABLE events (
-    id          TEXT   NOT NULL PRIMARY KEY,
+    id          TEXT NOT NULL PRIMARY KEY,
     -- A digest of (source, id), or of what stands for it.
-    identity    TEXT   NOT NULL UNIQUE,
+    identity    TEXT NOT NULL UNIQUE,
+    -- A digest of what the event says, which tells it from another one that claims the same identity.
+    digest      TEXT   NOT NULL DEFAULT '',
     kind        TEXT   NOT NULL,
+    -- What it is about: alert:ID, duty:ID, or event:ID where it is about nothing else.
+    subject     TEXT NOT NULL,
     base_at     BIGINT NOT NULL,
     received_at BIGINT NOT NULL,
     data        TEXT   NOT NULL,
+    -- What its messages say instead of what it says itself, because a later event of the alert said more.
+    content     TEXT,
+    -- What of it was repaired or left out, or which names of it nobody has: a JSON list of sentences.
+    problems    TEXT,
     -- What was decided about the event as a whole, where that is worth telling.
     decision    TEXT
 );
 CREATE INDEX events_codes ON events (id) WHERE kind = 'verification';
+-- Lists of what was told to whom go event by event, the newest first.
+CREATE INDEX events_subscriptions ON events (id) WHERE kind = 'subscription';
+
+-- Events for a topic of which some members have not been planned yet.
+CREATE TABLE fanouts (
+    event_id     TEXT   NOT NULL PRIMARY KEY,
+    topic        TEXT   NOT NULL,
+    -- Members up to this one have been planned.
+    last_user_id BIGINT NOT NULL
+);
+
+-- Answers of people that have taken effect, until the broker has been told of them.
+CREATE TABLE answers (
+    -- The event that the answer is.
+    event_id    TEXT NOT NULL PRIMARY KEY,
+    alert_id    TEXT   NOT NULL,
+    -- What the answer is bound to, as JSON.
+    answer      TEXT   NOT NULL,
+    -- Until then some process is telling the broker.
+    taken_until BIGINT NOT NULL,
+    at          BIGINT NOT NULL
+);
+
+CREATE TABLE dead_letters (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    subject     TEXT   NOT NULL,
+    reason      TEXT   NOT NULL,
+    detail      TEXT   NOT NULL,
+    headers     TEXT   NOT NULL,
+    -- The payload as it came, in base64, because it may be anything.
+    payload     TEXT   NOT NULL,
+    received_at BIGINT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    replayed_at BIGINT
+);
+CREATE INDEX dead_letters_created ON dead_letters (created_at);
+
+--------------------------------------------------------------------------------------------------------------------------------
+-- Alerts and duties
+--------------------------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE alerts (
-    id          TEXT   NOT NULL PRIMARY KEY,
+    id          TEXT NOT NULL PRIMARY KEY,
     -- open, accepted, resolved
     state       TEXT   NOT NULL,
     priority    TEXT   NOT NULL,
     summary     TEXT   NOT NULL,
     url         TEXT,
     category    TEXT,
+    -- The last round in which somebody was told; 0 before the first.
     round       BIGINT NOT NULL,
-    -- The first round since the alert was last resolved.
+    -- The first round that somebody new may still join.
     since_round BIGINT NOT NULL,
-    -- Occurrences, as JSON: of what opened the current round, and of what last accepted or resolved the alert.
-    opened      TEXT,
-    closed      TEXT,
     event_id    TEXT   NOT NULL,
+    -- What the alert's messages say, where several of its events say it.
+    content     TEXT,
+    -- The alert's events, as far as they still matter, as JSON. They are kept instead of what they came to when they arrived, so that the
+    -- order of arrival decides nothing.
+    history     TEXT   NOT NULL DEFAULT '[]',
     updated_at  BIGINT NOT NULL
 );
-CREATE INDEX alerts_closed ON alerts (updated_at) WHERE state <> 'open';
-CREATE INDEX alerts_event ON alerts (event_id) WHERE state = 'open';
+-- Alerts that nobody resolves are closed a while after something was last heard of them, whatever their state.
+CREATE INDEX alerts_updated ON alerts (updated_at);
 
+-- Who is told of an open alert. It references neither alerts nor users: the transitions that write it have locked both, and checking
+-- again would cost every event.
 CREATE TABLE responders (
-    alert_id   TEXT    NOT NULL REFERENCES alerts (id) ON DELETE CASCADE,
-    round      BIGINT  NOT NULL,
-    user_id    BIGINT  NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    -- From here delays count.
-    base_at    BIGINT  NOT NULL,
-    event_id   TEXT    NOT NULL,
-    -- The occurrence of the event that last named this responder, as JSON, and that event.
-    named      TEXT    NOT NULL,
-    named_by   TEXT    NOT NULL,
-    -- Nobody has accepted or resolved the alert in this round.
-    is_open    BOOLEAN NOT NULL,
-    PRIMARY KEY (alert_id, round, user_id)
+    user_id  BIGINT NOT NULL,
+    alert_id TEXT NOT NULL,
+    round    BIGINT NOT NULL,
+    -- Delays of rules count from here.
+    base_at  BIGINT NOT NULL,
+    event_id TEXT   NOT NULL,
+    PRIMARY KEY (user_id, alert_id, round)
 );
-CREATE INDEX responders_open ON responders (user_id) WHERE is_open;
 
 CREATE TABLE duties (
     id         TEXT   NOT NULL PRIMARY KEY,
@@ -214,84 +337,15 @@ CREATE TABLE duties (
     schedule   TEXT   NOT NULL,
     -- SCHEDULED, CANCELLED
     status     TEXT   NOT NULL,
-    -- The occurrence of the event that last said so, as JSON.
-    told       TEXT   NOT NULL,
+    -- The occurrence of the event that last said all this, as JSON: an event that happened before it changes nothing.
+    occurrence TEXT   NOT NULL,
     event_id   TEXT   NOT NULL
 );
 CREATE INDEX duties_coming ON duties (user_id, ends_at);
 CREATE INDEX duties_ended ON duties (ends_at);
 CREATE INDEX duties_event ON duties (event_id);
 
-CREATE TABLE deliveries (
-    id         TEXT    NOT NULL PRIMARY KEY,
-    -- What it belongs to: alert:ID:ROUND, duty:ID:START, or event:ID.
-    scope      TEXT    NOT NULL,
-    event_id   TEXT    NOT NULL,
-    alert_id   TEXT,
-    duty_id    TEXT,
-    -- Of the event that it tells of.
-    category   TEXT,
-    user_id    BIGINT  NOT NULL,
-    purpose    TEXT    NOT NULL,
-    cause      TEXT    NOT NULL,
-    channel    TEXT    NOT NULL,
-    contact_id BIGINT,
-    device_id  BIGINT,
-    -- For histories: masked.
-    address    TEXT    NOT NULL,
-    -- The rules that it stands for, as a JSON list of their ids.
-    rules      TEXT    NOT NULL,
-    critical   BOOLEAN NOT NULL,
-    -- 0 is a HIGH alert, 1 everything else.
-    rank       BIGINT  NOT NULL,
-    due_at     BIGINT  NOT NULL,
-    -- The earliest time of the next try; due_at until one failed.
-    ready_at   BIGINT  NOT NULL,
-    expires_at BIGINT,
-    state      TEXT    NOT NULL,
-    reason     TEXT,
-    -- The epoch of the process that has claimed or begun it.
-    lease      BIGINT,
-    begun_at   BIGINT,
-    -- Why it is not to be tried again, when that was decided during a call.
-    stop       TEXT,
-    attempts   BIGINT  NOT NULL,
-    provider   TEXT,
-    message_id TEXT,
-    -- What it waits to be told together with: flood, quiet, hourly, daily.
-    collect    TEXT,
-    -- The delivery that it is told by, with others.
-    bundle_id  TEXT,
-    sent_at    BIGINT,
-    created_at BIGINT  NOT NULL,
-    updated_at BIGINT  NOT NULL
-);
-CREATE INDEX deliveries_due ON deliveries (channel, rank, ready_at) WHERE state = 'scheduled' AND lease IS NULL;
-CREATE INDEX deliveries_held ON deliveries (channel, ready_at) WHERE state = 'held';
-CREATE INDEX deliveries_collecting ON deliveries (channel, collect, user_id) WHERE collect IS NOT NULL AND state = 'scheduled';
-CREATE INDEX deliveries_bundle ON deliveries (bundle_id) WHERE bundle_id IS NOT NULL;
-CREATE INDEX deliveries_leased ON deliveries (lease) WHERE lease IS NOT NULL;
-CREATE INDEX deliveries_pending ON deliveries (user_id) WHERE state IN ('scheduled', 'held');
-CREATE INDEX deliveries_scope ON deliveries (scope, user_id);
-CREATE INDEX deliveries_user ON deliveries (user_id, id);
-CREATE INDEX deliveries_duty ON deliveries (duty_id) WHERE duty_id IS NOT NULL;
-CREATE INDEX deliveries_alert ON deliveries (alert_id, id) WHERE alert_id IS NOT NULL;
-CREATE INDEX deliveries_event ON deliveries (event_id, id);
-CREATE INDEX deliveries_failed ON deliveries (id) WHERE state = 'failed';
-
-CREATE TABLE attempts (
-    delivery_id TEXT   NOT NULL,
-    number      BIGINT NOT NULL,
-    at          BIGINT NOT NULL,
-    provider    TEXT   NOT NULL,
-    class       TEXT   NOT NULL,
-    code        TEXT,
-    message_id  TEXT,
-    latency_ms  BIGINT,
-    PRIMARY KEY (delivery_id, number)
-);
-
--- Users that an event did not reach: all their steps were impossible or failed.
+-- Users whom an event did not reach, because all their steps were impossible or failed.
 CREATE TABLE unreachable (
     scope    TEXT   NOT NULL,
     user_id  BIGINT NOT NULL,
@@ -300,53 +354,136 @@ CREATE TABLE unreachable (
     PRIMARY KEY (scope, user_id)
 );
 CREATE INDEX unreachable_at ON unreachable (at);
+-- What did not reach a user is planned anew when the user can be reached.
+CREATE INDEX unreachable_user ON unreachable (user_id);
 
--- An event for a topic whose members have not all been planned yet.
-CREATE TABLE fanouts (
-    event_id     TEXT   NOT NULL PRIMARY KEY,
-    topic        TEXT   NOT NULL,
-    -- Members up to this one are planned.
-    last_user_id BIGINT NOT NULL
-);
+--------------------------------------------------------------------------------------------------------------------------------
+-- Deliveries
+--------------------------------------------------------------------------------------------------------------------------------
 
-CREATE TABLE dead_letters (
-    id          INTEGER PRIMARY KEY AUTOINCREMENT,
-    subject     TEXT    NOT NULL,
-    reason      TEXT    NOT NULL,
-    detail      TEXT    NOT NULL,
-    headers     TEXT    NOT NULL,
-    -- As it came, in base64: it may be anything.
-    payload     TEXT    NOT NULL,
-    received_at BIGINT  NOT NULL,
+-- A delivery's row changes several times, and each index that it stands in costs about a tenth of writing it. So no column that
+-- changes stands in an index: deliveries are found by id, by user, and by what they are about; what is looked for by state or by
+-- time is in narrow tables of its own below.
+CREATE TABLE deliveries (
+    id          TEXT NOT NULL PRIMARY KEY,
+    -- What it belongs to: alert:ROUND:ID, duty:START:ID, or event:ID. Within one scope, a rule is told once.
+    scope       TEXT NOT NULL,
+    -- What it is about, whatever the round or the start: alert:ID, duty:ID, or event:ID where it is about nothing else.
+    subject     TEXT NOT NULL,
+    event_id    TEXT NOT NULL,
+    alert_id    TEXT,
+    -- The category of the event that it tells of.
+    category    TEXT,
+    user_id     BIGINT  NOT NULL,
+    purpose     TEXT    NOT NULL,
+    -- The trigger of the rules that it stands for.
+    cause       TEXT    NOT NULL,
+    channel     TEXT    NOT NULL,
+    contact_id  BIGINT,
+    device_id   BIGINT,
+    -- The address as histories show it: masked.
+    address     TEXT    NOT NULL,
+    -- The rules that it stands for, as a JSON list of their ids.
+    rules       TEXT    NOT NULL,
+    critical    BOOLEAN NOT NULL,
+    -- How urgent it is: 0 for a HIGH alert, 1 for everything else.
+    rank        BIGINT  NOT NULL,
+    due_at      BIGINT  NOT NULL,
+    -- The earliest time of the next try; until one failed, the same as due_at.
+    ready_at    BIGINT  NOT NULL,
+    expires_at  BIGINT,
+    state       TEXT    NOT NULL,
+    -- Why it is in that state: a code with arguments, as JSON.
+    reason      TEXT,
+    -- Whether it was made due sooner than its rule says, because an earlier step failed; its rule's time does not count any more.
+    expedited   BOOLEAN NOT NULL DEFAULT FALSE,
+    -- The epoch of the worker session that has claimed or begun it.
+    lease       BIGINT,
+    begun_at    BIGINT,
+    -- Why it is not to be tried again, where that was decided during a call.
+    stop        TEXT,
+    attempts    BIGINT  NOT NULL,
+    -- The attempts that have ended, a line each: a JSON list of number, time, provider, class, code, message id and milliseconds.
+    attempt_log TEXT    NOT NULL DEFAULT '',
+    provider    TEXT,
+    message_id  TEXT,
+    -- What it waits for to be told together with others: burst, quiet, hourly, daily.
+    collect     TEXT,
+    -- The bundle or digest that tells it together with others.
+    bundle_id   TEXT,
+    sent_at     BIGINT,
     created_at  BIGINT  NOT NULL,
-    replayed_at BIGINT
+    updated_at  BIGINT  NOT NULL
+);
+CREATE INDEX deliveries_user ON deliveries (user_id, id);
+CREATE INDEX deliveries_subject ON deliveries (subject, user_id);
+CREATE INDEX deliveries_bundle ON deliveries (bundle_id) WHERE bundle_id IS NOT NULL;
+
+-- What may become ready, and when. An entry is a hint, and several may stand for one delivery: the delivery itself says whether it
+-- still waits.
+CREATE TABLE ready_queue (
+    id       TEXT NOT NULL,
+    user_id  BIGINT NOT NULL,
+    channel  TEXT   NOT NULL,
+    -- 0 for a HIGH alert, 1 for everything else, 2 for what is held, 3 for what a worker session has claimed.
+    rank     BIGINT NOT NULL,
+    ready_at BIGINT NOT NULL,
+    collect  TEXT
+);
+CREATE INDEX ready_queue_ready ON ready_queue (channel, rank, ready_at);
+CREATE INDEX ready_queue_user ON ready_queue (user_id, id);
+
+-- The deliveries that failed, so that they can be listed.
+CREATE TABLE failures (
+    id TEXT NOT NULL PRIMARY KEY
 );
 
--- What one address takes by one channel; the key is a digest of both.
+-- What one address takes by one channel, shared by all workers. The id is a digest of both.
 CREATE TABLE recipients (
     id         TEXT NOT NULL PRIMARY KEY,
     -- By the generic cell rate algorithm: when all that was sent so far has been spread out at the allowed rate.
     busy_until BIGINT NOT NULL,
-    -- When the last messages went, as a JSON list: no more than may go singly in a window.
+    -- When the last messages went, as a JSON list: only so many may go singly in a window.
     sent       TEXT   NOT NULL,
-    -- After this the row says nothing any more.
+    -- The deliveries that will go singly as soon as the recipient takes them, as a JSON list of their ids and ranks.
+    queued     TEXT   NOT NULL DEFAULT '[]',
+    -- After this time the row says nothing any more.
     quiet_at   BIGINT NOT NULL
 );
 CREATE INDEX recipients_quiet ON recipients (quiet_at);
 
--- The lives of processes that hold leases; a row that has not been renewed in time has lost them.
-CREATE TABLE processes (
-    epoch       INTEGER PRIMARY KEY AUTOINCREMENT,
-    name        TEXT    NOT NULL,
-    roles       TEXT    NOT NULL,
-    -- The channels that it sends by, as a JSON list: a provider's limit is shared by all who do.
-    channels    TEXT    NOT NULL,
-    started_at  BIGINT  NOT NULL,
-    alive_until BIGINT  NOT NULL
+--------------------------------------------------------------------------------------------------------------------------------
+-- The processes that send
+--------------------------------------------------------------------------------------------------------------------------------
+
+-- Each row is one process's right to hold leases. Whoever has not renewed it in time has lost its leases, and another process reaps it.
+CREATE TABLE worker_sessions (
+    epoch          INTEGER PRIMARY KEY AUTOINCREMENT,
+    name           TEXT   NOT NULL,
+    roles          TEXT   NOT NULL,
+    -- The channels that it sends by, as a JSON list: all who send by a channel share a provider's limit.
+    channels       TEXT   NOT NULL,
+    started_at     BIGINT NOT NULL,
+    alive_until    BIGINT NOT NULL,
+    -- The providers that it does not call now, or only tries, as a JSON list.
+    outages        TEXT   NOT NULL DEFAULT '[]',
+    -- How far the clock of its machine is ahead of the database's, in milliseconds.
+    clock_ahead_ms BIGINT
 );
 
--- Small facts that outlive a process, such as how far the Telegram bot has read.
-CREATE TABLE settings (
-    name  TEXT NOT NULL PRIMARY KEY,
-    value TEXT NOT NULL
+-- Which deliveries a worker session has leased: those of one transaction in one row, as a JSON list. Whether it still holds them, the
+-- deliveries say themselves.
+CREATE TABLE leases (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    epoch      BIGINT NOT NULL,
+    at         BIGINT NOT NULL,
+    deliveries TEXT   NOT NULL
+);
+CREATE INDEX leases_epoch ON leases (epoch, at);
+
+-- Until when a channel was served, when the last worker session that did has ended: a worker without a provider for it leaves its
+-- deliveries alone while another one may come back.
+CREATE TABLE served (
+    channel TEXT   NOT NULL PRIMARY KEY,
+    until   BIGINT NOT NULL
 );

@@ -74,6 +74,6 @@ fn taken(outbox: &Outbox) -> BTreeMap<String, usize> {
 
 /// Deliveries whose call the process with that pid has begun and not ended.
 pub async fn in_flight(database: &Database, pid: u32) -> usize {
-    let of_it = format!("lease IN (SELECT epoch FROM processes WHERE name LIKE '%:{pid}')");
+    let of_it = format!("lease IN (SELECT epoch FROM worker_sessions WHERE name LIKE '%:{pid}')");
     usize::try_from(database.number(&format!("SELECT count(*) FROM deliveries WHERE state = 'sending' AND {of_it}")).await).unwrap()
 }

@@ -46,7 +46,8 @@ pub async fn add_old(world: &World, count: u32, users: u32) -> Result<(), Error>
 /// So many that are due from tomorrow on.
 pub async fn add_pending(world: &World, count: u32, users: u32) -> Result<(), Error> {
     let at = format!("({}::bigint + n::bigint * 50)", now_ms() + DAY_MS);
-    let waiting = "INSERT INTO waiting (id, user_id, channel, rank, ready_at) SELECT id, user_id, channel, rank, ready_at FROM deliveries";
+    let waiting =
+        "INSERT INTO ready_queue (id, user_id, channel, rank, ready_at) SELECT id, user_id, channel, rank, ready_at FROM deliveries";
     write(world, [deliveries(count, users, "01BENCHPEN", &at, "scheduled"), waiting.to_owned()]).await
 }
 

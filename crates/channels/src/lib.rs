@@ -1,8 +1,9 @@
-//! Workers, limits and rendering.
+//! Inline dispatch, channel workers, limits and rendering.
 
 mod about;
 pub mod dispatch;
 pub mod in_app;
+pub mod inline;
 pub mod render;
 pub mod settings;
 

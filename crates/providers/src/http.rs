@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
 use url::Url;
 use watchbell_core::outcome::{Outcome, Report};
@@ -182,27 +183,15 @@ pub fn callback(base: &str, segments: &[&str], delivery: &str) -> String {
     url.extend([base.trim_end_matches('/'), "/callbacks"]);
     for segment in segments {
         url.push('/');
-        push_encoded(&mut url, segment);
+        url.extend(utf8_percent_encode(segment, ENCODED));
     }
     url.push_str("?delivery=");
-    push_encoded(&mut url, delivery);
+    url.extend(utf8_percent_encode(delivery, ENCODED));
     url
 }
 
-/// What RFC 3986 reserves nothing of, as it is, and everything else percent-encoded.
-fn push_encoded(url: &mut String, text: &str) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            url.push(char::from(byte));
-        } else {
-            url.extend(['%', hex(byte >> 4), hex(byte & 15)]);
-        }
-    }
-}
-
-fn hex(digit: u8) -> char {
-    char::from(b"0123456789ABCDEF"[usize::from(digit)])
-}
+/// Everything but what RFC 3986 calls unreserved.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Waits for a call no longer than `limit`; None when it took longer.
 pub(crate) async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> {

@@ -110,7 +110,8 @@ impl Request<'_> {
         /// More than any id has, in bytes.
         const LONGEST_ID: usize = 64;
         let id = self.query("delivery").filter(|id| id.len() <= LONGEST_ID);
-        id.map(|id| DeliveryId(id.to_owned())).ok_or_else(|| Refusal::Malformed("delivery is missing; it must be a delivery's id".to_owned()))
+        id.map(|id| DeliveryId(id.to_owned()))
+            .ok_or_else(|| Refusal::Malformed("delivery is missing; it must be a delivery's id".to_owned()))
     }
 }
 

@@ -8,41 +8,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use url::Url;
 use watchbell_core::contact_key::ContactKey;
 use watchbell_core::network::Reach;
-use watchbell_core::{Channel, Clock, channel};
+pub use watchbell_core::setting::SettingError;
+use watchbell_core::{Channel, Clock, channel, setting};
 
 use crate::inbound::{ChatLink, Inbound};
 use crate::provider::{AccountLimit, Provider};
 use crate::registry::{self, Kind};
-
-/// A setting that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", self.sentence())]
-pub struct SettingError {
-    /// The key within the provider's table.
-    pub key: String,
-    /// What was written there; never a secret's.
-    pub value: Option<String>,
-    /// What would be right.
-    pub message: String,
-}
-
-impl SettingError {
-    pub fn new(key: &str, value: impl Into<Option<String>>, message: impl Into<String>) -> Self {
-        Self { key: key.to_owned(), value: value.into(), message: message.into() }
-    }
-
-    fn sentence(&self) -> String {
-        match &self.value {
-            Some(value) => format!("`{}` = `{value}`: {}", self.key, self.message),
-            None => format!("`{}`: {}", self.key, self.message),
-        }
-    }
-}
 
 /// The keys that every provider's table may have.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -59,7 +36,7 @@ pub struct CommonSettings {
 }
 
 /// [`CommonSettings`]' keys; the rest of a table belongs to the kind.
-const COMMON_KEYS: [&str; 5] = ["per_second", "burst", "in_flight", "timeout_s", "ca_file"];
+pub const COMMON_KEYS: [&str; 5] = ["per_second", "burst", "in_flight", "timeout_s", "ca_file"];
 
 /// Until a call is given up, unless the settings say otherwise. Twilio, FCM and Telegram answer within a second or two.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -184,23 +161,9 @@ impl<'de> Deserialize<'de> for ProviderSettings {
     }
 }
 
-/// Reads a struct and says which key is wrong. The value is left out: it may be a secret.
-pub(crate) fn from_table<T: for<'de> Deserialize<'de>>(table: Map<String, Value>) -> Result<T, SettingError> {
-    serde_path_to_error::deserialize(Value::Object(table)).map_err(|error| {
-        let path = error.path().to_string();
-        let text = error.inner().to_string();
-        // serde's own wording: "missing field `x`", "unknown field `x`, expected …", "invalid type: …, expected …".
-        let quoted = text.split('`').nth(1).unwrap_or_default();
-        if text.starts_with("missing field") {
-            SettingError::new(quoted, None, "is missing")
-        } else if text.starts_with("unknown field") {
-            let known = text.split_once(", expected ").map_or("there are none", |(_, known)| known);
-            SettingError::new(quoted, None, format!("no such key; {known}"))
-        } else {
-            let right = text.split_once(", expected ").map_or("must have another type", |(_, right)| right);
-            SettingError::new(&path, None, format!("must be {right}"))
-        }
-    })
+/// Reads a struct and says which key is wrong.
+pub(crate) fn from_table<T: DeserializeOwned>(table: Map<String, Value>) -> Result<T, SettingError> {
+    Ok(setting::read(Value::Object(table))?)
 }
 
 /// Reads a base URL: http or https, with a host, and nothing after the path.

@@ -84,10 +84,10 @@ impl Dialect {
             "skip" => sql.push_str("FOR UPDATE SKIP LOCKED"),
             // What waits looks empty to a planner that came by at night: its entries must be looked up one by one all the same.
             "entries" => sql.push_str(if postgres {
-                "SELECT w.place FROM deliveries d CROSS JOIN LATERAL (SELECT ctid AS place FROM waiting WHERE user_id = d.user_id \
+                "SELECT w.place FROM deliveries d CROSS JOIN LATERAL (SELECT ctid AS place FROM ready_queue WHERE user_id = d.user_id \
                  AND id = d.id FOR UPDATE SKIP LOCKED) AS w"
             } else {
-                "SELECT w.rowid FROM deliveries d JOIN waiting w ON w.user_id = d.user_id AND w.id = d.id"
+                "SELECT w.rowid FROM deliveries d JOIN ready_queue w ON w.user_id = d.user_id AND w.id = d.id"
             }),
             "skip d" => sql.push_str(if postgres { "FOR UPDATE OF d SKIP LOCKED" } else { "" }),
             // Cancels what is pending; what has begun only takes note, for the case that it would be tried again.
@@ -100,7 +100,7 @@ impl Dialect {
             // A digest's first member stands for all: whoever locks it gathers the others, so that no two workers share them out.
             // (As expressions, so that the others are looked for among the user's, not among all that is ready.)
             "first_of_digest" => sql.push_str(
-                "(w.collect IS NULL OR w.collect NOT IN ('hourly', 'daily') OR NOT EXISTS (SELECT 1 FROM waiting o \
+                "(w.collect IS NULL OR w.collect NOT IN ('hourly', 'daily') OR NOT EXISTS (SELECT 1 FROM ready_queue o \
                  WHERE o.user_id = w.user_id AND o.id < w.id AND o.collect = w.collect AND o.channel || '' = w.channel \
                  AND o.rank + 0 = w.rank AND o.ready_at + 0 <= $3))",
             ),

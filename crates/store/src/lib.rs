@@ -11,18 +11,20 @@
 //! Locks are taken in one order everywhere: events, then alerts and duties, then users, each by id.
 
 pub mod access;
-pub mod allot;
 mod changes;
 mod columns;
+mod connections;
 pub mod dialect;
 pub mod directory;
 mod error;
 pub mod facts;
 mod fault;
-pub mod handover;
 pub mod history;
+pub mod inline;
 pub mod intake;
+mod migrations;
 mod open;
+mod options;
 mod packed;
 mod pool;
 mod postgres;
@@ -31,6 +33,7 @@ pub mod private;
 pub mod queue;
 pub mod runs;
 mod sqlite;
+pub mod throttle;
 pub mod wake;
 
 pub use access::Access;
@@ -38,10 +41,10 @@ pub use directory::Directory;
 pub use error::{StoreError, VerificationError};
 pub use facts::{Facts, Plan, Planner, Policy, Scope};
 pub use fault::Fault;
-pub use handover::LocalWorkers;
 pub use history::History;
 pub use intake::Intake;
-pub use open::{Options, Quotas, Retries, VerificationLimits, open};
+pub use open::open;
+pub use options::{Options, Quotas, Retries, VerificationLimits};
 pub use preferences::Preferences;
 pub use queue::Queue;
 pub use runs::Runs;
@@ -51,7 +54,4 @@ pub use wake::{Notified, Wakes};
 pub trait Store: Access + Directory + History + Intake + Preferences + Queue + Runs + std::fmt::Debug {
     /// Where transitions that make something due are announced.
     fn wakes(&self) -> &Wakes;
-
-    /// Where workers of this process wait for what is planned and due at once.
-    fn local_workers(&self) -> &LocalWorkers;
 }

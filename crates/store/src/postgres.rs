@@ -14,6 +14,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use watchbell_core::Clock;
 
 use crate::columns::{Column, Field, Row};
+use crate::connections::{HEARTBEATS, LISTENER, too_few};
 use crate::dialect::PLAN_FOR_LARGE_TABLES;
 use crate::pool::{Backend, Connect, Limits, Pool};
 use crate::{Options, Planner, Store, StoreError};
@@ -49,29 +50,6 @@ pub(crate) mod sql;
 const SETTINGS: &str = "SET idle_in_transaction_session_timeout = '5s'; SET statement_timeout = '6s'; SET lock_timeout = 0; \
      SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '10s'; ";
 
-/// Connections beside those of the engine and of the API: for heartbeats, and to hear wake-ups.
-const PULSE: u32 = 1;
-const LISTENER: u32 = 1;
-/// With fewer, an event that is planned would keep a claim waiting, and a claim the other events.
-const LEAST_FOR_ENGINE: u32 = 2;
-
-/// What is wrong with the number of connections, if anything.
-pub(crate) fn too_few(options: &Options) -> Option<String> {
-    let Options { max_connections, api_connections, .. } = options;
-    let least = PULSE + LISTENER + LEAST_FOR_ENGINE + api_connections;
-    let api = if *api_connections == 0 {
-        String::new()
-    } else {
-        format!(", {api_connections} for requests to the API (database.api_connections)")
-    };
-    (*max_connections < least).then(|| {
-        format!(
-            "database.max_connections = {max_connections}: must be at least {least} for this process's roles: {LEAST_FOR_ENGINE} to plan and \
-             send, {PULSE} for heartbeats, {LISTENER} to hear wake-ups{api}"
-        )
-    })
-}
-
 /// Soon enough that a host that has gone silent costs less than ten seconds, and long enough for any statement here: the longest
 /// ones plan or delete some hundred rows.
 const LIMITS: Limits = Limits {
@@ -82,9 +60,9 @@ const LIMITS: Limits = Limits {
 };
 
 /// A heartbeat must have been given up, and made again on another connection, before a lease is lost.
-const PULSE_LIMITS: Limits = Limits { statement: Duration::from_millis(3_500), check: Duration::from_secs(2), ..LIMITS };
+const HEARTBEATS_LIMITS: Limits = Limits { statement: Duration::from_millis(3_500), check: Duration::from_secs(2), ..LIMITS };
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx_macros::migrate!("../../migrations/postgres");
 
 impl Backend for Db {
     fn roll_back(connection: &mut PgConnection) -> BoxFuture<'_, Result<(), sqlx::Error>> {
@@ -93,7 +71,7 @@ impl Backend for Db {
 }
 
 pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StoreError> {
-    if let Some(sentence) = too_few(options) {
+    if let Some(sentence) = too_few(options.max_connections, options.api_connections) {
         return Err(StoreError::Unusable(sentence));
     }
     let connect = PgConnectOptions::from_str(&options.url)
@@ -101,19 +79,19 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
         .application_name("watchbell")
         .statement_cache_capacity(256);
     let mut first = reach::reach(&connect, clock.as_ref()).await?;
-    MIGRATIONS.run_direct(None, &mut first, false).await.map_err(|error| crate::open::migration_error(&error))?;
+    crate::migrations::run(&MIGRATIONS, &mut first).await?;
     // It has served its purpose, however it ends.
     let _ = first.close().await;
     let pool = |most: u32, limits| Pool::new(most as usize, limits, connecting(connect.clone()));
-    let write = pool(options.max_connections - PULSE - LISTENER - options.api_connections, LIMITS);
+    let write = pool(options.max_connections - HEARTBEATS - LISTENER - options.api_connections, LIMITS);
     let read = if options.api_connections == 0 { write.clone() } else { pool(options.api_connections, LIMITS) };
-    let pools = sql::Pools { pulse: pool(PULSE, PULSE_LIMITS), edit: read.clone(), read, write };
+    let pools = sql::Pools { heartbeats: pool(HEARTBEATS, HEARTBEATS_LIMITS), edit: read.clone(), read, write };
     let wakes = Arc::default();
     if let Some(shared) = clock.shared() {
-        time::read_well(&pools.pulse, shared).await.map_err(|error| {
+        time::read_well(&pools.heartbeats, shared).await.map_err(|error| {
             StoreError::Unusable(format!("the clock of the PostgreSQL database cannot be read: {}", watchbell_core::error_chain(&error)))
         })?;
-        tokio::spawn(time::keep(pools.pulse.clone(), Arc::clone(&clock), Arc::downgrade(&wakes)));
+        tokio::spawn(time::keep(pools.heartbeats.clone(), Arc::clone(&clock), Arc::downgrade(&wakes)));
     }
     listen::listen(connect, Arc::downgrade(&wakes));
     let store = sql::SqlStore::new(pools, planner, clock, options, wakes, None);

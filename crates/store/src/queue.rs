@@ -13,7 +13,7 @@ use watchbell_core::event::EventData;
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Timestamp, UserId};
+use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Reason, Timestamp, UserId};
 
 use crate::{Scope, StoreError};
 
@@ -144,11 +144,11 @@ pub enum Next {
     Sent,
     Retry {
         at: Timestamp,
-        reason: String,
+        reason: Reason,
     },
-    /// Will not be tried again; the user's next step is pulled forward.
+    /// Will not be tried again; the user's next step is expedited.
     Failed {
-        reason: String,
+        reason: Reason,
         address: AddressFate,
     },
     Expired,
@@ -204,7 +204,7 @@ pub struct Outage {
 
 /// A process's hold on leases.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Process {
+pub struct WorkerSession {
     pub epoch: Epoch,
     pub name: String,
     pub roles: String,
@@ -221,7 +221,7 @@ pub struct Process {
 
 /// What a process has leased, as far as it knows.
 #[derive(Clone, Debug, Default)]
-pub struct Held {
+pub struct HeldLeases {
     /// What it is working on.
     pub known: HashSet<DeliveryId>,
     /// What it has called for, and whose end could not be written: it may have gone out.
@@ -230,11 +230,11 @@ pub struct Held {
 
 /// What a process finds when it renews its life.
 #[derive(Clone, Debug)]
-pub struct Pulse {
+pub struct Heartbeat {
     /// False when this life itself had ended.
     pub is_alive: bool,
     /// The processes that are alive.
-    pub processes: Vec<Process>,
+    pub sessions: Vec<WorkerSession>,
     pub ready: Ready,
 }
 
@@ -250,11 +250,11 @@ pub struct Ready {
 #[async_trait]
 pub trait Queue: Send + Sync {
     /// Begins a life of a process; leases may be taken with its epoch. It lasts for `lease` from now, unless it is renewed.
-    async fn enter(&self, name: &str, roles: &str, channels: &[Channel], lease: Duration) -> Result<Epoch, StoreError>;
+    async fn open_session(&self, name: &str, roles: &str, channels: &[Channel], lease: Duration) -> Result<Epoch, StoreError>;
 
     /// Renews a life for `lease` from the moment at which that is written, and looks around. It waits for no lock that another
     /// transition holds.
-    async fn renew(&self, epoch: Epoch, lease: Duration) -> Result<Pulse, StoreError>;
+    async fn heartbeat(&self, epoch: Epoch, lease: Duration) -> Result<Heartbeat, StoreError>;
 
     /// Frees
     /// - what dead processes had leased: what they had not begun can be claimed again, what they had begun gets an `Unknown`
@@ -263,22 +263,22 @@ pub trait Queue: Send + Sync {
     ///   lost with the connection, so that nothing was called. What was leased since `before` may be on its way.
     ///
     /// It may have to wait for locks, so it is no part of renewing a life.
-    async fn take_over(&self, epoch: Epoch, held: &Held, before: Timestamp) -> Result<(), StoreError>;
+    async fn reap(&self, epoch: Epoch, held: &HeldLeases, before: Timestamp) -> Result<(), StoreError>;
 
     /// Shows the others which providers this process does not call now.
     async fn show_outages(&self, epoch: Epoch, outages: &[Outage]) -> Result<(), StoreError>;
 
     /// Ends a life in order: what it has leased and not begun goes back at once.
-    async fn leave(&self, epoch: Epoch) -> Result<(), StoreError>;
+    async fn close_session(&self, epoch: Epoch) -> Result<(), StoreError>;
 
     /// Tells other processes on this database what became due, where no broker does. Nothing to do on SQLite.
     async fn tell_others(&self, channels: &BTreeSet<Channel>) -> Result<(), StoreError>;
 
     /// The processes that are alive.
-    async fn processes(&self) -> Result<Vec<Process>, StoreError>;
+    async fn live_sessions(&self) -> Result<Vec<WorkerSession>, StoreError>;
 
     /// Leases up to `most` deliveries of a channel that are ready and that their recipients take now: HIGH before others, older
-    /// before newer. Held ones whose time has come count as ready; what goes together comes as one job. What cannot be read is set
+    /// before newer. HeldLeases ones whose time has come count as ready; what goes together comes as one job. What cannot be read is set
     /// aside as failed, and keeps nothing else up.
     ///
     /// # Errors

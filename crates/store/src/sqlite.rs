@@ -51,7 +51,7 @@ const BUSY_MS: u32 = 10_000;
 /// Changes by requests to the API that have or await the writer at once: whatever is sent waits for that many of them at most.
 const EDITS_AT_ONCE: usize = 1;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx_macros::migrate!("../../migrations/sqlite");
 
 impl Backend for Db {
     fn roll_back(connection: &mut SqliteConnection) -> BoxFuture<'_, Result<(), sqlx::Error>> {
@@ -74,13 +74,13 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
         .statement_cache_capacity(256);
     let unusable = |error: sqlx::Error| StoreError::Unusable(format!("cannot open the database {}: {error}", file.display()));
     let mut first = connect.connect().await.map_err(unusable)?;
-    MIGRATIONS.run_direct(None, &mut first, false).await.map_err(|error| crate::open::migration_error(&error))?;
+    crate::migrations::run(&MIGRATIONS, &mut first).await?;
     // Now its log lies beside it too.
     file::warn_of_open_files(&file);
     first.close().await.map_err(unusable)?;
     let read = Pool::new(options.max_connections.max(1) as usize, LIMITS, connecting(connect.clone().read_only(true)));
     let write = Pool::new(1, LIMITS, connecting(connect));
-    let pools = sql::Pools { pulse: write.clone(), edit: write.in_turns(EDITS_AT_ONCE), write, read };
+    let pools = sql::Pools { heartbeats: write.clone(), edit: write.in_turns(EDITS_AT_ONCE), write, read };
     let store = Arc::new(sql::SqlStore::new(pools, planner, clock, options, Arc::default(), Some(lock)));
     store.look_for_ambiguous_names().await?;
     tokio::spawn(log::keep_short(file, Arc::downgrade(&store)));

@@ -11,7 +11,7 @@ use watchbell_tests::tally::{in_flight, tally};
 use watchbell_tests::team::{Person, alert};
 use watchbell_tests::wait;
 
-const EPOCHS: &str = "SELECT string_agg(epoch::text, ',' ORDER BY epoch) FROM processes";
+const EPOCHS: &str = "SELECT string_agg(epoch::text, ',' ORDER BY epoch) FROM worker_sessions";
 
 /// Three people with an SMS at once, and one a minute later where that is wanted.
 async fn team(process: &mut Process, is_delayed: bool) -> Vec<Person> {
@@ -67,7 +67,7 @@ fn nothing_is_early_or_taken_away_where_machines_disagree() {
         assert_eq!(bed.database.texts(EPOCHS).await, before, "nobody was taken for dead");
         assert!(!workers[2].log().contains("clock differs"), "{}", workers[2].log());
         // Everybody sees how far each is off.
-        let off = bed.database.texts("SELECT round(clock_ahead_ms / 1000.0)::text FROM processes ORDER BY 1").await;
+        let off = bed.database.texts("SELECT round(clock_ahead_ms / 1000.0)::text FROM worker_sessions ORDER BY 1").await;
         assert_eq!(off, ["-300", "0", "300"]);
         let ready = rest.api().get("/-/ready").await.expect(200);
         let ahead_ms = ready["clockAheadMs"].as_i64().unwrap();
@@ -93,7 +93,7 @@ fn what_a_dead_worker_held_is_taken_over_in_time_though_its_clock_was_ahead() {
         let pid = killed.kill().await;
         let killed_at = wait::now();
         let at_kill = in_flight(&bed.database, pid).await;
-        let left = format!("SELECT count(*) FROM processes WHERE name LIKE '%:{pid}'");
+        let left = format!("SELECT count(*) FROM worker_sessions WHERE name LIKE '%:{pid}'");
         wait::until("what the dead had claimed to be taken over", async || bed.database.number(&left).await == 0).await;
         let taken_over = wait::now() - killed_at;
         // Its recipients are not kept waiting by times that it wrote.

@@ -99,7 +99,7 @@ impl Kills {
     fn note(&mut self, killed_at: Timestamp, dead: u32, bed: &Bed) {
         self.count += 1;
         let (database, outbox, calls) = (Arc::clone(&bed.database), bed.outbox().clone(), bed.outbox().len());
-        let left = format!("SELECT count(*) FROM processes WHERE name LIKE '%:{dead}'");
+        let left = format!("SELECT count(*) FROM worker_sessions WHERE name LIKE '%:{dead}'");
         let open = "SELECT count(*) FROM deliveries WHERE state IN ('scheduled', 'sending')";
         // On a thread of its own: what waits here borrows across its waits, so it cannot move between threads.
         let runtime = tokio::runtime::Handle::current();

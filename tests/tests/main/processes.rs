@@ -82,7 +82,7 @@ async fn sigterm_finishes_what_is_in_flight_and_strands_nothing(bed: &mut Bed) {
     }
     assert!(told.next().now_or_never().is_none());
     assert_eq!(bed.database.number("SELECT count(*) FROM deliveries WHERE lease IS NOT NULL").await, 0);
-    assert_eq!(bed.database.number("SELECT count(*) FROM processes").await, 0);
+    assert_eq!(bed.database.number("SELECT count(*) FROM worker_sessions").await, 0);
     // The next one goes on at once, and sends nothing a second time.
     bed.stand_ins.http.behave();
     let mut process = Process::serve(&bed.settings, &[]);

@@ -45,7 +45,7 @@ impl Crew {
 
     /// Alerts flow while `strike` happens again and again; nothing is lost, no session, and nothing is sent twice.
     async fn weather(mut self, bed: &Bed, name: &str, mut strike: impl AsyncFnMut()) {
-        let epochs = "SELECT string_agg(epoch::text, ',' ORDER BY epoch) FROM processes";
+        let epochs = "SELECT string_agg(epoch::text, ',' ORDER BY epoch) FROM worker_sessions";
         let before = bed.database.texts(epochs).await;
         let responders: Vec<&Person> = self.people.iter().collect();
         let publish = async {

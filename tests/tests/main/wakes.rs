@@ -66,7 +66,7 @@ fn what_nobody_said_is_found_within_a_second() {
         planner.api().post("/watchbell/v1/events", &structured("alert", "1", wait::now(), &alert("A-1", &[&anna]))).await.expect(202);
         // As by a process that died between its commit and its wake-up: the change is there, and nothing tells of it.
         bed.database.texts("UPDATE deliveries SET ready_at = 0, due_at = 0 WHERE state = 'scheduled' RETURNING id").await;
-        bed.database.texts("UPDATE waiting SET ready_at = 0 RETURNING id").await;
+        bed.database.texts("UPDATE ready_queue SET ready_at = 0 RETURNING id").await;
         let changed = wait::now();
         let sent = bed.outbox().expect(1, "SMS", |sent| sent.is(Channel::Sms, &anna.phone)).await;
         let took = sent[0].at - changed;

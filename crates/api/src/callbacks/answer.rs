@@ -63,7 +63,7 @@ fn is_about(of: &Subject, provider: &str, delivery: &Delivery, attempts: &[Attem
 /// Accepts the alert, in the same way however often it is asked for.
 async fn accept(api: &Api, message: &Message, now: Timestamp) -> Result<Change, StoreError> {
     let event = event(message, now);
-    api.store.accept(std::slice::from_ref(&event)).await?;
+    api.intake.accept(std::slice::from_ref(&event), None).await?;
     // The one that counts may have come before this one.
     let id = api.store.event_by_identity(&event.identity).await?.map(|(id, _)| id);
     let Some(alert) = api.store.alert(&message.alert).await? else { return Ok(Change::Over(None)) };

@@ -25,10 +25,10 @@ pub(crate) fn part() -> Part {
         Operation::post("/callbacks/{provider}", "What became of a message, or what somebody answered, in the provider's own form")
             .with(of_provider),
     );
-    part.add(
-        Operation::post("/callbacks/{provider}/{rest}", "The same, where a provider is told of several URLs")
-            .with(of_provider)
-            .path("rest", "Which of them, as its messages name it", string()),
-    );
+    part.add(Operation::post("/callbacks/{provider}/{rest}", "The same, where a provider is told of several URLs").with(of_provider).path(
+        "rest",
+        "Which of them, as its messages name it",
+        string(),
+    ));
     part
 }

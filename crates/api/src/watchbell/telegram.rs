@@ -3,12 +3,12 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::json;
 use watchbell_core::Secret;
+use watchbell_wire::contacts::TelegramLink;
 
 use super::subject;
 use crate::auth::{Authenticated, Intent, hash_key, random_text};
-use crate::problem::{Problem, rfc3339};
+use crate::problem::Problem;
 use crate::request::Params;
 use crate::state::Api;
 use crate::surface;
@@ -25,5 +25,6 @@ pub(super) async fn link(State(api): State<Api>, caller: Authenticated, params: 
     let token = Secret::new(random_text::<48>());
     let expires_at = api.clock.now().plus_s(LIFE_S);
     api.store.start_telegram_link(caller.actor(), user.id, &hash_key(&token), expires_at).await?;
-    Ok(surface::json(StatusCode::CREATED, &json!({ "url": link.url(&token), "expiresAt": rfc3339(expires_at) })))
+    let link = TelegramLink { url: link.url(&token), expires_at: expires_at.into() };
+    Ok(surface::json(StatusCode::CREATED, &link))
 }

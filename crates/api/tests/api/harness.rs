@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use watchbell_api::{Api, ApiSettings, ChannelStatus, Health, ProviderStatus};
+use watchbell_channels::inline::EventIntake;
 use watchbell_core::access::Role;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Clock, ManualClock, Secret, Timestamp, UserId};
@@ -132,7 +133,8 @@ async fn made(change: impl FnOnce(&mut ApiSettings), change_options: impl FnOnce
     };
     change(&mut settings);
     let process = Arc::new(Process { nats: Mutex::new(None) });
-    let api = Api::new(store.clone(), shared, process.clone(), settings);
+    let intake = Arc::new(EventIntake::new(store.clone(), Arc::default()));
+    let api = Api::new(store.clone(), intake, shared, process.clone(), settings);
     let anna = add_user(&*store, "anna").await;
     let ben = add_user(&*store, "ben").await;
     let keys =
@@ -205,7 +207,7 @@ impl World {
 
     /// The life of a worker of that channel.
     pub async fn worker(&self, channel: Channel) -> Epoch {
-        self.store.enter("test", "worker", &[channel], std::time::Duration::from_mins(1)).await.unwrap()
+        self.store.open_session("test", "worker", &[channel], std::time::Duration::from_mins(1)).await.unwrap()
     }
 
     pub async fn publish(&self, kind: &str, id: &str, mut data: Value) -> Value {

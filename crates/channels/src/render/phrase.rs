@@ -7,9 +7,11 @@ use watchbell_core::Timestamp;
 use watchbell_providers::fit::Text;
 use watchbell_providers::phrase::{Phrase, Since, Wording};
 
-use super::{MessageKind, Reader, RenderError, Renderer, refined};
-use crate::render::vars::{About, Made, Vars};
-use crate::render::{templates, text};
+use super::message::{MessageKind, Reader, RenderError};
+use super::renderer::Renderer;
+use super::templates::refined;
+use super::vars::{About, Made, Vars};
+use super::{templates, text};
 
 pub(super) const FOLDER: &str = "phrase";
 

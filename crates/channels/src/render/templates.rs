@@ -6,7 +6,9 @@ use std::path::Path;
 use minijinja::{Environment, Template};
 use watchbell_providers::phrase::Phrase;
 
-use super::{MessageKind, Part, RenderError, phrase};
+use super::message::{MessageKind, RenderError};
+use super::part::MessagePart;
+use super::phrase;
 
 macro_rules! built_in {
     ($($language:literal: $parts:tt of $kinds:tt),+ $(,)?) => { &[$(built_in!(@kinds $language $parts $kinds)),+] };
@@ -95,10 +97,17 @@ fn is_name(name: &str) -> bool {
         [.., piece] if piece.starts_with('_') => true,
         [LANGUAGE_OF_ALL, "layout.html"] => true,
         [language, kind, part] => {
-            let is_part = MessageKind::ALL.iter().any(|known| known.folder() == kind) && Part::ALL.iter().any(|known| known.file() == part);
+            let is_part =
+                MessageKind::ALL.iter().any(|known| known.folder() == kind) && MessagePart::ALL.iter().any(|known| known.file() == part);
             let is_phrase = kind == phrase::FOLDER && Phrase::ALL.iter().any(|known| known.file() == part);
             language == language.to_lowercase() && watchbell_core::user::is_locale(language) && (is_part || is_phrase)
         }
         _ => false,
     }
+}
+
+/// The language of a text: the reader's country with it, where it is the reader's language.
+pub(super) fn refined(language: &str, locale: &str) -> String {
+    let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+    if !language.contains('-') && primary(language) == primary(locale) { locale.to_owned() } else { language.to_owned() }
 }

@@ -1,13 +1,17 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
-use std::sync::Arc;
-
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
+use std::sync::Arc;
 
-use watchbell_core::Secret;
-use watchbell_core::event::{AlertData, DutyData, DutyStatus, SubscriptionData, UpdateData, VerificationData};
+use watchbell_core::event::{
+    AlertData, DutyData, DutyStatus, EventData, Priority, SubscriptionData, UpdateData, UpdateStatus, VerificationData,
+};
+use watchbell_core::{Channel, Secret, Timestamp};
+use watchbell_providers::provider::Content;
 
+use super::phrase::Phrase;
 use super::*;
 
 fn at(text: &str) -> Timestamp {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use watchbell_core::Timestamp;
 use watchbell_core::event::EventData;
 
-use super::{MessageKind, Reader};
+use super::message::{MessageKind, Reader};
 
 /// What all parts of a message speak of.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use crate::StoreError;
 use crate::access::{Access, Actor, AdminKey, ApiKey, AuditEntry};
 use crate::changes::Changes;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct KeyRow {
     id: i64,
     name: String,

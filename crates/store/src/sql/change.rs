@@ -83,7 +83,7 @@ impl SqlStore {
         let mut alerts: HashMap<String, Alert> = all::<_, Alert>(alerts)?.into_iter().map(|alert| (alert.id.clone(), alert)).collect();
         let responders = responders.into_iter().filter_map(|r| Some((alerts.remove(&r.alert_id)?, r))).collect();
         let duties: Vec<DutyRow> = sqlx::query_as(sql(
-            "SELECT id, user_id, starts_at, ends_at, schedule, status, told, event_id FROM duties WHERE user_id = $1 AND ends_at >= $2",
+            "SELECT id, user_id, starts_at, ends_at, schedule, status, occurrence, event_id FROM duties WHERE user_id = $1 AND ends_at >= $2",
         ))
         .bind(user.0)
         .bind(self.clock.now().as_millis())
@@ -118,14 +118,14 @@ impl SqlStore {
         // What is being sent, and bundles that wait: their members are pending as well.
         let mut leased = self.all_leased(tx).await?;
         let bundles: Vec<String> = sqlx::query_scalar(sql(
-            "SELECT d.id FROM waiting w JOIN deliveries d ON d.id = w.id WHERE w.user_id = $1 AND d.purpose IN ('bundle', 'digest')",
+            "SELECT d.id FROM ready_queue w JOIN deliveries d ON d.id = w.id WHERE w.user_id = $1 AND d.purpose IN ('bundle', 'digest')",
         ))
         .bind(user.0)
         .fetch_all(&mut **tx)
         .await?;
         leased.extend(bundles);
         let found: Vec<Option<String>> = sqlx::query_scalar(sql("SELECT DISTINCT alert_id FROM deliveries WHERE id {anyof} \
-             SELECT id FROM waiting WHERE user_id = $1 \
+             SELECT id FROM ready_queue WHERE user_id = $1 \
              UNION SELECT id FROM deliveries WHERE user_id = $1 AND id >= $2 \
              UNION SELECT id FROM deliveries WHERE bundle_id {in $3 text} AND user_id + 0 = $1 \
              UNION SELECT id FROM deliveries WHERE id {in $3 text} AND user_id + 0 = $1 AND state = 'sending' {end}"))
@@ -154,9 +154,9 @@ impl SqlStore {
         let (subjects, scopes): (Vec<String>, Vec<String>) = alerts.chain(duties).map(|scope| (scope.subject(), scope.key())).unzip();
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries \
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries \
              WHERE id {anyof} SELECT id FROM deliveries WHERE subject {in $3 text} AND user_id = $1 AND scope {in $2 text} \
-             UNION SELECT id FROM waiting WHERE user_id = $1 {end} AND (state IN ('scheduled', 'held') OR scope {in $2 text}) ORDER BY id {lock}",
+             UNION SELECT id FROM ready_queue WHERE user_id = $1 {end} AND (state IN ('scheduled', 'held') OR scope {in $2 text}) ORDER BY id {lock}",
         ))
         .bind(user.0)
         .bind(array(&scopes)?)

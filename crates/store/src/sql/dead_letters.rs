@@ -34,7 +34,7 @@ macro_rules! columns {
     };
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: i64,
     subject: String,
@@ -90,7 +90,7 @@ impl SqlStore {
     }
 
     pub(super) async fn get_dead_letter(&self, id: i64) -> Result<Option<(DeadLetter, Original)>, StoreError> {
-        #[derive(sqlx::FromRow)]
+        #[derive(sqlx_macros::FromRow)]
         struct Whole {
             #[sqlx(flatten)]
             row: Row,

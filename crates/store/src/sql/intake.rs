@@ -2,21 +2,23 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::PoisonError;
 
 use async_trait::async_trait;
 use watchbell_core::decode::Reason;
 use watchbell_core::event::{Event, EventData, Original, digest};
-use watchbell_core::{EventId, Timestamp, UserId};
+use watchbell_core::{Decision, EventId, Timestamp, UserId};
 
-use super::handover::Handover;
-use super::known::{names, subject_key, subscription_category, waves};
+use super::inline::BegunInline;
+use super::known::{conflict_free_batches, names, subject_key, subscription_category};
 use super::plan::{IfKnown, Writes};
 use super::rows::{AlertRow, all, at, json, name, to_json};
 use super::{BindAll, SqlStore, Tx, answers, array, columns, sql};
 use crate::access::Actor;
 use crate::columns::row;
 use crate::facts::{Alert, Plan, Planned};
-use crate::intake::{Accepted, Answered, DeadLetter, DeadLetterFilter, EventRecord, Intake, OnPlanned, Rejected};
+use crate::inline::InlineDispatch;
+use crate::intake::{Accepted, Answered, DeadLetter, DeadLetterFilter, EventRecord, Intake, Publisher, Rejected};
 use crate::wake::Effects;
 use crate::{StoreError, facts::Scope};
 
@@ -28,12 +30,22 @@ const FAN_OUT_CHUNK: i64 = 200;
 
 #[async_trait]
 impl Intake for SqlStore {
-    async fn accept_from(&self, by: Actor, action: &'static str, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
-        self.accept_trying(events, &|| {}, Some((by, action))).await
-    }
-
-    async fn accept_in_turn(&self, events: &[Event], on_planned: OnPlanned<'_>) -> Result<Vec<Accepted>, StoreError> {
-        self.accept_trying(events, on_planned, None).await
+    async fn accept(
+        &self,
+        events: &[Event],
+        publisher: Option<Publisher>,
+        inline: &dyn InlineDispatch,
+    ) -> Result<Vec<Accepted>, StoreError> {
+        // Nearly always all events are new, and the database need not be asked row by row whether they are.
+        let (mut if_known, mut may_begin) = (IfKnown::GiveUp, true);
+        loop {
+            match super::retrying(|| self.accept_all(events, if_known, may_begin, publisher, inline)).await {
+                Err(error) if error.is_known_already() && if_known == IfKnown::GiveUp => if_known = IfKnown::LeaveAlone,
+                // The session of the worker that has kept room has ended.
+                Err(StoreError::Lapsed) if may_begin => may_begin = false,
+                done => return done,
+            }
+        }
     }
 
     async fn explain(&self, event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
@@ -42,15 +54,20 @@ impl Intake for SqlStore {
 
     async fn fan_out(&self) -> Result<bool, StoreError> {
         let mut tx = self.begin_tx().await?;
+        let passed_over = || self.fan_out_passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = passed_over().clone();
         let next: Option<(String, String, i64)> =
-            sqlx::query_as(sql("SELECT event_id, topic, last_user_id FROM fanouts ORDER BY event_id LIMIT 1 {skip}"))
+            sqlx::query_as(sql("SELECT event_id, topic, last_user_id FROM fanouts WHERE event_id > $1 ORDER BY event_id LIMIT 1 {skip}"))
+                .bind(after.clone())
                 .fetch_optional(&mut *tx)
                 .await?;
-        let Some((event_id, topic, last)) = next else { return Ok(false) };
+        // What fails is passed over, so that it holds up no other one, until all those behind it are done.
+        *passed_over() = next.as_ref().map(|(event_id, ..)| event_id.clone()).unwrap_or_default();
+        let Some((event_id, topic, last)) = next else { return Ok(!after.is_empty()) };
         let (data, base_at): (String, i64) =
             sqlx::query_as(sql("SELECT data, base_at FROM events WHERE id = $1")).bind(event_id.clone()).fetch_one(&mut *tx).await?;
         let members: Vec<i64> =
-            sqlx::query_scalar(sql("SELECT user_id FROM topics WHERE topic = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"))
+            sqlx::query_scalar(sql("SELECT user_id FROM topic_members WHERE topic = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"))
                 .bind(topic)
                 .bind(last)
                 .bind(FAN_OUT_CHUNK)
@@ -77,6 +94,7 @@ impl Intake for SqlStore {
             }
         }
         tx.commit().await?;
+        *passed_over() = after;
         self.wakes.announce(due);
         Ok(true)
     }
@@ -175,41 +193,26 @@ impl Intake for SqlStore {
     }
 }
 
-/// How a wave of events is accepted.
-struct Way<'a> {
+/// How a conflict-free batch of events is accepted.
+struct BatchOptions<'a> {
     if_known: IfKnown,
-    /// Takes what goes the short way, where anything may.
-    handover: Option<&'a mut Handover>,
-    on_planned: OnPlanned<'a>,
+    inline: &'a dyn InlineDispatch,
+    /// Takes what is begun inline, where anything may be.
+    begun_inline: Option<&'a mut BegunInline>,
     is_first: bool,
-    /// Which of all events are to be planned, in this wave or another.
+    is_last: bool,
+    /// Which of all events are to be planned, in this batch or another.
     fresh: &'a [bool],
 }
 
-/// Who publishes, and what that is called in the audit log; None for what comes over the broker.
-type Client = Option<(Actor, &'static str)>;
-
 impl SqlStore {
-    async fn accept_trying(&self, events: &[Event], on_planned: OnPlanned<'_>, client: Client) -> Result<Vec<Accepted>, StoreError> {
-        // Nearly always all of it is new, and the database need not be asked row by row whether it is.
-        let (mut if_known, mut goes_short_way) = (IfKnown::GiveUp, true);
-        loop {
-            match super::retrying(|| self.accept_all(events, if_known, goes_short_way, on_planned, client)).await {
-                Err(error) if error.is_known_already() && if_known == IfKnown::GiveUp => if_known = IfKnown::LeaveAlone,
-                // The life of the worker next door has ended.
-                Err(StoreError::Lapsed) if goes_short_way => goes_short_way = false,
-                done => return done,
-            }
-        }
-    }
-
     async fn accept_all(
         &self,
         events: &[Event],
         if_known: IfKnown,
-        goes_short_way: bool,
-        on_planned: OnPlanned<'_>,
-        client: Client,
+        may_begin: bool,
+        publisher: Option<Publisher>,
+        inline: &dyn InlineDispatch,
     ) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let mut accepted: Vec<Accepted> = events.iter().map(unplanned).collect();
@@ -218,22 +221,23 @@ impl SqlStore {
         let events = &*events;
         let mut effects = Effects::default();
         let mut fans_out = false;
-        let mut handover = Handover::default();
-        let waves = waves(events, &fresh);
-        // After a recipient's lock nothing but new rows may be written.
-        let goes_short_way = goes_short_way && waves.len() == 1;
-        let last = waves.len().saturating_sub(1);
-        for (at, wave) in waves.into_iter().enumerate() {
-            let way = Way {
+        let mut begun_inline = BegunInline::default();
+        let batches = conflict_free_batches(events, &fresh);
+        // What is begun inline locks its recipients, and after that nothing but new rows may be written.
+        let may_begin = may_begin && batches.len() == 1;
+        let last = batches.len().saturating_sub(1);
+        for (at, batch) in batches.into_iter().enumerate() {
+            let options = BatchOptions {
                 if_known,
-                handover: goes_short_way.then_some(&mut handover),
-                on_planned: if at == last { on_planned } else { &|| {} },
+                inline,
+                begun_inline: may_begin.then_some(&mut begun_inline),
                 is_first: at == 0,
+                is_last: at == last,
                 fresh: &fresh,
             };
-            let (wave_effects, wave_fans_out) = self.accept_wave(&mut tx, events, &wave, &mut accepted, way).await?;
-            effects.add(wave_effects);
-            fans_out |= wave_fans_out;
+            let (batch_effects, batch_fans_out) = self.accept_batch(&mut tx, events, &batch, &mut accepted, options).await?;
+            effects.add(batch_effects);
+            fans_out |= batch_fans_out;
         }
         let kept = events.iter().zip(&accepted).filter(|(event, accepted)| !accepted.duplicate && event.replay_of.is_none());
         let dead: Vec<Rejected> = kept
@@ -244,11 +248,11 @@ impl SqlStore {
             .collect();
         self.insert_dead_letters(&mut tx, &dead).await?;
         self.mark_replayed(&mut tx, events, &accepted).await?;
-        if let Some((by, action)) = client {
+        if let Some(Publisher { by, action }) = publisher {
             self.record_accepted(&mut tx, by, action, events, &accepted).await?;
         }
         tx.commit().await?;
-        handover.complete();
+        begun_inline.hand_over();
         self.note_growth(events.len());
         self.wakes.announce(effects);
         if events.iter().any(Event::is_answer) {
@@ -340,32 +344,32 @@ impl SqlStore {
         Ok(which.iter().map(|at| new.remove(&events[*at].identity)).collect())
     }
 
-    async fn accept_wave(
+    async fn accept_batch(
         &self,
         tx: &mut Tx,
         events: &[Event],
-        wave: &[usize],
+        batch: &[usize],
         accepted: &mut [Accepted],
-        Way { if_known, mut handover, on_planned, is_first, fresh }: Way<'_>,
+        BatchOptions { if_known, inline, mut begun_inline, is_first, is_last, fresh }: BatchOptions<'_>,
     ) -> Result<(Effects, bool), StoreError> {
-        let used: BTreeSet<String> = wave.iter().flat_map(|at| names(&events[*at])).cloned().collect();
+        let used: BTreeSet<String> = batch.iter().flat_map(|at| names(&events[*at])).cloned().collect();
         let resolved = self.resolve(tx, &used).await?;
-        let mut known = self.known(tx, events, wave, &resolved).await?;
+        let mut known = self.known(tx, events, batch, &resolved).await?;
         let mut users: BTreeSet<UserId> = resolved.values().flatten().copied().collect();
         users.extend(known.users());
         let policies = self.policies(tx, &users).await?;
         self.meant(&resolved, &policies)?;
-        // Every subject has an event in the first wave.
+        // Every subject has an event in the first batch, so that all locks are taken there.
         let locked = if is_first { self.lock_known(tx, &known, events, fresh).await? } else { 0 };
         self.read_known(tx, &mut known).await?;
-        let categories = wave.iter().filter_map(|at| subscription_category(&events[*at])).collect();
+        let categories = batch.iter().filter_map(|at| subscription_category(&events[*at])).collect();
         let defaults = self.default_channels(tx, &categories).await?;
 
         let mut writes = Writes { if_known, ..Writes::default() };
         let mut annotations = Vec::new();
         let mut fan_outs = Vec::new();
         let mut answers = Vec::new();
-        for at in wave {
+        for at in batch {
             let (event, id) = (&events[*at], accepted[*at].id.clone());
             let mut facts = known.facts(event, &resolved, &policies);
             facts.default_channels = subscription_category(event).and_then(|category| defaults.get(category)).cloned().unwrap_or_default();
@@ -377,7 +381,7 @@ impl SqlStore {
             let problems = Some(&accepted[*at].problems).filter(|problems| problems.len() > noted);
             if data.is_some() || plan.decision.is_some() || problems.is_some() {
                 let (data, problems) = (data.map(to_json), problems.map(to_json));
-                annotations.push((id.clone(), data.transpose()?, plan.decision.clone(), problems.transpose()?));
+                annotations.push((id.clone(), data.transpose()?, plan.decision.as_ref().map(to_json).transpose()?, problems.transpose()?));
             }
             if let Some((content, events)) = &plan.content {
                 let content = to_json(content)?;
@@ -387,16 +391,18 @@ impl SqlStore {
             fan_outs.extend(plan.fan_out.clone().map(|topic| (id.clone(), topic)));
             gather(&mut writes, plan, &id, facts.alert.is_some());
         }
-        // Who has locked deliveries waits for no recipient.
-        if let Some(handover) = handover.as_mut().filter(|_| locked == 0 && writes.only_makes_new()) {
+        // A transaction that has locked deliveries must not wait for a recipient's lock: locks are taken in one order.
+        if let Some(begun) = begun_inline.as_mut().filter(|_| locked == 0 && writes.only_makes_new()) {
             let annotated: HashSet<&EventId> = annotations.iter().map(|(id, ..)| id).chain(writes.contents.keys()).collect();
-            let plain = wave.iter().map(|at| (&accepted[*at].id, &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
-            **handover = self.choose_for_handover(tx, &mut writes, &plain, &policies).await?;
+            let plain = batch.iter().map(|at| (&accepted[*at].id, &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
+            **begun = self.begin_inline(tx, inline, &mut writes, &plain, &policies).await?;
         }
-        on_planned();
+        if is_last {
+            inline.planned();
+        }
         let (effects, written) = self.write(tx, &writes).await?;
-        if let Some(handover) = handover {
-            handover.retain(&written);
+        if let Some(begun) = begun_inline {
+            begun.retain(&written);
         }
         self.annotate(tx, annotations).await?;
         self.note_answers(tx, answers).await?;
@@ -497,7 +503,7 @@ fn event_rows<'a>(events: &'a [Event], accepted: &'a [Accepted], which: &[usize]
     Ok(rows)
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct EventRow {
     id: String,
     kind: String,
@@ -519,7 +525,7 @@ impl TryFrom<EventRow> for EventRecord {
             received_at: at(row.received_at),
             alert_id: Scope::alert_of_subject(&row.subject).map(str::to_owned),
             problems: row.problems.as_deref().map(json).transpose()?.unwrap_or_default(),
-            decision: row.decision,
+            decision: row.decision.as_deref().map(Decision::read),
         })
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use watchbell_core::event::{AlertData, Event, EventData};
+use watchbell_core::ids::other_readings;
 use watchbell_core::{EventId, UserId};
 
-use super::rows::{AlertRow, DutyRow, PlannedRow, all, json, to_json};
+use super::rows::{AlertRow, DutyRow, PlannedRow, all, json, readable, to_json};
 use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::facts::history::Happened;
@@ -36,22 +37,22 @@ pub(super) fn subject_key(event: &Event) -> String {
     }
 }
 
-/// Indexes of fresh events, so that no two of one subject are in the same wave and their order is kept.
-pub(super) fn waves(events: &[Event], fresh: &[bool]) -> Vec<Vec<usize>> {
-    let mut waves: Vec<Vec<usize>> = Vec::new();
+/// Indexes of fresh events, so that no two of one subject are in the same batch and their order is kept.
+pub(super) fn conflict_free_batches(events: &[Event], fresh: &[bool]) -> Vec<Vec<usize>> {
+    let mut batches: Vec<Vec<usize>> = Vec::new();
     let mut seen: HashMap<Subject<'_>, usize> = HashMap::new();
     for (at, event) in events.iter().enumerate().filter(|(at, _)| fresh[*at]) {
-        let wave = subject(event).map_or(0, |subject| {
+        let batch = subject(event).map_or(0, |subject| {
             let count = seen.entry(subject).or_default();
             *count += 1;
             *count - 1
         });
-        if waves.len() <= wave {
-            waves.resize_with(wave + 1, Vec::new);
+        if batches.len() <= batch {
+            batches.resize_with(batch + 1, Vec::new);
         }
-        waves[wave].push(at);
+        batches[batch].push(at);
     }
-    waves
+    batches
 }
 
 /// Every user name that an event uses.
@@ -65,6 +66,13 @@ pub(super) fn names(event: &Event) -> Vec<&String> {
     }
 }
 
+/// Whom they mean, and whom the parts of those that name several mean.
+pub(super) fn named(event: &Event, resolved: &HashMap<String, Vec<UserId>>) -> HashMap<String, Vec<UserId>> {
+    let parts = |name: &String| std::iter::once(name.clone()).chain(other_readings(name).into_iter().flatten()).collect::<Vec<_>>();
+    let names = names(event).into_iter().flat_map(parts);
+    names.filter_map(|name| resolved.get(&name).cloned().map(|users| (name, users))).collect()
+}
+
 /// The category whose default channels a subscription event goes to.
 pub(super) fn subscription_category(event: &Event) -> Option<&str> {
     match &event.data {
@@ -73,14 +81,14 @@ pub(super) fn subscription_category(event: &Event) -> Option<&str> {
     }
 }
 
-/// What the events of one wave are planned from.
+/// What the events of one conflict-free batch are planned from.
 #[derive(Default)]
 pub(super) struct Known {
     alerts: HashMap<String, Alert>,
     duties: HashMap<String, Duty>,
     /// What the alerts' first events say, of those that another one may say more about.
     described: HashMap<String, AlertData>,
-    /// Alerts of which the wave's event may stop some of a round, or move others; anything else only ends whole rounds.
+    /// Alerts of which the batch's event may stop some of a round, or move others; anything else only ends whole rounds.
     unsettled: HashSet<String>,
     /// By what they are about.
     alert_deliveries: HashMap<String, Vec<Planned>>,
@@ -88,19 +96,19 @@ pub(super) struct Known {
 }
 
 impl SqlStore {
-    /// Locks what the wave's events are about and reads it, but for deliveries: these come after the users. Duties that are new are made; alerts are when their plan is written:
-    /// if another transition was faster, this one is done again.
+    /// Locks what the batch's events are about and reads it, but for deliveries: these come after the users. Duties that are new are
+    /// made here; alerts are made when their plan is written, and if another transition was faster, this one is done again.
     pub(super) async fn known(
         &self,
         tx: &mut Tx,
         events: &[Event],
-        wave: &[usize],
+        batch: &[usize],
         resolved: &HashMap<String, Vec<UserId>>,
     ) -> Result<Known, StoreError> {
         let mut known = Known::default();
         let mut alerts: BTreeMap<&str, &Event> = BTreeMap::new();
         let mut duties: BTreeMap<&str, &Event> = BTreeMap::new();
-        for event in wave.iter().map(|at| &events[*at]) {
+        for event in batch.iter().map(|at| &events[*at]) {
             match subject(event) {
                 Some(Subject::Alert(id)) => drop(alerts.insert(id, event)),
                 Some(Subject::Duty(id)) => drop(duties.insert(id, event)),
@@ -137,7 +145,7 @@ impl SqlStore {
         self.read_descriptions(tx, alerts, known).await
     }
 
-    /// Locks the pending deliveries that the events may change, those of later waves included: locking some and then others would
+    /// Locks the pending deliveries that the events may change, those of later batches included: locking some and then others would
     /// be out of order. How many these are.
     pub(super) async fn lock_known(&self, tx: &mut Tx, known: &Known, events: &[Event], fresh: &[bool]) -> Result<u64, StoreError> {
         let mut events_of: HashMap<&str, (usize, bool)> = HashMap::new();
@@ -157,7 +165,7 @@ impl SqlStore {
         self.lock_subjects(tx, &alerts.chain(duties).collect::<Vec<_>>()).await
     }
 
-    /// Reads the deliveries that the wave's events may change.
+    /// Reads the deliveries that the batch's events may change.
     pub(super) async fn read_known(&self, tx: &mut Tx, known: &mut Known) -> Result<(), StoreError> {
         for id in known.duties.keys() {
             known.duty_deliveries.insert(id.clone(), self.duty_deliveries(tx, id).await?);
@@ -173,13 +181,13 @@ impl SqlStore {
         }
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject {in $1 text} AND scope {in $2 text}",
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject {in $1 text} AND scope {in $2 text}",
         ))
         .bind(array(&subjects)?)
         .bind(array(&scopes)?)
         .fetch_all(&mut **tx)
         .await?;
-        for planned in all::<_, Planned>(rows)? {
+        for planned in planned(rows) {
             if let Scope::Alert { id, .. } = &planned.scope {
                 known.alert_deliveries.entry(id.clone()).or_default().push(planned);
             }
@@ -208,7 +216,7 @@ impl SqlStore {
 
     async fn lock_duty(&self, tx: &mut Tx, id: &str, user: UserId, event: &Event, known: &mut Known) -> Result<(), StoreError> {
         let new: Option<String> =
-            sqlx::query_scalar(sql("INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, told, event_id) \
+            sqlx::query_scalar(sql("INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, occurrence, event_id) \
              VALUES ($1, $2, 0, 0, '', 'CANCELLED', $3, $4) ON CONFLICT (id) DO NOTHING RETURNING id"))
             .bind(id.to_owned())
             .bind(user.0)
@@ -220,7 +228,7 @@ impl SqlStore {
             return Ok(());
         }
         let row: DutyRow = sqlx::query_as(sql(
-            "SELECT id, user_id, starts_at, ends_at, schedule, status, told, event_id FROM duties WHERE id = $1 {lock}",
+            "SELECT id, user_id, starts_at, ends_at, schedule, status, occurrence, event_id FROM duties WHERE id = $1 {lock}",
         ))
         .bind(id.to_owned())
         .fetch_one(&mut **tx)
@@ -234,14 +242,19 @@ impl SqlStore {
     async fn duty_deliveries(&self, tx: &mut Tx, duty: &str) -> Result<Vec<Planned>, StoreError> {
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject = $1 \
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject = $1 \
              AND purpose NOT IN ('bundle', 'digest')",
         ))
         .bind(Scope::subject_of_duty(duty))
         .fetch_all(&mut **tx)
         .await?;
-        all(rows)
+        Ok(planned(rows))
     }
+}
+
+/// Those that can be read: the worker sets the others aside when they are due, and no event waits until then.
+fn planned(rows: Vec<PlannedRow>) -> Vec<Planned> {
+    rows.into_iter().filter_map(|row| readable("delivery", row.id.clone(), row)).collect()
 }
 
 impl Known {
@@ -271,7 +284,7 @@ impl Known {
             }
             None => {}
         }
-        facts.names = names(event).into_iter().filter_map(|name| Some((name.clone(), resolved.get(name)?.clone()))).collect();
+        facts.names = named(event, resolved);
         let mut users: BTreeSet<UserId> = facts.names.values().flatten().copied().collect();
         let history = facts.alert.iter().flat_map(|alert| &alert.history);
         users.extend(history.flat_map(|happened| &happened.named).map(|named| named.user_id));

@@ -5,52 +5,52 @@ use std::time::Duration;
 
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
-use watchbell_core::{Channel, DeliveryId, SharedClock, Timestamp};
+use watchbell_core::{Channel, DeliveryId, Reason, SharedClock, Timestamp};
 
-use super::rows::{at, json};
+use super::rows::{at, json, to_json};
 use super::{BindAll, Connection, DIALECT, SqlStore, Tx, array, attempts, columns, sql};
 use crate::StoreError;
 use crate::columns::row;
 use crate::dialect::Dialect;
-use crate::queue::{Attempt, Held, Process, Pulse};
+use crate::queue::{Attempt, Heartbeat, HeldLeases, WorkerSession};
 use crate::wake::Effects;
 
 impl SqlStore {
     /// Statements by themselves, no transaction: where the connection breaks, nothing stays locked for the next try to wait for.
-    pub(super) async fn beat(&self, epoch: Epoch, lease: Duration) -> Result<Pulse, StoreError> {
-        let mut connection = self.pulse.acquire().await?;
+    pub(super) async fn write_heartbeat(&self, epoch: Epoch, lease: Duration) -> Result<Heartbeat, StoreError> {
+        let mut connection = self.heartbeats.acquire().await?;
         let ahead_ms = self.clock.shared().and_then(SharedClock::machine_ahead_ms);
         let alive: Option<i64> =
-            sqlx::query_scalar(sql("UPDATE processes SET alive_until = $2, clock_ahead_ms = $3 WHERE epoch = $1 RETURNING epoch"))
+            sqlx::query_scalar(sql("UPDATE worker_sessions SET alive_until = $2, clock_ahead_ms = $3 WHERE epoch = $1 RETURNING epoch"))
                 .bind(epoch.0)
                 .bind((self.clock.now() + lease).as_millis())
                 .bind(ahead_ms)
                 .fetch_optional(&mut connection)
                 .await?;
         let now = self.clock.now();
-        let mut processes = self.all_processes(&mut connection).await?;
-        processes.retain(|process| process.alive_until >= now);
-        Ok(Pulse { is_alive: alive.is_some(), processes, ready: self.what_is_ready(&mut connection).await? })
+        let mut sessions = self.all_sessions(&mut connection).await?;
+        sessions.retain(|session| session.alive_until >= now);
+        Ok(Heartbeat { is_alive: alive.is_some(), sessions, ready: self.what_is_ready(&mut connection).await? })
     }
 
-    pub(super) async fn bury_dead(&self) -> Result<(), StoreError> {
-        let some_are_dead = "SELECT EXISTS (SELECT 1 FROM processes WHERE alive_until < $1)";
+    pub(super) async fn reap_dead(&self) -> Result<(), StoreError> {
+        let some_are_dead = "SELECT EXISTS (SELECT 1 FROM worker_sessions WHERE alive_until < $1)";
         if DIALECT == Dialect::Sqlite
             || !sqlx::query_scalar(sql(some_are_dead)).bind(self.clock.now().as_millis()).fetch_one(&self.write).await?
         {
             return Ok(());
         }
         let mut tx = self.begin_tx().await?;
-        let dead = self.dead(&mut tx, self.clock.now()).await?;
-        let due = self.bury(&mut tx, &dead).await?;
+        let dead = self.dead_sessions(&mut tx, self.clock.now()).await?;
+        let due = self.reap_sessions(&mut tx, &dead).await?;
         tx.commit().await?;
         self.wakes.announce(Effects::due(due));
         Ok(())
     }
 
     /// Forgets flights of which nothing is held any more; frees what the process has leased and does not hold.
-    pub(super) async fn land(&self, epoch: Epoch, held: &Held, before: Timestamp) -> Result<(), StoreError> {
-        let flights: Vec<(i64, String)> = sqlx::query_as(sql("SELECT id, deliveries FROM flights WHERE epoch = $1 AND at < $2"))
+    pub(super) async fn free_lost(&self, epoch: Epoch, held: &HeldLeases, before: Timestamp) -> Result<(), StoreError> {
+        let flights: Vec<(i64, String)> = sqlx::query_as(sql("SELECT id, deliveries FROM leases WHERE epoch = $1 AND at < $2"))
             .bind(epoch.0)
             .bind(before.as_millis())
             .fetch_all(&self.write)
@@ -76,7 +76,7 @@ impl SqlStore {
             .await?;
         if !lost.is_empty() {
             // What has been leased anew since `held` was looked at: that lease is of a flight that can be seen now.
-            let newer: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM flights WHERE epoch = $1 AND at >= $2"))
+            let newer: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM leases WHERE epoch = $1 AND at >= $2"))
                 .bind(epoch.0)
                 .bind(before.as_millis())
                 .fetch_all(&self.write)
@@ -88,15 +88,15 @@ impl SqlStore {
         let mut tx = self.begin_tx().await?;
         let uncalled = lost.iter().filter(|id| !held.called.contains(id.as_str())).map(String::as_str).collect();
         let due = self.free(&mut tx, &[epoch.0], &lost, &uncalled).await?;
-        sqlx::query(sql("DELETE FROM flights WHERE id {in $1 bigint}")).bind(array(&over)?).execute(&mut *tx).await?;
+        sqlx::query(sql("DELETE FROM leases WHERE id {in $1 bigint}")).bind(array(&over)?).execute(&mut *tx).await?;
         tx.commit().await?;
         self.wakes.announce(Effects::due(due));
         Ok(())
     }
 
     /// Also those that are dead and not buried yet.
-    pub(super) async fn all_processes(&self, on: &mut Connection) -> Result<Vec<Process>, StoreError> {
-        #[derive(sqlx::FromRow)]
+    pub(super) async fn all_sessions(&self, on: &mut Connection) -> Result<Vec<WorkerSession>, StoreError> {
+        #[derive(sqlx_macros::FromRow)]
         struct Row {
             epoch: i64,
             name: String,
@@ -108,12 +108,12 @@ impl SqlStore {
             clock_ahead_ms: Option<i64>,
         }
         let rows: Vec<Row> = sqlx::query_as(sql(
-            "SELECT epoch, name, roles, channels, started_at, alive_until, outages, clock_ahead_ms FROM processes ORDER BY epoch",
+            "SELECT epoch, name, roles, channels, started_at, alive_until, outages, clock_ahead_ms FROM worker_sessions ORDER BY epoch",
         ))
         .fetch_all(on)
         .await?;
         let process = |row: Row| {
-            Ok(Process {
+            Ok(WorkerSession {
                 epoch: Epoch(row.epoch),
                 name: row.name,
                 roles: row.roles,
@@ -129,14 +129,14 @@ impl SqlStore {
 
     /// What all processes have leased of late: what is being sent is among it.
     pub(super) async fn all_leased(&self, tx: &mut Tx) -> Result<Vec<String>, StoreError> {
-        let flights: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM flights")).fetch_all(&mut **tx).await?;
+        let flights: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM leases")).fetch_all(&mut **tx).await?;
         let ids = flights.iter().map(|flight| json::<Vec<String>>(flight)).collect::<Result<Vec<_>, _>>()?;
         Ok(ids.into_iter().flatten().collect())
     }
 
     /// What these processes have leased, and may hold still.
-    async fn flights_of(&self, tx: &mut Tx, epochs: &[i64]) -> Result<Vec<String>, StoreError> {
-        let flights: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM flights WHERE epoch {in $1 bigint}"))
+    async fn leases_of(&self, tx: &mut Tx, epochs: &[i64]) -> Result<Vec<String>, StoreError> {
+        let flights: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM leases WHERE epoch {in $1 bigint}"))
             .bind(array(epochs)?)
             .fetch_all(&mut **tx)
             .await?;
@@ -148,23 +148,23 @@ impl SqlStore {
     }
 
     /// Processes whose lives ended before then, except those that another one is burying.
-    pub(super) async fn dead(&self, tx: &mut Tx, before: Timestamp) -> Result<Vec<i64>, StoreError> {
-        Ok(sqlx::query_scalar(sql("SELECT epoch FROM processes WHERE alive_until < $1 ORDER BY epoch {skip}"))
+    pub(super) async fn dead_sessions(&self, tx: &mut Tx, before: Timestamp) -> Result<Vec<i64>, StoreError> {
+        Ok(sqlx::query_scalar(sql("SELECT epoch FROM worker_sessions WHERE alive_until < $1 ORDER BY epoch {skip}"))
             .bind(before.as_millis())
             .fetch_all(&mut **tx)
             .await?)
     }
 
     /// Ends the lives of processes: what they had claimed is free again, what they had begun is `Unknown`.
-    pub(super) async fn bury(&self, tx: &mut Tx, dead: &[i64]) -> Result<BTreeSet<Channel>, StoreError> {
+    pub(super) async fn reap_sessions(&self, tx: &mut Tx, dead: &[i64]) -> Result<BTreeSet<Channel>, StoreError> {
         if dead.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let leased = self.flights_of(tx, dead).await?;
+        let leased = self.leases_of(tx, dead).await?;
         let due = self.free(tx, dead, &leased, &HashSet::new()).await?;
-        sqlx::query(sql("DELETE FROM flights WHERE epoch {in $1 bigint}")).bind(array(dead)?).execute(&mut **tx).await?;
+        sqlx::query(sql("DELETE FROM leases WHERE epoch {in $1 bigint}")).bind(array(dead)?).execute(&mut **tx).await?;
         let ended: Vec<(String, i64)> =
-            sqlx::query_as(sql("DELETE FROM processes WHERE epoch {in $1 bigint} RETURNING channels, alive_until"))
+            sqlx::query_as(sql("DELETE FROM worker_sessions WHERE epoch {in $1 bigint} RETURNING channels, alive_until"))
                 .bind(array(dead)?)
                 .fetch_all(&mut **tx)
                 .await?;
@@ -229,12 +229,13 @@ impl SqlStore {
         let freed: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
              ready_at = CASE WHEN state = 'sending' THEN $2 ELSE ready_at END, \
              reason = CASE WHEN state <> 'sending' THEN reason WHEN stop IS NOT NULL THEN stop \
-             ELSE 'who was sending it is gone; it may have gone out' END, \
+             ELSE $4 END, \
              state = CASE WHEN state <> 'sending' THEN state WHEN stop IS NOT NULL THEN 'cancelled' ELSE 'scheduled' END \
              WHERE id {in $3 text} AND lease {in $1 bigint} RETURNING id, channel"))
         .bind(&epochs)
         .bind(now)
         .bind(&deliveries)
+        .bind(to_json(&Reason::Interrupted)?)
         .fetch_all(&mut **tx)
         .await?;
         self.requeue(tx, &freed.iter().map(|(id, _)| id).collect::<Vec<_>>()).await?;
@@ -250,10 +251,11 @@ impl SqlStore {
             return Ok(());
         }
         sqlx::query(sql("UPDATE deliveries SET state = CASE WHEN stop IS NULL THEN 'scheduled' ELSE 'cancelled' END, \
-             reason = COALESCE(stop, 'it was not called: the answer of the database was lost'), attempts = attempts - 1, ready_at = $2 \
+             reason = COALESCE(stop, $3), attempts = attempts - 1, ready_at = $2 \
              WHERE id {in $1 text}"))
         .bind(array(ids)?)
         .bind(self.clock.now().as_millis())
+        .bind(to_json(&Reason::BeginLost)?)
         .execute(&mut **tx)
         .await?;
         Ok(())

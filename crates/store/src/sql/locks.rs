@@ -60,7 +60,7 @@ impl SqlStore {
     /// Locks whatever of users waits.
     pub(super) async fn lock_waiting(&self, tx: &mut Tx, users: &[UserId]) -> Result<(), StoreError> {
         let text =
-            "SELECT id FROM deliveries WHERE id {anyof} SELECT id FROM waiting WHERE user_id {in $1 bigint} {end} ORDER BY id {lock}";
+            "SELECT id FROM deliveries WHERE id {anyof} SELECT id FROM ready_queue WHERE user_id {in $1 bigint} {end} ORDER BY id {lock}";
         if DIALECT == Dialect::Postgres {
             sqlx::query(sql(text)).bind(array(users)?).execute(&mut **tx).await?;
         }

@@ -1,16 +1,16 @@
 //! The body of SQL, compiled once for each database: `super` says which.
 
 use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 
 use quick_cache::sync::Cache;
 use watchbell_core::{Clock, UserId};
 
 use super::{Argument, BEGIN, DIALECT, Db, SNAPSHOT, array, columns};
-use crate::allot::RecipientLimits;
 use crate::pool::Pool;
-use crate::{LocalWorkers, Options, Planner, Policy, Quotas, Retries, Store, StoreError, VerificationLimits, Wakes};
+use crate::throttle::RecipientLimits;
+use crate::{Options, Planner, Policy, Quotas, Retries, Store, StoreError, VerificationLimits, Wakes};
 
 mod access;
 mod answers;
@@ -22,8 +22,8 @@ mod dead_letters;
 mod directory;
 mod explain;
 mod finish;
-mod handover;
 mod history;
+mod inline;
 mod intake;
 mod jobs;
 mod known;
@@ -55,7 +55,7 @@ pub(crate) struct SqlStore {
     /// Of the engine: accepting, planning, claiming, beginning, finishing, housekeeping; and its own looks.
     pub(super) write: Pool<Db>,
     /// Of heartbeats: they do not wait for those that plans and claims use.
-    pulse: Pool<Db>,
+    heartbeats: Pool<Db>,
     /// Of the API, to read.
     read: Pool<Db>,
     /// Of the API, to change something.
@@ -67,7 +67,6 @@ pub(crate) struct SqlStore {
     quotas: Quotas,
     verification: VerificationLimits,
     wakes: Arc<Wakes>,
-    local_workers: LocalWorkers,
     /// What users have said, as it was last read; used only at the user's version of now.
     policies: Cache<UserId, Arc<Policy>>,
     /// Whom names meant when they were last looked up; believed only when the users say so themselves.
@@ -79,6 +78,8 @@ pub(crate) struct SqlStore {
     committed_at: tokio::sync::Mutex<Option<tokio::time::Instant>>,
     /// Counts claims, for what is given in turn.
     turns: AtomicU64,
+    /// Topic events up to this one are left alone for now: it could not be planned. Mostly empty.
+    fan_out_passed_over: Mutex<String>,
     /// Held as long as the store is open.
     _lock: Option<File>,
 }
@@ -90,14 +91,14 @@ type Connection = crate::pool::Session<Db>;
 #[derive(Debug)]
 pub(crate) struct Pools {
     pub write: Pool<Db>,
-    pub pulse: Pool<Db>,
+    pub heartbeats: Pool<Db>,
     pub read: Pool<Db>,
     pub edit: Pool<Db>,
 }
 
 impl SqlStore {
     pub(crate) fn new(
-        Pools { write, pulse, read, edit }: Pools,
+        Pools { write, heartbeats, read, edit }: Pools,
         planner: Arc<dyn Planner>,
         clock: Arc<dyn Clock>,
         options: &Options,
@@ -107,7 +108,7 @@ impl SqlStore {
         let (retries, limits) = (options.retries.clone(), options.limits.clone());
         Self {
             write,
-            pulse,
+            heartbeats,
             read,
             edit,
             planner,
@@ -117,13 +118,13 @@ impl SqlStore {
             quotas: options.quotas,
             verification: options.verification.clone(),
             wakes,
-            local_workers: LocalWorkers::default(),
             policies: Cache::new(REMEMBERED_USERS),
             names: Cache::new(REMEMBERED_USERS),
             has_ambiguous_names: AtomicBool::new(false),
             growth: statistics::Growth::default(),
             committed_at: tokio::sync::Mutex::default(),
             turns: AtomicU64::new(0),
+            fan_out_passed_over: Mutex::default(),
             _lock: lock,
         }
     }
@@ -142,10 +143,6 @@ impl SqlStore {
 impl Store for SqlStore {
     fn wakes(&self) -> &Wakes {
         &self.wakes
-    }
-
-    fn local_workers(&self) -> &LocalWorkers {
-        &self.local_workers
     }
 }
 

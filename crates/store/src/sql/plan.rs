@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use watchbell_core::delivery::State;
 use watchbell_core::ids::Epoch;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{DeliveryId, EventId, Timestamp, UserId};
+use watchbell_core::{DeliveryId, EventId, Reason, Timestamp, UserId};
 
 use super::locks::by_id;
 use super::rows::{name, to_json};
@@ -24,11 +24,11 @@ pub(super) struct Writes {
     pub new_alerts: Vec<Alert>,
     pub responders: Vec<Responder>,
     pub released: Vec<Responder>,
-    pub close: Vec<(Scope, String)>,
+    pub close: Vec<(Scope, Reason)>,
     pub duties: Vec<Duty>,
     pub insert: Vec<Planned>,
     pub update: Vec<Planned>,
-    pub cancel: Vec<(DeliveryId, String)>,
+    pub cancel: Vec<(DeliveryId, Reason)>,
     pub unreachable: Vec<(Scope, UserId, EventId)>,
     /// What the messages of events say from now on, as JSON.
     pub contents: BTreeMap<EventId, String>,
@@ -84,7 +84,8 @@ row! {
         ready_at: i64,
         expires_at: Option<i64>,
         state: &'static str,
-        reason: Option<&'a str>,
+        reason: Option<String>,
+        expedited: bool,
         collect: Option<&'a str>,
         lease: Option<i64>,
         begun_at: Option<Timestamp>,
@@ -98,7 +99,7 @@ macro_rules! delivery_columns {
     () => {
         "id text, scope text, event_id text, alert_id text, subject text, category text, user_id bigint, purpose text, cause text, channel text, \
          contact_id bigint, device_id bigint, address text, rules text, critical boolean, rank bigint, due_at bigint, \
-         ready_at bigint, expires_at bigint, state text, reason text, collect text, lease bigint, begun_at bigint, provider text, attempts bigint"
+         ready_at bigint, expires_at bigint, state text, reason text, expedited boolean, collect text, lease bigint, begun_at bigint, provider text, attempts bigint"
     };
 }
 
@@ -129,7 +130,8 @@ fn delivery_row<'a>(planned: &'a Planned, begun: Option<&'a Begun>) -> Result<De
         ready_at: planned.ready_at.as_millis(),
         expires_at: planned.expires_at.map(Timestamp::as_millis),
         state: begun.map_or(planned.state, |_| State::Sending).as_str(),
-        reason: planned.reason.as_deref(),
+        reason: planned.reason.as_ref().map(to_json).transpose()?,
+        expedited: planned.expedited,
         collect: planned.collect.as_deref(),
         lease: begun.map(|begun| begun.epoch.0),
         begun_at: begun.map(|begun| begun.at),
@@ -171,9 +173,9 @@ fn alert_row(alert: &Alert) -> Result<AlertRow<'_>, StoreError> {
 }
 
 row! {
-    struct Reason<'a> {
-        id: &'a str,
-        reason: &'a str,
+    struct CancelRow<'a> {
+        id: &'a DeliveryId,
+        reason: String,
     }
 }
 
@@ -191,7 +193,7 @@ impl SqlStore {
         let mut together = Together::default();
         self.insert_alerts(&mut together, &writes.new_alerts, writes.if_known)?;
         responders::add(&mut together, &writes.responders, writes.if_known)?;
-        self.note_flights(&mut together, &writes.begun)?;
+        self.note_begun_leases(&mut together, &writes.begun)?;
         let written = self.insert_deliveries(tx, together, &writes.insert, &writes.begun, writes.if_known).await?;
         self.note_unreachable(tx, &writes.unreachable).await?;
         let waiting = writes.insert.iter().filter(|planned| !writes.begun.contains_key(&planned.id));
@@ -200,12 +202,12 @@ impl SqlStore {
     }
 
     /// Some of what begins may turn out to be known already: a flight says what may be leased, not what is.
-    fn note_flights(&self, together: &mut Together, begun: &HashMap<DeliveryId, Begun>) -> Result<(), StoreError> {
+    fn note_begun_leases(&self, together: &mut Together, begun: &HashMap<DeliveryId, Begun>) -> Result<(), StoreError> {
         let mut flights: BTreeMap<i64, Vec<&DeliveryId>> = BTreeMap::new();
         for (id, begun) in begun {
             flights.entry(begun.epoch.0).or_default().push(id);
         }
-        flights.into_iter().try_for_each(|(epoch, ids)| self.note_flight(together, Epoch(epoch), &ids))
+        flights.into_iter().try_for_each(|(epoch, ids)| self.note_leases(together, Epoch(epoch), &ids))
     }
 
     /// Plans that exist already are left as they are; answers the others. What is to be written beside them is `together`.
@@ -226,9 +228,9 @@ impl SqlStore {
             () => {
                 concat!(
             "INSERT INTO deliveries (id, scope, event_id, alert_id, subject, category, user_id, purpose, cause, channel, contact_id, device_id, \
-             address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, collect, lease, begun_at, provider, attempts, created_at, updated_at) \
+             address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, expedited, collect, lease, begun_at, provider, attempts, created_at, updated_at) \
              SELECT id, scope, event_id, alert_id, subject, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             rank, due_at, ready_at, expires_at, state, reason, collect, lease, begun_at, provider, attempts, $1, $1 \
+             rank, due_at, ready_at, expires_at, state, reason, expedited, collect, lease, begun_at, provider, attempts, $1, $1 \
              FROM {rows $2: ", delivery_columns!(), "} \
              WHERE true "
                 )
@@ -265,7 +267,7 @@ impl SqlStore {
         let moved: Vec<String> = sqlx::query_scalar(sql(concat!(
             "UPDATE deliveries SET event_id = r.event_id, cause = r.cause, channel = r.channel, contact_id = r.contact_id, \
              device_id = r.device_id, address = r.address, rules = r.rules, critical = r.critical, rank = r.rank, due_at = r.due_at, \
-             ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, collect = r.collect, lease = NULL, updated_at = $1 \
+             ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, expedited = r.expedited, collect = r.collect, lease = NULL, updated_at = $1 \
              FROM {rows $2: ", delivery_columns!(), "} \
              WHERE deliveries.id = r.id AND {if deliveries.state IN ('scheduled', 'held')} RETURNING deliveries.id",
         )))
@@ -277,12 +279,12 @@ impl SqlStore {
     }
 
     /// What has begun cannot be called back, but is not tried again.
-    pub(super) async fn cancel(&self, tx: &mut Tx, cancel: &[(DeliveryId, String)]) -> Result<Vec<Moved>, StoreError> {
+    pub(super) async fn cancel(&self, tx: &mut Tx, cancel: &[(DeliveryId, Reason)]) -> Result<Vec<Moved>, StoreError> {
         if cancel.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = cancel.iter().map(|(id, reason)| Reason { id: id.as_str(), reason }).collect();
-        let rows: Vec<Reason<'_>> = by_id(rows, |row| row.id);
+        let rows = cancel.iter().map(|(id, reason)| Ok(CancelRow { id, reason: to_json(reason)? }));
+        let rows = by_id(rows.collect::<Result<_, StoreError>>()?, |row| row.id.as_str());
         let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $1 \
              FROM {rows $2: id text, reason text} WHERE deliveries.id = r.id AND {if deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')} \
              RETURNING deliveries.id, deliveries.state, deliveries.reason"))
@@ -294,18 +296,19 @@ impl SqlStore {
     }
 
     /// Cancels all that is pending in these scopes.
-    async fn close_scopes(&self, tx: &mut Tx, close: &[(Scope, String)]) -> Result<Vec<Moved>, StoreError> {
+    async fn close_scopes(&self, tx: &mut Tx, close: &[(Scope, Reason)]) -> Result<Vec<Moved>, StoreError> {
         row! {
-            struct Row<'a> {
+            struct Row {
                 subject: String,
                 scope: String,
-                reason: &'a str,
+                reason: String,
             }
         }
         if close.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<Row<'_>> = close.iter().map(|(scope, reason)| Row { subject: scope.subject(), scope: scope.key(), reason }).collect();
+        let row = |(scope, reason): &(Scope, Reason)| Ok(Row { subject: scope.subject(), scope: scope.key(), reason: to_json(reason)? });
+        let rows = close.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
         let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $1 \
              FROM {rows $2: subject text, scope text, reason text} WHERE deliveries.subject = r.subject AND deliveries.scope = r.scope AND {if deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')} \
              RETURNING deliveries.id, deliveries.state, deliveries.reason"))
@@ -318,7 +321,9 @@ impl SqlStore {
 
     /// Those that are cancelled now; what had begun goes on.
     async fn cancelled(&self, tx: &mut Tx, stopped: Vec<(String, String, Option<String>)>) -> Result<Vec<Moved>, StoreError> {
-        let moved = stopped.into_iter().map(|(id, state, reason)| Ok(Moved { id: DeliveryId(id), state: name(&state)?, reason }));
+        let moved = stopped
+            .into_iter()
+            .map(|(id, state, reason)| Ok(Moved { id: DeliveryId(id), state: name(&state)?, reason: reason.as_deref().map(Reason::read) }));
         let mut moved: Vec<Moved> = moved.collect::<Result<_, StoreError>>()?;
         moved.retain(|moved| moved.state == State::Cancelled);
         self.dequeue(tx, &moved.iter().map(|moved| &moved.id).collect::<Vec<_>>()).await?;
@@ -384,10 +389,10 @@ impl SqlStore {
 
     async fn write_duties(&self, tx: &mut Tx, duties: &[Duty]) -> Result<(), StoreError> {
         for duty in duties {
-            sqlx::query(sql("INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, told, event_id) \
+            sqlx::query(sql("INSERT INTO duties (id, user_id, starts_at, ends_at, schedule, status, occurrence, event_id) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, \
                  starts_at = excluded.starts_at, ends_at = excluded.ends_at, schedule = excluded.schedule, status = excluded.status, \
-                 told = excluded.told, event_id = excluded.event_id"))
+                 occurrence = excluded.occurrence, event_id = excluded.event_id"))
             .bind(duty.id.clone())
             .bind(duty.user_id.0)
             .bind(duty.starts_at.as_millis())

@@ -16,7 +16,7 @@ use crate::StoreError;
 use crate::access::Actor;
 use crate::columns::row;
 use crate::dialect::Dialect;
-use crate::queue::{Call, Cutoffs, Finished, Held, Job, Outage, Process, Pulse, Queue, Ranks, Ready, Receipt};
+use crate::queue::{Call, Cutoffs, Finished, Heartbeat, HeldLeases, Job, Outage, Queue, Ranks, Ready, Receipt, Target, WorkerSession};
 use crate::wake::Effects;
 
 /// One claim in so many slots is kept for others than HIGH alerts, so that a storm of those does not starve the rest.
@@ -33,17 +33,17 @@ fn share(slots: i64, parts: i64, turn: u64) -> i64 {
 
 #[async_trait]
 impl Queue for SqlStore {
-    async fn enter(&self, name: &str, roles: &str, channels: &[Channel], lease: Duration) -> Result<Epoch, StoreError> {
+    async fn open_session(&self, name: &str, roles: &str, channels: &[Channel], lease: Duration) -> Result<Epoch, StoreError> {
         let mut tx = self.begin_tx().await?;
         let now = self.clock.now();
         let mut due = BTreeSet::new();
         if DIALECT == Dialect::Sqlite {
             // The lock file says that nobody else is there: whoever was has died.
-            let dead = self.dead(&mut tx, Timestamp::MAX).await?;
-            due = self.bury(&mut tx, &dead).await?;
+            let dead = self.dead_sessions(&mut tx, Timestamp::MAX).await?;
+            due = self.reap_sessions(&mut tx, &dead).await?;
         }
         let epoch: i64 = sqlx::query_scalar(sql(
-            "INSERT INTO processes (name, roles, channels, started_at, alive_until) VALUES ($1, $2, $3, $4, $5) RETURNING epoch",
+            "INSERT INTO worker_sessions (name, roles, channels, started_at, alive_until) VALUES ($1, $2, $3, $4, $5) RETURNING epoch",
         ))
         .bind(name.to_owned())
         .bind(roles.to_owned())
@@ -57,17 +57,17 @@ impl Queue for SqlStore {
         Ok(Epoch(epoch))
     }
 
-    async fn renew(&self, epoch: Epoch, lease: Duration) -> Result<Pulse, StoreError> {
-        self.beat(epoch, lease).await
+    async fn heartbeat(&self, epoch: Epoch, lease: Duration) -> Result<Heartbeat, StoreError> {
+        self.write_heartbeat(epoch, lease).await
     }
 
-    async fn take_over(&self, epoch: Epoch, held: &Held, before: Timestamp) -> Result<(), StoreError> {
-        self.bury_dead().await?;
-        self.land(epoch, held, before).await
+    async fn reap(&self, epoch: Epoch, held: &HeldLeases, before: Timestamp) -> Result<(), StoreError> {
+        self.reap_dead().await?;
+        self.free_lost(epoch, held, before).await
     }
 
     async fn show_outages(&self, epoch: Epoch, outages: &[Outage]) -> Result<(), StoreError> {
-        sqlx::query(sql("UPDATE processes SET outages = $2 WHERE epoch = $1"))
+        sqlx::query(sql("UPDATE worker_sessions SET outages = $2 WHERE epoch = $1"))
             .bind(epoch.0)
             .bind(to_json(outages)?)
             .execute(&self.write)
@@ -75,17 +75,17 @@ impl Queue for SqlStore {
         Ok(())
     }
 
-    async fn leave(&self, epoch: Epoch) -> Result<(), StoreError> {
+    async fn close_session(&self, epoch: Epoch) -> Result<(), StoreError> {
         let mut tx = self.begin_tx().await?;
-        let due = self.bury(&mut tx, &[epoch.0]).await?;
+        let due = self.reap_sessions(&mut tx, &[epoch.0]).await?;
         tx.commit().await?;
         self.wakes.announce(Effects::due(due));
         Ok(())
     }
 
-    async fn processes(&self) -> Result<Vec<Process>, StoreError> {
+    async fn live_sessions(&self) -> Result<Vec<WorkerSession>, StoreError> {
         let now = self.clock.now();
-        let mut processes = self.all_processes(&mut self.read.acquire().await?).await?;
+        let mut processes = self.all_sessions(&mut self.read.acquire().await?).await?;
         processes.retain(|process| process.alive_until >= now);
         Ok(processes)
     }
@@ -120,11 +120,11 @@ impl Queue for SqlStore {
         let recipients = self.recipients_of(&mut tx, channel, &taken).await?;
         let claimed = self.lease(&mut tx, epoch, channel, taken).await?;
         if !claimed.is_empty() {
-            self.take_flight(&mut tx, epoch, &claimed).await?;
+            self.write_leases(&mut tx, epoch, &claimed).await?;
         }
         let (jobs, unreadable) = self.read_jobs(&mut tx, &claimed).await?;
         let effects = self.set_aside(&mut tx, &unreadable).await?;
-        let jobs = self.allot_jobs(&mut tx, epoch.0, channel, jobs, recipients).await?;
+        let jobs = self.throttle_jobs(&mut tx, epoch.0, channel, jobs, recipients).await?;
         tx.commit().await?;
         self.wakes.announce(effects);
         Ok(jobs)
@@ -174,7 +174,7 @@ impl Queue for SqlStore {
              reason = NULL, provider = r.provider, updated_at = $2 FROM {rows $3: id text, provider text} \
              WHERE deliveries.id = r.id AND {if lease = $1 AND (state = 'scheduled' OR state = 'sending' AND stop IS NULL \
              AND NOT EXISTS (SELECT 1 FROM deliveries m WHERE m.bundle_id = deliveries.id AND m.state = 'bundled' AND m.stop IS NOT NULL))} \
-             AND EXISTS (SELECT 1 FROM processes WHERE epoch = $1 AND alive_until >= $2) RETURNING deliveries.id",
+             AND EXISTS (SELECT 1 FROM worker_sessions WHERE epoch = $1 AND alive_until >= $2) RETURNING deliveries.id",
         ))
         .bind(epoch.0)
         .bind(self.clock.now().as_millis())
@@ -194,11 +194,15 @@ impl Queue for SqlStore {
     }
 
     async fn ids_of_others(&self, job: &Job, message_ids: &[String]) -> Result<Vec<String>, StoreError> {
-        let known =
-            sqlx::query_scalar(sql("SELECT message_id FROM deliveries WHERE user_id = $1 AND id <> $2 AND message_id {in $3 text}"))
-                .bind(job.user_id.0)
-                .bind(job.id.as_str().to_owned())
-                .bind(array(message_ids)?);
+        let contact = if let Target::Contact { id, .. } = &job.target { id.0 } else { 0 };
+        // Several users may have one phone.
+        let known = sqlx::query_scalar(sql("SELECT message_id FROM deliveries WHERE id <> $2 AND message_id {in $3 text} \
+             AND user_id IN (SELECT o.user_id FROM contacts c JOIN contacts o ON o.kind = c.kind AND o.target = c.target WHERE c.id = $4 \
+             UNION ALL SELECT $1)"))
+        .bind(job.user_id.0)
+        .bind(job.id.as_str().to_owned())
+        .bind(array(message_ids)?)
+        .bind(contact);
         Ok(known.fetch_all(&self.read).await?)
     }
 
@@ -216,14 +220,15 @@ impl Queue for SqlStore {
 
     async fn next_ready(&self, channel: Channel, ranks: Ranks) -> Result<Option<Timestamp>, StoreError> {
         if ranks == Ranks::High {
-            let next = sqlx::query_scalar(sql("SELECT ready_at FROM waiting WHERE channel = $1 AND rank = 0 ORDER BY ready_at LIMIT 1"));
+            let next =
+                sqlx::query_scalar(sql("SELECT ready_at FROM ready_queue WHERE channel = $1 AND rank = 0 ORDER BY ready_at LIMIT 1"));
             let next: Option<i64> = next.bind(channel.as_str()).fetch_optional(&self.read).await?;
             return Ok(next.map(at));
         }
         let next: Option<i64> = sqlx::query_scalar(sql("SELECT min(ready_at) FROM (\
-             SELECT (SELECT ready_at FROM waiting WHERE channel = $1 AND rank = 0 ORDER BY ready_at LIMIT 1) AS ready_at \
-             UNION ALL SELECT (SELECT ready_at FROM waiting WHERE channel = $1 AND rank = 1 ORDER BY ready_at LIMIT 1) \
-             UNION ALL SELECT (SELECT ready_at FROM waiting WHERE channel = $1 AND rank = 2 ORDER BY ready_at LIMIT 1)) AS firsts"))
+             SELECT (SELECT ready_at FROM ready_queue WHERE channel = $1 AND rank = 0 ORDER BY ready_at LIMIT 1) AS ready_at \
+             UNION ALL SELECT (SELECT ready_at FROM ready_queue WHERE channel = $1 AND rank = 1 ORDER BY ready_at LIMIT 1) \
+             UNION ALL SELECT (SELECT ready_at FROM ready_queue WHERE channel = $1 AND rank = 2 ORDER BY ready_at LIMIT 1)) AS firsts"))
         .bind(channel.as_str())
         .fetch_one(&self.write)
         .await?;
@@ -231,7 +236,7 @@ impl Queue for SqlStore {
     }
 
     async fn ready(&self) -> Result<Ready, StoreError> {
-        self.what_is_ready(&mut self.pulse.acquire().await?).await
+        self.what_is_ready(&mut self.heartbeats.acquire().await?).await
     }
 
     async fn receipts(&self, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError> {

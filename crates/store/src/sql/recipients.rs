@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::ids::Epoch;
-use watchbell_core::{Channel, DeliveryId, Timestamp};
+use watchbell_core::{Channel, DeliveryId, Reason, Timestamp};
 
 use super::rows::{at, json, to_json};
 use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
-use crate::allot::{Candidate, FLOOD, Recipient, Verdict, allot};
 use crate::columns::row;
 use crate::facts::{DAILY, HOURLY};
 use crate::queue::{Job, Target};
+use crate::throttle::{BURST, Candidate, Recipient, Verdict, throttle};
 
 /// Deliveries that one message names at most.
 const LARGEST_BUNDLE: i64 = 200;
@@ -21,7 +21,7 @@ const LARGEST_DIGEST: i64 = 5_000;
 
 impl SqlStore {
     /// Splits claimed jobs into those that go now, singly or together, and those that are ready again later.
-    pub(super) async fn allot_jobs(
+    pub(super) async fn throttle_jobs(
         &self,
         tx: &mut Tx,
         epoch: i64,
@@ -38,7 +38,7 @@ impl SqlStore {
                 Verdict::Go => go.push(job),
                 Verdict::Later { ready_at, collect } => later.push((job.id, ready_at, collect)),
                 Verdict::Together => {
-                    let group = job.collect.clone().unwrap_or_else(|| FLOOD.to_owned());
+                    let group = job.collect.clone().unwrap_or_else(|| BURST.to_owned());
                     let (contact, device) = job.target.ids();
                     together.entry((contact, device, group)).or_default().push(job);
                 }
@@ -77,7 +77,7 @@ impl SqlStore {
             collect: job.collect.as_deref(),
         });
         let candidates: Vec<Candidate<'_>> = candidates.collect();
-        let mut verdicts = allot(&candidates, &mut recipients, channel, &self.limits, now, gathers).into_iter();
+        let mut verdicts = throttle(&candidates, &mut recipients, channel, &self.limits, now, gathers).into_iter();
         if is_bound && !recipients.is_empty() {
             self.write_recipients(tx, &recipients, now).await?;
         }
@@ -247,9 +247,9 @@ impl SqlStore {
         let mut members: BTreeSet<String> = jobs.into_iter().map(|job| job.id.0).collect();
         members.insert(first.id.0.clone());
         let more: Vec<String> = sqlx::query_scalar(sql(
-            "SELECT d.id FROM waiting w JOIN deliveries d ON d.id = w.id WHERE w.user_id = $3 AND w.channel = $1 AND w.collect = $2 \
+            "SELECT d.id FROM ready_queue w JOIN deliveries d ON d.id = w.id WHERE w.user_id = $3 AND w.channel = $1 AND w.collect = $2 \
              AND d.state = 'scheduled' AND d.lease IS NULL AND d.channel = w.channel AND d.collect = w.collect \
-             AND COALESCE(d.contact_id, 0) = $4 AND COALESCE(d.device_id, 0) = $5 AND (d.collect = 'flood' OR d.ready_at <= $6) \
+             AND COALESCE(d.contact_id, 0) = $4 AND COALESCE(d.device_id, 0) = $5 AND (d.collect = 'burst' OR d.ready_at <= $6) \
              ORDER BY d.ready_at, d.id LIMIT $7 {skip d}",
         ))
         .bind(channel.as_str())
@@ -291,14 +291,14 @@ impl SqlStore {
             "UPDATE deliveries SET state = 'bundled', bundle_id = $1, lease = NULL, reason = $2, updated_at = $3 WHERE id {in $4 text}",
         ))
         .bind(id.0.clone())
-        .bind(format!("told together with others, by delivery {id}"))
+        .bind(to_json(&Reason::Bundled { by: id.clone() })?)
         .bind(now.as_millis())
         .bind(&members)
         .execute(&mut **tx)
         .await?;
         self.dequeue(tx, &member_ids).await?;
         self.enqueue(tx, &[&id]).await?;
-        self.take_flight(tx, Epoch(epoch), &[&id]).await?;
+        self.write_leases(tx, Epoch(epoch), &[&id]).await?;
         let (mut jobs, _) = self.read_jobs(tx, std::slice::from_ref(&id.0)).await?;
         jobs.pop().ok_or_else(|| StoreError::Corrupt("a bundle without an event".to_owned()))
     }
@@ -320,12 +320,11 @@ impl SqlStore {
         let full: BTreeSet<String> = full.into_iter().collect();
         let empty: BTreeSet<String> = bundles.iter().filter(|bundle| !full.contains(*bundle)).cloned().collect();
         if !empty.is_empty() {
-            sqlx::query(sql(
-                "UPDATE deliveries SET state = 'cancelled', reason = 'nothing of it was needed any more', lease = NULL, begun_at = NULL, \
-                 attempts = attempts - 1, updated_at = $2 WHERE id {in $1 text}",
-            ))
+            sqlx::query(sql("UPDATE deliveries SET state = 'cancelled', reason = $3, lease = NULL, begun_at = NULL, \
+                 attempts = attempts - 1, updated_at = $2 WHERE id {in $1 text}"))
             .bind(array(&empty)?)
             .bind(now)
+            .bind(to_json(&Reason::BundleEmpty)?)
             .execute(&mut **tx)
             .await?;
         }

@@ -24,7 +24,7 @@ macro_rules! of_runs {
     };
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct DeliveryRow {
     id: String,
     event_id: String,
@@ -65,7 +65,7 @@ impl TryFrom<DeliveryRow> for RunDelivery {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct NotificationRow {
     event_id: String,
     user_id: i64,

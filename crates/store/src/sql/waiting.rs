@@ -28,7 +28,7 @@ impl SqlStore {
         if ids.is_empty() {
             return Ok(());
         }
-        sqlx::query(sql("INSERT INTO waiting (id, user_id, channel, rank, ready_at, collect) SELECT id, user_id, channel, \
+        sqlx::query(sql("INSERT INTO ready_queue (id, user_id, channel, rank, ready_at, collect) SELECT id, user_id, channel, \
              CASE WHEN lease IS NOT NULL THEN 3 WHEN state = 'held' THEN 2 ELSE rank END, ready_at, collect FROM deliveries \
              WHERE id {in $1 text} AND state IN ('scheduled', 'held')"))
         .bind(array(ids)?)
@@ -42,7 +42,7 @@ impl SqlStore {
         if ids.is_empty() {
             return Ok(());
         }
-        sqlx::query(sql("DELETE FROM waiting WHERE {row} {anyof} {entries} WHERE d.id {in $1 text} {end}"))
+        sqlx::query(sql("DELETE FROM ready_queue WHERE {row} {anyof} {entries} WHERE d.id {in $1 text} {end}"))
             .bind(array(ids)?)
             .execute(&mut **tx)
             .await?;
@@ -57,9 +57,9 @@ impl SqlStore {
 
     /// Notes that a process leases deliveries: by this they are found when it has died. `Lapsed` where its life has ended already. It
     /// is held against its burial until the transaction ends, so that no lease is left behind by a process that froze in here.
-    pub(super) fn note_flight<I: serde::Serialize>(&self, together: &mut Together, epoch: Epoch, ids: &[I]) -> Result<(), StoreError> {
+    pub(super) fn note_leases<I: serde::Serialize>(&self, together: &mut Together, epoch: Epoch, ids: &[I]) -> Result<(), StoreError> {
         let values = [Value::Number(epoch.0), Value::Number(self.clock.now().as_millis()), Value::Text(to_json(ids)?)];
-        let text = "INSERT INTO flights (epoch, at, deliveries) SELECT epoch, $2, $3 FROM processes \
+        let text = "INSERT INTO leases (epoch, at, deliveries) SELECT epoch, $2, $3 FROM worker_sessions \
              WHERE epoch = $1 AND alive_until >= $2 {share}";
         together.add(text, values, Some((1, StoreError::Lapsed)));
         Ok(())
@@ -69,9 +69,9 @@ impl SqlStore {
     ///
     /// # Errors
     /// `Lapsed`: its life has ended.
-    pub(super) async fn take_flight<I: serde::Serialize>(&self, tx: &mut Tx, epoch: Epoch, ids: &[I]) -> Result<(), StoreError> {
+    pub(super) async fn write_leases<I: serde::Serialize>(&self, tx: &mut Tx, epoch: Epoch, ids: &[I]) -> Result<(), StoreError> {
         let mut flight = Together::default();
-        self.note_flight(&mut flight, epoch, ids)?;
+        self.note_leases(&mut flight, epoch, ids)?;
         flight.run(tx).await
     }
 
@@ -79,10 +79,10 @@ impl SqlStore {
     /// until the transaction ends, so that no lease is left behind by a process that froze in here.
     pub(super) async fn ready_ranks(&self, tx: &mut Tx, epoch: Epoch, channel: Channel) -> Result<Option<BTreeSet<i64>>, StoreError> {
         let row: Option<(bool, bool, bool)> =
-            sqlx::query_as(sql("SELECT EXISTS (SELECT 1 FROM waiting WHERE channel = $3 AND rank = 0 AND ready_at <= $2) AS high, \
-             EXISTS (SELECT 1 FROM waiting WHERE channel = $3 AND rank = 1 AND ready_at <= $2) AS others, \
-             EXISTS (SELECT 1 FROM waiting WHERE channel = $3 AND rank = 2 AND ready_at <= $2) AS held \
-             FROM processes WHERE epoch = $1 AND alive_until >= $2 {share}"))
+            sqlx::query_as(sql("SELECT EXISTS (SELECT 1 FROM ready_queue WHERE channel = $3 AND rank = 0 AND ready_at <= $2) AS high, \
+             EXISTS (SELECT 1 FROM ready_queue WHERE channel = $3 AND rank = 1 AND ready_at <= $2) AS others, \
+             EXISTS (SELECT 1 FROM ready_queue WHERE channel = $3 AND rank = 2 AND ready_at <= $2) AS held \
+             FROM worker_sessions WHERE epoch = $1 AND alive_until >= $2 {share}"))
             .bind(epoch.0)
             .bind(self.clock.now().as_millis())
             .bind(channel.as_str())
@@ -102,9 +102,9 @@ impl SqlStore {
         }
         let all: Vec<Row> = Channel::ALL.iter().map(|channel| Row { channel: channel.as_str() }).collect();
         let ready: Vec<String> = sqlx::query_scalar(sql("SELECT r.channel FROM {rows $2: channel text} WHERE \
-             EXISTS (SELECT 1 FROM waiting w WHERE w.channel = r.channel AND w.rank = 0 AND w.ready_at <= $1) \
-             OR EXISTS (SELECT 1 FROM waiting w WHERE w.channel = r.channel AND w.rank = 1 AND w.ready_at <= $1) \
-             OR EXISTS (SELECT 1 FROM waiting w WHERE w.channel = r.channel AND w.rank = 2 AND w.ready_at <= $1) \
+             EXISTS (SELECT 1 FROM ready_queue w WHERE w.channel = r.channel AND w.rank = 0 AND w.ready_at <= $1) \
+             OR EXISTS (SELECT 1 FROM ready_queue w WHERE w.channel = r.channel AND w.rank = 1 AND w.ready_at <= $1) \
+             OR EXISTS (SELECT 1 FROM ready_queue w WHERE w.channel = r.channel AND w.rank = 2 AND w.ready_at <= $1) \
              UNION ALL SELECT 'fan-out' WHERE EXISTS (SELECT 1 FROM fanouts)"))
         .bind(self.clock.now().as_millis())
         .bind_all(columns(&all)?)
@@ -122,11 +122,12 @@ impl SqlStore {
             }
         }
         let now = self.clock.now().as_millis();
-        let due: Vec<String> = sqlx::query_scalar(sql("SELECT id FROM waiting WHERE channel = $1 AND rank = 2 AND ready_at <= $2 {skip}"))
-            .bind(channel.as_str())
-            .bind(now)
-            .fetch_all(&mut **tx)
-            .await?;
+        let due: Vec<String> =
+            sqlx::query_scalar(sql("SELECT id FROM ready_queue WHERE channel = $1 AND rank = 2 AND ready_at <= $2 {skip}"))
+                .bind(channel.as_str())
+                .bind(now)
+                .fetch_all(&mut **tx)
+                .await?;
         if due.is_empty() {
             return Ok(());
         }
@@ -152,11 +153,11 @@ impl SqlStore {
     ) -> Result<Vec<String>, StoreError> {
         let statement = match order {
             Order::Oldest => {
-                "UPDATE waiting SET rank = 3 WHERE {row} {anyof} SELECT {row} FROM waiting w WHERE channel = $1 AND rank = $2 \
+                "UPDATE ready_queue SET rank = 3 WHERE {row} {anyof} SELECT {row} FROM ready_queue w WHERE channel = $1 AND rank = $2 \
                  AND ready_at <= $3 AND {first_of_digest} ORDER BY ready_at LIMIT $4 {skip} {end} RETURNING id"
             }
             Order::Newest => {
-                "UPDATE waiting SET rank = 3 WHERE {row} {anyof} SELECT {row} FROM waiting w WHERE channel = $1 AND rank = $2 \
+                "UPDATE ready_queue SET rank = 3 WHERE {row} {anyof} SELECT {row} FROM ready_queue w WHERE channel = $1 AND rank = $2 \
                  AND ready_at <= $3 AND {first_of_digest} ORDER BY ready_at DESC LIMIT $4 {skip} {end} RETURNING id"
             }
         };

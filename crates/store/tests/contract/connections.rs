@@ -29,7 +29,7 @@ fn category(n: usize) -> NewCategory {
 
 /// A hundred changes at once, which nobody lets through on PostgreSQL, and which take their turns on SQLite.
 async fn what_is_sent_never_waits_for_requests_to_the_api(bed: &Bed) {
-    let epoch = bed.store.enter("one", "worker", &[Channel::Email], Duration::from_secs(6)).await.unwrap();
+    let epoch = bed.store.open_session("one", "worker", &[Channel::Email], Duration::from_secs(6)).await.unwrap();
     if !bed.is_sqlite() {
         bed.execute("BEGIN; LOCK TABLE categories").await;
     }
@@ -46,7 +46,7 @@ async fn what_is_sent_never_waits_for_requests_to_the_api(bed: &Bed) {
     tokio::task::yield_now().await;
     let before = done.load(Ordering::Relaxed);
     let sent = async {
-        assert!(bed.store.renew(epoch, Duration::from_secs(6)).await.unwrap().is_alive);
+        assert!(bed.store.heartbeat(epoch, Duration::from_secs(6)).await.unwrap().is_alive);
         bed.store.claim(epoch, Channel::Email, Ranks::All, 10).await.unwrap();
         bed.store.next_ready(Channel::Email, Ranks::All).await.unwrap();
         bed.store.reject(Vec::new()).await.unwrap();
@@ -99,14 +99,14 @@ async fn with_the_least_connections_everything_works(bed: &Bed) {
     };
     options.url = options.url.replace("watchbell.db", "least.db");
     let store = watchbell_store::open(&options, Arc::new(PlansNews), Arc::new(bed.clock.clone())).await.unwrap();
-    let epoch = store.enter("one", "worker", &[Channel::Email], Duration::from_secs(6)).await.unwrap();
+    let epoch = store.open_session("one", "worker", &[Channel::Email], Duration::from_secs(6)).await.unwrap();
     let all = async {
         for n in 0..20 {
             let (put, listed, claimed, renewed, accepted, fanned_out) = tokio::join!(
                 store.put_category(BY, category(n)),
                 store.categories(),
                 store.claim(epoch, Channel::Email, Ranks::All, 10),
-                store.renew(epoch, Duration::from_secs(6)),
+                store.heartbeat(epoch, Duration::from_secs(6)),
                 store.reject(Vec::new()),
                 store.fan_out(),
             );
@@ -172,7 +172,7 @@ async fn statements_are_prepared_anew_when_the_schema_has_changed(bed: &Bed) {
     if bed.is_sqlite() {
         return;
     }
-    let epoch = bed.store.enter("one", "worker", &[Channel::Email], Duration::from_secs(6)).await.unwrap();
+    let epoch = bed.store.open_session("one", "worker", &[Channel::Email], Duration::from_secs(6)).await.unwrap();
     let user = bed.user("anna").await;
     for to in ["varchar(200)", "text"] {
         // Several connections have it prepared.

@@ -170,13 +170,15 @@ impl Bed {
 
     /// Writes what deliveries are found by anew, after they were written past the store.
     pub async fn queue_anew(&self) {
-        for statement in
-            ["DELETE FROM waiting", "DELETE FROM failures", "INSERT INTO failures (id) SELECT id FROM deliveries WHERE state = 'failed'"]
-        {
+        for statement in [
+            "DELETE FROM ready_queue",
+            "DELETE FROM failures",
+            "INSERT INTO failures (id) SELECT id FROM deliveries WHERE state = 'failed'",
+        ] {
             self.execute(statement).await;
         }
         self.execute(
-            "INSERT INTO waiting (id, user_id, channel, rank, ready_at, collect) SELECT id, user_id, channel, \
+            "INSERT INTO ready_queue (id, user_id, channel, rank, ready_at, collect) SELECT id, user_id, channel, \
              CASE WHEN lease IS NOT NULL THEN 3 WHEN state = 'held' THEN 2 ELSE rank END, ready_at, collect FROM deliveries \
              WHERE state IN ('scheduled', 'held')",
         )
@@ -217,6 +219,7 @@ impl Planner for PlansNews {
             expires_at: None,
             state: State::Scheduled,
             reason: None,
+            expedited: false,
             attempts: 0,
             collect: None,
         };

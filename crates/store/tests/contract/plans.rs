@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use watchbell_core::delivery::State;
-use watchbell_core::{Channel, DeliveryId, EventId, Timestamp, UserId};
+use watchbell_core::{Channel, DeliveryId, EventId, Reason, Timestamp, UserId};
 use watchbell_store::dialect::Dialect;
 use watchbell_store::history::DeliveryFilter;
+use watchbell_store::inline::NoInlineDispatch;
 use watchbell_store::intake::DeadLetterFilter;
-use watchbell_store::queue::{AddressFate, Call, Cutoffs, Finished, Held, Next, Ranks};
+use watchbell_store::queue::{AddressFate, Call, Cutoffs, Finished, HeldLeases, Next, Ranks};
 
 use crate::harness::Bed;
 use crate::queue::receipt;
@@ -16,7 +17,7 @@ use crate::queue::receipt;
 const ROWS: i64 = 200_000;
 
 /// The tables that grow without end.
-const GROWING: [&str; 8] = ["deliveries", "waiting", "failures", "events", "responders", "alerts", "audit", "dead_letters"];
+const GROWING: [&str; 8] = ["deliveries", "ready_queue", "failures", "events", "responders", "alerts", "audit", "dead_letters"];
 
 /// Statements that read a growing table as a whole on purpose, each with the reason.
 const ALLOWED: [(&str, &str); 0] = [];
@@ -34,7 +35,7 @@ async fn no_plan_of_a_young_database_compares_all_with_all(bed: &Bed) {
     let statements: Vec<&str> = Dialect::Postgres.used().into_iter().filter(takes_batches).collect();
     assert!(statements.len() > 20, "only {} statements were looked at", statements.len());
     // Some tables are empty at times while others are large.
-    for before in ["", "DELETE FROM waiting; DELETE FROM failures; DELETE FROM alerts; DELETE FROM responders; ANALYZE"] {
+    for before in ["", "DELETE FROM ready_queue; DELETE FROM failures; DELETE FROM alerts; DELETE FROM responders; ANALYZE"] {
         bed.execute(before).await;
         for sql in &statements {
             let plan = bed.explain(sql).await;
@@ -82,7 +83,7 @@ const LOCKED: [(&str, &str); 9] = [
     ("WHERE deliveries.bundle_id = b.bundle", "finish.rs, receipts.rs and lives.rs, lock_ends"),
     ("SET state = 'bundled', bundle_id = $1", "recipients.rs: claimed, or found unlocked"),
     ("SET due_at = $4, ready_at = $4, reason = $5", "finish.rs and receipts.rs, lock_ends"),
-    ("reason = 'user deleted'", "directory/users.rs"),
+    ("state = 'cancelled', reason = $3, lease = NULL, updated_at", "directory/users.rs"),
 ];
 
 async fn no_statement_reads_a_growing_table_as_a_whole(bed: &Bed) {
@@ -175,7 +176,7 @@ async fn fill(bed: &Bed, rows: i64) {
 /// Calls what runs while Watchbell works, so that its statements are known.
 async fn use_everything(bed: &Bed) {
     let store = &bed.store;
-    let epoch = store.enter("test", "worker", &[Channel::Email], Duration::from_mins(1)).await.unwrap();
+    let epoch = store.open_session("test", "worker", &[Channel::Email], Duration::from_mins(1)).await.unwrap();
     let jobs = store.claim(epoch, Channel::Email, Ranks::All, 10).await.unwrap();
     let calls: Vec<Call> = jobs.iter().map(|job| Call { id: job.id.clone(), provider: "p".to_owned(), is_bundle: false }).collect();
     let begun = store.begin(epoch, &calls).await.unwrap();
@@ -185,8 +186,8 @@ async fn use_everything(bed: &Bed) {
         attempt: None,
         next: match at % 3 {
             0 => Next::Sent,
-            1 => Next::Retry { at: bed.now().plus_s(5), reason: "again".to_owned() },
-            _ => Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep },
+            1 => Next::Retry { at: bed.now().plus_s(5), reason: Reason::PassingFault { code: None } },
+            _ => Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep },
         },
         pause: None,
     });
@@ -202,9 +203,9 @@ async fn use_everything(bed: &Bed) {
     store.receipts(vec![receipt(&DeliveryId("01A1".to_owned()))]).await.unwrap();
     store.take_answers(100, bed.now()).await.unwrap();
     store.answers_told(&[EventId("01E1".to_owned())]).await.unwrap();
-    assert!(store.renew(epoch, Duration::from_mins(1)).await.unwrap().is_alive);
-    store.take_over(epoch, &Held::default(), bed.now()).await.unwrap();
-    store.leave(epoch).await.unwrap();
+    assert!(store.heartbeat(epoch, Duration::from_mins(1)).await.unwrap().is_alive);
+    store.reap(epoch, &HeldLeases::default(), bed.now()).await.unwrap();
+    store.close_session(epoch).await.unwrap();
     let user = UserId(1);
     let filters = [
         DeliveryFilter { limit: 50, ..DeliveryFilter::default() },
@@ -222,7 +223,7 @@ async fn use_everything(bed: &Bed) {
     store.audit(None, 50).await.unwrap();
     store.dead_letters(&DeadLetterFilter { limit: 50, ..DeadLetterFilter::default() }).await.unwrap();
     store.purge_dead_letters(crate::harness::BY, &DeadLetterFilter::default()).await.unwrap();
-    store.accept(&crate::queue::events(bed)).await.unwrap();
+    store.accept(&crate::queue::events(bed), None, &NoInlineDispatch).await.unwrap();
     let rule = watchbell_store::directory::NewRule {
         surface: watchbell_core::rule::Surface::Ilert,
         trigger: watchbell_core::rule::Trigger::AlertHigh,

@@ -246,7 +246,7 @@ async fn a_digest_is_one_mail_for_one_worker(bed: &Bed) {
     bed.queue_anew().await;
     let mut epochs = Vec::new();
     for name in ["one", "two"] {
-        let second = bed.store.enter(name, "worker", &[Channel::Email], std::time::Duration::from_mins(1)).await;
+        let second = bed.store.open_session(name, "worker", &[Channel::Email], std::time::Duration::from_mins(1)).await;
         epochs.extend(second.ok());
     }
     // SQLite has one process: whoever enters last is the one that is alive.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original, Priority, SubscriptionData, UpdateData, UpdateStatus};
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
-use watchbell_core::{Channel, DeliveryId};
+use watchbell_core::{Channel, DeliveryId, Reason};
 use watchbell_store::StoreError;
-use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, Held, Next, Ranks, Receipt, ReceiptOutcome};
+use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, HeldLeases, Next, Ranks, Receipt, ReceiptOutcome};
 
 use crate::harness::Bed;
 
@@ -48,7 +48,7 @@ pub fn events(bed: &Bed) -> Vec<Event> {
 const LEASE: Duration = Duration::from_secs(6);
 
 async fn enter(bed: &Bed) -> Epoch {
-    bed.store.enter("test", "worker", &[Channel::Email], LEASE).await.unwrap()
+    bed.store.open_session("test", "worker", &[Channel::Email], LEASE).await.unwrap()
 }
 
 /// Ready deliveries with ids `01D0`, `01D1`, ….
@@ -108,14 +108,14 @@ async fn a_process_that_stood_still_begins_nothing_that_another_took(bed: &Bed) 
     assert!(begin(bed, frozen, &ids[1..2]).await.is_empty());
     let other = enter(bed).await;
     if !bed.is_sqlite() {
-        assert!(bed.store.renew(other, LEASE).await.unwrap().is_alive);
-        bed.store.take_over(other, &Held::default(), bed.now()).await.unwrap();
+        assert!(bed.store.heartbeat(other, LEASE).await.unwrap().is_alive);
+        bed.store.reap(other, &HeldLeases::default(), bed.now()).await.unwrap();
     }
     let taken: BTreeSet<_> = claim(bed, other, 10).await.into_iter().collect();
     assert_eq!(taken, ids.iter().cloned().collect());
     assert!(begin(bed, frozen, &ids).await.is_empty());
     assert!(matches!(bed.store.claim(frozen, Channel::Email, Ranks::All, 10).await, Err(StoreError::Lapsed)));
-    assert!(!bed.store.renew(frozen, LEASE).await.unwrap().is_alive);
+    assert!(!bed.store.heartbeat(frozen, LEASE).await.unwrap().is_alive);
     // What had begun may have gone out, and says so.
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE attempt_log LIKE '%Unknown%'").await, 1);
     // Its late answer does not touch what is another's now.
@@ -127,7 +127,7 @@ async fn a_process_that_ends_in_order_gives_back_what_it_had_not_begun(bed: &Bed
     ready(bed, 2).await;
     let one = enter(bed).await;
     assert_eq!(claim(bed, one, 10).await.len(), 2);
-    bed.store.leave(one).await.unwrap();
+    bed.store.close_session(one).await.unwrap();
     let other = enter(bed).await;
     assert_eq!(claim(bed, other, 10).await.len(), 2);
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE attempt_log <> ''").await, 0);
@@ -204,7 +204,7 @@ async fn the_end_of_an_attempt_is_written_once(bed: &Bed) {
         id: ids[0].clone(),
         is_bundle: false,
         attempt: None,
-        next: Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep },
+        next: Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep },
         pause: None,
     };
     assert_eq!(bed.store.finish(epoch, &[end()]).await.unwrap().len(), 1);

@@ -1,6 +1,6 @@
 //! `[bundling]`: when messages to one address are put together.
 
-pub use watchbell_store::allot::Bundling;
+pub use watchbell_store::throttle::Bundling;
 
 use super::problem::Section;
 

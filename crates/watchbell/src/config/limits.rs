@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use watchbell_core::Channel;
 use watchbell_store::Quotas;
-pub use watchbell_store::allot::RecipientRate as Rate;
+pub use watchbell_store::throttle::RecipientRate as Rate;
 
 use super::problem::Section;
 

@@ -52,7 +52,7 @@ pub fn say_what_is_missing(config: &Config) {
 /// Tells of secrets that others on the way can read.
 pub fn say_what_is_exposed(config: &Config) {
     for (provider, error) in config.exposed() {
-        tracing::warn!(provider, setting = error.key, "{}", error.message);
+        tracing::warn!(provider, setting = error.key, "{}", error.wrong);
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use watchbell_core::Channel;
 use watchbell_scheduler::FallbackEmail;
-use watchbell_store::allot::{Bundling, RecipientRate};
+use watchbell_store::throttle::{Bundling, RecipientRate};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

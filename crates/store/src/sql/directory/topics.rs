@@ -30,8 +30,8 @@ pub(super) async fn add(store: &SqlStore, by: Actor, topic: &str, users: &[UserI
     let mut tx = store.begin_edit().await?;
     if !members.is_empty() {
         // Written even where it is there, so that who deletes it waits.
-        sqlx::query(sql("INSERT INTO topic_names (topic, created_at) VALUES ($1, $2) \
-             ON CONFLICT (topic) DO UPDATE SET created_at = topic_names.created_at"))
+        sqlx::query(sql("INSERT INTO topics (topic, created_at) VALUES ($1, $2) \
+             ON CONFLICT (topic) DO UPDATE SET created_at = topics.created_at"))
         .bind(topic)
         .bind(now)
         .execute(&mut *tx)
@@ -39,7 +39,7 @@ pub(super) async fn add(store: &SqlStore, by: Actor, topic: &str, users: &[UserI
     }
     // In order of id, as users are locked everywhere: PostgreSQL checks each row's user under a lock.
     sqlx::query(sql(
-        "INSERT INTO topics (topic, user_id, created_at) SELECT $1, r.id, $2 FROM {rows $3: id bigint} WHERE true ORDER BY r.id \
+        "INSERT INTO topic_members (topic, user_id, created_at) SELECT $1, r.id, $2 FROM {rows $3: id bigint} WHERE true ORDER BY r.id \
          ON CONFLICT DO NOTHING",
     ))
     .bind(topic)
@@ -68,11 +68,12 @@ fn named(before: Option<&[i64]>, after: Option<&[i64]>) -> Changes {
 pub(super) async fn remove(store: &SqlStore, by: Actor, topic: &str, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
     let ids: Vec<i64> = users.iter().map(|user| user.0).collect();
     let mut tx = store.begin_edit().await?;
-    let removed: Vec<i64> = sqlx::query_scalar(sql("DELETE FROM topics WHERE topic = $1 AND user_id {in $2 bigint} RETURNING user_id"))
-        .bind(topic)
-        .bind(array(&ids)?)
-        .fetch_all(&mut *tx)
-        .await?;
+    let removed: Vec<i64> =
+        sqlx::query_scalar(sql("DELETE FROM topic_members WHERE topic = $1 AND user_id {in $2 bigint} RETURNING user_id"))
+            .bind(topic)
+            .bind(array(&ids)?)
+            .fetch_all(&mut *tx)
+            .await?;
     let done = match removed.as_slice() {
         [] => return Ok(Vec::new()),
         [user] => Done::from(format!("topics/{topic}/users/{user}")),
@@ -85,11 +86,11 @@ pub(super) async fn remove(store: &SqlStore, by: Actor, topic: &str, users: &[Us
 
 pub(super) async fn delete(store: &SqlStore, by: Actor, topic: &str) -> Result<(), StoreError> {
     let mut tx = store.begin_edit().await?;
-    let deleted = sqlx::query(sql("DELETE FROM topic_names WHERE topic = $1")).bind(topic).execute(&mut *tx).await?.rows_affected();
+    let deleted = sqlx::query(sql("DELETE FROM topics WHERE topic = $1")).bind(topic).execute(&mut *tx).await?.rows_affected();
     if deleted == 0 {
         return Err(StoreError::NotFound("topic"));
     }
-    sqlx::query(sql("DELETE FROM topics WHERE topic = $1")).bind(topic).execute(&mut *tx).await?;
+    sqlx::query(sql("DELETE FROM topic_members WHERE topic = $1")).bind(topic).execute(&mut *tx).await?;
     store.record(&mut tx, by, "topic.delete", format!("topics/{topic}")).await?;
     tx.commit().await?;
     Ok(())
@@ -97,12 +98,12 @@ pub(super) async fn delete(store: &SqlStore, by: Actor, topic: &str) -> Result<(
 
 pub(super) async fn get(store: &SqlStore, topic: &str) -> Result<Option<Topic>, StoreError> {
     let row: Option<(String, i64)> =
-        sqlx::query_as(sql("SELECT topic, created_at FROM topic_names WHERE topic = $1")).bind(topic).fetch_optional(&store.read).await?;
+        sqlx::query_as(sql("SELECT topic, created_at FROM topics WHERE topic = $1")).bind(topic).fetch_optional(&store.read).await?;
     Ok(row.map(|(name, made)| Topic { name, created_at: at(made) }))
 }
 
 pub(super) async fn list(store: &SqlStore, side: &Side<Topic>, limit: i64) -> Result<Vec<Topic>, StoreError> {
-    let mut query = QueryBuilder::<Db>::new("SELECT topic, created_at FROM topic_names WHERE 1 = 1");
+    let mut query = QueryBuilder::<Db>::new("SELECT topic, created_at FROM topics WHERE 1 = 1");
     let upwards = match side {
         Side::Newest => false,
         Side::After(place) | Side::Before(place) => {
@@ -122,7 +123,7 @@ pub(super) async fn list(store: &SqlStore, side: &Side<Topic>, limit: i64) -> Re
 }
 
 pub(super) async fn subscriptions(store: &SqlStore, filter: &SubscriptionFilter) -> Result<Vec<Subscription>, StoreError> {
-    let mut query = QueryBuilder::<Db>::new("SELECT topic, user_id, created_at FROM topics WHERE 1 = 1");
+    let mut query = QueryBuilder::<Db>::new("SELECT topic, user_id, created_at FROM topic_members WHERE 1 = 1");
     if let Some(topic) = &filter.topic {
         query.push(" AND topic = ").push_bind(topic.clone());
     }
@@ -153,12 +154,13 @@ pub(super) async fn subscriptions(store: &SqlStore, filter: &SubscriptionFilter)
 
 pub(super) async fn subscriptions_of(store: &SqlStore, topic: &str, users: &[UserId]) -> Result<Vec<Subscription>, StoreError> {
     let ids: Vec<i64> = users.iter().map(|user| user.0).collect();
-    let rows: Vec<(String, i64, i64)> =
-        sqlx::query_as(sql("SELECT topic, user_id, created_at FROM topics WHERE topic = $1 AND user_id {in $2 bigint} ORDER BY user_id"))
-            .bind(topic)
-            .bind(array(&ids)?)
-            .fetch_all(&store.read)
-            .await?;
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(sql(
+        "SELECT topic, user_id, created_at FROM topic_members WHERE topic = $1 AND user_id {in $2 bigint} ORDER BY user_id",
+    ))
+    .bind(topic)
+    .bind(array(&ids)?)
+    .fetch_all(&store.read)
+    .await?;
     Ok(rows.into_iter().map(subscription).collect())
 }
 
@@ -168,7 +170,7 @@ fn subscription((topic, user, made): (String, i64, i64)) -> Subscription {
 
 pub(super) async fn members(store: &SqlStore, topic: &str, after: UserId, limit: i64) -> Result<Vec<UserId>, StoreError> {
     let members: Vec<i64> =
-        sqlx::query_scalar(sql("SELECT user_id FROM topics WHERE topic = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"))
+        sqlx::query_scalar(sql("SELECT user_id FROM topic_members WHERE topic = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"))
             .bind(topic)
             .bind(after.0)
             .bind(limit.max(0))
@@ -178,6 +180,6 @@ pub(super) async fn members(store: &SqlStore, topic: &str, after: UserId, limit:
 }
 
 pub(super) async fn of_user(store: &SqlStore, user: UserId) -> Result<Vec<String>, StoreError> {
-    let topics = sqlx::query_scalar(sql("SELECT topic FROM topics WHERE user_id = $1 ORDER BY topic"));
+    let topics = sqlx::query_scalar(sql("SELECT topic FROM topic_members WHERE user_id = $1 ORDER BY topic"));
     Ok(topics.bind(user.0).fetch_all(&store.read).await?)
 }

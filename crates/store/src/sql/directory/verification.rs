@@ -4,7 +4,6 @@
 //! gone out; beside the contact only its hash is kept.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
@@ -12,7 +11,7 @@ use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::{EventKind, VerificationData};
 use watchbell_core::ids::public_id;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Secret, Timestamp, UserId, mask};
+use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Reason, Secret, Timestamp, UserId, mask};
 
 use super::super::array;
 use super::super::plan::IfKnown;
@@ -30,7 +29,7 @@ use crate::{Scope, StoreError};
 const TRIES: i64 = 5;
 const LIFE_S: i64 = 15 * 60;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     /// Empty: the code was made void.
     code_hash: String,
@@ -55,7 +54,7 @@ pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, id: Contact
     budgets.check_codes(&store.verification, now)?;
     // Eight digits, where somebody guesses.
     let code = Secret::new(code.expose().get(..if budgets.is_guessed_at() { 8 } else { 6 }).unwrap_or(code.expose()));
-    void(store, tx, id, "a newer code was asked for").await?;
+    void(store, tx, id, &Reason::CodeReplaced).await?;
     let expires_at = now.plus_s(LIFE_S);
     let planned = message(&contact, now, expires_at);
     sqlx::query(sql("INSERT INTO events (id, identity, kind, base_at, received_at, subject, data) VALUES ($1, $1, $2, $3, $3, $4, $5)"))
@@ -112,7 +111,7 @@ pub(super) async fn confirm(store: &SqlStore, by: Actor, user: UserId, id: Conta
         change.tx.commit().await?;
         return Err(StoreError::Verification(VerificationError::Wrong { tries_left: kept.tries_left - 1 }));
     }
-    void(store, tx, id, "the contact was verified").await?;
+    void(store, tx, id, &Reason::ContactVerified).await?;
     let contact = contacts::write_status(tx, user, id, ContactStatus::Ok).await?;
     store.commit_change(change, by, "contact.verified", contacts::object(user, id)).await?;
     Ok(contact)
@@ -120,7 +119,7 @@ pub(super) async fn confirm(store: &SqlStore, by: Actor, user: UserId, id: Conta
 
 /// Makes a code that is on its way worthless, and stops the message that has not been sent yet. When it was asked for
 /// stays, so that changing a contact does not let codes go out faster.
-pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &str) -> Result<(), StoreError> {
+pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &Reason) -> Result<(), StoreError> {
     let event: Option<String> =
         sqlx::query_scalar(sql("UPDATE verifications SET code_hash = '' WHERE contact_id = $1 AND code_hash <> '' RETURNING event_id"))
             .bind(id.0)
@@ -136,7 +135,7 @@ pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &
         sqlx::query_scalar(sql("UPDATE deliveries SET state = 'cancelled', reason = $2, lease = NULL, updated_at = $3 \
          WHERE subject = $1 AND purpose = 'verification' AND state IN ('scheduled', 'held') RETURNING id"))
         .bind(Scope::Event(EventId(event)).subject())
-        .bind(reason)
+        .bind(to_json(reason)?)
         .bind(store.clock.now().as_millis())
         .fetch_all(&mut **tx)
         .await?;
@@ -208,6 +207,7 @@ fn message(contact: &Contact, now: Timestamp, expires_at: Timestamp) -> Planned 
         expires_at: Some(expires_at),
         state: State::Scheduled,
         reason: None,
+        expedited: false,
         attempts: 0,
         collect: None,
     }
@@ -228,10 +228,5 @@ fn channel(kind: ContactKind) -> Channel {
 
 /// Hex SHA-256 of the contact's id and the code, so that equal codes of two contacts do not look equal.
 fn hash(id: ContactId, code: &str) -> String {
-    let digest = Sha256::digest(format!("{id}:{code}"));
-    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(Sha256::digest(format!("{id}:{code}")))
 }

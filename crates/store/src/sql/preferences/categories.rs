@@ -15,7 +15,7 @@ use crate::changes::Changes;
 use crate::columns::row;
 use crate::preferences::{Category, NewCategory};
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 struct CategoryRow {
     handle: String,
     id: String,
