@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use watchbell_core::contact::ContactStatus;
 use watchbell_core::delivery::Purpose;
+pub use watchbell_core::delivery::ReceiptOutcome;
 use watchbell_core::device::Device;
 use watchbell_core::event::EventData;
 use watchbell_core::ids::Epoch;
@@ -189,16 +190,6 @@ pub struct Receipt {
     pub message_id: Option<String>,
     pub outcome: ReceiptOutcome,
     pub code: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReceiptOutcome {
-    Delivered,
-    Undelivered,
-    /// The recipient cannot be reached this way, ever.
-    BadAddress,
-    /// A call that nobody answered: tried again within the retry window.
-    NotAnswered,
 }
 
 /// A provider that a process does not call now.
