@@ -2,15 +2,16 @@
 # Sees to it that what building, running or testing Watchbell needs is on this machine, and installs what is missing.
 #
 #   scripts/setup.sh run     compiler, Rust, nats-server (not if WATCHBELL_NATS__URL names a server)
-#   scripts/setup.sh test    the same, PostgreSQL, Python with what makes virtual environments, Node.js with npm, and on Linux libfaketime
+#   scripts/setup.sh test    the same, PostgreSQL, Python with what makes virtual environments, Node.js with npm, and on Linux libfaketime and Alertmanager
 #
-# Sourced, it offers setup_for_run and setup_for_tests, which leave the paths in $nats_server, $postgres_bin and $faketime.
+# Sourced, it offers setup_for_run and setup_for_tests, which leave the paths in $nats_server, $postgres_bin, $faketime and $alertmanager.
 set -euo pipefail
 
 scripts_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 nats_server=
 postgres_bin=
 faketime=
+alertmanager=
 
 setup_for_run() {
   find_cargo
@@ -20,11 +21,11 @@ setup_for_run() {
 
 setup_for_tests() {
   find_cargo
-  install_missing cc nats-server postgresql python node faketime
+  install_missing cc nats-server postgresql python node faketime prometheus-alertmanager
   check_rust
 }
 
-# Installs what is missing of WHAT… (cc, nats-server, postgresql, python, node, faketime), then looks again.
+# Installs what is missing of WHAT… (cc, nats-server, postgresql, python, node, faketime, prometheus-alertmanager), then looks again.
 install_missing() {
   local missing
   missing=$(missing_of "$@")
@@ -44,6 +45,7 @@ install_missing() {
   find_nats_server || true
   find_postgres || true
   find_faketime || true
+  find_alertmanager || true
 }
 
 missing_of() {
@@ -56,6 +58,7 @@ missing_of() {
       python) has_python || missing+=(python) ;;
       node) has_node || missing+=(node) ;;
       faketime) find_faketime || missing+=(faketime) ;;
+      prometheus-alertmanager) find_alertmanager || missing+=(prometheus-alertmanager) ;;
     esac
   done
   echo "${missing[*]-}"
@@ -64,7 +67,7 @@ missing_of() {
 give_up() { # REASON
   echo "$1. Please install: a C compiler (cc), nats-server 2.9 or later (https://nats.io/download) and, for the tests," \
     "PostgreSQL 15 or later with its server programs (initdb, postgres, pg_ctl, psql), Python 3.11 or later with venv," \
-    "Node.js 18.18 or later with npm, and on Linux libfaketime." >&2
+    "Node.js 18.18 or later with npm, and on Linux libfaketime and Alertmanager." >&2
   exit 1
 }
 
@@ -142,6 +145,19 @@ find_faketime() {
   for candidate in /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib{,64}/faketime/libfaketimeMT.so.1; do
     if [ -r "$candidate" ]; then
       faketime=$candidate
+      return
+    fi
+  done
+  return 1
+}
+
+# The sender of alerts that most people have. Elsewhere than on Linux its packages differ, and the test of it is left out.
+find_alertmanager() {
+  local candidate
+  [ "$(uname -s)" = Linux ] || return 0
+  for candidate in "$(command -v prometheus-alertmanager || true)" "$(command -v alertmanager || true)" /usr/bin/prometheus-alertmanager; do
+    if [ -x "$candidate" ]; then
+      alertmanager=$candidate
       return
     fi
   done

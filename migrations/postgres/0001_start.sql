@@ -249,7 +249,7 @@ CREATE TABLE events (
     content     TEXT,
     -- What of it was repaired or left out, or which names of it nobody has: a JSON list of sentences.
     problems    TEXT,
-    -- What was decided about the event as a whole, where that is worth telling.
+    -- What was decided about the event as a whole, where that is worth telling: a code with arguments, as JSON.
     decision    TEXT
 );
 CREATE INDEX events_codes ON events (id) WHERE kind = 'verification';

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -118,6 +118,24 @@ impl Database {
         }
     }
 
+    /// Holds what whoever writes needs, until it is let go: SQLite's one writer, or PostgreSQL's tables against every write and lock.
+    pub async fn hold_writers(&self) -> Held {
+        match self {
+            Self::Sqlite { folder } => {
+                let mut connection = sqlite(folder).read_only(false).connect().await.unwrap();
+                connection.execute("BEGIN IMMEDIATE").await.unwrap();
+                Held::Sqlite(connection)
+            }
+            Self::Postgres { server, name } => {
+                let mut connection = server.as_ref().clone().database(name).connect().await.unwrap();
+                connection.execute("BEGIN").await.unwrap();
+                let lock = "LOCK TABLE users, contacts, rules, alerts, duties, events, deliveries, ready_queue IN EXCLUSIVE MODE";
+                connection.execute(lock).await.unwrap();
+                Held::Postgres(connection)
+            }
+        }
+    }
+
     /// How many transactions PostgreSQL has ended because they waited for one another (SQLSTATE 40P01). Ends all who use the
     /// database, as they only tell when they leave.
     pub async fn deadlocks(&self) -> i64 {
@@ -145,6 +163,22 @@ impl Database {
     pub async fn remove(&self) {
         if let Self::Postgres { server, name } = self {
             on_server(server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        }
+    }
+}
+
+/// See [`Database::hold_writers`].
+#[derive(Debug)]
+pub enum Held {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Held {
+    pub async fn let_go(self) {
+        match self {
+            Self::Sqlite(connection) => connection.close().await.unwrap(),
+            Self::Postgres(connection) => connection.close().await.unwrap(),
         }
     }
 }

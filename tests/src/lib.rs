@@ -10,6 +10,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 #![expect(clippy::missing_panics_doc, reason = "everything here panics when it fails: that is what fails the test")]
 
+pub mod alertmanager;
 pub mod bed;
 pub mod breaking_proxy;
 pub mod broker;

@@ -16,7 +16,7 @@ pub const ADMIN_KEY: &str = "wb_bench_admin_of_the_load";
 /// The stream and the subject of alerts, as Watchbell has them.
 pub const SUBJECT: &str = "watchbell.events.alert";
 /// A key that nobody else trusts; it signs what the receiver does not check.
-const FCM_KEY: &str = include_str!("../../../crates/channels/src/providers/fcm/test_key.pem");
+const FCM_KEY: &str = include_str!("../../../crates/providers/src/kinds/fcm/test_key.pem");
 
 /// `WATCHBELL_…` variables by name.
 #[derive(Clone, Debug, Default)]

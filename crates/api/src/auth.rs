@@ -8,8 +8,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use quick_cache::sync::Cache;
 use rand::RngExt;
+use rand::distr::Alphanumeric;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use watchbell_core::access::{Caller, Role};
@@ -70,17 +70,6 @@ impl Credentials {
     }
 }
 
-/// Digests of keys that were found valid lately: they are looked up without waiting behind who tries wrong ones.
-pub(crate) struct KnownKeys(Cache<String, ()>);
-
-impl Default for KnownKeys {
-    fn default() -> Self {
-        Self(Cache::new(KNOWN_KEYS))
-    }
-}
-
-const KNOWN_KEYS: usize = 10_000;
-
 /// Finds out who calls, from which address.
 ///
 /// # Errors
@@ -99,27 +88,36 @@ pub(crate) async fn authenticate(
         };
         Problem::new(Kind::Unauthenticated, format!("no API key; {form}"))
     })?;
-    let hash = hash_key(&presented.key);
-    let _turn = match api.known_keys.0.get(&hash) {
-        Some(()) => None,
-        None => Some(api.gates.stranger().await?),
-    };
-    let found = api.store.key_by_hash(&hash).await?;
-    match found {
-        Some((key, kept)) if bool::from(kept.as_bytes().ct_eq(hash.as_bytes())) && presented.is_of(&key) => {
-            api.known_keys.0.insert(hash, ());
-            Ok(Authenticated(Caller { key_id: key.id, role: key.role, user_id: key.user_id }, address))
-        }
-        _ => {
-            api.known_keys.0.remove(&hash);
-            refusals::note(api, address);
-            let unknown = Problem::new(Kind::Unauthenticated, "unknown API key");
-            Err(api.limits.failed(address, "an API key that nobody has was presented", unknown))
-        }
-    }
+    presented.check(api, address).await
+}
+
+/// Finds out whose a key is that no header of a surface's own carries.
+///
+/// # Errors
+/// As [`authenticate`].
+pub(crate) async fn holder(api: &Api, key: &Secret, address: IpAddr) -> Result<Authenticated, Problem> {
+    Presented { key: key.clone(), public: None }.check(api, address).await
 }
 
 impl Presented {
+    async fn check(&self, api: &Api, address: IpAddr) -> Result<Authenticated, Problem> {
+        let hash = hash_key(&self.key);
+        let _turn = if api.known_keys.has(&hash) { None } else { Some(api.gates.stranger().await?) };
+        let found = api.store.key_by_hash(&hash).await?;
+        match found {
+            Some((key, kept)) if bool::from(kept.as_bytes().ct_eq(hash.as_bytes())) && self.is_of(&key) => {
+                api.known_keys.add(hash);
+                Ok(Authenticated(Caller { key_id: key.id, role: key.role, user_id: key.user_id }, address))
+            }
+            _ => {
+                api.known_keys.forget(&hash);
+                refusals::note(api, address);
+                let unknown = Problem::new(Kind::Unauthenticated, "unknown API key");
+                Err(api.limits.failed(address, "an API key that nobody has was presented", unknown))
+            }
+        }
+    }
+
     /// Whether the public part is this key's. A pair is taken as a pair only, and where one is asked for nothing else is.
     fn is_of(&self, key: &ApiKey) -> bool {
         match (&self.public, &key.public_key) {
@@ -211,6 +209,11 @@ pub fn hash_key(key: &Secret) -> String {
 /// A new key: `wb_` and 256 random bits.
 pub fn new_key() -> Secret {
     Secret::new(format!("wb_{}", random_text::<32>()))
+}
+
+/// A new key for a publisher: 32 letters and digits, 190 random bits. PagerDuty's clients take no other for a routing key.
+pub fn new_publisher_key() -> Secret {
+    Secret::new(rand::rng().sample_iter(Alphanumeric).take(32).map(char::from).collect::<String>())
 }
 
 /// A new key pair: `pk_…`, which is no secret, and `sk_…`, which is.

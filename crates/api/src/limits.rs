@@ -20,8 +20,7 @@ use governor::{Quota, RateLimiter};
 use watchbell_core::{Clock, ElapsedClock, KeyId};
 
 use crate::problem::{self, Kind, Problem};
-use crate::state::{ApiSettings, TrustedProxies};
-use crate::surface::Counting;
+use crate::proxies::TrustedProxies;
 
 mod window;
 
@@ -63,6 +62,30 @@ impl<K: std::hash::Hash + Eq + Clone> PerMinute<K> {
 /// Peers whose `X-Forwarded-For` is not believed that are told of in the log, each once.
 const UNTRUSTED_TOLD: usize = 16;
 
+/// How a surface counts the requests of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// At a rate that fills up evenly (ilert's way).
+    Rates,
+    /// So many unless set otherwise that only a client which has gone wild meets the end.
+    Ample,
+    /// As ample, for our own surface, by which events come too.
+    Own,
+    /// At most so many in any minute, each of them counted until a minute after it (Grafana OnCall's way).
+    Window,
+}
+
+/// How often in a minute, by what is counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rates {
+    pub key: u32,
+    pub oncall_key: u32,
+    pub application_key: u32,
+    pub own_key: u32,
+    pub address: u32,
+    pub failures: u32,
+}
+
 pub(crate) struct Limits {
     keys: PerMinute<KeyId>,
     window: Window,
@@ -77,15 +100,15 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub fn new(settings: &ApiSettings, clock: &Arc<dyn Clock>) -> Self {
+    pub fn new(rates: &Rates, clock: &Arc<dyn Clock>) -> Self {
         Self {
-            keys: PerMinute::new(settings.key_per_minute, clock),
-            window: Window::new(usize::try_from(settings.oncall_key_per_minute).unwrap_or(usize::MAX), clock),
-            ample: PerMinute::new(settings.application_key_per_minute, clock),
-            ample_per_minute: settings.application_key_per_minute,
-            own: PerMinute::new(settings.own_key_per_minute, clock),
-            addresses: PerMinute::new(settings.address_per_minute, clock),
-            failures: PerMinute::new(settings.failures_per_minute, clock),
+            keys: PerMinute::new(rates.key, clock),
+            window: Window::new(usize::try_from(rates.oncall_key).unwrap_or(usize::MAX), clock),
+            ample: PerMinute::new(rates.application_key, clock),
+            ample_per_minute: rates.application_key,
+            own: PerMinute::new(rates.own_key, clock),
+            addresses: PerMinute::new(rates.address, clock),
+            failures: PerMinute::new(rates.failures, clock),
             said: PerMinute::new(1, clock),
             untrusted: Mutex::default(),
         }
@@ -184,7 +207,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
     use super::*;
     use std::time::Duration;
-    use watchbell_core::ManualClock;
+    use watchbell_core::{ManualClock, Timestamp};
 
     #[test]
     fn a_minute_s_calls_are_given_out_and_come_back() {

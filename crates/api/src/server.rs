@@ -23,12 +23,13 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use crate::connections::Connections;
+use crate::ending::Ending;
 use crate::errors_page::ErrorsUrl;
 use crate::limits::client_network;
 use crate::paced::Paced;
 use crate::state::Api;
 use crate::watchbell::health;
-use crate::{callbacks, errors_page, ilert, messaging, notiflows, oncall, openapi, refusals, watchbell};
+use crate::{callbacks, errors_page, ilert, intake, messaging, notiflows, oncall, openapi, refusals, watchbell};
 
 /// How long requests in flight may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -39,10 +40,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a request's head may have at most, in bytes.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// Ends when the server does: for answers that go on until then.
-#[derive(Clone, Debug)]
-pub(crate) struct Ending(pub CancellationToken);
-
 /// The end of a connection that is this server's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LocalAddress(pub SocketAddr);
@@ -50,7 +47,7 @@ pub(crate) struct LocalAddress(pub SocketAddr);
 /// Every route.
 pub fn router(api: &Api) -> Router {
     let health = Router::new().route("/-/healthy", get(health::healthy)).route("/-/ready", get(health::ready));
-    let open = health.merge(callbacks::routes()).merge(openapi::routes(api)).merge(errors_page::routes());
+    let open = health.merge(callbacks::routes()).merge(intake::routes()).merge(openapi::routes(api)).merge(errors_page::routes());
     watchbell::OPEN
         .wrap(api, open)
         .nest("/api", ilert::router(api))

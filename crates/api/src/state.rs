@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +13,13 @@ use watchbell_core::contact_key::ContactKey;
 use watchbell_core::decode::EventSettings;
 use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock, Secret};
+use watchbell_intake::Intake;
 use watchbell_store::Store;
 
-use crate::auth::KnownKeys;
 use crate::gates::Gates;
-use crate::limits::Limits;
+use crate::known_keys::KnownKeys;
+use crate::limits::{Limits, Rates};
+use crate::proxies::TrustedProxies;
 use crate::refusals::Refusals;
 use crate::watchbell::Readiness;
 
@@ -44,30 +45,6 @@ pub struct ProviderStatus {
     /// The name of its table in the configuration.
     pub name: String,
     pub kind: String,
-}
-
-/// Which peers' `X-Forwarded-For` is believed.
-#[derive(Clone)]
-pub struct TrustedProxies(Arc<dyn Fn(IpAddr) -> bool + Send + Sync>);
-
-impl TrustedProxies {
-    pub fn new(is_trusted: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(is_trusted))
-    }
-
-    pub fn none() -> Self {
-        Self::new(|_| false)
-    }
-
-    pub fn trusts(&self, address: IpAddr) -> bool {
-        (self.0)(address)
-    }
-}
-
-impl fmt::Debug for TrustedProxies {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TrustedProxies")
-    }
 }
 
 /// Telegram's side of linking a chat.
@@ -120,6 +97,8 @@ pub struct ApiSettings {
     pub write_timeout: Duration,
     /// How events are read.
     pub events: EventSettings,
+    /// Where monitoring tools post, by name.
+    pub intakes: Arc<BTreeMap<String, Intake>>,
     pub trusted_proxies: TrustedProxies,
     /// Where contacts that are URLs may lead beside the public internet, by kind; what their providers are set to.
     pub contact_reach: BTreeMap<ContactKind, Reach>,
@@ -160,6 +139,7 @@ impl Default for ApiSettings {
             connections_per_address: 256,
             write_timeout: Duration::from_secs(10),
             events: EventSettings::default(),
+            intakes: Arc::default(),
             trusted_proxies: TrustedProxies::none(),
             contact_reach: BTreeMap::new(),
             push_reach: Reach::default(),
@@ -167,6 +147,19 @@ impl Default for ApiSettings {
             twilio_tokens: BTreeMap::new(),
             renderer: Arc::new(Renderer::built_in()),
             webhook_contact_key: None,
+        }
+    }
+}
+
+impl ApiSettings {
+    fn rates(&self) -> Rates {
+        Rates {
+            key: self.key_per_minute,
+            oncall_key: self.oncall_key_per_minute,
+            application_key: self.application_key_per_minute,
+            own_key: self.own_key_per_minute,
+            address: self.address_per_minute,
+            failures: self.failures_per_minute,
         }
     }
 }
@@ -198,7 +191,7 @@ impl Api {
         health: Arc<dyn Health>,
         settings: ApiSettings,
     ) -> Self {
-        let (limits, gates) = (Limits::new(&settings, &clock), Gates::new(&settings));
+        let (limits, gates) = (Limits::new(&settings.rates(), &clock), Gates::new(&settings));
         let (known_keys, readiness, refusals) = (KnownKeys::default(), Readiness::default(), Refusals::default());
         Self(Arc::new(Shared { store, intake, clock, health, settings, limits, gates, known_keys, readiness, refusals }))
     }

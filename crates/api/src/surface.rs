@@ -16,22 +16,10 @@ use serde_json::Value;
 
 use crate::auth::{Credentials, authenticate};
 use crate::errors_page::ErrorsUrl;
+use crate::limits::Counting;
 use crate::problem::{Kind, Problem};
 use crate::request;
 use crate::state::Api;
-
-/// How a surface counts the requests of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counting {
-    /// At a rate that fills up evenly (ilert's way).
-    Rates,
-    /// So many unless set otherwise that only a client which has gone wild meets the end.
-    Ample,
-    /// As ample, for our own surface, by which events come too.
-    Own,
-    /// At most so many in any minute, each of them counted until a minute after it (Grafana OnCall's way).
-    Window,
-}
 
 /// The id that a surface's own layer gave a request, for errors to name.
 #[derive(Clone, Debug)]

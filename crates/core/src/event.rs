@@ -1,5 +1,8 @@
 //! Events, as they are after decoding: valid, without NULs, with what could not be used named.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::channel::{Channel, named_enum};
@@ -32,6 +35,21 @@ impl Priority {
             Self::High => Trigger::AlertHigh,
             Self::Low => Trigger::AlertLow,
         }
+    }
+}
+
+/// What words for an alert's urgency mean, beside HIGH and LOW themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Priorities(Arc<BTreeMap<String, Priority>>);
+
+impl Priorities {
+    /// Case does not matter.
+    pub fn new(words: BTreeMap<String, Priority>) -> Self {
+        Self(Arc::new(words.into_iter().map(|(word, priority)| (word.to_ascii_lowercase(), priority)).collect()))
+    }
+
+    pub fn read(&self, word: &str) -> Option<Priority> {
+        word.to_ascii_uppercase().parse().ok().or_else(|| self.0.get(&word.to_ascii_lowercase()).copied())
     }
 }
 

@@ -238,23 +238,23 @@ impl fmt::Display for Reason {
             Self::NoProvider { channel } => write!(f, "no provider is configured for the channel {channel}"),
             Self::NoProviderForAddress { channel } => write!(f, "no provider of the channel {channel} takes this kind of address"),
 
-            Self::BadAddress { code } => said(f, "the provider says that this address cannot be reached", code),
-            Self::BadMessage { code } => said(f, "the provider refused the message", code),
-            Self::BadRoute { code } => said(f, "the provider has no way there", code),
-            Self::NoRouteLeft { code } => said(f, "no provider takes the message", code),
-            Self::ProviderDown { code } => said(f, "the provider is down", code),
-            Self::AccountLimited { code } => said(f, "the account takes no more for now", code),
-            Self::PassingFault { code } => said(f, "a passing fault", code),
-            Self::Unanswered { code } => said(f, "no answer came; it may have gone out", code),
-            Self::UnansweredAndLookedUp { code } => said(f, "no answer came; the provider is asked whether it has it", code),
-            Self::UnansweredTwice { code } => said(f, "no answer came, twice; it may have gone out", code),
+            Self::BadAddress { code } => said(f, "the provider says that this address cannot be reached", code.as_deref()),
+            Self::BadMessage { code } => said(f, "the provider refused the message", code.as_deref()),
+            Self::BadRoute { code } => said(f, "the provider has no way there", code.as_deref()),
+            Self::NoRouteLeft { code } => said(f, "no provider takes the message", code.as_deref()),
+            Self::ProviderDown { code } => said(f, "the provider is down", code.as_deref()),
+            Self::AccountLimited { code } => said(f, "the account takes no more for now", code.as_deref()),
+            Self::PassingFault { code } => said(f, "a passing fault", code.as_deref()),
+            Self::Unanswered { code } => said(f, "no answer came; it may have gone out", code.as_deref()),
+            Self::UnansweredAndLookedUp { code } => said(f, "no answer came; the provider is asked whether it has it", code.as_deref()),
+            Self::UnansweredTwice { code } => said(f, "no answer came, twice; it may have gone out", code.as_deref()),
             Self::UnansweredAndGivenUp { code } => {
-                said(f, "no answer came; it may have gone out, and this channel prefers a loss to a double", code)
+                said(f, "no answer came; it may have gone out, and this channel prefers a loss to a double", code.as_deref())
             }
-            Self::InterruptedTooOften { code } => said(f, "the process that was sending it ended, ten times; it may have gone out", code),
+            Self::InterruptedTooOften { code } => said(f, "the process that was sending it ended, ten times; it may have gone out", code.as_deref()),
             Self::Interrupted => f.write_str("who was sending it is gone; it may have gone out"),
-            Self::Undelivered { code } => said(f, "the provider could not deliver it", code),
-            Self::CallNotAnswered { code } => said(f, "nobody answered the call", code),
+            Self::Undelivered { code } => said(f, "the provider could not deliver it", code.as_deref()),
+            Self::CallNotAnswered { code } => said(f, "nobody answered the call", code.as_deref()),
             Self::PassedOn { after } => write!(f, "{after}; another provider takes over"),
             Self::TriedTooLong { last } => write!(f, "tried for too long: {last}"),
 
@@ -264,9 +264,9 @@ impl fmt::Display for Reason {
 }
 
 /// A sentence, with the provider's code behind it.
-fn said(f: &mut fmt::Formatter<'_>, sentence: &str, code: &Option<String>) -> fmt::Result {
+fn said(f: &mut fmt::Formatter<'_>, sentence: &str, code: Option<&str>) -> fmt::Result {
     f.write_str(sentence)?;
-    code.as_ref().map_or(Ok(()), |code| write!(f, " (code {code})"))
+    code.map_or(Ok(()), |code| write!(f, " (code {code})"))
 }
 
 /// The code of what was written by a newer process: a text by itself, or the name of its arguments.

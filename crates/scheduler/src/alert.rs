@@ -1,22 +1,19 @@
-//! What an event of an alert changes: what the history with it comes to, compared with what it came to without.
+//! What an event of an alert changes: the difference between the alert's timeline without the event and with it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original, Priority, UpdateData, UpdateStatus};
 use watchbell_core::ids::other_readings;
-use watchbell_core::{Channel, Decision, EventId, Reason, Timestamp, UserId};
+use watchbell_core::{Decision, EventId, Reason, Timestamp, UserId};
 use watchbell_store::facts::history::{self, Happened, Named, What};
-use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Policy, Responder};
+use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Responder};
 
 use crate::content;
-use crate::course::{self, Course, Page, Pages};
-use crate::diff::{Elapsed, bring_in_line};
-use crate::settings::{FallbackEmail, SchedulerSettings};
-use crate::{
-    gates,
-    steps::{self, Common},
-};
+use crate::paging::{self, Unreachable};
+use crate::reconcile::{Elapsed, reconcile};
+use crate::settings::SchedulerSettings;
+use crate::timeline::{self, Pages, Timeline};
 
 /// Plans an alert event: its responders' rules of that priority, unless somebody has responded.
 pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &SchedulerSettings, now: Timestamp) -> Plan {
@@ -42,11 +39,11 @@ pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &Scheduler
     plan
 }
 
-/// Ends an alert of which nothing has been heard for very long, as if it had been resolved now; nobody is told of that. Another event of
-/// it begins a new round.
+/// Closes an alert of which nothing has been heard for very long, as if it had been resolved now. Nobody is told of that, and the
+/// next event of the alert opens a new round.
 pub fn close(alert: &Alert, settings: &SchedulerSettings, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
-    // After all that is known, whatever the broker's clock said.
+    // It counts as the latest event, even if the broker's clock was ahead when the others came.
     let last = alert.history.iter().map(|happened| happened.at.received_at).max();
     let update = UpdateData {
         alert_id: alert.id.clone(),
@@ -111,7 +108,7 @@ fn unheard_of(alert_id: &str, event_id: &EventId) -> Alert {
     Alert {
         id: alert_id.to_owned(),
         state: AlertState::Open,
-        // Until the alert's own event says otherwise: a page too many is better than one too few.
+        // As long as no alert event has said the priority, it counts as HIGH: a page too many is better than one too few.
         priority: Priority::High,
         summary: String::new(),
         url: None,
@@ -131,7 +128,8 @@ pub struct Change {
     pub alert: Alert,
     before: BTreeMap<UserId, Pages>,
     after: BTreeMap<UserId, Pages>,
-    /// Whether it leaves all that has been planned as it is, and at most adds to it. Then what has been planned need not be known.
+    /// Whether the event changes nothing of what has been planned, and at most adds to it. Then the deliveries that exist need not be
+    /// known.
     only_adds: bool,
     /// The alert's state when the event happened.
     pub state_before: Option<AlertState>,
@@ -148,25 +146,25 @@ impl Change {
         let mut alert = known.clone();
         let (base_at, at) = (event.occurrence.base_at(), event.occurrence.clone());
         history::record(&mut alert.history, Happened { what, base_at, at, place: None, event_id: id.clone(), named, raised: Vec::new() });
-        let course = Course::of(&alert.history);
+        let timeline = Timeline::of(&alert.history);
         let place = |id: &EventId| alert.history.iter().position(|happened| happened.event_id == *id);
         let at = place(&id).unwrap_or_default();
-        let state_before = Course::of(&alert.history[..at]).state;
-        let before = course::pages(&known);
-        let started = Course::of(&known.history).paged.into_iter();
+        let state_before = Timeline::of(&alert.history[..at]).state;
+        let before = timeline::pages(&known);
+        let started = Timeline::of(&known.history).paged.into_iter();
         let started = started.map(|(user, paged)| (user, place(&known.history[paged.at].event_id).unwrap_or_default())).collect();
         let content = content::of(&known, &alert.history, facts.described.as_ref(), event);
-        course::give_rounds(&mut alert, &course, &before, &started);
-        alert.state = course.state.unwrap_or(AlertState::Open);
-        alert.priority = course.priority.unwrap_or(alert.priority);
+        timeline::assign_rounds(&mut alert, &timeline, &before, &started);
+        alert.state = timeline.state.unwrap_or(AlertState::Open);
+        alert.priority = timeline.priority.unwrap_or(alert.priority);
         alert.content = content;
-        if let Some(Happened { what: What::Alert { category, .. }, event_id, .. }) = course.about.map(|at| alert.history[at].clone()) {
+        if let Some(Happened { what: What::Alert { category, .. }, event_id, .. }) = timeline.about.map(|at| alert.history[at].clone()) {
             (alert.category, alert.event_id) = (category, event_id);
         }
-        let (closed_as, was_closed_later) = (course.closed_as(&alert.history), course.closed.is_some_and(|closed| closed > at));
-        let after = course::pages(&alert);
+        let (closed_as, was_closed_later) = (timeline.closed_as(&alert.history), timeline.closed.is_some_and(|closed| closed > at));
+        let after = timeline::pages(&alert);
         let only_adds = known.category == alert.category && facts.alert.as_ref().is_none_or(|known| known.is_settled_before(event));
-        course::forget(&mut alert);
+        timeline::prune(&mut alert);
         Self { alert, before, after, only_adds, state_before, closed_as, was_closed_later }
     }
 
@@ -190,8 +188,8 @@ impl Change {
         self.before.iter().any(|(user, old)| self.after.get(user).is_none_or(|new| new.responder.round != old.responder.round))
     }
 
-    /// Writes into the plan who is not paged any more, who is from now on, for whom it is at another time, and what they are told;
-    /// `data` are the event's if it is an alert event.
+    /// Writes the difference into the plan: whose pages end, whose begin, whose move, and what the messages say. `data` is what an alert
+    /// event says; None for an update.
     pub fn write(
         mut self,
         data: Option<&AlertData>,
@@ -224,109 +222,43 @@ impl Change {
                 }
                 continue;
             }
-            // Others of the round are paged further.
+            // Other users are still paged in this round, so only this user's deliveries are cancelled.
             plan.cancel.extend(of_round(old).into_iter().map(|delivery| (delivery.id, reason.clone())));
         }
-        plan.content = content::told(&mut self.alert, facts.alert.as_ref(), &self.before, &self.after, data, event);
+        plan.content = content::update(&mut self.alert, facts.alert.as_ref(), &self.before, &self.after, data, event);
         for (user, new) in self.after {
             let old = self.before.get(&user).filter(|old| old.responder.round == new.responder.round);
             if self.only_adds && old == Some(&new) {
                 continue;
             }
             if let Some(policy) = facts.policies.get(&user) {
-                let (existing, told_before) = if self.only_adds { (Vec::new(), old) } else { (of_round(&new.responder), None) };
-                let mut wanted = Vec::new();
+                let (existing, paged_before) = if self.only_adds { (Vec::new(), old) } else { (of_round(&new.responder), None) };
+                let mut desired = Vec::new();
                 for (at, page) in new.pages.iter().enumerate() {
-                    if told_before.is_some_and(|old| old.pages.contains(page)) {
+                    if paged_before.is_some_and(|old| old.pages.contains(page)) {
                         continue;
                     }
-                    match for_page(&self.alert, &new.responder, page, at > 0, policy, settings) {
-                        Ok(steps) => wanted.extend(steps),
+                    match paging::deliveries(&self.alert, &new.responder, page, at > 0, policy, settings) {
+                        Ok(deliveries) => desired.extend(deliveries),
                         Err(Unreachable) => plan.unreachable.push((new.responder.scope(), user)),
                     }
                 }
-                // Whom a rule has told, needs no fallback for it.
-                let is_told = |trigger| {
+                // A user whom a rule has reached already needs no fallback email.
+                let is_reached = |trigger| {
                     let by_rule = existing.iter().filter(|d| d.purpose == Purpose::Rule && d.trigger == trigger);
                     by_rule.into_iter().any(|d| !d.state.is_pending() && d.state != State::Cancelled)
                 };
-                wanted.retain(|planned| planned.purpose == Purpose::Rule || !is_told(planned.trigger));
+                desired.retain(|planned| planned.purpose == Purpose::Rule || !is_reached(planned.trigger));
                 let is_needless = |fallback: &&Planned| {
                     fallback.purpose == Purpose::Fallback
                         && fallback.state.is_pending()
-                        && !wanted.iter().any(|planned| planned.purpose == Purpose::Fallback && planned.trigger == fallback.trigger)
+                        && !desired.iter().any(|planned| planned.purpose == Purpose::Fallback && planned.trigger == fallback.trigger)
                 };
                 plan.cancel.extend(existing.iter().filter(is_needless).map(|delivery| (delivery.id.clone(), Reason::AlertSaysOtherwise)));
-                bring_in_line(plan, &existing, wanted, Elapsed::Send, now, &Reason::AlertSaysOtherwise);
+                reconcile(plan, &existing, desired, Elapsed::Send, now, &Reason::AlertSaysOtherwise);
             }
             plan.responders.push(new.responder);
         }
         self.alert
     }
-}
-
-/// The user has neither a rule for this nor an address for the fallback email.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unreachable;
-
-/// Everything that one responder is to be told by a page; by one that raises the alert, only what is for its priority.
-pub fn for_page(
-    alert: &Alert,
-    responder: &Responder,
-    page: &Page,
-    is_raise: bool,
-    policy: &Policy,
-    settings: &SchedulerSettings,
-) -> Result<Vec<Planned>, Unreachable> {
-    let scope = responder.scope();
-    let common = common(alert, &scope, page, policy);
-    let steps = gates::steps(policy, common.trigger, common.category, &[]);
-    // An inbox wakes nobody: whoever has nothing else gets the fallback email beside it.
-    let has_page = steps.iter().any(|step| !step.rules.is_empty() || step.channel != Channel::InApp);
-    let is_wanted = |step: &steps::Step| !is_raise || !step.rules.is_empty();
-    let deliver = |step: steps::Step| {
-        let offset_s = step.offset_s;
-        common.deliver(step, page.base_at.plus_s(offset_s), Some(expires_at(page, offset_s, settings)))
-    };
-    let mut deliveries: Vec<Planned> = steps.into_iter().filter(is_wanted).map(deliver).collect();
-    if has_page {
-        return Ok(deliveries);
-    }
-    deliveries.extend(fallback(alert, responder, page, policy, settings));
-    if deliveries.is_empty() { Err(Unreachable) } else { Ok(deliveries) }
-}
-
-/// A step expires by when Watchbell first knew of it.
-fn expires_at(page: &Page, offset_s: i64, settings: &SchedulerSettings) -> Timestamp {
-    page.received_at.plus_s(offset_s).plus_s(settings.alert_expiry_s)
-}
-
-fn common<'a>(alert: &'a Alert, scope: &'a watchbell_store::facts::Scope, page: &'a Page, policy: &'a Policy) -> Common<'a> {
-    Common {
-        scope,
-        event_id: &page.event_id,
-        alert_id: Some(&alert.id),
-        category: alert.category.as_deref(),
-        policy,
-        trigger: page.priority.trigger(),
-        base_at: page.base_at,
-        // A page is not for later.
-        collects: None,
-    }
-}
-
-/// The email for who has no rule, if it is wanted and there is an address for it.
-pub fn fallback(alert: &Alert, responder: &Responder, page: &Page, policy: &Policy, settings: &SchedulerSettings) -> Option<Planned> {
-    let wanted = match settings.fallback_email {
-        FallbackEmail::All => true,
-        FallbackEmail::High => page.priority == Priority::High,
-        FallbackEmail::Off => false,
-    };
-    let address = steps::fallback_address(policy).filter(|_| wanted)?;
-    let scope = responder.scope();
-    let common = common(alert, &scope, page, policy);
-    let expires_at = Some(expires_at(page, 0, settings));
-    let mut planned = common.planned(Purpose::Fallback, "", Channel::Email, address, page.base_at, expires_at);
-    planned.reason.get_or_insert(Reason::FallbackEmail { priority: page.priority });
-    Some(planned)
 }

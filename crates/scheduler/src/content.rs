@@ -8,7 +8,7 @@ use watchbell_store::facts::Alert;
 use watchbell_store::facts::content::Content;
 use watchbell_store::facts::history::{Happened, What};
 
-use crate::course::{Course, Pages, last_resolved};
+use crate::timeline::{Pages, Timeline, last_resolved};
 
 /// What the alert's events say since it was last resolved, with `event` among them in `history`; `described` is what the first of
 /// them says, as long as there was no other. None as long as one event says it all.
@@ -19,8 +19,8 @@ pub fn of(known: &Alert, history: &[Happened], described: Option<&AlertData>, ev
     let is_as_before = last_resolved(&known.history).map(|at| &known.history[at].event_id) == resolved.map(|at| &history[at].event_id);
     let counts = |id: &EventId| place(id).map_or(is_as_before, |at| resolved.is_none_or(|resolved| at > resolved));
     let mut content = known.content.clone().unwrap_or_default();
-    // What was resolved is described no more.
-    let is_described = Course::of(&known.history).about.is_some();
+    // Once the alert is resolved, its first event describes it no more.
+    let is_described = Timeline::of(&known.history).about.is_some();
     if let Some(first) = described.filter(|_| is_described && known.content.is_none()) {
         content.say(first, &known.event_id, |_| false);
     }
@@ -42,7 +42,7 @@ pub fn of(known: &Alert, history: &[Happened], described: Option<&AlertData>, ev
 
 /// Gives the alert what it says now; answers what the messages of all who are paged say from now on, if that is something else
 /// than before, and the events that they are rendered from.
-pub fn told(
+pub fn update(
     alert: &mut Alert,
     known: Option<&Alert>,
     before: &BTreeMap<UserId, Pages>,

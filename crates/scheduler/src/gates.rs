@@ -1,44 +1,12 @@
-//! What stands beside and behind a user's rules: what goes out without one, and what the user has switched off.
+//! The gates that a step has to pass: what the user has switched off, and how often they want to be told.
 //!
-//! Gates are for events of a category. In-app alone has them for every event, since every subscription event goes there.
+//! Gates are for events of a category. Only in-app has them for every event, since every subscription event goes there.
 
 use watchbell_core::device::DeviceKind;
 use watchbell_core::preference::{self, ChannelType, Digest};
 use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, DeviceId, Reason};
 use watchbell_store::facts::Policy;
-
-use crate::steps::{self, Step};
-
-/// The steps of an event: those of the user's rules, then what goes out without any. Whoever asks for what is asked for
-/// already adds nothing.
-pub fn steps(policy: &Policy, trigger: Trigger, category: Option<&str>, default_channels: &[Channel]) -> Vec<Step> {
-    let mut steps = steps::compile(policy, trigger);
-    let mut add = |channel: Channel, asked_by: &'static str| {
-        for address in steps::usable_addresses(policy, channel) {
-            if !steps.iter().any(|step| step.channel == channel && step.address == address) {
-                steps.push(Step { channel, address, offset_s: 0, rules: Vec::new(), asked_by: Some(asked_by), critical: false });
-            }
-        }
-    };
-    let is_subscription = trigger == Trigger::Subscription;
-    let explicit = category.and_then(|_| preference::explicit(&policy.preferences, category)).map(|preference| preference.wants);
-    if is_subscription && category.is_some() {
-        for channel in default_channels {
-            add(*channel, "default");
-        }
-    }
-    if explicit.is_some_and(|wants| wants.email) {
-        add(Channel::Email, "preference");
-    }
-    if explicit.is_some_and(|wants| wants.push) {
-        add(Channel::Push, "preference");
-    }
-    if is_subscription || explicit.is_some_and(|wants| wants.in_app) {
-        add(Channel::InApp, "inbox");
-    }
-    steps
-}
 
 /// Why the user does not want a step; None if nothing speaks against it.
 pub fn refusal(policy: &Policy, trigger: Trigger, category: Option<&str>, channel: Channel, device: Option<DeviceId>) -> Option<Reason> {
@@ -49,7 +17,7 @@ pub fn refusal(policy: &Policy, trigger: Trigger, category: Option<&str>, channe
     switched_off(policy, category, channel, kind).or_else(|| not_wanted(policy, trigger, category, channel))
 }
 
-/// Notiflows: any "off" wins.
+/// Notiflows: one switch that is off is enough.
 fn switched_off(policy: &Policy, category: Option<&str>, channel: Channel, device: Option<DeviceKind>) -> Option<Reason> {
     let switches = &policy.switches;
     let of_category = category.and_then(|category| Some((category, switches.notiflows.get(category)?)));
@@ -67,7 +35,8 @@ fn switched_off(policy: &Policy, category: Option<&str>, channel: Channel, devic
         .then(|| Reason::ChannelTypeOff { channel_type, category: Some(category.to_owned()) })
 }
 
-/// Messaging: only what is said explicitly counts against a rule. Digests, and so their being off, are not for alerts.
+/// Messaging: only a preference that was set explicitly counts against a rule. Alerts never go into a digest, so a digest that is
+/// off does not stop them.
 fn not_wanted(policy: &Policy, trigger: Trigger, category: Option<&str>, channel: Channel) -> Option<Reason> {
     let preference = preference::explicit(&policy.preferences, category)?;
     let wants = preference.wants;
@@ -85,7 +54,8 @@ fn not_wanted(policy: &Policy, trigger: Trigger, category: Option<&str>, channel
     is_off.then(|| Reason::DigestOff { category: category() })
 }
 
-/// How often the user is told of a category by a channel: all but email is told at once.
+/// How often the user is told of a category by a channel. Only email can be collected into a digest; every other channel tells at
+/// once.
 pub fn cadence(policy: &Policy, category: Option<&str>, channel: Channel) -> Digest {
     if channel != Channel::Email || category.is_none() {
         return Digest::Instant;

@@ -5,17 +5,19 @@
 
 mod alert;
 mod content;
-mod course;
-mod diff;
+mod deliveries;
 mod digest;
 mod duty;
 mod gates;
+mod paging;
 mod planner;
+mod reconcile;
 mod replan;
 mod service;
 mod settings;
 mod steps;
 mod subscription;
+mod timeline;
 mod update;
 
 pub use planner::RulePlanner;

@@ -10,7 +10,7 @@ use watchbell_store::Planner;
 use watchbell_store::facts::{Alert, Facts, Plan, Policy, Reach, UserFacts};
 
 use crate::settings::SchedulerSettings;
-use crate::subscription::Told;
+use crate::subscription::Announcement;
 use crate::{alert, duty, replan, subscription, update};
 
 /// Plans from users' rules.
@@ -54,8 +54,8 @@ impl Planner for RulePlanner {
         };
         let mut members: Vec<&Arc<Policy>> = members.values().filter(|policy| !named(policy)).collect();
         members.sort_by_key(|policy| policy.user.id);
-        let told = Told::new(event_id, data.category.as_deref(), default_channels, base_at, &self.settings, now);
-        Plan { insert: members.into_iter().flat_map(|policy| subscription::for_user(policy, &told)).collect(), ..Plan::default() }
+        let announcement = Announcement::new(event_id, data.category.as_deref(), default_channels, base_at, &self.settings, now);
+        Plan { insert: members.into_iter().flat_map(|policy| subscription::for_user(policy, &announcement)).collect(), ..Plan::default() }
     }
 
     fn replan(&self, facts: &UserFacts, now: Timestamp) -> Plan {

@@ -7,11 +7,11 @@ use watchbell_core::event::DutyStatus;
 use watchbell_core::{Channel, DeliveryId, Reason, Timestamp, rule::Trigger};
 use watchbell_store::facts::{Plan, Planned, Scope, UserFacts};
 
-use crate::diff::{Elapsed, bring_in_line, fresh_id};
+use crate::deliveries::DeliveryContext;
+use crate::reconcile::{Elapsed, fresh_id, reconcile};
 use crate::settings::SchedulerSettings;
-use crate::steps::{self, Common};
-use crate::subscription::Told;
-use crate::{alert, course, duty, subscription};
+use crate::subscription::Announcement;
+use crate::{duty, paging, steps, subscription, timeline};
 
 pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
@@ -21,13 +21,13 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
     }
     for (alert, responder) in &facts.responders {
         let existing = by_scope.remove(&responder.scope()).unwrap_or_default();
-        let Some(pages) = course::pages(alert).remove(&responder.user_id).map(|pages| pages.pages) else { continue };
-        let wanted = pages
+        let Some(pages) = timeline::pages(alert).remove(&responder.user_id).map(|pages| pages.pages) else { continue };
+        let desired = pages
             .iter()
             .enumerate()
-            .flat_map(|(at, page)| alert::for_page(alert, responder, page, at > 0, &facts.policy, settings).unwrap_or_default());
+            .flat_map(|(at, page)| paging::deliveries(alert, responder, page, at > 0, &facts.policy, settings).unwrap_or_default());
         let planned = plan.insert.len();
-        bring_in_line(&mut plan, &existing, wanted.collect(), Elapsed::Skip, now, &Reason::RuleGone);
+        reconcile(&mut plan, &existing, desired.collect(), Elapsed::Skip, now, &Reason::RuleGone);
         for page in &pages {
             let is_of_page = |d: &&Planned| d.trigger == page.priority.trigger();
             let existing: Vec<Planned> = existing.iter().filter(is_of_page).cloned().collect();
@@ -36,7 +36,7 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
                 continue;
             }
             let fell_back = existing.iter().any(|d| d.purpose == Purpose::Fallback && d.state != State::Cancelled);
-            match alert::fallback(alert, responder, page, &facts.policy, settings).filter(|_| !fell_back) {
+            match paging::fallback(alert, responder, page, &facts.policy, settings).filter(|_| !fell_back) {
                 Some(mut fallback) => {
                     fresh_id(&mut fallback, &existing);
                     plan.insert.push(fallback);
@@ -47,41 +47,43 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
     }
     for duty in facts.duties.iter().filter(|duty| duty.status == DutyStatus::Scheduled) {
         let existing = by_scope.remove(&duty::scope(duty)).unwrap_or_default();
-        let mut wanted = duty::reminders(duty, duty.told.base_at(), &facts.policy, settings, now);
-        // A reminder that is waiting for its next try stays wanted although a nearer one has passed.
-        keep_retrying(&mut wanted, &existing);
-        bring_in_line(&mut plan, &existing, wanted, Elapsed::Skip, now, &Reason::RuleGone);
+        let mut desired = duty::reminders(duty, duty.occurrence.base_at(), &facts.policy, settings, now);
+        // A reminder that waits for its next try stays desired, although the time of a nearer one has passed since.
+        keep_retrying(&mut desired, &existing);
+        reconcile(&mut plan, &existing, desired, Elapsed::Skip, now, &Reason::RuleGone);
     }
     for (scope, existing) in by_scope {
         if let Scope::Event(event_id) = scope {
-            let wanted = same_time_as(&existing, scope, event_id, facts, settings);
-            bring_in_line(&mut plan, &existing, wanted, Elapsed::Skip, now, &Reason::RuleGone);
+            let desired = at_once(&existing, scope, event_id, facts, settings);
+            reconcile(&mut plan, &existing, desired, Elapsed::Skip, now, &Reason::RuleGone);
         }
     }
     plan
 }
 
-/// Whether nothing has paged the user or will: the change called off what would have, and what is wanted instead has elapsed.
+/// Whether the change leaves the user without any page: it cancelled the ones that were to come, and the time of what is desired
+/// instead has passed.
 fn is_left_with_nothing(existing: &[Planned], planned: &[Planned], cancel: &[(DeliveryId, Reason)]) -> bool {
     let is_page = |d: &&Planned| d.channel != Channel::InApp && d.state != State::Cancelled;
-    let is_called_off = |d: &Planned| cancel.iter().any(|(id, _)| *id == d.id);
+    let is_cancelled = |d: &Planned| cancel.iter().any(|(id, _)| *id == d.id);
     let is_lost = |d: &Planned| matches!(d.state, State::Failed | State::Undelivered | State::Expired | State::Suppressed);
     let pages: Vec<&Planned> = existing.iter().filter(is_page).collect();
-    // What failed by itself, or was switched off, has been told of already.
-    let is_changed = pages.is_empty() || pages.iter().any(|d| is_called_off(d));
-    is_changed && !planned.iter().any(|d| is_page(&d)) && pages.iter().all(|d| is_called_off(d) || is_lost(d))
+    // Where the change cancelled nothing, a user without a page was noted as unreachable when the last page failed.
+    let is_changed = pages.is_empty() || pages.iter().any(|d| is_cancelled(d));
+    is_changed && !planned.iter().any(|d| is_page(&d)) && pages.iter().all(|d| is_cancelled(d) || is_lost(d))
 }
 
-fn keep_retrying(wanted: &mut Vec<Planned>, existing: &[Planned]) {
+fn keep_retrying(desired: &mut Vec<Planned>, existing: &[Planned]) {
     for old in existing.iter().filter(|d| d.state.is_pending() && d.attempts > 0) {
-        if !wanted.iter().any(|w| w.rules.iter().any(|rule| old.rules.contains(rule))) {
-            wanted.push(old.clone());
+        if !desired.iter().any(|w| w.rules.iter().any(|rule| old.rules.contains(rule))) {
+            desired.push(old.clone());
         }
     }
 }
 
-/// What an event that is told at once is told by from now on; only what is pending can still change.
-fn same_time_as(
+/// The deliveries that are desired from now on for an event whose messages are due at once. Only those that are pending can still
+/// change.
+fn at_once(
     existing: &[Planned],
     scope: &Scope,
     event_id: &watchbell_core::EventId,
@@ -95,14 +97,14 @@ fn same_time_as(
     if first.trigger == Trigger::Subscription {
         let category = first.category.as_deref();
         let default_channels = category.and_then(|category| facts.default_channels.get(category)).map_or(&[][..], Vec::as_slice);
-        // From the event's own time, so that a period that has ended does not begin again.
-        let told = Told::new(event_id, category, default_channels, base_at, settings, base_at);
-        return subscription::for_user(&facts.policy, &told);
+        // Digests count from the event's own time, so that a period that has ended does not begin again.
+        let announcement = Announcement::new(event_id, category, default_channels, base_at, settings, base_at);
+        return subscription::for_user(&facts.policy, &announcement);
     }
     triggers
         .into_iter()
         .flat_map(|trigger| {
-            let common = Common {
+            let context = DeliveryContext {
                 scope,
                 event_id,
                 alert_id: first.alert_id.as_deref(),
@@ -110,10 +112,10 @@ fn same_time_as(
                 policy: &facts.policy,
                 trigger,
                 base_at,
-                collects: None,
+                digests: None,
             };
             let steps = steps::compile(&facts.policy, trigger);
-            steps.into_iter().map(move |step| common.deliver(step, base_at, first.expires_at)).collect::<Vec<_>>()
+            steps.into_iter().map(move |step| context.deliver(step, base_at, first.expires_at)).collect::<Vec<_>>()
         })
         .collect()
 }

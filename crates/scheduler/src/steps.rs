@@ -1,15 +1,10 @@
-//! Compiles a user's rules for one trigger into steps: channel, address, offset.
+//! The steps of an event for one user: channel, address, offset. Most are compiled from the user's rules; some go out without one.
 
-use jiff::civil;
-use jiff::tz::TimeZone;
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
-use watchbell_core::delivery::{Purpose, State};
-use watchbell_core::preference::Digest;
+use watchbell_core::preference;
 use watchbell_core::rule::{Rule, Trigger};
-use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, EventId, Reason, RuleId, Timestamp, mask};
-use watchbell_store::facts::{DAILY, HOURLY, Planned, Policy, Scope};
-
-use crate::{digest, gates};
+use watchbell_core::{Channel, ContactId, DeviceId, RuleId, mask};
+use watchbell_store::facts::Policy;
 
 /// One thing to do for a user, `offset_s` after (or, for shifts, before) what happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +19,7 @@ pub struct Step {
     pub critical: bool,
 }
 
-/// Where a step goes. What is missing here fails when it is due, unless it has been added by then.
+/// Where a step goes. A step without an address fails when it is due, unless the user has added one by then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepAddress {
     pub contact_id: Option<ContactId>,
@@ -55,7 +50,37 @@ pub fn compile(policy: &Policy, trigger: Trigger) -> Vec<Step> {
     steps
 }
 
-/// Rules with the offset at which each fires: its own, or in a chain the sum of the waits before it.
+/// The steps of an event: those that the user's rules ask for, and then those that no rule has to ask for, unless a rule asks for
+/// the same.
+pub fn for_event(policy: &Policy, trigger: Trigger, category: Option<&str>, default_channels: &[Channel]) -> Vec<Step> {
+    let mut steps = compile(policy, trigger);
+    let mut add = |channel: Channel, asked_by: &'static str| {
+        for address in usable_addresses(policy, channel) {
+            if !steps.iter().any(|step| step.channel == channel && step.address == address) {
+                steps.push(Step { channel, address, offset_s: 0, rules: Vec::new(), asked_by: Some(asked_by), critical: false });
+            }
+        }
+    };
+    let is_subscription = trigger == Trigger::Subscription;
+    let explicit = category.and_then(|_| preference::explicit(&policy.preferences, category)).map(|preference| preference.wants);
+    if is_subscription && category.is_some() {
+        for channel in default_channels {
+            add(*channel, "default");
+        }
+    }
+    if explicit.is_some_and(|wants| wants.email) {
+        add(Channel::Email, "preference");
+    }
+    if explicit.is_some_and(|wants| wants.push) {
+        add(Channel::Push, "preference");
+    }
+    if is_subscription || explicit.is_some_and(|wants| wants.in_app) {
+        add(Channel::InApp, "inbox");
+    }
+    steps
+}
+
+/// Rules with the offset at which each of them fires: its own offset, or, for a rule of a chain, the sum of the waits before it.
 fn with_offsets(policy: &Policy, trigger: Trigger) -> Vec<(&Rule, i64)> {
     let mut rules: Vec<&Rule> = policy.rules.iter().filter(|rule| rule.trigger == trigger).collect();
     rules.sort_by_key(|rule| (rule.surface, rule.position, rule.id));
@@ -108,7 +133,7 @@ pub fn usable_addresses(policy: &Policy, channel: Channel) -> Vec<StepAddress> {
 
 /// The contact that a rule means: the one it names, else the primary one, else the first OK one, else the first.
 ///
-/// A Telegram rule names a phone contact, but a bot can only write to a chat that the user opened: that chat is meant.
+/// A Telegram rule may name a phone contact, but a bot can only write to a chat that the user opened, so the rule means that chat.
 fn contact_for(policy: &Policy, kind: ContactKind, named: Option<ContactId>) -> Option<&Contact> {
     let of_kind = || policy.contacts.iter().filter(move |contact| contact.kind == kind);
     let named = named.and_then(|id| of_kind().find(|contact| contact.id == id));
@@ -123,122 +148,7 @@ fn contact_address(contact: &Contact) -> StepAddress {
     StepAddress { contact_id: Some(contact.id), device_id: None, masked: mask::address(contact.kind, &contact.target) }
 }
 
-/// The first email contact that may be used, for who has no rule.
+/// Where the fallback email for a user without a rule goes: the first email contact that may be used.
 pub fn fallback_address(policy: &Policy) -> Option<StepAddress> {
     policy.contacts.iter().find(|c| c.kind == ContactKind::Email && c.status == ContactStatus::Ok).map(contact_address)
-}
-
-/// In which state a delivery begins.
-struct Timing {
-    state: State,
-    ready_at: Timestamp,
-    reason: Option<Reason>,
-    collect: Option<&'static str>,
-}
-
-/// What the deliveries of one plan have in common.
-#[derive(Clone, Debug)]
-pub struct Common<'a> {
-    pub scope: &'a Scope,
-    pub event_id: &'a EventId,
-    pub alert_id: Option<&'a str>,
-    /// What the event is of: gates are for events of a category.
-    pub category: Option<&'a str>,
-    pub policy: &'a Policy,
-    pub trigger: Trigger,
-    /// What delivery ids begin with: the time from which the plan counts.
-    pub base_at: Timestamp,
-    /// None where email is never collected.
-    pub collects: Option<Collects>,
-}
-
-/// When the periods of digests end.
-#[derive(Clone, Copy, Debug)]
-pub struct Collects {
-    /// The first end after this is meant.
-    pub from: Timestamp,
-    /// On each user's own clock.
-    pub daily_at: civil::Time,
-}
-
-impl Common<'_> {
-    /// The delivery of a step.
-    pub fn deliver(&self, step: Step, due_at: Timestamp, expires_at: Option<Timestamp>) -> Planned {
-        let what = match (step.rules.first(), step.asked_by) {
-            (Some(rule), _) => rule.to_string(),
-            (None, asked_by) => format!("{}:{}", asked_by.unwrap_or_default(), step.channel),
-        };
-        let mut planned = self.planned(Purpose::Rule, &what, step.channel, step.address, due_at, expires_at);
-        planned.rules = step.rules;
-        planned.critical = step.critical;
-        planned
-    }
-
-    /// A delivery that no rule asked for.
-    pub fn planned(
-        &self,
-        purpose: Purpose,
-        what: &str,
-        channel: Channel,
-        address: StepAddress,
-        due_at: Timestamp,
-        expires_at: Option<Timestamp>,
-    ) -> Planned {
-        let user = self.policy.user.id.to_string();
-        let device = address.device_id.map_or_else(String::new, |id| id.to_string());
-        let key = [self.scope.key(), user, purpose.to_string(), what.to_owned(), device];
-        let key: Vec<&str> = key.iter().map(String::as_str).collect();
-        let Timing { state, ready_at, reason, collect } = self.timing(channel, address.device_id, due_at);
-        Planned {
-            id: DeliveryId::derive(self.base_at, &key),
-            scope: self.scope.clone(),
-            event_id: self.event_id.clone(),
-            alert_id: self.alert_id.map(str::to_owned),
-            category: self.category.map(str::to_owned),
-            user_id: self.policy.user.id,
-            purpose,
-            trigger: self.trigger,
-            channel,
-            contact_id: address.contact_id,
-            device_id: address.device_id,
-            address: address.masked,
-            rules: Vec::new(),
-            critical: false,
-            due_at,
-            ready_at,
-            expires_at,
-            state,
-            reason,
-            expedited: false,
-            attempts: 0,
-            collect: collect.map(str::to_owned),
-        }
-    }
-
-    /// What the user has switched off is not sent, a digest is held until its period ends, and quiet hours hold everything
-    /// but HIGH alerts, digests too, until they end.
-    fn timing(&self, channel: Channel, device: Option<DeviceId>, due_at: Timestamp) -> Timing {
-        if let Some(reason) = gates::refusal(self.policy, self.trigger, self.category, channel, device) {
-            return Timing { state: State::Suppressed, ready_at: due_at, reason: Some(reason), collect: None };
-        }
-        let user = &self.policy.user;
-        // A zone that was valid when it was set and is unknown to this build: better at a wrong hour than never.
-        let zone = || watchbell_core::user::parse_timezone(&user.timezone).unwrap_or(TimeZone::UTC);
-        let cadence = gates::cadence(self.policy, self.category, channel);
-        let period = self.collects.and_then(|Collects { from, daily_at }| match cadence {
-            Digest::Hourly => Some((digest::hour_end(from, &zone()), HOURLY)),
-            Digest::Daily => Some((digest::day_end(from, daily_at, &zone()), DAILY)),
-            Digest::Instant | Digest::Off => None,
-        });
-        let told_at = period.map_or(due_at, |(end, _)| end);
-        let collect = period.map(|(_, collect)| collect);
-        let hours = user.quiet_hours.as_ref().filter(|_| self.trigger != Trigger::AlertHigh);
-        match (hours.and_then(|hours| hours.until(told_at, &zone())), period) {
-            (Some(end), _) => Timing { state: State::Held, ready_at: end, reason: Some(Reason::QuietHours { until: end }), collect },
-            (None, Some((end, _))) => {
-                Timing { state: State::Held, ready_at: end, reason: Some(Reason::InDigest { cadence, until: end }), collect }
-            }
-            (None, None) => Timing { state: State::Scheduled, ready_at: due_at, reason: None, collect },
-        }
-    }
 }

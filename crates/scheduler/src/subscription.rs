@@ -5,22 +5,22 @@ use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, EventId, Timestamp};
 use watchbell_store::facts::{Facts, Plan, Planned, Policy, Scope};
 
+use crate::deliveries::{DeliveryContext, DigestTimes};
 use crate::settings::SchedulerSettings;
-use crate::steps::{Collects, Common};
-use crate::{alert, gates};
+use crate::{alert, steps};
 
-/// What every subscriber of an event is told alike.
+/// What is the same for all subscribers of one event.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
+pub struct Announcement<'a> {
     pub event_id: &'a EventId,
     pub category: Option<&'a str>,
     /// Where events of the category go without any rule.
     pub default_channels: &'a [Channel],
     pub base_at: Timestamp,
-    pub collects: Collects,
+    pub digests: DigestTimes,
 }
 
-impl<'a> Told<'a> {
+impl<'a> Announcement<'a> {
     pub fn new(
         event_id: &'a EventId,
         category: Option<&'a str>,
@@ -29,9 +29,9 @@ impl<'a> Told<'a> {
         settings: &SchedulerSettings,
         now: Timestamp,
     ) -> Self {
-        // What comes late is collected with what comes now.
-        let collects = Collects { from: base_at.max(now), daily_at: settings.daily_digest_at };
-        Self { event_id, category, default_channels, base_at, collects }
+        // An event that comes late goes into the digest of the period that is running now.
+        let digests = DigestTimes { from: base_at.max(now), daily_at: settings.daily_digest_at };
+        Self { event_id, category, default_channels, base_at, digests }
     }
 }
 
@@ -39,22 +39,22 @@ pub fn plan(event: &Event, data: &SubscriptionData, facts: &Facts, settings: &Sc
     let mut plan = Plan::default();
     let event_id = event.id();
     let base_at = event.occurrence.base_at();
-    let told = Told::new(&event_id, data.category.as_deref(), &facts.default_channels, base_at, settings, now);
+    let announcement = Announcement::new(&event_id, data.category.as_deref(), &facts.default_channels, base_at, settings, now);
     for user in alert::users(&data.users, facts, &mut plan) {
         if let Some(policy) = facts.policies.get(&user) {
-            plan.insert.extend(for_user(policy, &told));
+            plan.insert.extend(for_user(policy, &announcement));
         }
     }
     plan.fan_out.clone_from(&data.topic);
     plan
 }
 
-/// Everything that one subscriber is to be told.
-pub fn for_user(policy: &Policy, told: &Told<'_>) -> Vec<Planned> {
-    let Told { event_id, category, default_channels, base_at, collects } = *told;
+/// The deliveries of an event for one subscriber.
+pub fn for_user(policy: &Policy, announcement: &Announcement<'_>) -> Vec<Planned> {
+    let Announcement { event_id, category, default_channels, base_at, digests } = *announcement;
     let scope = Scope::Event(event_id.clone());
     let trigger = Trigger::Subscription;
-    let common = Common { scope: &scope, event_id, alert_id: None, category, policy, trigger, base_at, collects: Some(collects) };
-    let steps = gates::steps(policy, trigger, category, default_channels);
-    steps.into_iter().map(|step| common.deliver(step, base_at, None)).collect()
+    let context = DeliveryContext { scope: &scope, event_id, alert_id: None, category, policy, trigger, base_at, digests: Some(digests) };
+    let steps = steps::for_event(policy, trigger, category, default_channels);
+    steps.into_iter().map(|step| context.deliver(step, base_at, None)).collect()
 }

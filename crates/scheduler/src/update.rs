@@ -5,24 +5,25 @@ use std::collections::BTreeSet;
 use watchbell_core::event::{Event, EventData, UpdateData, UpdateStatus};
 use watchbell_core::{Decision, Timestamp, UserId};
 use watchbell_store::facts::history::What;
-use watchbell_store::facts::{AlertState, Facts, Plan, Scope};
+use watchbell_store::facts::{AlertState, Facts, Plan, Planned, Scope};
 
 use crate::alert::{self, Change};
-use crate::course;
+use crate::deliveries::DeliveryContext;
 use crate::settings::SchedulerSettings;
-use crate::steps::{self, Common};
+use crate::{steps, timeline};
 
 pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &SchedulerSettings, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     if let Some(answer) = &data.answer
-        && !facts.alert.as_ref().is_some_and(|alert| course::is_current(alert, answer.round))
+        && !facts.alert.as_ref().is_some_and(|alert| timeline::is_current(alert, answer.round))
     {
         plan.decision = Some(Decision::RoundIsOver);
         return plan;
     }
     let called_in = alert::users(&data.responders, facts, &mut plan);
     let notify = alert::users(&data.notify, facts, &mut plan);
-    // Of several whom the name may mean, none is left out.
+    // The actor is not told of what they did themselves. A name that may mean several people names no actor, so that nobody is left
+    // out.
     let actor = match data.actor.as_ref().and_then(|name| facts.names.get(name)).map(Vec::as_slice) {
         Some([actor]) => Some(*actor),
         _ => None,
@@ -47,10 +48,10 @@ pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &Schedule
     plan.decision = decision;
     let alert = change.write(None, event, &mut plan, facts, settings, now);
     if is_news {
-        let mut told = facts.alert.as_ref().map(|known| course::told(&known.history)).unwrap_or_default();
-        told.extend(notify);
-        told.retain(|user| Some(*user) != actor);
-        tell(&mut plan.insert, event, &data.alert_id, data.status, &told, facts, settings);
+        let mut audience = facts.alert.as_ref().map(|known| timeline::audience(&known.history)).unwrap_or_default();
+        audience.extend(notify);
+        audience.retain(|user| Some(*user) != actor);
+        plan_messages(&mut plan.insert, event, &data.alert_id, data.status, &audience, facts, settings);
         plan.data = Some(EventData::Update(UpdateData {
             summary: Some(alert.summary.clone()).filter(|summary| !summary.is_empty()),
             url: alert.url.clone(),
@@ -62,9 +63,9 @@ pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &Schedule
     plan
 }
 
-/// Update rules: due now.
-fn tell(
-    insert: &mut Vec<watchbell_store::facts::Planned>,
+/// Adds the messages that the users' rules for updates ask for; all are due at once.
+fn plan_messages(
+    insert: &mut Vec<Planned>,
     event: &Event,
     alert_id: &str,
     status: UpdateStatus,
@@ -76,7 +77,7 @@ fn tell(
     let scope = Scope::Event(event_id.clone());
     let base_at = event.occurrence.base_at();
     for policy in users.iter().filter_map(|user| facts.policies.get(user)) {
-        let common = Common {
+        let context = DeliveryContext {
             scope: &scope,
             event_id: &event_id,
             alert_id: Some(alert_id),
@@ -84,10 +85,10 @@ fn tell(
             policy,
             trigger: status.trigger(),
             base_at,
-            collects: None,
+            digests: None,
         };
         for step in steps::compile(policy, status.trigger()) {
-            insert.push(common.deliver(step, base_at, Some(event.occurrence.received_at.plus_s(settings.alert_expiry_s))));
+            insert.push(context.deliver(step, base_at, Some(event.occurrence.received_at.plus_s(settings.alert_expiry_s))));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the planner is told, and what it answers.
+//! The facts that the planner decides from, and the plan that it answers with.
 
 pub mod content;
 pub mod history;
@@ -9,11 +9,11 @@ use std::sync::Arc;
 use watchbell_core::contact::Contact;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::device::Device;
+pub use watchbell_core::event::AlertState;
 use watchbell_core::event::{AlertData, DutyStatus, Event, EventData, Occurrence, Priority, SubscriptionData};
 use watchbell_core::preference::{Preference, Switches};
 use watchbell_core::rule::{Rule, Trigger};
 use watchbell_core::user::User;
-pub use watchbell_core::event::AlertState;
 use watchbell_core::{Channel, ContactId, Decision, DeliveryId, DeviceId, EventId, Reason, RuleId, Timestamp, UserId};
 
 /// Decides what becomes of events and changes. Pure: the same facts at the same time give the same plan.
@@ -32,10 +32,10 @@ pub trait Planner: Send + Sync + std::fmt::Debug {
         now: Timestamp,
     ) -> Plan;
 
-    /// What a change of the user's rules, contacts, devices or settings changes in what they were not sent yet.
+    /// What a change of the user's rules, contacts, devices or settings changes in the deliveries that were not sent yet.
     fn replan(&self, facts: &UserFacts, now: Timestamp) -> Plan;
 
-    /// How far back a change of that user can matter for alerts of which nothing is pending.
+    /// How old an alert of which nothing is pending may be for a change of this user to matter for it.
     fn reach(&self, policy: &Policy) -> Reach;
 
     /// What becomes of an open alert of which nothing has been heard for very long.
@@ -45,13 +45,13 @@ pub trait Planner: Send + Sync + std::fmt::Debug {
 /// How far back a change of a user can matter for an open alert, by its base time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// Seconds: the longest delay of a rule. What is older is past all its steps.
+    /// Seconds: the longest delay of a rule. The time of every step of an older alert has passed.
     pub steps_s: i64,
-    /// Seconds in which whom it did not reach may still be told of it.
+    /// Seconds within which a user whom the alert did not reach may still be told of it.
     pub unreached_s: i64,
 }
 
-/// What one event is planned from; read and locked in the transaction that writes the plan.
+/// What one event is planned from. It is read, and locked, in the transaction that writes the plan.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// The alert that the event is about, if it is known.
@@ -61,10 +61,10 @@ pub struct Facts {
     /// For a duty: its deliveries, whatever their state. For an alert that is not settled before the event: those of
     /// the rounds that its history knows.
     pub deliveries: Vec<Planned>,
-    /// The users that the event names, by the name it uses; a name that is missing here is unknown, and one that somebody was
-    /// given as external id although it is another one's number or `U…` id means both.
+    /// The users whom the event names, by the name that it uses. A name that is missing here is nobody's. A name can be one user's
+    /// external id and another one's number or `U…` id; then it means both.
     pub names: HashMap<String, Vec<UserId>>,
-    /// What the event says that the alert's messages are rendered from, as long as no other event has said more.
+    /// What the first event of the alert says, as long as that is all that its messages are rendered from.
     pub described: Option<AlertData>,
     /// The policies of those users and of everybody in the alert's history.
     pub policies: HashMap<UserId, Arc<Policy>>,
@@ -73,13 +73,13 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Of whom a name means first.
+    /// The policy of the first user whom the name means.
     pub fn policy(&self, named: &str) -> Option<&Arc<Policy>> {
         self.names.get(named)?.first().and_then(|id| self.policies.get(id))
     }
 }
 
-/// What a user's unsent deliveries are planned anew from.
+/// What a user's deliveries that were not sent yet are planned anew from.
 #[derive(Clone, Debug)]
 pub struct UserFacts {
     pub policy: Arc<Policy>,
@@ -107,13 +107,13 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Of a user who has said nothing.
+    /// The policy of a user who has set nothing.
     pub fn of(user: User) -> Self {
         Self { user, contacts: Vec::new(), devices: Vec::new(), rules: Vec::new(), preferences: Vec::new(), switches: Switches::default() }
     }
 }
 
-/// An alert as it is known; also when only an update of it has come so far.
+/// An alert as it is known. It is known from its first event on, even if that is an update.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alert {
     pub id: String,
@@ -124,19 +124,20 @@ pub struct Alert {
     pub category: Option<String>,
     /// The last round in which somebody was told; 0 before the first.
     pub round: i64,
-    /// The first round that somebody new may join: who was in those before it may have been forgotten.
+    /// The first round that a new responder may join: of the rounds before it the responders may have been dropped from the history.
     pub since_round: i64,
     /// The event that the messages are rendered from.
     pub event_id: EventId,
-    /// What its events say since it was last resolved, where there are several.
+    /// What its events say since it was last resolved, where more than one event says something.
     pub content: Option<content::Content>,
-    /// What happened, in that order, as far as it still matters.
+    /// Its events in the order in which they happened, as far as they still matter.
     pub history: Vec<history::Happened>,
 }
 
 impl Alert {
-    /// Whether an event can change what has been planned only for whole rounds: all that is known happened before, it is known
-    /// what the alert is about, and nobody was told of it as LOW who may be told of it as HIGH now.
+    /// Whether the event can change existing deliveries only by closing whole rounds, so that they need not be read one by one. That is
+    /// so if everything known happened before the event, an alert event has said what the alert is about, and the event cannot raise
+    /// it from LOW to HIGH.
     pub fn is_settled_before(&self, event: &Event) -> bool {
         use history::What::Alert;
         let occurrence = &event.occurrence;
@@ -178,8 +179,8 @@ pub struct Duty {
     pub ends_at: Timestamp,
     pub schedule: String,
     pub status: DutyStatus,
-    /// The event that last said so.
-    pub told: Occurrence,
+    /// When the event happened that last said so.
+    pub occurrence: Occurrence,
     pub event_id: EventId,
 }
 
@@ -204,7 +205,7 @@ pub struct Planned {
     pub rules: Vec<RuleId>,
     pub critical: bool,
     pub due_at: Timestamp,
-    /// A delivery that is held becomes ready at this time; one that failed is tried again at it.
+    /// When a delivery that is held becomes ready, or one that failed is tried again.
     pub ready_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub state: State,
@@ -212,7 +213,7 @@ pub struct Planned {
     /// Made due sooner than its rule says, because an earlier step failed.
     pub expedited: bool,
     pub attempts: i64,
-    /// What it is held to be told together with: a digest's period, see [`HOURLY`] and [`DAILY`].
+    /// The period of the digest that it is held for: [`HOURLY`] or [`DAILY`].
     pub collect: Option<String>,
 }
 
@@ -222,13 +223,14 @@ pub const HOURLY: &str = "hourly";
 pub const DAILY: &str = "daily";
 
 impl Planned {
-    /// What the store finds it by: see [`Scope::subject`]. What tells of an alert without belonging to it is found with it.
+    /// What the store finds it by: see [`Scope::subject`]. A message about an alert's update belongs to its event, but is found with the
+    /// alert.
     pub fn subject(&self) -> String {
         self.alert_id.as_ref().map_or_else(|| self.scope.subject(), |id| Scope::subject_of_alert(id))
     }
 }
 
-/// What a delivery belongs to: within one, a rule is told once.
+/// What a delivery belongs to. Within one scope each rule has one delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     Alert { id: String, round: i64 },
@@ -246,7 +248,7 @@ impl Scope {
         }
     }
 
-    /// What it is about, whatever the round or the start: alert:ID, duty:ID, or event:ID of what is about nothing else.
+    /// What it is about, whatever the round or the start: `alert:ID`, `duty:ID`, or `event:ID` for what is about nothing else.
     pub fn subject(&self) -> String {
         match self {
             Self::Alert { id, .. } => Self::subject_of_alert(id),
@@ -291,7 +293,7 @@ pub struct Plan {
     pub alert: Option<Alert>,
     /// Responders to be added, or written anew (same alert, round and user).
     pub responders: Vec<Responder>,
-    /// Responders who are not told any more.
+    /// Responders who are not paged any more.
     pub released: Vec<Responder>,
     /// Cancel all that is pending in these scopes.
     pub close: Vec<(Scope, Reason)>,
@@ -304,14 +306,14 @@ pub struct Plan {
     pub unreachable: Vec<(Scope, UserId)>,
     /// The event's data as it shall be kept for rendering, where the plan adds to it.
     pub data: Option<watchbell_core::event::EventData>,
-    /// What is told of an alert from now on, and the events whose messages say it.
+    /// What the messages of an alert say from now on, and the events whose messages these are.
     pub content: Option<(content::Content, BTreeSet<EventId>)>,
-    /// Members of this topic are planned in chunks, after the event is committed.
+    /// The topic whose members are planned in chunks after the event is committed.
     pub fan_out: Option<String>,
     /// What was decided about the event as a whole, where that is worth telling.
     pub decision: Option<Decision>,
     /// Names that the event uses and nobody has.
     pub unknown_users: Vec<String>,
-    /// What else is to be noted on the event, each a sentence.
+    /// What else is to be noted on the event; each is a sentence.
     pub notes: Vec<String>,
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use watchbell_core::preference::{Digest, NotificationStatus};
 
 use crate::name::names;
+use crate::users::ShortName;
 use crate::{Name, Nullable, Time};
 
 /// A list, or a page of one.
@@ -47,7 +48,7 @@ pub struct Preference {
 pub struct PreferencePut {
     /// Null or left out: the default for all without one of their own
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(with = "Option<Nullable<ShortName>>")]
     pub category: Option<Nullable<String>>,
     pub in_app_enabled: bool,
     pub email_enabled: bool,

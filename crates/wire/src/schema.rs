@@ -15,7 +15,19 @@ pub fn of<T: JsonSchema>() -> (Value, Map<String, Value>) {
     let schema = generator.subschema_for::<T>().to_value();
     let mut components = generator.take_definitions(true);
     components.values_mut().for_each(forbid_null_where_absent);
+    components.values_mut().for_each(unwrap_lines);
     (schema, components)
+}
+
+/// A comment's lines end where the source's do; a description is one text.
+fn unwrap_lines(schema: &mut Value) {
+    let Some(members) = schema.as_object_mut() else { return };
+    if let Some(Value::String(text)) = members.get_mut("description") {
+        *text = text.replace('\n', " ");
+    }
+    if let Some(Value::Object(properties)) = members.get_mut("properties") {
+        properties.values_mut().for_each(unwrap_lines);
+    }
 }
 
 /// What may be left out is absent rather than null, which the makers of schemas for an `Option` cannot know.

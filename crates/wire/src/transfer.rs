@@ -18,8 +18,9 @@ use crate::{Name, Nullable};
 /// The version of the format. One that is higher has members that this Watchbell would lose.
 pub const VERSION: i64 = 1;
 
-/// A page of an export, of users in order of id. A program that only hands users and categories on reads them as plain JSON, so
-/// that none of their members is lost.
+/// A page of an export, of users in order of id.
+//
+// A program that only hands users and categories on reads them as plain JSON, so that none of their members is lost.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Export")]

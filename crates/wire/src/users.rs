@@ -58,21 +58,21 @@ pub struct UserChange {
     #[schemars(with = "Option<Nullable<QuietHours>>")]
     pub quiet_hours: Option<Nullable<watchbell_core::user::QuietHours>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Nullable<ExternalId>>")]
+    #[schemars(with = "Option<Nullable<ShortName>>")]
     pub external_id: Option<Nullable<String>>,
 }
 
-/// The schema of an external id in a request.
+/// The schema of a name of 1 to 255 characters in a request.
 #[derive(Debug)]
-pub enum ExternalId {}
+pub enum ShortName {}
 
-impl JsonSchema for ExternalId {
+impl JsonSchema for ShortName {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        "ExternalId".into()
+        "ShortName".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {

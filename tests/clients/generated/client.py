@@ -21,6 +21,7 @@ from watchbell_client.api.personal_notification_rules import post_api_v1_persona
 from watchbell_client.api.users import post_api_users as make_user
 from watchbell_client.api.watchbell_users import get_watchbell_v1_users_user as show_user
 from watchbell_client.models import (
+    AcceptedEvents,
     AlertEvent,
     AlertEventDataPriority,
     AlertEventType,
@@ -28,7 +29,11 @@ from watchbell_client.models import (
     CloudEventSpecversion,
     CloudEventType,
     ContactEmail,
+    DeliveryPage,
     Explanation,
+    KeyPost,
+    KeyPostRole,
+    KeyWithSecret,
     NotificationPreference,
     NotificationPreferenceAlertMethod,
     NotificationPreferenceAlertType,
@@ -38,16 +43,11 @@ from watchbell_client.models import (
     PersonalNotificationRule,
     PersonalNotificationRulePost,
     PersonalNotificationRulePostType,
-    PostWatchbellV1KeysBody,
-    PostWatchbellV1KeysBodyRole,
     SubscriptionEventData,
     User,
     UserPost,
     WatchbellUser,
 )
-from watchbell_client.models import GetWatchbellV1DeliveriesResponse200 as Deliveries
-from watchbell_client.models import PostWatchbellV1EventsResponse202 as Accepted
-from watchbell_client.models import PostWatchbellV1KeysResponse201 as Key
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ def main(url: str, key: str) -> None:
     )
     explained = of(Explanation, explain.sync(client=bell, body=alert, user=number))
     assert any(planned.channel == "email" for planned in explained.steps), explained
-    accepted = of(Accepted, publish.sync(client=bell, body=alert)).events[0]
+    accepted = of(AcceptedEvents, publish.sync(client=bell, body=alert)).events[0]
     assert accepted.planned > 0 and not accepted.duplicate, accepted
     news = CloudEvent(
         specversion=CloudEventSpecversion.VALUE_0,
@@ -101,13 +101,13 @@ def main(url: str, key: str) -> None:
         type_=CloudEventType.WATCHBELL_EVENTS_SUBSCRIPTION,
         data=SubscriptionEventData(title="News", message="There are some.", users=[user.id]),
     )
-    accepted = of(Accepted, publish.sync(client=bell, body=news)).events[0]
+    accepted = of(AcceptedEvents, publish.sync(client=bell, body=news)).events[0]
     assert accepted.planned == 1, accepted
-    listed = of(Deliveries, deliveries.sync(client=bell, user=number, limit=10))
+    listed = of(DeliveryPage, deliveries.sync(client=bell, user=number, limit=10))
     assert any(delivery.alert_id == "python-1" for delivery in listed.items), listed
 
-    own_key = PostWatchbellV1KeysBody(name="pia", role=PostWatchbellV1KeysBodyRole.USER, user=user.id)
-    made = of(Key, make_key.sync(client=bell, body=own_key))
+    own_key = KeyPost(name="pia", role=KeyPostRole.USER, user=user.id)
+    made = of(KeyWithSecret, make_key.sync(client=bell, body=own_key))
     own = AuthenticatedClient(base_url=url, token=of(str, made.key))
     wish = NotificationPreferencePut(
         category="chat.mention", in_app_enabled=True, email_enabled=True, push_enabled=False

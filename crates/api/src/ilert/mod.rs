@@ -17,10 +17,11 @@ use watchbell_core::access::Role;
 use watchbell_store::StoreError;
 
 use crate::auth::{Authenticated, Credentials, Intent};
+use crate::limits::Counting;
 use crate::problem::{Kind, Problem};
 use crate::request::{Params, parse_id};
 use crate::state::Api;
-use crate::surface::{Counting, Surface, challenge};
+use crate::surface::{Surface, challenge};
 
 pub(crate) static SURFACE: Surface =
     Surface { credentials: Some(Credentials::BearerOrBasic), counting: Counting::Rates, form: error::form, head: challenge };

@@ -16,9 +16,10 @@ use axum::routing::{get, post};
 use watchbell_core::UserId;
 
 use crate::auth::{Authenticated, Credentials, Intent};
+use crate::limits::Counting;
 use crate::problem::Problem;
 use crate::state::Api;
-use crate::surface::{Counting, Surface, challenge};
+use crate::surface::{Surface, challenge};
 
 /// Where the surface stands; links say so.
 pub(crate) const MOUNT: &str = "/v1/messaging";

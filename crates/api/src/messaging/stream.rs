@@ -29,10 +29,10 @@ use watchbell_store::{Notified, StoreError};
 
 use super::{own_user, wire};
 use crate::auth::{Authenticated, Intent};
+use crate::ending::Ending;
 use crate::gates::Stream;
 use crate::problem::Problem;
 use crate::request::parameter;
-use crate::server::Ending;
 use crate::state::Api;
 
 /// How long an announcement that did not come delays a notification at most.

@@ -25,10 +25,11 @@ use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
 
 use crate::auth::{Authenticated, Credentials, Intent};
+use crate::limits::Counting;
 use crate::problem::{Extra, Problem};
 use crate::request::{Params, parameter};
 use crate::state::Api;
-use crate::surface::{Counting, Surface};
+use crate::surface::Surface;
 
 pub(crate) const MOUNT: &str = "/admin";
 

@@ -32,9 +32,10 @@ use watchbell_core::user::User;
 use self::page::Asked;
 use self::view::View;
 use crate::auth::{Authenticated, Credentials};
+use crate::limits::Counting;
 use crate::problem::Problem;
 use crate::state::Api;
-use crate::surface::{Counting, Surface};
+use crate::surface::Surface;
 
 /// Where the surface stands; pages' links say so.
 pub(crate) const MOUNT: &str = "/api/v1";

@@ -5,7 +5,7 @@ use watchbell_wire::server::{Liveness, Readiness};
 
 use super::schema::{free, string};
 use super::{Operation, Part};
-use crate::{callbacks, ilert, messaging, notiflows, oncall, watchbell};
+use crate::{callbacks, ilert, intake, messaging, notiflows, oncall, watchbell};
 
 /// The whole document, OpenAPI 3.1.
 pub fn document() -> Value {
@@ -15,6 +15,7 @@ pub fn document() -> Value {
         messaging::openapi::part(),
         notiflows::openapi::part(),
         watchbell::openapi::part(),
+        intake::openapi::part(),
         callbacks::openapi::part(),
         open(),
     ];

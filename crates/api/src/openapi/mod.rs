@@ -1,8 +1,8 @@
 //! What the surfaces are, for machines and for people: `/openapi.json`, `/asyncapi.json` for what goes over NATS, and `/docs`, a
 //! page that shows the first.
 //!
-//! Handlers read JSON field by field to say exactly what is wrong, so no type of theirs has a schema to derive. Each surface
-//! describes itself in an `openapi.rs` beside its routes, from the same tables where there are any. Tests hold this to the
+//! Each surface describes its operations in an `openapi.rs` beside its routes. The schemas of our own surfaces' bodies are those of
+//! the types in `watchbell_wire`; surfaces that stand in for another API write theirs as that API's document has them. Tests hold this to the
 //! router (nothing more, nothing less), to the examples (each is accepted) and, for ilert, to the original's own document.
 
 mod compose;

@@ -43,7 +43,7 @@ pub(super) const MOST_NAMED: usize = 1_000;
 
 /// # Errors
 /// `Invalid`: too many names.
-pub(super) fn check_names(event: &Event) -> Result<(), Problem> {
+pub(crate) fn check_names(event: &Event) -> Result<(), Problem> {
     let counted = event.data.named().map(|(field, names)| (field, how_many(names)));
     let Some((field, count)) = counted.into_iter().find(|(_, count)| *count > MOST_NAMED) else { return Ok(()) };
     let wrong = format!("names {count} users");

@@ -9,7 +9,7 @@ use watchbell_store::access::ApiKey;
 use watchbell_wire::keys::{Key, MadeKey, NewKey};
 
 use super::{page, user_name};
-use crate::auth::{Authenticated, hash_key, new_key, new_key_pair};
+use crate::auth::{Authenticated, hash_key, new_key, new_key_pair, new_publisher_key};
 use crate::problem::Problem;
 use crate::request::{Params, Payload};
 use crate::state::Api;
@@ -36,7 +36,7 @@ pub(super) async fn create(State(api): State<Api>, caller: Authenticated, payloa
         let kept = api.store.add_key_pair(caller.actor(), &name, &public, &hash_key(&secret), role, user).await?;
         MadeKey { kept: write(&kept), key: None, secret_key: Some(secret.expose().to_owned()) }
     } else {
-        let key = new_key();
+        let key = if role == Role::Publisher { new_publisher_key() } else { new_key() };
         let kept = api.store.add_key(caller.actor(), &name, &hash_key(&key), role, user).await?;
         MadeKey { kept: write(&kept), key: Some(key.expose().to_owned()), secret_key: None }
     };

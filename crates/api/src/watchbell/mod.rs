@@ -30,12 +30,13 @@ use axum::routing::{delete, get, post, put};
 use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
 
-pub(crate) use self::events::publisher;
+pub(crate) use self::events::{check_names, publisher};
 use crate::auth::{Authenticated, Credentials, Intent};
+use crate::limits::Counting;
 use crate::problem::Problem;
 use crate::request::Params;
 use crate::state::Api;
-use crate::surface::{Counting, Surface, challenge};
+use crate::surface::{Surface, challenge};
 
 static SURFACE: Surface =
     Surface { credentials: Some(Credentials::BearerOrBasic), counting: Counting::Own, form: error::form, head: challenge };

@@ -83,7 +83,12 @@ fn channel(status: &ChannelStatus, processes: &[WorkerSession], now: Timestamp) 
 }
 
 /// How the workers of a channel find a provider: for each state how many of them, and where they do not call it, until when at most.
-fn found(processes: &[WorkerSession], channel: Channel, provider: &str, now: Timestamp) -> BTreeMap<BreakerState, (u64, Option<Timestamp>)> {
+fn found(
+    processes: &[WorkerSession],
+    channel: Channel,
+    provider: &str,
+    now: Timestamp,
+) -> BTreeMap<BreakerState, (u64, Option<Timestamp>)> {
     let mut found = BTreeMap::new();
     for process in processes.iter().filter(|process| process.channels.contains(&channel)) {
         let outage = process.outages.iter().find(|outage| outage.channel == channel && outage.provider == provider);

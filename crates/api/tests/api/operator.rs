@@ -393,8 +393,15 @@ async fn an_event_names_so_many_users_and_a_batch_any_number() {
     for (kind, field, mut event) in kinds {
         (event["id"], event["type"]) = ("1".into(), format!("watchbell.events.{kind}").into());
         // One text may name several, and is no way around.
-        let in_few: Value = many(1_000).as_array().unwrap().chunks(20).map(|names| names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")).collect();
-        for (path, names) in [("events".to_owned(), many(1_000)), (format!("explain?user={}", world.anna), many(1_000)), ("events".to_owned(), in_few)] {
+        let in_few: Value = many(1_000)
+            .as_array()
+            .unwrap()
+            .chunks(20)
+            .map(|names| names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))
+            .collect();
+        for (path, names) in
+            [("events".to_owned(), many(1_000)), (format!("explain?user={}", world.anna), many(1_000)), ("events".to_owned(), in_few)]
+        {
             event[field] = names;
             let refused = world.call(ADMIN, "POST", &format!("/watchbell/v1/{path}"), &event).await.expect(400);
             assert_eq!(refused["error"]["field"], field, "{path}: {refused}");

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::fields::{Cut, Fields, Problems, bad, missing};
-use super::{Reason, Undecodable};
-use crate::event::{AlertData, DutyData, DutyStatus, EventData, EventKind, Priority, SubscriptionData, UpdateData};
+use super::{EventSettings, Reason, Undecodable};
+use crate::event::{AlertData, DutyData, DutyStatus, EventData, EventKind, Priorities, Priority, SubscriptionData, UpdateData};
 use crate::ids::digest;
 
 /// Longer summaries and titles are cut: no channel shows more.
@@ -13,10 +13,16 @@ const SUMMARY: Cut = Cut::Chars(4_000);
 const DETAILS: Cut = Cut::Bytes(64 * 1024);
 
 /// Reads the data; `identity` is the event's.
-pub(super) fn read(kind: EventKind, data: Map<String, Value>, identity: &str, problems: &mut Problems) -> Result<EventData, Undecodable> {
+pub(super) fn read(
+    kind: EventKind,
+    data: Map<String, Value>,
+    identity: &str,
+    settings: &EventSettings,
+    problems: &mut Problems,
+) -> Result<EventData, Undecodable> {
     let fields = Fields::new(data, problems);
     match kind {
-        EventKind::Alert => alert(fields, identity).map(EventData::Alert),
+        EventKind::Alert => alert(fields, identity, &settings.priorities).map(EventData::Alert),
         EventKind::Update => update(fields).map(EventData::Update),
         EventKind::Duty => duty(fields).map(EventData::Duty),
         EventKind::Subscription => subscription(fields).map(EventData::Subscription),
@@ -25,7 +31,7 @@ pub(super) fn read(kind: EventKind, data: Map<String, Value>, identity: &str, pr
 }
 
 /// An alert that says whom to tell is told, whatever else of it is missing.
-fn alert(mut fields: Fields<'_>, identity: &str) -> Result<AlertData, Undecodable> {
+fn alert(mut fields: Fields<'_>, identity: &str, priorities: &Priorities) -> Result<AlertData, Undecodable> {
     let responders = fields.users("responders").ok_or_else(|| missing("responders"))?;
     if responders.is_empty() {
         return Err(bad("responders", "must name at least one user"));
@@ -34,7 +40,7 @@ fn alert(mut fields: Fields<'_>, identity: &str) -> Result<AlertData, Undecodabl
         fields.note("alertId is missing; the alert is called after its event, and no update can name it");
         format!("event-{}", digest(&[identity]))
     });
-    let priority = fields.optional_name("priority", "must be HIGH or LOW", |name| name.parse().ok()).unwrap_or_else(|| {
+    let priority = fields.optional_name("priority", "must be HIGH or LOW", |name| priorities.read(name)).unwrap_or_else(|| {
         fields.note("priority is missing or unknown; taken for HIGH");
         Priority::High
     });

@@ -137,7 +137,7 @@ impl Envelope {
     }
 
     /// When it happened; `place` is the broker's.
-    pub(super) fn occurrence(&self, place: (Timestamp, u64), settings: EventSettings, problems: &mut Problems) -> Occurrence {
+    pub(super) fn occurrence(&self, place: (Timestamp, u64), settings: &EventSettings, problems: &mut Problems) -> Occurrence {
         let (received_at, sequence) = place;
         let Some(event) = &self.cloud_event else {
             return Occurrence { source: String::new(), time: None, received_at, sequence };

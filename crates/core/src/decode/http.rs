@@ -47,7 +47,7 @@ pub fn from_http(request: &Request<'_>, settings: &EventSettings) -> Result<Vec<
                 let headers = vec![("content-type".to_owned(), content_type.to_owned()), publisher.clone()];
                 let payload = entry.to_string().into_bytes();
                 let original = Original { subject: String::new(), headers, payload, received_at: request.received_at };
-                one(entry, original, at, request.publisher, problems.clone(), *settings)
+                one(entry, original, at, request.publisher, problems.clone(), settings)
                     .map_err(|why| Undecodable::new(why.reason, format!("event {at} of the batch: {}", why.detail)))
             };
             entries.into_iter().enumerate().map(entry).collect()
@@ -56,7 +56,7 @@ pub fn from_http(request: &Request<'_>, settings: &EventSettings) -> Result<Vec<
             kept.push(publisher);
             let original =
                 Original { subject: String::new(), headers: kept, payload: request.body.to_vec(), received_at: request.received_at };
-            one(value, original, 0, request.publisher, problems, *settings).map(|event| vec![event])
+            one(value, original, 0, request.publisher, problems, settings).map(|event| vec![event])
         }
     }
 }
@@ -68,7 +68,7 @@ fn one(
     at: usize,
     publisher: &str,
     mut problems: Problems,
-    settings: EventSettings,
+    settings: &EventSettings,
 ) -> Result<Event, Undecodable> {
     let mut envelope = Envelope::of_value(&original.headers, value, &mut problems)?;
     let named = match &envelope.cloud_event {

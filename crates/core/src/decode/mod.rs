@@ -31,7 +31,7 @@ pub use identity::{POSITION_HEADER, PUBLISHER_HEADER, StreamPosition, of_source}
 use serde::{Deserialize, Serialize};
 
 use crate::channel::named_enum;
-use crate::event::{Event, EventKind, Occurrence, Original};
+use crate::event::{Event, EventKind, Occurrence, Original, Priorities};
 use envelope::Envelope;
 
 /// The longest payload that is looked at, in bytes; also nats-server's own default limit.
@@ -65,16 +65,18 @@ named_enum! {
 }
 
 /// What reading events leaves to the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventSettings {
     /// A `time` that lies so many seconds before the event was received is no time, but a clock that is wrong.
     pub max_age_s: i64,
+    /// What words for an alert's urgency mean.
+    pub priorities: Priorities,
 }
 
 impl Default for EventSettings {
     /// The design's figure: 24 hours.
     fn default() -> Self {
-        Self { max_age_s: 24 * 3_600 }
+        Self { max_age_s: 24 * 3_600, priorities: Priorities::default() }
     }
 }
 
@@ -126,7 +128,7 @@ pub fn kind_of(subject: &str) -> Option<EventKind> {
 /// # Errors
 /// The event cannot be used; the original is handed back with the reason.
 pub fn from_nats(original: Original, settings: &EventSettings) -> Result<Event, Box<Rejected>> {
-    match decode(&original, *settings) {
+    match decode(&original, settings) {
         Ok(decoded) => Ok(decoded.into_event(original)),
         Err(why) => Err(Box::new(Rejected::new(original, why))),
     }
@@ -146,7 +148,7 @@ impl Decoded {
     }
 }
 
-fn decode(original: &Original, settings: EventSettings) -> Result<Decoded, Undecodable> {
+fn decode(original: &Original, settings: &EventSettings) -> Result<Decoded, Undecodable> {
     let kind = kind_of(&original.subject).ok_or_else(|| {
         Undecodable::new(
             Reason::UnknownKind,
@@ -166,11 +168,11 @@ fn finish(
     kind: EventKind,
     identity: String,
     place: (crate::Timestamp, u64),
-    settings: EventSettings,
+    settings: &EventSettings,
     mut problems: fields::Problems,
 ) -> Result<Decoded, Undecodable> {
     let occurrence = envelope.occurrence(place, settings, &mut problems);
     envelope.check_version(&mut problems);
-    let data = data::read(kind, envelope.data, &identity, &mut problems)?;
+    let data = data::read(kind, envelope.data, &identity, settings, &mut problems)?;
     Ok(Decoded { identity, occurrence, data, problems: problems.into_sentences() })
 }

@@ -13,7 +13,8 @@ use watchbell_store::facts::Planned;
 
 use super::*;
 use crate::settings::SchedulerSettings;
-use crate::subscription::{Told, for_user};
+use crate::steps::for_event;
+use crate::subscription::{Announcement, for_user};
 
 pub const ORDER: &str = "order.updated";
 
@@ -96,7 +97,7 @@ pub fn at(text: &str) -> Timestamp {
 fn tell(policy: &Policy, category: Option<&str>, default_channels: &[Channel], now: &str) -> Vec<Planned> {
     let event_id = EventId("E".to_owned());
     let now = at(now);
-    for_user(policy, &Told::new(&event_id, category, default_channels, now, &SchedulerSettings::default(), now))
+    for_user(policy, &Announcement::new(&event_id, category, default_channels, now, &SchedulerSettings::default(), now))
 }
 
 /// Channel and state of everything that is planned for 2026-11-20T08:10:00Z.
@@ -162,7 +163,11 @@ fn with_all_rules() -> Policy {
 
 fn suppressed(policy: &Policy, category: Option<&str>) -> Vec<(Channel, String)> {
     let planned = tell(policy, category, &[], "2026-11-20T08:10:00Z");
-    planned.into_iter().filter(|d| d.state == Suppressed).map(|d| (d.channel, d.reason.map(|reason| reason.to_string()).unwrap_or_default())).collect()
+    planned
+        .into_iter()
+        .filter(|d| d.state == Suppressed)
+        .map(|d| (d.channel, d.reason.map(|reason| reason.to_string()).unwrap_or_default()))
+        .collect()
 }
 
 #[test]
@@ -264,12 +269,18 @@ fn an_alert_of_a_category_is_gated_but_never_collected() {
     let alert = |wants: Wants| {
         let mut anna = Policy { preferences: vec![preference(Some("agent.alert"), wants)], ..anna() };
         anna.rules = vec![Rule { trigger: Trigger::AlertHigh, ..rule(7, Channel::Email) }];
-        let steps = steps(&anna, Trigger::AlertHigh, Some("agent.alert"), &[]);
+        let steps = for_event(&anna, Trigger::AlertHigh, Some("agent.alert"), &[]);
         let email = refusal(&anna, Trigger::AlertHigh, Some("agent.alert"), Channel::Email, None);
         (steps.iter().map(|step| (step.channel, step.asked_by)).collect::<Vec<_>>(), email)
     };
     let off = Wants { in_app: false, ..Wants::default() };
-    assert_eq!(alert(off), (vec![(Channel::Email, None)], Some(Reason::ChannelNotWanted { channel: Channel::Email, category: Some("agent.alert".to_owned()) })));
+    assert_eq!(
+        alert(off),
+        (
+            vec![(Channel::Email, None)],
+            Some(Reason::ChannelNotWanted { channel: Channel::Email, category: Some("agent.alert".to_owned()) })
+        )
+    );
     let no_digest = Wants { email: true, digest: Digest::Off, ..Wants::default() };
     assert_eq!(alert(no_digest), (vec![(Channel::Email, None), (Channel::InApp, Some("inbox"))], None));
 }

@@ -18,9 +18,9 @@ const CHANGED: &str = "2026-11-20T08:20:00Z";
 fn change(before: &Policy, after: Policy, default_channels: &[Channel]) -> (Vec<Planned>, Plan) {
     let settings = SchedulerSettings::default();
     let event_id = EventId("E".to_owned());
-    let told = Told::new(&event_id, Some(ORDER), default_channels, at(TOLD), &settings, at(TOLD));
+    let announcement = Announcement::new(&event_id, Some(ORDER), default_channels, at(TOLD), &settings, at(TOLD));
     // The inbox was written at once.
-    let planned: Vec<Planned> = subscription::for_user(before, &told).into_iter().filter(|d| d.channel != Channel::InApp).collect();
+    let planned: Vec<Planned> = subscription::for_user(before, &announcement).into_iter().filter(|d| d.channel != Channel::InApp).collect();
     let facts = UserFacts {
         policy: Arc::new(after),
         responders: Vec::new(),

@@ -1,4 +1,4 @@
-//! What is kept of an alert's events, so that what it is now follows from when they happened and not from when they came.
+//! What is kept of an alert's events, so that its state follows from when they happened, whenever they arrived.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ pub struct Happened {
     #[serde(flatten)]
     pub what: What,
     pub at: Occurrence,
-    /// The broker's place that the event has in the order, where that is another one's: the events of a source take its own
-    /// order among the places that they hold.
+    /// The event's place in the order, where it is not the one that the broker gave it. The events of one source are put into that
+    /// source's own order, and for that they change the places that they hold among each other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<(Timestamp, u64)>,
     /// From here delays count.
     pub base_at: Timestamp,
     pub event_id: EventId,
-    /// Whom an alert event or an escalation names; of a RESOLVED whoever had been told of the alert until then. In order of the
-    /// users, who may be very many.
+    /// The users whom an alert event or an escalation names; for a RESOLVED the users who had been told of the alert until then. Sorted
+    /// by user, as there may be very many.
     pub named: Vec<Named>,
-    /// Whom else it told, because it raised the alert for everybody who was paged; in order of the users.
+    /// The users whom it paged without naming them, because it raised the alert to HIGH. Sorted by user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub raised: Vec<Named>,
 }
@@ -44,7 +44,7 @@ pub enum What {
 #[serde(from = "(UserId, Option<i64>)", into = "(UserId, Option<i64>)")]
 pub struct Named {
     pub user_id: UserId,
-    /// The round in which the user was told for this reason; None where another event was the reason, or nobody was told.
+    /// The round in which this event paged the user. None where another event was what paged them, or nothing did.
     pub round: Option<i64>,
 }
 
@@ -70,21 +70,21 @@ impl Happened {
     }
 
     pub fn round_of(&self, user: UserId) -> Option<i64> {
-        let told = |list: &[Named]| place_of(user, list).ok().and_then(|at| list[at].round);
-        told(&self.named).or_else(|| told(&self.raised))
+        let round = |list: &[Named]| place_of(user, list).ok().and_then(|at| list[at].round);
+        round(&self.named).or_else(|| round(&self.raised))
     }
 
-    /// Notes the round in which a user was told for this reason.
-    pub fn tell_in(&mut self, user: UserId, round: i64) {
-        let told = Named { user_id: user, round: Some(round) };
+    /// Notes the round in which this event pages a user.
+    pub fn page_in(&mut self, user: UserId, round: i64) {
+        let paged = Named { user_id: user, round: Some(round) };
         match (place_of(user, &self.named), place_of(user, &self.raised)) {
-            (Ok(at), _) => self.named[at] = told,
-            (_, Ok(at)) => self.raised[at] = told,
-            (_, Err(at)) => self.raised.insert(at, told),
+            (Ok(at), _) => self.named[at] = paged,
+            (_, Ok(at)) => self.raised[at] = paged,
+            (_, Err(at)) => self.raised.insert(at, paged),
         }
     }
 
-    /// The rounds in which somebody was told for this reason.
+    /// The rounds in which this event paged somebody.
     pub fn rounds(&self) -> impl Iterator<Item = i64> {
         self.named.iter().chain(&self.raised).filter_map(|named| named.round)
     }

@@ -2,7 +2,6 @@
 //! contact, so that the address does not come back usable by being deleted and added again, through whatever surface and by
 //! whichever user. An admin clears it by giving a blacklisted contact with that address another status.
 
-
 use sha2::{Digest, Sha256};
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 

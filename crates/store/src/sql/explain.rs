@@ -19,8 +19,8 @@ use crate::intake::Accepted;
 impl SqlStore {
     pub(super) async fn explain_for(&self, mut event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
         let mut tx = self.read.begin(SNAPSHOT).await?;
-        let used: BTreeSet<String> = names(&event).into_iter().cloned().collect();
-        let resolved = self.resolve(&mut tx, &used).await?;
+        let written: BTreeSet<String> = names(&event).into_iter().cloned().collect();
+        let resolved = self.resolve(&mut tx, &written).await?;
         only_naming(&mut event.data, |name| resolved.get(name).is_none_or(|ids| ids.contains(&user)));
         let mut facts = self.snapshot_of(&mut tx, &event, user).await?;
         facts.names = named(&event, &resolved);

@@ -9,9 +9,10 @@ use watchbell_core::decode::Reason;
 use watchbell_core::event::{Event, EventData, Original, digest};
 use watchbell_core::{Decision, EventId, Timestamp, UserId};
 
+use super::if_known::IfKnown;
 use super::inline::BegunInline;
 use super::known::{conflict_free_batches, names, subject_key, subscription_category};
-use super::plan::{IfKnown, Writes};
+use super::plan::Writes;
 use super::rows::{AlertRow, all, at, json, name, to_json};
 use super::{BindAll, SqlStore, Tx, answers, array, columns, sql};
 use crate::access::Actor;

@@ -23,6 +23,7 @@ mod directory;
 mod explain;
 mod finish;
 mod history;
+mod if_known;
 mod inline;
 mod intake;
 mod jobs;

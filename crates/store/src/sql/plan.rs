@@ -7,6 +7,7 @@ use watchbell_core::ids::Epoch;
 use watchbell_core::rule::Trigger;
 use watchbell_core::{DeliveryId, EventId, Reason, Timestamp, UserId};
 
+use super::if_known::IfKnown;
 use super::locks::by_id;
 use super::rows::{name, to_json};
 use super::together::{Together, Value};
@@ -35,16 +36,6 @@ pub(super) struct Writes {
     /// Which of `insert` begin at once.
     pub begun: HashMap<DeliveryId, Begun>,
     pub if_known: IfKnown,
-}
-
-/// What becomes of a transaction that writes what is known already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum IfKnown {
-    /// It fails, so that it can be done again as the other one: for where all is new nearly always, as asking costs more than a tenth.
-    GiveUp,
-    /// What is known stays as it is, or becomes what is written.
-    #[default]
-    LeaveAlone,
 }
 
 impl Writes {
@@ -307,8 +298,7 @@ impl SqlStore {
         if close.is_empty() {
             return Ok(Vec::new());
         }
-        let row =
-            |(scope, reason): &(Scope, Reason)| Ok(Row { subject: scope.subject(), scope: scope.key(), reason: to_json(reason)? });
+        let row = |(scope, reason): &(Scope, Reason)| Ok(Row { subject: scope.subject(), scope: scope.key(), reason: to_json(reason)? });
         let rows = close.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
         let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $1 \
              FROM {rows $2: subject text, scope text, reason text} WHERE deliveries.subject = r.subject AND deliveries.scope = r.scope AND {if deliveries.state IN ('scheduled', 'held', 'sending', 'bundled')} \
@@ -322,9 +312,9 @@ impl SqlStore {
 
     /// Those that are cancelled now; what had begun goes on.
     async fn cancelled(&self, tx: &mut Tx, stopped: Vec<(String, String, Option<String>)>) -> Result<Vec<Moved>, StoreError> {
-        let moved = stopped.into_iter().map(|(id, state, reason)| {
-            Ok(Moved { id: DeliveryId(id), state: name(&state)?, reason: reason.as_deref().map(Reason::read) })
-        });
+        let moved = stopped
+            .into_iter()
+            .map(|(id, state, reason)| Ok(Moved { id: DeliveryId(id), state: name(&state)?, reason: reason.as_deref().map(Reason::read) }));
         let mut moved: Vec<Moved> = moved.collect::<Result<_, StoreError>>()?;
         moved.retain(|moved| moved.state == State::Cancelled);
         self.dequeue(tx, &moved.iter().map(|moved| &moved.id).collect::<Vec<_>>()).await?;
@@ -400,7 +390,7 @@ impl SqlStore {
             .bind(duty.ends_at.as_millis())
             .bind(duty.schedule.clone())
             .bind(duty.status.as_str())
-            .bind(to_json(&duty.told)?)
+            .bind(to_json(&duty.occurrence)?)
             .bind(duty.event_id.as_str().to_owned())
             .execute(&mut **tx)
             .await?;

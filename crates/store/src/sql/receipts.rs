@@ -95,7 +95,9 @@ impl SqlStore {
         let state: State = name(&row.state)?;
         let (next, ready_at, reason) = match receipt.outcome {
             ReceiptOutcome::Delivered => ("delivered", None, None),
-            ReceiptOutcome::Undelivered | ReceiptOutcome::BadAddress => ("undelivered", None, Some(Reason::Undelivered { code: receipt.code.clone() })),
+            ReceiptOutcome::Undelivered | ReceiptOutcome::BadAddress => {
+                ("undelivered", None, Some(Reason::Undelivered { code: receipt.code.clone() }))
+            }
             ReceiptOutcome::NotAnswered => match self.call_again(row, now) {
                 Some(again) => ("scheduled", Some(again), Some(Reason::CallNotAnswered { code: receipt.code.clone() })),
                 None => ("undelivered", None, Some(Reason::CallNotAnswered { code: receipt.code.clone() })),
@@ -111,13 +113,13 @@ impl SqlStore {
         sqlx::query(sql("UPDATE deliveries SET state = $2, ready_at = COALESCE($3, ready_at), reason = $4, updated_at = $5, \
              lease = CASE WHEN state = 'scheduled' THEN NULL ELSE lease END, \
              sent_at = CASE WHEN state = 'scheduled' THEN $5 ELSE sent_at END WHERE id = $1"))
-            .bind(receipt.delivery.as_str().to_owned())
-            .bind(next)
-            .bind(ready_at.map(Timestamp::as_millis))
-            .bind(reason.as_ref().map(to_json).transpose()?)
-            .bind(now.as_millis())
-            .execute(&mut **tx)
-            .await?;
+        .bind(receipt.delivery.as_str().to_owned())
+        .bind(next)
+        .bind(ready_at.map(Timestamp::as_millis))
+        .bind(reason.as_ref().map(to_json).transpose()?)
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await?;
         if next == "scheduled" {
             self.enqueue(tx, &[&receipt.delivery]).await?;
         }

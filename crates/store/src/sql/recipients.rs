@@ -320,10 +320,8 @@ impl SqlStore {
         let full: BTreeSet<String> = full.into_iter().collect();
         let empty: BTreeSet<String> = bundles.iter().filter(|bundle| !full.contains(*bundle)).cloned().collect();
         if !empty.is_empty() {
-            sqlx::query(sql(
-                "UPDATE deliveries SET state = 'cancelled', reason = $3, lease = NULL, begun_at = NULL, \
-                 attempts = attempts - 1, updated_at = $2 WHERE id {in $1 text}",
-            ))
+            sqlx::query(sql("UPDATE deliveries SET state = 'cancelled', reason = $3, lease = NULL, begun_at = NULL, \
+                 attempts = attempts - 1, updated_at = $2 WHERE id {in $1 text}"))
             .bind(array(&empty)?)
             .bind(now)
             .bind(to_json(&Reason::BundleEmpty)?)

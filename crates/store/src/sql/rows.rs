@@ -237,7 +237,7 @@ impl TryFrom<DutyRow> for Duty {
             ends_at: at(row.ends_at),
             schedule: row.schedule,
             status: name(&row.status)?,
-            told: json(&row.occurrence)?,
+            occurrence: json(&row.occurrence)?,
             event_id: EventId(row.event_id),
         })
     }

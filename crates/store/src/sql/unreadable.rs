@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use watchbell_core::{DeliveryId, Reason};
 use watchbell_core::delivery::State;
+use watchbell_core::{DeliveryId, Reason};
 
 use super::jobs::JobRow;
 use super::rows::to_json;

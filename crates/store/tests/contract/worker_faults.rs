@@ -265,7 +265,9 @@ async fn message_ids_of_other_deliveries_are_known(bed: &Bed) {
     assert_eq!(bed.store.ids_of_others(&jobs[1], &asked).await.unwrap(), ["SM1"]);
     bed.execute("UPDATE contacts SET target = '+493023125001' WHERE user_id = (SELECT max(user_id) FROM contacts)").await;
     assert!(bed.store.ids_of_others(&jobs[1], &asked).await.unwrap().is_empty());
-    let failed =
-        Finished { next: Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep }, ..again(bed, &jobs[1].id, Class::Retry) };
+    let failed = Finished {
+        next: Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep },
+        ..again(bed, &jobs[1].id, Class::Retry)
+    };
     bed.store.finish(epoch, &[failed]).await.unwrap();
 }

@@ -1,7 +1,6 @@
 //! `[events]`: how events are read.
 
 use serde::Deserialize;
-use watchbell_core::decode::EventSettings;
 
 use super::problem::Section;
 
@@ -12,8 +11,8 @@ pub struct Events {
 }
 
 impl Events {
-    pub fn settings(self) -> EventSettings {
-        EventSettings { max_age_s: i64::from(self.max_age_s) }
+    pub fn max_age_s(self) -> i64 {
+        i64::from(self.max_age_s)
     }
 
     pub fn validate(self, at: &mut Section<'_>) {

@@ -11,6 +11,7 @@ mod channels;
 mod database;
 mod events;
 mod http;
+pub mod intake;
 mod layers;
 mod lease;
 mod limits;
@@ -36,6 +37,8 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use serde::Deserialize;
+use watchbell_core::decode::EventSettings;
+use watchbell_core::event::{Priorities, Priority};
 use watchbell_core::{Channel, Secret};
 use watchbell_ingest::NatsSettings;
 
@@ -81,6 +84,8 @@ pub struct Config {
     pub database: Database,
     pub nats: NatsSettings,
     pub events: Events,
+    /// Words for how urgent something is, in lower case.
+    pub priorities: BTreeMap<String, Priority>,
     pub scheduler: Scheduler,
     pub retry: Retry,
     pub lease: Lease,
@@ -92,6 +97,9 @@ pub struct Config {
     pub messaging: Messaging,
     pub templates: Templates,
     pub log: Log,
+    /// By the names that stand in their URLs.
+    #[serde(default)]
+    pub intake: BTreeMap<String, watchbell_intake::Settings>,
     #[serde(deserialize_with = "channels::by_channel")]
     pub channels: BTreeMap<Channel, ChannelSettings>,
     /// By the names that channels use for them.
@@ -122,6 +130,11 @@ impl Config {
         }
         let problems = findings.into_problems(&given);
         config.filter(|_| problems.is_empty()).ok_or(Invalid { problems })
+    }
+
+    /// How events are read.
+    pub fn event_settings(&self) -> EventSettings {
+        EventSettings { max_age_s: self.events.max_age_s(), priorities: Priorities::new(self.priorities.clone()) }
     }
 
     /// Secrets that providers' settings send in the clear beyond this machine, by the provider's name.
@@ -157,6 +170,7 @@ impl Config {
         self.messaging.validate(&mut findings.section(&["messaging"]));
         self.templates.validate(&mut findings.section(&["templates"]));
         self.log.validate(&mut findings.section(&["log"]));
+        intake::validate(&self.intake, findings);
         providers::validate_use(&self.channels, &self.providers, given, findings);
     }
 }

@@ -150,7 +150,7 @@ impl Server {
             parts.spawn(broker::publish_answers(store.clone(), broker.clone(), clock.clone(), stop.clone()));
             if has(Role::Ingest) {
                 let sink = Arc::new(sink::StoreSink::new(store.clone(), intake.clone(), broker.clone()));
-                parts.spawn(Ingest::new(broker.clone(), &config.nats, config.events.settings(), sink, clock.clone()).run(stop.clone()));
+                parts.spawn(Ingest::new(broker.clone(), &config.nats, config.event_settings(), sink, clock.clone()).run(stop.clone()));
             }
         } else if has(Role::Ingest) {
             tracing::warn!("nats.url is empty: events come over HTTP only");
@@ -296,7 +296,8 @@ fn api_settings(config: &Config) -> ApiSettings {
         connections: descriptors::for_connections(config.http.connections),
         connections_per_address: config.http.connections_per_address,
         write_timeout: Duration::from_secs(u64::from(config.http.write_timeout_s)),
-        events: config.events.settings(),
+        events: config.event_settings(),
+        intakes: crate::config::intake::all(&config.intake),
         trusted_proxies: TrustedProxies::new(move |address| networks.iter().any(|network| network.contains(address))),
         telegram: TelegramSettings {
             provider: telegram.map(|(name, _)| name.to_owned()).unwrap_or_default(),

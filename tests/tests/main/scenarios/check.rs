@@ -1,6 +1,6 @@
 //! Compares what a scenario expects with what happened.
 
-use watchbell_core::{ContactId, Timestamp};
+use watchbell_core::{ContactId, Reason, Timestamp};
 use watchbell_store::facts::Planned;
 use watchbell_store::history::{Delivery, DeliveryFilter};
 use watchbell_store::intake::Accepted;
@@ -33,7 +33,7 @@ pub fn entry(stage: &Stage<'_>, entry: &Entry, accepted: &[Accepted]) -> Read<Ve
         let fits = |delivery: &&&Delivery| {
             delivery.state == wanted.state
                 && ready_at.is_none_or(|at| at == delivery.ready_at)
-                && wanted.reason.as_ref().is_none_or(|reason| delivery.reason.as_deref().unwrap_or_default().contains(reason.as_str()))
+                && reads(delivery.reason.as_ref(), wanted.reason.as_deref())
         };
         let count = of_them.iter().filter(fits).count();
         if wanted.count.map_or(count == 0, |wanted| wanted != count) {
@@ -69,7 +69,7 @@ pub fn explained(stage: &Stage<'_>, explain: &Explain, planned: &[Planned]) -> R
             wanted.whom.matches(&explain.user, step.channel, label(stage, step.contact_id))
                 && step.state == wanted.state
                 && ready_at.is_none_or(|at| at == step.ready_at)
-                && wanted.reason.as_ref().is_none_or(|reason| step.reason.as_deref().unwrap_or_default().contains(reason.as_str()))
+                && reads(step.reason.as_ref(), wanted.reason.as_deref())
         };
         match left.iter().position(fits) {
             Some(found) => drop(left.remove(found)),
@@ -84,9 +84,14 @@ pub fn explained(stage: &Stage<'_>, explain: &Explain, planned: &[Planned]) -> R
     Ok(differences)
 }
 
+/// Whether a reason reads as a scenario wants it: its sentence holds what is wanted.
+fn reads(reason: Option<&Reason>, wanted: Option<&str>) -> bool {
+    wanted.is_none_or(|wanted| reason.is_some_and(|reason| reason.to_string().contains(wanted)))
+}
+
 fn events(entry: &Entry, accepted: &[Accepted]) -> Vec<String> {
     let mut differences = Vec::new();
-    let said: Vec<&str> = accepted.iter().filter_map(|accepted| accepted.decision.as_deref()).collect();
+    let said: Vec<String> = accepted.iter().filter_map(|accepted| accepted.decision.as_ref().map(ToString::to_string)).collect();
     if let Some(wanted) = &entry.decision
         && !said.iter().any(|said| said.contains(wanted.as_str()))
     {

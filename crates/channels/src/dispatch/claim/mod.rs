@@ -5,8 +5,8 @@ mod wait;
 use std::sync::Arc;
 use std::time::Duration;
 
-use watchbell_core::{Reason, Timestamp};
 use watchbell_core::ids::Epoch;
+use watchbell_core::{Reason, Timestamp};
 use watchbell_store::StoreError;
 use watchbell_store::queue::{AddressFate, Job, Next, Ranks};
 

@@ -73,12 +73,7 @@ const MOST_INTERRUPTIONS: usize = 10;
 ///
 /// # Errors
 /// Why it is not, with the code that the last call ended with.
-pub(super) fn unknown_again(
-    unanswered: usize,
-    interrupted: usize,
-    on_unknown: OnUnknown,
-    code: Option<String>,
-) -> Result<(), Reason> {
+pub(super) fn unknown_again(unanswered: usize, interrupted: usize, on_unknown: OnUnknown, code: Option<String>) -> Result<(), Reason> {
     match on_unknown {
         OnUnknown::Fail if unanswered + interrupted > 0 => Err(Reason::UnansweredAndGivenUp { code }),
         OnUnknown::Resend if unanswered > 1 => Err(Reason::UnansweredTwice { code }),
@@ -127,7 +122,11 @@ mod tests {
             (0, 1, Fail, false),
         ];
         for (unanswered, interrupted, on_unknown, again) in table {
-            assert_eq!(unknown_again(unanswered, interrupted, on_unknown, None).is_ok(), again, "{unanswered} {interrupted} {on_unknown:?}");
+            assert_eq!(
+                unknown_again(unanswered, interrupted, on_unknown, None).is_ok(),
+                again,
+                "{unanswered} {interrupted} {on_unknown:?}"
+            );
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use watchbell_core::{Channel, Reason};
 use watchbell_core::contact::ContactStatus;
 use watchbell_core::delivery::Purpose;
 use watchbell_core::event::EventData;
+use watchbell_core::{Channel, Reason};
 use watchbell_store::Scope;
 use watchbell_store::queue::{AddressFate, Job, Next, Target};
 

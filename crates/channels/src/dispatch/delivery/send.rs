@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rand::RngExt;
-use watchbell_core::{Reason, Timestamp};
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
+use watchbell_core::{Reason, Timestamp};
 use watchbell_store::queue::{AddressFate, Attempt, Finished, Job, Next, Target};
 
 use super::begun::BegunCall;

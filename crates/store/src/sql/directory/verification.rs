@@ -14,7 +14,7 @@ use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Reason, Secret, Timestamp, UserId, mask};
 
 use super::super::array;
-use super::super::plan::IfKnown;
+use super::super::if_known::IfKnown;
 use super::super::together::Together;
 use super::budgets::{Budgets, check_pause};
 use super::rows::to_json;

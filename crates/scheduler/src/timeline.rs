@@ -1,8 +1,8 @@
-//! What an alert's events come to, in the order in which they happened.
+//! An alert's timeline: its events in the order in which they happened, and what follows from them.
 //!
 //! An alert is nothing but its history: who is paged, for which event, and whether somebody has responded, all follow from it.
-//! So events may arrive in any order, and whatever arrives late leaves things as they would be had it come in time; but what was
-//! sent stays sent.
+//! So events may arrive in any order. An event that arrives late leaves the alert as it would be if that event had come in time;
+//! only what was sent already stays sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,44 +11,45 @@ use watchbell_core::{EventId, Timestamp, UserId};
 use watchbell_store::facts::history::{Happened, Named, What};
 use watchbell_store::facts::{Alert, AlertState, Responder};
 
-/// What is remembered of an alert since it was last resolved: events and those whom they name, counted together. Beyond it, events
-/// are forgotten that would only matter if an accept or a resolve came later than so many other events.
+/// How much of an alert's history is kept since the alert was last resolved: events, and the users whom they name, counted together.
+/// Beyond that an event is dropped if the alert is the same without it. A dropped event would matter again only if an accept or a
+/// resolve arrived that happened before that event and was overtaken by this many others.
 const REMEMBERED: usize = 100;
 
 /// Since when, and for what, a user is paged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paged {
-    /// The event for which they are.
+    /// The event for which the user is paged.
     pub at: usize,
-    /// By which rules; None before any event has said what the alert is about.
+    /// Which of the user's rules page: those for this priority. None as long as no event has said what the alert is about.
     pub priority: Option<Priority>,
-    /// The event that raised the alert from LOW to HIGH after that.
+    /// The event that raised the alert from LOW to HIGH after the user was paged for LOW.
     pub raised: Option<usize>,
 }
 
-/// Places in the history are indexes of it.
+/// What follows from an alert's history. Its numbers are indexes of that history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Course {
+pub struct Timeline {
     /// None before anything has happened.
     pub state: Option<AlertState>,
     pub paged: BTreeMap<UserId, Paged>,
     /// The event that says what the alert is about: its first since it was last resolved.
     pub about: Option<usize>,
-    /// The highest that an event has said since then: lowering cancels nothing.
+    /// The highest priority that an event has said since then. Lowering a priority cancels nothing.
     pub priority: Option<Priority>,
-    /// What opened it, or opened it again.
+    /// The event that opened the alert, or opened it again.
     pub opened: usize,
-    /// What last accepted or resolved it.
+    /// The event that last accepted or resolved the alert.
     pub closed: Option<usize>,
 }
 
-impl Course {
+impl Timeline {
     pub fn of(history: &[Happened]) -> Self {
-        let mut course = Self::default();
+        let mut timeline = Self::default();
         for (at, happened) in history.iter().enumerate() {
-            course.follow(at, happened);
+            timeline.follow(at, happened);
         }
-        course
+        timeline
     }
 
     fn follow(&mut self, at: usize, happened: &Happened) {
@@ -61,8 +62,8 @@ impl Course {
             _ => self.priority,
         };
         match (&happened.what, self.state) {
-            // Who accepts what is resolved accepts nothing; while it is accepted an alert event pages nobody; nobody is called in
-            // for what is over.
+            // An accept or an escalation of an alert that is resolved changes nothing, and while somebody has accepted the alert
+            // another alert event pages nobody.
             (What::Accepted | What::Escalated, Some(Resolved)) | (What::Alert { .. }, Some(Accepted)) => {}
             (What::Accepted, _) => self.close(at, Accepted),
             (What::Resolved, _) => {
@@ -86,7 +87,8 @@ impl Course {
         }
     }
 
-    /// Whoever was called in before it was known what for is paged for that.
+    /// Notes what an alert event says. Users whom an escalation called in before any alert event had arrived are paged by the rules
+    /// for this event's priority from now on.
     fn describe(&mut self, at: usize, priority: Priority) {
         self.about.get_or_insert(at);
         self.priority = Some(self.priority.map_or(priority, |highest| highest.min(priority)));
@@ -108,8 +110,9 @@ impl Course {
     }
 }
 
-/// Whoever has been told of an alert since it was last resolved; after that, until then.
-pub fn told(history: &[Happened]) -> BTreeSet<UserId> {
+/// The users who have been told of an alert since it was last resolved. When the resolve is the last event, the users who had been
+/// told before it: they are the ones to tell that it is over.
+pub fn audience(history: &[Happened]) -> BTreeSet<UserId> {
     let since = last_resolved(history);
     let named = |history: &[Happened]| history.iter().flat_map(|happened| &happened.named).map(|named| named.user_id).collect();
     match since {
@@ -142,12 +145,12 @@ pub struct Pages {
 pub fn pages(alert: &Alert) -> BTreeMap<UserId, Pages> {
     let page = |at: usize, priority| {
         let event = alert.history.get(at)?;
-        // An escalation's responders are told of the alert, not of the escalation.
+        // Responders whom an escalation names are told of the alert, not of the escalation.
         let event_id = if event.what == What::Escalated { &alert.event_id } else { &event.event_id };
         Some(Page { priority, base_at: event.base_at, received_at: event.at.received_at, event_id: event_id.clone() })
     };
     let of_user = |(user_id, paged): (UserId, Paged)| {
-        // Until the alert's own event says otherwise: a page too many is better than one too few.
+        // As long as no alert event has said the priority, it counts as HIGH: a page too many is better than one too few.
         let first = page(paged.at, paged.priority.unwrap_or(Priority::High))?;
         let responder = Responder {
             alert_id: alert.id.clone(),
@@ -159,55 +162,59 @@ pub fn pages(alert: &Alert) -> BTreeMap<UserId, Pages> {
         let raised = paged.raised.and_then(|at| page(at, Priority::High));
         Some((user_id, Pages { responder, pages: [Some(first), raised].into_iter().flatten().collect() }))
     };
-    Course::of(&alert.history).paged.into_iter().filter_map(of_user).collect()
+    Timeline::of(&alert.history).paged.into_iter().filter_map(of_user).collect()
 }
 
-/// Whether the alert is open, and people are paged in that round since it was opened.
+/// Whether an answer that was given in this round still counts: the alert is open, and since it was opened somebody was paged in
+/// this round.
 pub fn is_current(alert: &Alert, round: i64) -> bool {
-    let course = Course::of(&alert.history);
-    let mut named = alert.history.iter().skip(course.opened).flat_map(|happened| &happened.named);
-    course.state == Some(AlertState::Open) && named.any(|named| named.round == Some(round))
+    let timeline = Timeline::of(&alert.history);
+    let mut named = alert.history.iter().skip(timeline.opened).flat_map(|happened| &happened.named);
+    timeline.state == Some(AlertState::Open) && named.any(|named| named.round == Some(round))
 }
 
-/// Gives everybody whom the alert pages for an event a round to be told in for it, once and for all; `before` are those who were
-/// paged before the latest arrival. Who is told once in a round is not told again in it.
-pub fn give_rounds(alert: &mut Alert, course: &Course, before: &BTreeMap<UserId, Pages>, before_started: &BTreeMap<UserId, usize>) {
+/// Gives every user whom the alert pages the round in which they are paged for that event. A round that was given once stays, and
+/// within one round a user is paged once.
+///
+/// `before` are the pages before the latest event arrived, and `before_started` says for which event (as an index of the history
+/// of now) each of those users was paged then.
+pub fn assign_rounds(alert: &mut Alert, timeline: &Timeline, before: &BTreeMap<UserId, Pages>, before_started: &BTreeMap<UserId, usize>) {
     let rounds = |history: &[Happened]| history.iter().flat_map(Happened::rounds).max();
-    let mut current = rounds(&alert.history[course.opened..]).filter(|round| *round >= alert.since_round);
-    for (user, Paged { at, raised, .. }) in &course.paged {
+    let mut current = rounds(&alert.history[timeline.opened..]).filter(|round| *round >= alert.since_round);
+    for (user, Paged { at, raised, .. }) in &timeline.paged {
         if alert.history[*at].round_of(*user).is_some() {
             continue;
         }
-        // An earlier event than the one that they are paged for: the same plan begins earlier.
+        // The late event names a user who is paged for a later event already: the same plan begins earlier, in the same round.
         let begins_earlier = before.get(user).filter(|_| before_started.get(user).is_some_and(|started| started > at));
         let is_free = |round: &i64| !alert.history.iter().any(|happened| happened.round_of(*user) == Some(*round));
-        let told = raised.and_then(|at| alert.history[at].round_of(*user));
-        let known = told.or_else(|| begins_earlier.map(|pages| pages.responder.round));
+        let raised_in = raised.and_then(|at| alert.history[at].round_of(*user));
+        let known = raised_in.or_else(|| begins_earlier.map(|pages| pages.responder.round));
         let round = known.or_else(|| current.filter(is_free)).unwrap_or(alert.round + 1);
         alert.round = alert.round.max(round);
         current = current.max(Some(round));
-        alert.history[*at].tell_in(*user, round);
+        alert.history[*at].page_in(*user, round);
     }
-    // What raised the alert was told in the round of the page before it, and is not told again in another one.
-    for (user, Paged { at, raised, .. }) in &course.paged {
+    // An event that raises the alert pages in the same round as the page before it, and in no other.
+    for (user, Paged { at, raised, .. }) in &timeline.paged {
         if let (Some(round), Some(raised)) = (alert.history[*at].round_of(*user), raised)
             && alert.history[*raised].round_of(*user).is_none()
         {
-            alert.history[*raised].tell_in(*user, round);
+            alert.history[*raised].page_in(*user, round);
         }
     }
 }
 
-/// Forgets what cannot matter any more: everything before the last RESOLVED, and every ACCEPTED but the last.
-/// Of very many events also those that nearly never would.
-pub fn forget(alert: &mut Alert) {
+/// Drops the events that cannot matter any more: everything before the last RESOLVED, and every ACCEPTED but the last. Where more
+/// than [`REMEMBERED`] are left, it also drops events without which the alert is the same.
+pub fn prune(alert: &mut Alert) {
     if let Some(resolved) = last_resolved(&alert.history) {
-        let told = told(&alert.history[..=resolved.saturating_sub(1)]);
+        let audience = audience(&alert.history[..=resolved.saturating_sub(1)]);
         let earlier: Vec<Happened> = alert.history.drain(..resolved).collect();
         if !earlier.is_empty() {
-            note_forgotten(alert, &earlier);
-            let told = told.into_iter().map(|user_id| Named { user_id, round: None });
-            alert.history[0].named = told.collect();
+            note_dropped(alert, &earlier);
+            let audience = audience.into_iter().map(|user_id| Named { user_id, round: None });
+            alert.history[0].named = audience.collect();
         }
     }
     let accepted = alert.history.iter().rposition(|happened| happened.what == What::Accepted);
@@ -217,19 +224,19 @@ pub fn forget(alert: &mut Alert) {
         happened.what != What::Accepted || accepted == Some(at - 1)
     });
     while alert.history.iter().map(|happened| 1 + happened.named.len()).sum::<usize>() > REMEMBERED {
-        let Some(at) = (0..alert.history.len()).find(|at| is_spare(&alert.history, *at)) else { return };
-        let forgotten = alert.history.remove(at);
-        note_forgotten(alert, &[forgotten]);
+        let Some(at) = (0..alert.history.len()).find(|at| is_redundant(&alert.history, *at)) else { return };
+        let dropped = alert.history.remove(at);
+        note_dropped(alert, &[dropped]);
     }
 }
 
-fn note_forgotten(alert: &mut Alert, forgotten: &[Happened]) {
-    let rounds = forgotten.iter().flat_map(Happened::rounds);
+fn note_dropped(alert: &mut Alert, dropped: &[Happened]) {
+    let rounds = dropped.iter().flat_map(Happened::rounds);
     alert.since_round = rounds.map(|round| round + 1).fold(alert.since_round, i64::max);
 }
 
-/// Whether the alert is the same without this event, and all whom it names are named later again.
-fn is_spare(history: &[Happened], at: usize) -> bool {
+/// Whether the alert is the same without this event, and a later event names every user whom this one names.
+fn is_redundant(history: &[Happened], at: usize) -> bool {
     let happened = &history[at];
     let is_named_later = |named: &Named| history[at + 1..].iter().any(|later| later.names(named.user_id));
     if matches!(happened.what, What::Accepted | What::Resolved) || !happened.named.iter().all(is_named_later) {
@@ -237,7 +244,7 @@ fn is_spare(history: &[Happened], at: usize) -> bool {
     }
     let shorter: Vec<Happened> = [&history[..at], &history[at + 1..]].concat();
     let as_before = |place: usize| place + usize::from(place >= at);
-    let mut without = Course::of(&shorter);
+    let mut without = Timeline::of(&shorter);
     for paged in without.paged.values_mut() {
         paged.at = as_before(paged.at);
         paged.raised = paged.raised.map(as_before);
@@ -245,7 +252,7 @@ fn is_spare(history: &[Happened], at: usize) -> bool {
     without.about = without.about.map(as_before);
     without.closed = without.closed.map(as_before);
     without.opened = as_before(without.opened);
-    without == Course::of(history)
+    without == Timeline::of(history)
 }
 
 /// The event that last resolved the alert.

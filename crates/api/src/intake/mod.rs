@@ -1,0 +1,257 @@
+//! `/watchbell/v1/intake/{name}`: where monitoring tools post what they have always posted.
+//!
+//! [`watchbell_intake`] reads the payload; here the key is looked for, the events are accepted, and the tool is answered as it is
+//! used to. What decides whether an alert arrives is how each sender takes an answer: everything is 2xx once it is stored, and
+//! overload is 503, as Alertmanager gives up on 429.
+
+mod key;
+pub(crate) mod openapi;
+
+use axum::Router;
+use axum::extract::{Request as HttpRequest, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::any;
+use serde_json::{Value, json};
+use watchbell_core::EventId;
+use watchbell_core::decode::{self, Reason};
+use watchbell_core::event::{Event, EventData, EventKind, Original};
+use watchbell_intake::{Answer, Dialect, Found, Intake, Question, Request, Said, State as ShownState, Taken, Unreadable};
+use watchbell_store::facts::AlertState;
+use watchbell_store::intake::{Accepted, Publisher, Rejected};
+
+use self::key::Addressed;
+use crate::auth::Authenticated;
+use crate::limits::Counting;
+use crate::problem::{Kind, Problem};
+use crate::request::{Params, Payload};
+use crate::state::Api;
+use crate::surface;
+use crate::watchbell::check_names;
+
+/// What a dead letter's subject begins with, for a payload that was no event at all; the intake's name follows.
+const SUBJECT: &str = "watchbell.intake.";
+
+/// Part of what finds its own key.
+pub(crate) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/watchbell/v1/intake/{name}", any(receive))
+        .route("/watchbell/v1/intake/{name}/", any(receive))
+        .route("/watchbell/v1/intake/{name}/{*rest}", any(receive))
+}
+
+async fn receive(State(api): State<Api>, params: Params, request: HttpRequest) -> Response {
+    let request_id = uuid();
+    let dialect = api.settings.intakes.get(params.path("name")).map_or(Dialect::Generic, |intake| intake.dialect);
+    match take(&api, &params, request, &request_id).await {
+        Ok(answer) => write(answer),
+        Err(problem) => {
+            if problem.source.is_some() {
+                tracing::error!(intake = params.path("name"), error = problem.chain(), "what a monitoring tool sent could not be stored");
+            }
+            let status = match problem.kind {
+                // Some senders give up on 429, and none on 503.
+                Kind::TooMany { .. } | Kind::Timeout => StatusCode::SERVICE_UNAVAILABLE,
+                kind => kind.status(),
+            };
+            let mut response = write(dialect.refuse(status.as_u16(), &problem.message, &request_id));
+            if let Some(retry_s) = problem.retry_s() {
+                response.headers_mut().insert(axum::http::header::RETRY_AFTER, HeaderValue::from(retry_s));
+            }
+            response
+        }
+    }
+}
+
+async fn take(api: &Api, params: &Params, request: HttpRequest, request_id: &str) -> Result<Answer, Problem> {
+    let address = api.limits.client(request.extensions(), request.headers(), &api.settings.trusted_proxies);
+    let intake = api.settings.intakes.get(params.path("name"));
+    let addressed = Addressed::of(params, intake.map(|intake| intake.dialect));
+    let found = key::outside_body(request.headers(), params, &addressed);
+    let method = request.method().clone();
+    // Who has a key is let in before anything is read; who can have it in the body alone is counted by address.
+    let (caller, payload, _room) = match (found, intake) {
+        (Some(key), _) => {
+            let caller = key::check(api, key, address).await?;
+            let (payload, room) = Payload::read(request, api, api.settings.body_limit_bytes).await?;
+            (caller, payload, room)
+        }
+        (None, Some(intake)) if intake.dialect.has_key_in_body() => {
+            api.limits.check_address(address)?;
+            let (payload, room) = Payload::read(request, api, api.settings.body_limit_bytes).await?;
+            let key = intake.dialect.key_in_body(&payload.bytes).ok_or_else(key::missing)?;
+            (key::check(api, key, address).await?, payload, room)
+        }
+        (None, _) => return Err(key::missing()),
+    };
+    caller.check_publisher()?;
+    let intake = intake.ok_or_else(|| Problem::not_found("intake"))?;
+    api.limits.check_key(Counting::Own, caller.0.key_id)?;
+    let _share = api.gates.of_key(caller.0.key_id).await?;
+    let media_type = payload.media_type();
+    let request = Request {
+        method: method.as_str(),
+        path: &addressed.path,
+        query: params.queries(),
+        media_type: &media_type,
+        body: &payload.bytes,
+        id: request_id,
+    };
+    let said = match intake.read(&request) {
+        Ok(said) => said,
+        Err(why) => {
+            let _turn = api.gates.change().await?;
+            keep(api, intake, &payload, &why).await?;
+            return Err(Problem::bad_request(why.detail));
+        }
+    };
+    let is_dry_run = params.boolean("dry_run")?.unwrap_or(false);
+    match said {
+        Said::Nothing => Ok(intake.dialect.accept(&request, &[], &[])),
+        Said::Asks(question) => {
+            let found = find(api, &question).await?;
+            Ok(Dialect::tell(&question, found.as_ref(), request_id))
+        }
+        Said::Reports { reports, payload: whole, unreadable } => {
+            let made = intake.mapping.events(&reports, &whole, request_id);
+            if is_dry_run {
+                return Ok(dry_run(api, intake, &made.events, &unreadable));
+            }
+            for template in &made.failed {
+                tracing::warn!(intake = intake.name, template, "a template could not be rendered; what stands in for it was taken");
+            }
+            let _turn = api.gates.change().await?;
+            for why in &unreadable {
+                keep(api, intake, &payload, &Unreadable { detail: why.clone() }).await?;
+            }
+            let taken = accept(api, &caller, intake, &made.events).await?;
+            Ok(intake.dialect.accept(&request, &taken, &unreadable))
+        }
+    }
+}
+
+/// The events that a payload becomes.
+fn decoded(api: &Api, intake: &Intake, events: &[Value]) -> Result<Vec<Event>, Problem> {
+    let publisher = format!("intake-{}", intake.name);
+    let headers = [("content-type".to_owned(), "application/cloudevents-batch+json".to_owned())];
+    let body = serde_json::to_vec(events).unwrap_or_default();
+    let request = decode::Request { publisher: &publisher, headers: &headers, body: &body, received_at: api.clock.now() };
+    let events = decode::from_http(&request, &api.settings.events);
+    events.map_err(|why| Problem::bad_request(why.detail))
+}
+
+/// Accepts all, and once more, for the default responders, the alerts whose own nobody is.
+async fn accept(api: &Api, caller: &Authenticated, intake: &Intake, events: &[Value]) -> Result<Vec<Taken>, Problem> {
+    let decoded = decoded(api, intake, events)?;
+    decoded.iter().try_for_each(check_names)?;
+    let mut accepted = commit(api, caller, &decoded).await?;
+    let to_default: Vec<(usize, Value)> = accepted
+        .iter()
+        .enumerate()
+        .filter(|(_, accepted)| accepted.planned == 0 && accepted.is_rejected_for(Reason::UnknownUser))
+        .filter_map(|(at, _)| Some((at, intake.mapping.to_default_responders(&events[at])?)))
+        .collect();
+    if !to_default.is_empty() {
+        let (places, again): (Vec<usize>, Vec<Value>) = to_default.into_iter().unzip();
+        let again = self::decoded(api, intake, &again)?;
+        for (at, accepted_again) in places.into_iter().zip(commit(api, caller, &again).await?) {
+            accepted[at].planned = accepted_again.planned;
+        }
+    }
+    let taken = |(event, accepted): (&Event, &Accepted)| Taken {
+        alert_id: alert_of(event).to_owned(),
+        event_id: accepted.id.as_str().to_owned(),
+        duplicate: accepted.duplicate,
+        planned: accepted.planned,
+    };
+    Ok(decoded.iter().zip(&accepted).map(taken).collect())
+}
+
+async fn commit(api: &Api, caller: &Authenticated, events: &[Event]) -> Result<Vec<Accepted>, Problem> {
+    Ok(api.intake.accept(events, Some(Publisher { by: caller.actor(), action: "event.intake" })).await?)
+}
+
+/// Keeps what is no payload of the tool as a dead letter, without who sent it.
+async fn keep(api: &Api, intake: &Intake, payload: &Payload, why: &Unreadable) -> Result<(), Problem> {
+    let headers = vec![("content-type".to_owned(), payload.media_type())];
+    let original =
+        Original { subject: format!("{SUBJECT}{}", intake.name), headers, payload: payload.bytes.to_vec(), received_at: api.clock.now() };
+    let rejected = Rejected { original, reason: Reason::BadField.as_str().to_owned(), detail: why.detail.clone() };
+    Ok(api.store.reject(vec![rejected]).await?)
+}
+
+/// What a payload would become, for whoever writes templates: nothing is stored.
+fn dry_run(api: &Api, intake: &Intake, events: &[Value], unreadable: &[String]) -> Answer {
+    let problems = |event: &Value| match decoded(api, intake, std::slice::from_ref(event)) {
+        Ok(events) => events.into_iter().flat_map(|event| event.problems).collect(),
+        Err(problem) => vec![problem.message.into_owned()],
+    };
+    let events: Vec<Value> = events.iter().map(|event| json!({ "event": event, "problems": problems(event) })).collect();
+    Answer { status: 200, body: json!({ "events": events, "unreadable": unreadable }), headers: Vec::new() }
+}
+
+/// What a client asks about.
+async fn find(api: &Api, question: &Question) -> Result<Option<Found>, Problem> {
+    let _turn = api.gates.turn(&axum::http::Method::GET).await?;
+    match question {
+        Question::Request(id) => {
+            let Some(id) = Dialect::event_of(id) else { return Ok(None) };
+            let Some(record) = api.store.event(&EventId(id)).await? else { return Ok(None) };
+            let state = match &record.alert_id {
+                Some(id) => api.store.alert(id).await?.map(|alert| alert.state),
+                None => None,
+            };
+            Ok(Some(Found {
+                alert_id: record.alert_id.unwrap_or_default(),
+                is_update: record.kind == EventKind::Update,
+                at: record.received_at.to_string(),
+                state: state.map(named).unwrap_or_default(),
+                summary: None,
+            }))
+        }
+        Question::Alert(id) => {
+            let Some(alert) = api.store.alert(id).await? else { return Ok(None) };
+            Ok(Some(Found {
+                state: named(alert.state),
+                alert_id: alert.id,
+                is_update: false,
+                summary: Some(alert.summary),
+                at: api.clock.now().to_string(),
+            }))
+        }
+    }
+}
+
+fn named(state: AlertState) -> ShownState {
+    match state {
+        AlertState::Open => ShownState::Open,
+        AlertState::Accepted => ShownState::Acknowledged,
+        AlertState::Resolved => ShownState::Closed,
+    }
+}
+
+fn alert_of(event: &Event) -> &str {
+    match &event.data {
+        EventData::Alert(data) => &data.alert_id,
+        EventData::Update(data) => &data.alert_id,
+        EventData::Duty(_) | EventData::Subscription(_) | EventData::Verification(_) => "",
+    }
+}
+
+fn write(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = surface::json(status, &answer.body);
+    for (name, value) in answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// A random UUID (version 4), as Opsgenie's clients expect.
+fn uuid() -> String {
+    let bytes: [u8; 16] = rand::random();
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62));
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}

@@ -1,0 +1,70 @@
+//! `[intake.NAME]`, as it stands in the configuration.
+
+use serde::Deserialize;
+
+use crate::dialect::Dialect;
+
+/// One table. Texts are minijinja templates unless said otherwise.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub kind: Dialect,
+    /// Whom an alert is for; what each template gives is split at commas.
+    #[serde(default)]
+    pub responders: Vec<String>,
+    /// Who is told when `responders` names nobody, or nobody who exists. No templates.
+    pub default_responders: Vec<String>,
+    #[serde(default)]
+    pub priority: String,
+    #[serde(default)]
+    pub category: String,
+    #[serde(default)]
+    pub summary: String,
+    #[serde(default)]
+    pub details: String,
+    #[serde(default)]
+    pub url: String,
+    #[serde(default)]
+    pub alert_id: String,
+    /// Of `generic`: where in the payload the list of alerts is, such as `data.alerts`; empty: the payload is one. No template.
+    #[serde(default)]
+    pub alerts: String,
+    /// Of `generic`: whether an alert counts: an expression. Empty: each does.
+    #[serde(default)]
+    pub when: String,
+    /// Of `generic`: what became of the alert.
+    #[serde(default)]
+    pub status: String,
+}
+
+/// A setting that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key} {wrong}")]
+pub struct Invalid {
+    pub key: &'static str,
+    /// What is wrong, and what would be right.
+    pub wrong: String,
+}
+
+impl Settings {
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub(crate) fn check(&self) -> Result<(), Invalid> {
+        let invalid = |key, wrong: &str| Err(Invalid { key, wrong: wrong.to_owned() });
+        if self.default_responders.iter().all(|name| name.trim().is_empty()) {
+            return invalid("default_responders", "must name at least one user: whom to tell when nothing else says it");
+        }
+        if self.kind == Dialect::Generic {
+            if self.alert_id.is_empty() {
+                return invalid("alert_id", "must be a template such as \"{{ alert.id }}\": what the tool tells its alerts apart by");
+            }
+            return Ok(());
+        }
+        for (key, text) in [("alerts", &self.alerts), ("when", &self.when), ("status", &self.status)] {
+            if !text.is_empty() {
+                return invalid(key, "is for kind = \"generic\" only; this kind says it itself");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! Monitoring tools that know nothing of Watchbell but a URL and a key.
+
+use serde_json::{Value, json};
+use watchbell_tests::alertmanager::Alertmanager;
+use watchbell_tests::bed::Bed;
+use watchbell_tests::client::Client;
+use watchbell_tests::team::Person;
+use watchbell_tests::{on_both, wait};
+
+on_both!(alertmanager_pages_by_each_of_its_receivers, what_tools_send_wrong_is_kept_and_named);
+
+/// Anna, who gets an SMS for every HIGH alert, and a key for tools.
+async fn anna_and_key(bed: &mut Bed) -> (Person, String) {
+    for (name, kind) in [("PROM", "alertmanager"), ("PD", "pagerduty"), ("OG", "opsgenie")] {
+        bed.settings.set(&format!("INTAKE__{name}__KIND"), kind).set(&format!("INTAKE__{name}__DEFAULT_RESPONDERS"), r#"["1"]"#);
+    }
+    bed.settings.set("INTAKE__PD__RESPONDERS", r#"["{{ labels.owner }}"]"#);
+    bed.start().await;
+    let anna = Person::without_telegram(bed.api(), 1).await;
+    anna.high(bed.api(), "SMS", 0).await;
+    let made = bed.api().post("/watchbell/v1/keys", &json!({ "name": "tools", "role": "publisher" })).await.expect(201);
+    (anna, made["key"].as_str().unwrap().to_owned())
+}
+
+async fn alertmanager_pages_by_each_of_its_receivers(bed: &mut Bed) {
+    let (anna, key) = anna_and_key(bed).await;
+    bed.clock.set(wait::now());
+    let intake = |name: &str| format!("{}/watchbell/v1/intake/{name}", bed.api().base());
+    let to = |receiver: &str| json!({ "receiver": receiver, "matchers": [format!("to=\"{receiver}\"")] });
+    let config = json!({
+        "route": {
+            "receiver": "webhook",
+            "group_by": ["alertname"],
+            "group_wait": "0s",
+            "group_interval": "1s",
+            "repeat_interval": "2s",
+            "routes": [to("pagerduty"), to("opsgenie")],
+        },
+        "receivers": [
+            { "name": "webhook", "webhook_configs": [{ "url": intake("prom"), "http_config": { "authorization": { "credentials": key } } }] },
+            { "name": "pagerduty", "pagerduty_configs": [{ "url": intake("pd"), "routing_key": key }] },
+            { "name": "opsgenie", "opsgenie_configs": [{ "api_url": intake("og"), "api_key": key }] },
+        ],
+    });
+    let alertmanager = Alertmanager::start(&config).await;
+    for receiver in ["webhook", "pagerduty", "opsgenie"] {
+        let labels = json!({ "alertname": format!("Down-{receiver}"), "to": receiver, "severity": "critical", "instance": "db1" });
+        alertmanager.tell(&labels, &json!({ "summary": format!("db1 down by {receiver}") }), None).await;
+    }
+    for receiver in ["webhook", "pagerduty", "opsgenie"] {
+        bed.outbox().expect(1, receiver, |sent| sent.to == anna.phone && sent.text.contains(receiver)).await;
+    }
+    // It repeats each of them every two seconds.
+    let again = "SELECT count(*) FROM audit WHERE action = 'event.intake'";
+    let told = bed.database.number(again).await;
+    wait::until("the repetitions", async || bed.database.number(again).await >= told + 2).await;
+    assert_eq!(bed.outbox().len(), 3, "what is repeated is no second page");
+    for receiver in ["webhook", "pagerduty", "opsgenie"] {
+        let labels = json!({ "alertname": format!("Down-{receiver}"), "to": receiver, "severity": "critical", "instance": "db1" });
+        alertmanager.tell(&labels, &json!({}), Some(&wait::now().to_string())).await;
+    }
+    let resolved = "SELECT count(*) FROM alerts WHERE state = 'resolved'";
+    wait::until("all to be resolved", async || bed.database.number(resolved).await == 3).await;
+    assert_eq!(bed.outbox().len(), 3);
+    assert_eq!(bed.database.number("SELECT count(*) FROM dead_letters").await, 0);
+}
+
+async fn what_tools_send_wrong_is_kept_and_named(bed: &mut Bed) {
+    let (anna, key) = anna_and_key(bed).await;
+    let (api, nobody) = (bed.api().with_key(&key), bed.api().with_key(""));
+    let wrong = bed.api().with_key("wb_wrong");
+    let letters = async || bed.database.number("SELECT count(*) FROM dead_letters").await;
+    let refused = async |api: &Client, path: &str, body: &Value, status: u16, member: &str, kept: i64| {
+        let before = letters().await;
+        let answer = api.post(&format!("/watchbell/v1/intake/{path}"), body).await.expect(status);
+        assert!(!answer[member].is_null(), "{path}: {answer}");
+        assert_eq!(letters().await - before, kept, "{path}: {answer}");
+    };
+    // Each in the form of the original.
+    refused(&wrong, "prom", &json!({}), 401, "error", 0).await;
+    refused(&wrong, "og/v2/alerts", &json!({}), 401, "requestId", 0).await;
+    refused(&nobody, "pd", &json!({ "routing_key": "wrong", "event_action": "trigger" }), 401, "errors", 0).await;
+    refused(&nobody, "pd", &json!({ "event_action": "trigger" }), 401, "errors", 0).await;
+    refused(&nobody, "pd", &json!({ "routing_key": key, "event_action": "fly" }), 400, "errors", 1).await;
+    refused(&api, "prom", &json!({ "alerts": "none" }), 400, "error", 1).await;
+    refused(&api, "og/v2/alerts/1/dance", &json!({}), 400, "requestId", 1).await;
+    refused(&api, "nowhere", &json!({}), 404, "error", 0).await;
+    bed.quiet().await;
+    assert_eq!(bed.outbox().len(), 0);
+    // What of a batch can be read is told; and whom nobody knows is told by whoever is the default.
+    let batch = json!({ "alerts": [5, { "labels": { "alertname": "Half" }, "fingerprint": "h" }] });
+    api.post("/watchbell/v1/intake/prom/", &batch).await.expect(202);
+    let lost = json!({
+        "routing_key": key,
+        "event_action": "trigger",
+        "dedup_key": "k1",
+        "payload": { "summary": "Lost", "source": "s", "severity": "critical", "custom_details": { "owner": "nobody-at-all" } },
+    });
+    let answer = nobody.post("/watchbell/v1/intake/pd/v2/enqueue", &lost).await.expect(202);
+    assert_eq!(answer["dedup_key"], "k1");
+    bed.quiet().await;
+    for text in ["Half", "Lost"] {
+        bed.outbox().expect(1, text, |sent| sent.to == anna.phone && sent.text.contains(text)).await;
+    }
+    // The same key opened again after its end pages again.
+    nobody.post("/watchbell/v1/intake/pd", &json!({ "routing_key": key, "event_action": "resolve", "dedup_key": "k1" })).await.expect(202);
+    nobody.post("/watchbell/v1/intake/pd", &lost).await.expect(202);
+    bed.quiet().await;
+    assert_eq!(bed.outbox().len(), 3);
+    // Its client asks what became of a request.
+    let made = api.post("/watchbell/v1/intake/og/v2/alerts", &json!({ "message": "m", "alias": "a/1" })).await.expect(202);
+    let asked = format!("/watchbell/v1/intake/og/v2/alerts/requests/{}", made["requestId"].as_str().unwrap());
+    let told = api.get(&asked).await.expect(200);
+    assert_eq!((&told["data"]["success"], &told["data"]["alias"]), (&json!(true), &json!("a/1")));
+    // Nothing of a dry run is kept.
+    let before = bed.database.number("SELECT count(*) FROM events").await;
+    let shown = api.post("/watchbell/v1/intake/prom?dry_run=true", &batch).await.expect(200);
+    assert_eq!(
+        (&shown["events"][0]["event"]["data"]["responders"], &shown["unreadable"][0]),
+        (&json!(["1"]), &json!("alerts[0] is no object"))
+    );
+    assert_eq!(bed.database.number("SELECT count(*) FROM events").await, before);
+}
