@@ -108,7 +108,7 @@ fn listed(names: &[&str]) -> String {
 pub struct Misread {
     /// The keys that lead to what is wrong. What is missing is not in it, but what it is missing from.
     pub path: Vec<String>,
-    /// The same in one text, with places in lists: `servers[1]`.
+    /// The same in one text, with places in lists: `servers[1]`. A dot for the table as a whole.
     pub place: String,
     /// Whether it is one of a list's values that is wrong; the path is the list's.
     pub in_list: bool,
@@ -208,7 +208,7 @@ mod tests {
         let lamp = Lamp { name: "hall".to_owned(), colour: Some(Colour::Green), hours: vec![7, 22] };
         assert_eq!(read(json!({"name": "hall", "colour": "green", "hours": [7, 22]})), Ok(lamp));
         let table = [
-            (json!({}), "", Wrong::Missing("name")),
+            (json!({}), ".", Wrong::Missing("name")),
             (json!({"nam": 1}), "nam", Wrong::Unknown { name: "nam".to_owned(), known: vec!["name", "colour", "hours"] }),
             (json!({"name": 7}), "name", Wrong::Type { expected: "a string".to_owned() }),
             (json!({"name": "a", "colour": "blue"}), "colour", Wrong::Type { expected: "`red` or `green`".to_owned() }),
