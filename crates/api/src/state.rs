@@ -48,8 +48,6 @@ pub struct ProviderStatus {
     pub kind: String,
 }
 
-}
-
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
     /// How the world reaches this server, without a slash at the end; None: no signed callbacks.
