@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
-use watchbell_store::preferences::{NotificationCursor, NotificationsFrom};
+use watchbell_store::page::Side;
+use watchbell_store::preferences::NotificationCursor;
 
 use super::MOUNT;
 use crate::origin::Origin;
@@ -31,12 +32,12 @@ pub(super) fn list(data: &[Value], neighbours: &Neighbours) -> Value {
 
 /// Which side of the list a request asks for. A cursor names the notification it starts beside, and `before.` or `after.`
 /// for the side.
-pub(super) fn from(params: &Params) -> Result<NotificationsFrom, Problem> {
-    let Some(text) = params.query("cursor")? else { return Ok(NotificationsFrom::Newest) };
+pub(super) fn from(params: &Params) -> Result<Side<NotificationCursor>, Problem> {
+    let Some(text) = params.query("cursor")? else { return Ok(Side::Newest) };
     let read = |cursor: &str| cursor.parse().ok();
     let from = match text.split_once('.') {
-        Some(("after", cursor)) => read(cursor).map(NotificationsFrom::OlderThan),
-        Some(("before", cursor)) => read(cursor).map(NotificationsFrom::NewerThan),
+        Some(("after", cursor)) => read(cursor).map(Side::After),
+        Some(("before", cursor)) => read(cursor).map(Side::Before),
         _ => None,
     };
     from.ok_or_else(|| parameter("cursor", "is none of ours", "take next_page_url or previous_page_url as they are"))

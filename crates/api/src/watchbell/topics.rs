@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use watchbell_core::UserId;
 use watchbell_core::ids::UserRef;
-use watchbell_store::Directory;
+use watchbell_store::directory::Topics;
 
 use super::{page, subject};
 use crate::auth::{Authenticated, Intent};
@@ -22,7 +22,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
     let topic = topic(&params)?;
     let limit = page::limit(&params)?;
     let after = UserId(page::numeric_cursor(&params)?.unwrap_or(i64::MIN));
-    let members = Directory::members(&*api.store, topic, after, limit + 1).await?;
+    let members = Topics::members(&*api.store, topic, after, limit + 1).await?;
     Ok(page::write(members, limit, ToString::to_string, |user| json!({ "id": user.0 })))
 }
 

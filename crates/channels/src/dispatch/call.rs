@@ -182,7 +182,7 @@ fn prepare(lane: &Lane, job: &Job) -> Result<Outgoing, Next> {
         about: About::of(job, message_kind(job).folder()),
         members: Vec::new(),
         attempt: job.attempts + 1,
-        urgent: job.rank == 0,
+        urgent: job.rank == watchbell_store::rank::HIGH,
         critical: job.critical,
         thread: match &job.scope {
             Scope::Alert { id, .. } | Scope::Duty { id, .. } => Some(id.clone()),

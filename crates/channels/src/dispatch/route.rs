@@ -66,7 +66,7 @@ pub(super) struct Errand<'a> {
 
 impl<'a> Errand<'a> {
     pub fn new(job: &'a Job, to: &'a Address) -> Self {
-        Self { to, is_urgent: job.rank == 0, log: &job.log }
+        Self { to, is_urgent: job.rank == watchbell_store::rank::HIGH, log: &job.log }
     }
 
     fn attempts(self, provider: &str) -> impl Iterator<Item = &'a Attempt> {

@@ -2,7 +2,7 @@
 
 use watchbell_core::{EventId, UserId};
 
-use super::plan::IfKnown;
+use super::if_known::IfKnown;
 use super::together::Together;
 use super::{BindAll, Tx, columns, sql};
 use crate::StoreError;

@@ -2,6 +2,7 @@
 //!
 //! They are written only while their user is locked.
 
+use async_trait::async_trait;
 use std::collections::HashMap;
 
 use serde_json::Value;
@@ -15,7 +16,50 @@ use super::{Connection, SqlStore, Tx, sql, users, verification};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
-use crate::directory::NewContact;
+use crate::directory::{Contacts, NewContact};
+
+#[async_trait]
+impl Contacts for SqlStore {
+    async fn create_contact(&self, by: Actor, user: UserId, contact: NewContact) -> Result<Contact, StoreError> {
+        create(self, by, user, contact).await
+    }
+
+    async fn contacts(&self, user: UserId, kind: Option<ContactKind>) -> Result<Vec<Contact>, StoreError> {
+        list(self, user, kind).await
+    }
+
+    async fn contacts_of(&self, users: &[UserId]) -> Result<Vec<Contact>, StoreError> {
+        of_users(self, users).await
+    }
+
+    async fn contact_times(&self, user: UserId) -> Result<HashMap<ContactId, (Timestamp, Timestamp)>, StoreError> {
+        times(self, user).await
+    }
+
+    async fn contact(&self, user: UserId, kind: Option<ContactKind>, id: ContactId) -> Result<Option<Contact>, StoreError> {
+        let mut on = self.read.acquire().await?;
+        find(&mut on, user, kind, id).await
+    }
+
+    async fn replace_contact(&self, by: Actor, user: UserId, id: ContactId, contact: NewContact) -> Result<Contact, StoreError> {
+        replace(self, by, user, id, contact).await
+    }
+
+    async fn delete_contact(
+        &self,
+        by: Actor,
+        user: UserId,
+        kind: Option<ContactKind>,
+        id: ContactId,
+        force: bool,
+    ) -> Result<(), StoreError> {
+        delete(self, by, user, kind, id, force).await
+    }
+
+    async fn set_contact_status(&self, by: Actor, user: UserId, id: ContactId, status: ContactStatus) -> Result<Contact, StoreError> {
+        set_status(self, by, user, id, status).await
+    }
+}
 
 macro_rules! columns {
     () => {

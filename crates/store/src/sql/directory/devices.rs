@@ -1,5 +1,6 @@
 //! Devices that take push messages. A token is one installation of an app, so it belongs to one user.
 
+use async_trait::async_trait;
 use watchbell_core::device::{Device, DeviceKind};
 use watchbell_core::{DeviceId, UserId, mask};
 
@@ -9,7 +10,31 @@ use super::{Change, SqlStore, Tx, sql, users};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
+use crate::directory::Devices;
 use crate::wake::Effects;
+
+#[async_trait]
+impl Devices for SqlStore {
+    async fn add_device(
+        &self,
+        by: Actor,
+        user: UserId,
+        kind: DeviceKind,
+        token: &str,
+        keys: Option<&str>,
+        may_move: bool,
+    ) -> Result<Device, StoreError> {
+        add(self, by, user, kind, token, keys, may_move).await
+    }
+
+    async fn devices(&self, user: UserId) -> Result<Vec<Device>, StoreError> {
+        list(self, user).await
+    }
+
+    async fn delete_device(&self, by: Actor, user: UserId, id: DeviceId) -> Result<(), StoreError> {
+        delete(self, by, user, id).await
+    }
+}
 
 pub(super) async fn add(
     store: &SqlStore,

@@ -1,5 +1,6 @@
 //! Linking a Telegram chat: a deep link's token says whose chat it is.
 
+use async_trait::async_trait;
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::{ContactId, Timestamp, UserId};
 
@@ -8,7 +9,18 @@ use super::rows::{ContactRow, all};
 use super::{SqlStore, Tx, contacts, no_such_user, sql, verification};
 use crate::StoreError;
 use crate::access::Actor;
-use crate::directory::NewContact;
+use crate::directory::{NewContact, TelegramLinks};
+
+#[async_trait]
+impl TelegramLinks for SqlStore {
+    async fn start_telegram_link(&self, by: Actor, user: UserId, token_hash: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+        start(self, by, user, token_hash, expires_at).await
+    }
+
+    async fn finish_telegram_link(&self, token_hash: &str, chat_id: &str) -> Result<Option<UserId>, StoreError> {
+        finish(self, token_hash, chat_id).await
+    }
+}
 
 pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, token_hash: &str, expires_at: Timestamp) -> Result<(), StoreError> {
     let mut tx = store.begin_edit().await?;

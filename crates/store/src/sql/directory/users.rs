@@ -1,5 +1,6 @@
 //! Users: made, found, replaced, deleted.
 
+use async_trait::async_trait;
 use serde_json::{Map, Value};
 use sqlx::QueryBuilder;
 use watchbell_core::UserId;
@@ -14,7 +15,34 @@ use super::{Connection, Db, SqlStore, Tx, contacts, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
-use crate::directory::{NewContact, NewUser, UserFilter};
+use crate::directory::{NewContact, NewUser, UserFilter, Users};
+
+#[async_trait]
+impl Users for SqlStore {
+    async fn create_user(&self, by: Actor, user: NewUser) -> Result<User, StoreError> {
+        create(self, by, user).await
+    }
+
+    async fn user(&self, user: &UserRef) -> Result<Option<User>, StoreError> {
+        get(self, user).await
+    }
+
+    async fn users(&self, filter: &UserFilter) -> Result<(Vec<User>, i64), StoreError> {
+        list(self, filter).await
+    }
+
+    async fn users_of(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        of_ids(self, ids).await
+    }
+
+    async fn replace_user(&self, by: Actor, id: UserId, user: NewUser, addresses: &[NewContact]) -> Result<User, StoreError> {
+        replace(self, by, id, user, addresses).await
+    }
+
+    async fn delete_user(&self, by: Actor, id: UserId) -> Result<(), StoreError> {
+        delete(self, by, id).await
+    }
+}
 
 macro_rules! columns {
     () => {
@@ -174,7 +202,7 @@ pub(super) async fn delete(store: &SqlStore, by: Actor, id: UserId) -> Result<()
     store.lock_waiting(&mut change.tx, &[id]).await?;
     let stopped: Vec<String> = sqlx::query_scalar(sql(
         "UPDATE deliveries SET state = 'cancelled', reason = 'user deleted', lease = NULL, updated_at = $2 WHERE id \
-         {anyof} SELECT id FROM ready_queue WHERE user_id = $1 {end} AND state IN ('scheduled', 'held') RETURNING id",
+         {anyof} SELECT id FROM ready_queue WHERE user_id = $1 {end} AND state {states pending} RETURNING id",
     ))
     .bind(id.0)
     .bind(store.clock.now().as_millis())

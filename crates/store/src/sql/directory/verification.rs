@@ -3,6 +3,7 @@
 //! The code itself travels in an event of Watchbell's own, as any message does, and is forgotten there once its message has
 //! gone out; beside the contact only its hash is kept.
 
+use async_trait::async_trait;
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -15,16 +16,28 @@ use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Secret, Timestamp, UserId, mask};
 
 use super::super::array;
-use super::super::plan::IfKnown;
+use super::super::if_known::IfKnown;
 use super::super::together::Together;
 use super::budgets::{Budgets, check_pause};
 use super::rows::to_json;
 use super::{Connection, SqlStore, Tx, contacts, sql};
 use crate::access::Actor;
+use crate::directory::Verification;
 use crate::error::VerificationError;
 use crate::facts::Planned;
 use crate::wake::Effects;
 use crate::{Scope, StoreError};
+
+#[async_trait]
+impl Verification for SqlStore {
+    async fn start_verification(&self, by: Actor, user: UserId, id: ContactId, code: Secret) -> Result<Timestamp, StoreError> {
+        start(self, by, user, id, code).await
+    }
+
+    async fn confirm_verification(&self, by: Actor, user: UserId, id: ContactId, code: &str) -> Result<Contact, StoreError> {
+        confirm(self, by, user, id, code).await
+    }
+}
 
 // The design's figures: five tries, 15 minutes.
 const TRIES: i64 = 5;
@@ -134,7 +147,7 @@ pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &
     store.lock_waiting(tx, &user.map(UserId).into_iter().collect::<Vec<_>>()).await?;
     let stopped: Vec<String> =
         sqlx::query_scalar(sql("UPDATE deliveries SET state = 'cancelled', reason = $2, lease = NULL, updated_at = $3 \
-         WHERE subject = $1 AND purpose = 'verification' AND state IN ('scheduled', 'held') RETURNING id"))
+         WHERE subject = $1 AND purpose = 'verification' AND state {states pending} RETURNING id"))
         .bind(Scope::Event(EventId(event)).subject())
         .bind(reason)
         .bind(store.clock.now().as_millis())

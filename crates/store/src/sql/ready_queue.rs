@@ -6,21 +6,17 @@
 //! itself, and puts entries right that say something else. Nobody waits for an entry that another transaction has locked, as that
 //! one puts it right: transitions wait for one another at deliveries, never at entries.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use watchbell_core::Channel;
 use watchbell_core::ids::Epoch;
 
 use super::locks::by_id;
-use super::rows::to_json;
-use super::together::{Together, Value};
 use super::{BindAll, Connection, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
 use crate::columns::{Field, row};
 use crate::queue::Ready;
-
-/// The rank of entries that quiet hours or a digest hold.
-pub(super) const HELD: i64 = 2;
+use crate::rank;
 
 impl SqlStore {
     /// Writes entries for those of these deliveries that wait, or are claimed.
@@ -29,8 +25,8 @@ impl SqlStore {
             return Ok(());
         }
         sqlx::query(sql("INSERT INTO ready_queue (id, user_id, channel, rank, ready_at, collect) SELECT id, user_id, channel, \
-             CASE WHEN lease IS NOT NULL THEN 3 WHEN state = 'held' THEN 2 ELSE rank END, ready_at, collect FROM deliveries \
-             WHERE id {in $1 text} AND state IN ('scheduled', 'held')"))
+             CASE WHEN lease IS NOT NULL THEN {rank claimed} WHEN state = 'held' THEN {rank held} ELSE rank END, ready_at, collect FROM deliveries \
+             WHERE id {in $1 text} AND state {states pending}"))
         .bind(array(ids)?)
         .execute(&mut **tx)
         .await?;
@@ -55,41 +51,26 @@ impl SqlStore {
         self.enqueue(tx, ids).await
     }
 
-    /// Notes that a process leases deliveries: by this they are found when it has died. `Lapsed` where its life has ended already. It
-    /// is held against its burial until the transaction ends, so that no lease is left behind by a process that froze in here.
-    pub(super) fn note_leases<I: serde::Serialize>(&self, together: &mut Together, epoch: Epoch, ids: &[I]) -> Result<(), StoreError> {
-        let values = [Value::Number(epoch.0), Value::Number(self.clock.now().as_millis()), Value::Text(to_json(ids)?)];
-        let text = "INSERT INTO leases (epoch, at, deliveries) SELECT epoch, $2, $3 FROM worker_sessions \
-             WHERE epoch = $1 AND alive_until >= $2 {share}";
-        together.add(text, values, Some((1, StoreError::Lapsed)));
-        Ok(())
-    }
-
-    /// The same at once.
-    ///
-    /// # Errors
-    /// `Lapsed`: its life has ended.
-    pub(super) async fn write_leases<I: serde::Serialize>(&self, tx: &mut Tx, epoch: Epoch, ids: &[I]) -> Result<(), StoreError> {
-        let mut flight = Together::default();
-        self.note_leases(&mut flight, epoch, ids)?;
-        flight.run(tx).await
-    }
-
     /// The ranks of which something of a channel is ready; None where the process's life has ended. It is held against its burial
     /// until the transaction ends, so that no lease is left behind by a process that froze in here.
     pub(super) async fn ready_ranks(&self, tx: &mut Tx, epoch: Epoch, channel: Channel) -> Result<Option<BTreeSet<i64>>, StoreError> {
-        let row: Option<(bool, bool, bool)> =
-            sqlx::query_as(sql("SELECT EXISTS (SELECT 1 FROM ready_queue WHERE channel = $3 AND rank = 0 AND ready_at <= $2) AS high, \
-             EXISTS (SELECT 1 FROM ready_queue WHERE channel = $3 AND rank = 1 AND ready_at <= $2) AS others, \
-             EXISTS (SELECT 1 FROM ready_queue WHERE channel = $3 AND rank = 2 AND ready_at <= $2) AS held \
-             FROM worker_sessions WHERE epoch = $1 AND alive_until >= $2 {share}"))
-            .bind(epoch.0)
-            .bind(self.clock.now().as_millis())
-            .bind(channel.as_str())
-            .fetch_optional(&mut **tx)
-            .await?;
+        let row: Option<(bool, bool, bool)> = sqlx::query_as(sql(
+            "SELECT EXISTS (SELECT 1 FROM ready_queue WHERE channel = $3 AND rank = {rank high} AND ready_at <= $2) AS high, \
+             EXISTS (SELECT 1 FROM ready_queue WHERE channel = $3 AND rank = {rank normal} AND ready_at <= $2) AS others, \
+             EXISTS (SELECT 1 FROM ready_queue WHERE channel = $3 AND rank = {rank held} AND ready_at <= $2) AS held \
+             FROM worker_sessions WHERE epoch = $1 AND alive_until >= $2 {share}",
+        ))
+        .bind(epoch.0)
+        .bind(self.clock.now().as_millis())
+        .bind(channel.as_str())
+        .fetch_optional(&mut **tx)
+        .await?;
         Ok(row.map(|(high, others, held)| {
-            [(0, high), (1, others), (HELD, held)].into_iter().filter(|(_, is)| *is).map(|(rank, _)| rank).collect()
+            [(rank::HIGH, high), (rank::NORMAL, others), (rank::HELD, held)]
+                .into_iter()
+                .filter(|(_, is)| *is)
+                .map(|(rank, _)| rank)
+                .collect()
         }))
     }
 
@@ -102,9 +83,9 @@ impl SqlStore {
         }
         let all: Vec<Row> = Channel::ALL.iter().map(|channel| Row { channel: channel.as_str() }).collect();
         let ready: Vec<String> = sqlx::query_scalar(sql("SELECT r.channel FROM {rows $2: channel text} WHERE \
-             EXISTS (SELECT 1 FROM ready_queue w WHERE w.channel = r.channel AND w.rank = 0 AND w.ready_at <= $1) \
-             OR EXISTS (SELECT 1 FROM ready_queue w WHERE w.channel = r.channel AND w.rank = 1 AND w.ready_at <= $1) \
-             OR EXISTS (SELECT 1 FROM ready_queue w WHERE w.channel = r.channel AND w.rank = 2 AND w.ready_at <= $1) \
+             EXISTS (SELECT 1 FROM ready_queue w WHERE w.channel = r.channel AND w.rank = {rank high} AND w.ready_at <= $1) \
+             OR EXISTS (SELECT 1 FROM ready_queue w WHERE w.channel = r.channel AND w.rank = {rank normal} AND w.ready_at <= $1) \
+             OR EXISTS (SELECT 1 FROM ready_queue w WHERE w.channel = r.channel AND w.rank = {rank held} AND w.ready_at <= $1) \
              UNION ALL SELECT 'fan-out' WHERE EXISTS (SELECT 1 FROM fanouts)"))
         .bind(self.clock.now().as_millis())
         .bind_all(columns(&all)?)
@@ -123,7 +104,7 @@ impl SqlStore {
         }
         let now = self.clock.now().as_millis();
         let due: Vec<String> =
-            sqlx::query_scalar(sql("SELECT id FROM ready_queue WHERE channel = $1 AND rank = 2 AND ready_at <= $2 {skip}"))
+            sqlx::query_scalar(sql("SELECT id FROM ready_queue WHERE channel = $1 AND rank = {rank held} AND ready_at <= $2 {skip}"))
                 .bind(channel.as_str())
                 .bind(now)
                 .fetch_all(&mut **tx)
@@ -153,11 +134,11 @@ impl SqlStore {
     ) -> Result<Vec<String>, StoreError> {
         let statement = match order {
             Order::Oldest => {
-                "UPDATE ready_queue SET rank = 3 WHERE {row} {anyof} SELECT {row} FROM ready_queue w WHERE channel = $1 AND rank = $2 \
+                "UPDATE ready_queue SET rank = {rank claimed} WHERE {row} {anyof} SELECT {row} FROM ready_queue w WHERE channel = $1 AND rank = $2 \
                  AND ready_at <= $3 AND {first_of_digest} ORDER BY ready_at LIMIT $4 {skip} {end} RETURNING id"
             }
             Order::Newest => {
-                "UPDATE ready_queue SET rank = 3 WHERE {row} {anyof} SELECT {row} FROM ready_queue w WHERE channel = $1 AND rank = $2 \
+                "UPDATE ready_queue SET rank = {rank claimed} WHERE {row} {anyof} SELECT {row} FROM ready_queue w WHERE channel = $1 AND rank = $2 \
                  AND ready_at <= $3 AND {first_of_digest} ORDER BY ready_at DESC LIMIT $4 {skip} {end} RETURNING id"
             }
         };
@@ -166,45 +147,6 @@ impl SqlStore {
         }
         let now = self.clock.now().as_millis();
         Ok(sqlx::query_scalar(sql(statement)).bind(channel.as_str()).bind(rank).bind(now).bind(most).fetch_all(&mut **tx).await?)
-    }
-
-    /// Leases those deliveries of which entries were taken and that are indeed ready; puts the entries of the others right. What
-    /// another transaction has locked is left alone: a claim has locked recipients, for whom that one may wait.
-    pub(super) async fn lease(
-        &self,
-        tx: &mut Tx,
-        epoch: Epoch,
-        channel: Channel,
-        taken: Vec<(String, i64)>,
-    ) -> Result<Vec<String>, StoreError> {
-        row! {
-            struct Row {
-                id: String,
-                rank: i64,
-            }
-        }
-        let mut rows = by_id(taken.into_iter().map(|(id, rank)| Row { id, rank }).collect(), |row| &row.id);
-        // Several entries may stand for one.
-        rows.dedup_by(|a, b| a.id == b.id && a.rank == b.rank);
-        let unlocked = self.lock_unlocked(tx, &rows.iter().map(|row| &row.id).collect::<Vec<_>>()).await?;
-        let (rows, mut stale): (Vec<Row>, Vec<Row>) =
-            rows.into_iter().partition(|row| unlocked.as_ref().is_none_or(|ids| ids.contains(&row.id)));
-        let leased: Vec<String> =
-            sqlx::query_scalar(sql("UPDATE deliveries SET lease = $1, updated_at = $3 FROM {rows $4: id text, rank bigint} \
-             WHERE deliveries.id = r.id AND {if deliveries.state = 'scheduled' AND deliveries.lease IS NULL AND deliveries.channel = $2 \
-             AND deliveries.rank = r.rank AND deliveries.ready_at <= $3} RETURNING deliveries.id"))
-            .bind(epoch.0)
-            .bind(channel.as_str())
-            .bind(self.clock.now().as_millis())
-            .bind_all(columns(&rows)?)
-            .fetch_all(&mut **tx)
-            .await?;
-        if leased.len() < rows.len() || !stale.is_empty() {
-            let is_leased: HashSet<&String> = leased.iter().collect();
-            stale.extend(rows.into_iter().filter(|row| !is_leased.contains(&row.id)));
-            self.requeue(tx, &stale.iter().map(|row| &row.id).collect::<Vec<_>>()).await?;
-        }
-        Ok(leased)
     }
 }
 
