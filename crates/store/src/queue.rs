@@ -26,14 +26,14 @@ pub trait Queue: Send + Sync {
     /// aside as failed, and keeps nothing else up.
     ///
     /// # Errors
-    /// `Lapsed`: the life has ended, or is to be renewed first.
+    /// `Lapsed`: the worker session has ended, or is to be renewed first.
     async fn claim(&self, epoch: Epoch, channel: Channel, ranks: Ranks, most: i64) -> Result<Vec<Job>, StoreError>;
 
     /// Gives claimed deliveries back, with their recipients' slots; they are ready again at the given time.
     async fn release(&self, epoch: Epoch, deliveries: Vec<(DeliveryId, Timestamp)>) -> Result<(), StoreError>;
 
     /// Marks claimed deliveries as begun, right before their calls. Answers those that may be called: not the ones that were
-    /// cancelled or changed since, nor any when the process's life has ended. What was begun as it was planned, and not called
+    /// cancelled or changed since, nor any when the worker session has ended. What was begun as it was planned, and not called
     /// at once, is begun anew.
     async fn begin(&self, epoch: Epoch, calls: &[Call]) -> Result<Vec<DeliveryId>, StoreError>;
 

@@ -47,7 +47,7 @@ pub enum Next {
         at: Timestamp,
         reason: String,
     },
-    /// Will not be tried again; the user's next step is pulled forward.
+    /// Will not be tried again; the user's next step is due now.
     Failed {
         reason: String,
         address: AddressFate,

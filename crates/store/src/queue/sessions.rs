@@ -20,7 +20,7 @@ pub struct Outage {
     pub until: Option<Timestamp>,
 }
 
-/// A process's hold on leases.
+/// A process's right to hold leases. It lasts until the process ends it, or has not renewed it in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerSession {
     pub epoch: Epoch,
@@ -46,12 +46,12 @@ pub struct HeldLeases {
     pub called: HashSet<DeliveryId>,
 }
 
-/// What a process finds when it renews its life.
+/// What a process finds when it renews its worker session.
 #[derive(Clone, Debug)]
 pub struct Heartbeat {
-    /// False when this life itself had ended.
+    /// False when this session itself had ended before.
     pub is_alive: bool,
-    /// The processes that are alive.
+    /// All sessions that last, this one included.
     pub sessions: Vec<WorkerSession>,
     pub ready: Ready,
 }
@@ -59,29 +59,29 @@ pub struct Heartbeat {
 /// Worker sessions, from being opened until they are closed or reaped.
 #[async_trait]
 pub trait WorkerSessions: Send + Sync {
-    /// Begins a life of a process; leases may be taken with its epoch. It lasts for `lease` from now, unless it is renewed.
+    /// Begins a session; leases may be taken with its epoch. It lasts for `lease` from now, unless it is renewed.
     async fn open_session(&self, name: &str, roles: &str, channels: &[Channel], lease: Duration) -> Result<Epoch, StoreError>;
 
-    /// Renews a life for `lease` from the moment at which that is written, and looks around. It waits for no lock that another
-    /// transition holds.
+    /// Renews a session for `lease` from the moment at which that is written, and looks what there is to do. It waits for no lock
+    /// that another transition holds.
     async fn heartbeat(&self, epoch: Epoch, lease: Duration) -> Result<Heartbeat, StoreError>;
 
     /// Frees
-    /// - what dead processes had leased: what they had not begun can be claimed again, what they had begun gets an `Unknown`
-    ///   attempt and is tried again;
+    /// - what sessions that were not renewed in time had leased: what they had not begun can be claimed again, what they had begun
+    ///   gets an `Unknown` attempt and is tried again;
     /// - what this process has leased without knowing it: the answer to a claim, a begin, or a plan that handed deliveries over, was
     ///   lost with the connection, so that nothing was called. What was leased since `before` may be on its way.
     ///
-    /// It may have to wait for locks, so it is no part of renewing a life.
+    /// It may have to wait for locks, so it is no part of a heartbeat.
     async fn reap(&self, epoch: Epoch, held: &HeldLeases, before: Timestamp) -> Result<(), StoreError>;
 
     /// Shows the others which providers this process does not call now.
     async fn show_outages(&self, epoch: Epoch, outages: &[Outage]) -> Result<(), StoreError>;
 
-    /// Ends a life in order: what it has leased and not begun goes back at once.
+    /// Ends a session in order: what it has leased and not begun goes back at once.
     async fn close_session(&self, epoch: Epoch) -> Result<(), StoreError>;
 
-    /// The processes that are alive.
+    /// The sessions that last.
     async fn live_sessions(&self) -> Result<Vec<WorkerSession>, StoreError>;
 
     /// When a process that served a channel last ended; None where there never was one.

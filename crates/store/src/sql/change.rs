@@ -113,7 +113,7 @@ impl SqlStore {
     /// not reach the user. What else is open has been told, however many that are.
     async fn alerts_within_reach(&self, tx: &mut Tx, policy: &Policy) -> Result<BTreeSet<String>, StoreError> {
         let (user, now, reach) = (policy.user.id, self.clock.now(), self.planner.reach(policy));
-        // What is being sent, and bundles that wait: their members are pending as well.
+        // What is being sent, and bundles that wait, because their members are pending as well.
         let mut leased = self.all_leased(tx).await?;
         let bundles: Vec<String> = sqlx::query_scalar(sql(
             "SELECT d.id FROM ready_queue w JOIN deliveries d ON d.id = w.id WHERE w.user_id = $1 AND d.purpose {purposes collective}",

@@ -29,8 +29,8 @@ pub(super) struct Lost {
 
 impl SqlStore {
     pub(super) async fn finish_all(&self, epoch: Epoch, finished: &[Finished]) -> Result<Vec<DeliveryId>, StoreError> {
-        // First, so that no step that is pulled forward goes to an address that is known to be bad. A crash in between leaves
-        // the call as `Unknown`, and the next try finds the address locked.
+        // This comes first, so that no step that is expedited below goes to an address that is known to be bad. After a crash in
+        // between, the call is `Unknown`, and the next try finds the address locked.
         for end in finished {
             if matches!(end.next, Next::Failed { address: AddressFate::Bad, .. }) {
                 self.retire_address(&end.id).await;
@@ -61,7 +61,7 @@ impl SqlStore {
                 Next::Sent | Next::Expired => {}
             }
         }
-        // What was called has left the table of what waits when it began.
+        // What was called has left the ready queue when it began.
         self.dequeue(&mut tx, &uncalled).await?;
         self.enqueue(&mut tx, &again).await?;
         self.note_failures(&mut tx, &failed).await?;
@@ -152,7 +152,7 @@ impl SqlStore {
         Ok(held.into_iter().map(DeliveryId).collect())
     }
 
-    /// For listing them: what else is asked of deliveries by state is asked of those that wait.
+    /// Lists deliveries that failed. No other state is looked for among deliveries, except those that wait, which the ready queue holds.
     pub(super) async fn note_failures(&self, tx: &mut Tx, failed: &[&DeliveryId]) -> Result<(), StoreError> {
         if failed.is_empty() {
             return Ok(());

@@ -3,9 +3,10 @@
 /// What becomes of a transaction that writes what is known already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum IfKnown {
-    /// It fails, so that it can be done again as the other one: for where all is new nearly always, as asking costs more than a tenth.
+    /// It fails, and is then done again with [`IfKnown::LeaveAlone`]. This is for rows that are nearly always new: asking the database for
+    /// each of them whether it is there makes writing it more than a tenth slower.
     GiveUp,
-    /// What is known stays as it is, or becomes what is written.
+    /// What is known stays as it is, or becomes what is written, as each statement says.
     #[default]
     LeaveAlone,
 }

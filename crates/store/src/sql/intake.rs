@@ -10,7 +10,7 @@ use watchbell_core::{EventId, UserId};
 
 use super::handover::Handover;
 use super::if_known::IfKnown;
-use super::known::{names, subscription_category, waves};
+use super::known::{conflict_free_batches, names, subscription_category};
 use super::plan::Writes;
 use super::rows::to_json;
 use super::{SqlStore, Tx, answers, sql};
@@ -38,14 +38,14 @@ impl Intake for SqlStore {
     }
 }
 
-/// How a wave of events is accepted.
+/// How a batch of events is accepted.
 struct Way<'a> {
     if_known: IfKnown,
-    /// Takes what goes the short way, where anything may.
+    /// Takes what is dispatched inline, where anything may be.
     handover: Option<&'a mut Handover>,
     on_planned: OnPlanned<'a>,
     is_first: bool,
-    /// Which of all events are to be planned, in this wave or another.
+    /// Which of all events are to be planned, in this batch or another.
     fresh: &'a [bool],
 }
 
@@ -59,7 +59,7 @@ impl SqlStore {
         loop {
             match super::retrying(|| self.accept_all(events, if_known, is_inline, on_planned, client)).await {
                 Err(error) if error.is_known_already() && if_known == IfKnown::GiveUp => if_known = IfKnown::LeaveAlone,
-                // The life of the worker next door has ended.
+                // The worker session of this process has ended, and nothing can be leased for it.
                 Err(StoreError::Lapsed) if is_inline => is_inline = false,
                 done => return done,
             }
@@ -82,11 +82,11 @@ impl SqlStore {
         let mut effects = Effects::default();
         let mut fans_out = false;
         let mut handover = Handover::default();
-        let waves = waves(events, &fresh);
-        // After a recipient's lock nothing but new rows may be written.
-        let is_inline = is_inline && waves.len() == 1;
-        let last = waves.len().saturating_sub(1);
-        for (at, wave) in waves.into_iter().enumerate() {
+        let batches = conflict_free_batches(events, &fresh);
+        // Inline dispatch locks recipients, and whoever has locked one may write nothing but new rows after that.
+        let is_inline = is_inline && batches.len() == 1;
+        let last = batches.len().saturating_sub(1);
+        for (at, batch) in batches.into_iter().enumerate() {
             let way = Way {
                 if_known,
                 handover: is_inline.then_some(&mut handover),
@@ -94,9 +94,9 @@ impl SqlStore {
                 is_first: at == 0,
                 fresh: &fresh,
             };
-            let (wave_effects, wave_fans_out) = self.accept_wave(&mut tx, events, &wave, &mut accepted, way).await?;
-            effects.add(wave_effects);
-            fans_out |= wave_fans_out;
+            let (batch_effects, batch_fans_out) = self.accept_batch(&mut tx, events, &batch, &mut accepted, way).await?;
+            effects.add(batch_effects);
+            fans_out |= batch_fans_out;
         }
         let kept = events.iter().zip(&accepted).filter(|(event, accepted)| !accepted.duplicate && event.replay_of.is_none());
         let dead: Vec<Rejected> = kept
@@ -123,32 +123,32 @@ impl SqlStore {
         Ok(accepted)
     }
 
-    async fn accept_wave(
+    async fn accept_batch(
         &self,
         tx: &mut Tx,
         events: &[Event],
-        wave: &[usize],
+        batch: &[usize],
         accepted: &mut [Accepted],
         Way { if_known, mut handover, on_planned, is_first, fresh }: Way<'_>,
     ) -> Result<(Effects, bool), StoreError> {
-        let used: BTreeSet<String> = wave.iter().flat_map(|at| names(&events[*at])).cloned().collect();
+        let used: BTreeSet<String> = batch.iter().flat_map(|at| names(&events[*at])).cloned().collect();
         let resolved = self.resolve(tx, &used).await?;
-        let mut known = self.known(tx, events, wave, &resolved).await?;
+        let mut known = self.known(tx, events, batch, &resolved).await?;
         let mut users: BTreeSet<UserId> = resolved.values().flatten().copied().collect();
         users.extend(known.users());
         let policies = self.policies(tx, &users).await?;
         self.meant(&resolved, &policies)?;
-        // Every subject has an event in the first wave.
+        // Every subject has an event in the first batch, so what is locked there is all that there is to lock.
         let locked = if is_first { self.lock_known(tx, &known, events, fresh).await? } else { 0 };
         self.read_known(tx, &mut known).await?;
-        let categories = wave.iter().filter_map(|at| subscription_category(&events[*at])).collect();
+        let categories = batch.iter().filter_map(|at| subscription_category(&events[*at])).collect();
         let defaults = self.default_channels(tx, &categories).await?;
 
         let mut writes = Writes { if_known, ..Writes::default() };
         let mut annotations = Vec::new();
         let mut fan_outs = Vec::new();
         let mut answers = Vec::new();
-        for at in wave {
+        for at in batch {
             let (event, id) = (&events[*at], accepted[*at].id.clone());
             let mut facts = known.facts(event, &resolved, &policies);
             facts.default_channels = subscription_category(event).and_then(|category| defaults.get(category)).cloned().unwrap_or_default();
@@ -170,10 +170,10 @@ impl SqlStore {
             fan_outs.extend(plan.fan_out.clone().map(|topic| (id.clone(), topic)));
             writes.gather(plan, &id, facts.alert.is_some());
         }
-        // Who has locked deliveries waits for no recipient.
+        // Inline dispatch locks recipients, for whom nobody waits who has locked deliveries.
         if let Some(handover) = handover.as_mut().filter(|_| locked == 0 && writes.only_makes_new()) {
             let annotated: HashSet<&EventId> = annotations.iter().map(|(id, ..)| id).chain(writes.contents.keys()).collect();
-            let plain = wave.iter().map(|at| (&accepted[*at].id, &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
+            let plain = batch.iter().map(|at| (&accepted[*at].id, &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
             **handover = self.choose_for_handover(tx, &mut writes, &plain, &policies).await?;
         }
         on_planned();

@@ -36,22 +36,22 @@ pub(super) fn subject_key(event: &Event) -> String {
     }
 }
 
-/// Indexes of fresh events, so that no two of one subject are in the same wave and their order is kept.
-pub(super) fn waves(events: &[Event], fresh: &[bool]) -> Vec<Vec<usize>> {
-    let mut waves: Vec<Vec<usize>> = Vec::new();
+/// Indexes of fresh events, so that no two of one subject are in the same batch and their order is kept.
+pub(super) fn conflict_free_batches(events: &[Event], fresh: &[bool]) -> Vec<Vec<usize>> {
+    let mut batches: Vec<Vec<usize>> = Vec::new();
     let mut seen: HashMap<Subject<'_>, usize> = HashMap::new();
     for (at, event) in events.iter().enumerate().filter(|(at, _)| fresh[*at]) {
-        let wave = subject(event).map_or(0, |subject| {
+        let batch = subject(event).map_or(0, |subject| {
             let count = seen.entry(subject).or_default();
             *count += 1;
             *count - 1
         });
-        if waves.len() <= wave {
-            waves.resize_with(wave + 1, Vec::new);
+        if batches.len() <= batch {
+            batches.resize_with(batch + 1, Vec::new);
         }
-        waves[wave].push(at);
+        batches[batch].push(at);
     }
-    waves
+    batches
 }
 
 /// Every user name that an event uses.
@@ -73,14 +73,14 @@ pub(super) fn subscription_category(event: &Event) -> Option<&str> {
     }
 }
 
-/// What the events of one wave are planned from.
+/// What the events of one batch are planned from.
 #[derive(Default)]
 pub(super) struct Known {
     alerts: HashMap<String, Alert>,
     duties: HashMap<String, Duty>,
     /// What the alerts' first events say, of those that another one may say more about.
     described: HashMap<String, AlertData>,
-    /// Alerts of which the wave's event may stop some of a round, or move others; anything else only ends whole rounds.
+    /// Alerts of which the batch's event may stop some of a round, or move others; anything else only ends whole rounds.
     unsettled: HashSet<String>,
     /// By what they are about.
     alert_deliveries: HashMap<String, Vec<Planned>>,
@@ -88,19 +88,20 @@ pub(super) struct Known {
 }
 
 impl SqlStore {
-    /// Locks what the wave's events are about and reads it, but for deliveries: these come after the users. Duties that are new are made; alerts are when their plan is written:
-    /// if another transition was faster, this one is done again.
+    /// Locks what the batch's events are about and reads it, except for deliveries, which are locked after the users. Duties that are new
+    /// are made here, so that there is a row to lock. Alerts that are new are made when their plan is written: where another transition
+    /// has made the same one meanwhile, this one is done again.
     pub(super) async fn known(
         &self,
         tx: &mut Tx,
         events: &[Event],
-        wave: &[usize],
+        batch: &[usize],
         resolved: &HashMap<String, Vec<UserId>>,
     ) -> Result<Known, StoreError> {
         let mut known = Known::default();
         let mut alerts: BTreeMap<&str, &Event> = BTreeMap::new();
         let mut duties: BTreeMap<&str, &Event> = BTreeMap::new();
-        for event in wave.iter().map(|at| &events[*at]) {
+        for event in batch.iter().map(|at| &events[*at]) {
             match subject(event) {
                 Some(Subject::Alert(id)) => drop(alerts.insert(id, event)),
                 Some(Subject::Duty(id)) => drop(duties.insert(id, event)),
@@ -137,7 +138,7 @@ impl SqlStore {
         self.read_descriptions(tx, alerts, known).await
     }
 
-    /// Locks the pending deliveries that the events may change, those of later waves included: locking some and then others would
+    /// Locks the pending deliveries that the events may change, those of later batches included: locking some and then others would
     /// be out of order. How many these are.
     pub(super) async fn lock_known(&self, tx: &mut Tx, known: &Known, events: &[Event], fresh: &[bool]) -> Result<u64, StoreError> {
         let mut events_of: HashMap<&str, (usize, bool)> = HashMap::new();
@@ -157,7 +158,7 @@ impl SqlStore {
         self.lock_subjects(tx, &alerts.chain(duties).collect::<Vec<_>>()).await
     }
 
-    /// Reads the deliveries that the wave's events may change.
+    /// Reads the deliveries that the batch's events may change.
     pub(super) async fn read_known(&self, tx: &mut Tx, known: &mut Known) -> Result<(), StoreError> {
         for id in known.duties.keys() {
             known.duty_deliveries.insert(id.clone(), self.duty_deliveries(tx, id).await?);

@@ -58,8 +58,9 @@ impl SqlStore {
         Ok(leased)
     }
 
-    /// Notes that a process leases deliveries: by this they are found when it has died. `Lapsed` where its life has ended already. It
-    /// is held against its burial until the transaction ends, so that no lease is left behind by a process that froze in here.
+    /// Lists what this transaction leases, so that it is found when the worker session has ended. Running it fails with `Lapsed` where the
+    /// session has ended already. The session's row stays locked until the transaction ends, and cannot be reaped before: otherwise a
+    /// process that froze in here would leave leases behind that nobody frees.
     pub(super) fn note_leases<I: serde::Serialize>(&self, together: &mut Together, epoch: Epoch, ids: &[I]) -> Result<(), StoreError> {
         let values = [Value::Number(epoch.0), Value::Number(self.clock.now().as_millis()), Value::Text(to_json(ids)?)];
         let text = "INSERT INTO leases (epoch, at, deliveries) SELECT epoch, $2, $3 FROM worker_sessions \
@@ -71,61 +72,61 @@ impl SqlStore {
     /// The same at once.
     ///
     /// # Errors
-    /// `Lapsed`: its life has ended.
+    /// `Lapsed`: the worker session has ended.
     pub(super) async fn write_leases<I: serde::Serialize>(&self, tx: &mut Tx, epoch: Epoch, ids: &[I]) -> Result<(), StoreError> {
-        let mut flight = Together::default();
-        self.note_leases(&mut flight, epoch, ids)?;
-        flight.run(tx).await
+        let mut together = Together::default();
+        self.note_leases(&mut together, epoch, ids)?;
+        together.run(tx).await
     }
 
-    /// What all processes have leased of late: what is being sent is among it.
+    /// What all worker sessions have leased of late. Whatever is being sent now is among it.
     pub(super) async fn all_leased(&self, tx: &mut Tx) -> Result<Vec<String>, StoreError> {
-        let flights: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM leases")).fetch_all(&mut **tx).await?;
-        let ids = flights.iter().map(|flight| json::<Vec<String>>(flight)).collect::<Result<Vec<_>, _>>()?;
+        let lists: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM leases")).fetch_all(&mut **tx).await?;
+        let ids = lists.iter().map(|list| json::<Vec<String>>(list)).collect::<Result<Vec<_>, _>>()?;
         Ok(ids.into_iter().flatten().collect())
     }
 
-    /// What these processes have leased, and may hold still.
+    /// What these worker sessions have leased, and may still hold.
     pub(super) async fn leases_of(&self, tx: &mut Tx, epochs: &[i64]) -> Result<Vec<String>, StoreError> {
-        let flights: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM leases WHERE epoch {in $1 bigint}"))
+        let lists: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM leases WHERE epoch {in $1 bigint}"))
             .bind(array(epochs)?)
             .fetch_all(&mut **tx)
             .await?;
         let mut ids = Vec::new();
-        for flight in flights {
-            ids.extend(json::<Vec<String>>(&flight)?);
+        for list in lists {
+            ids.extend(json::<Vec<String>>(&list)?);
         }
         Ok(ids)
     }
 
-    /// Forgets flights of which nothing is held any more; frees what the process has leased and does not hold.
+    /// Frees what the worker session has leased and does not know of, and forgets the lists of which it holds nothing any more.
     pub(super) async fn free_lost(&self, epoch: Epoch, held: &HeldLeases, before: Timestamp) -> Result<(), StoreError> {
-        let flights: Vec<(i64, String)> = sqlx::query_as(sql("SELECT id, deliveries FROM leases WHERE epoch = $1 AND at < $2"))
+        let lists: Vec<(i64, String)> = sqlx::query_as(sql("SELECT id, deliveries FROM leases WHERE epoch = $1 AND at < $2"))
             .bind(epoch.0)
             .bind(before.as_millis())
             .fetch_all(&self.write)
             .await?;
         let (mut over, mut gone) = (Vec::new(), Vec::new());
-        for (flight, ids) in flights {
+        for (list, ids) in lists {
             let mut ids: Vec<String> = json(&ids)?;
             let all = ids.len();
             ids.retain(|id| !held.known.contains(id.as_str()));
             if ids.len() == all {
-                over.push(flight);
+                over.push(list);
             }
             gone.extend(ids);
         }
         if gone.is_empty() {
             return Ok(());
         }
-        // Nearly always none: they have ended.
+        // Nearly always this finds none, because their calls have ended.
         let mut lost: Vec<String> = sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE id {in $1 text} AND lease = $2"))
             .bind(array(&gone)?)
             .bind(epoch.0)
             .fetch_all(&self.write)
             .await?;
         if !lost.is_empty() {
-            // What has been leased anew since `held` was looked at: that lease is of a flight that can be seen now.
+            // What was leased again since `held` was looked at is not lost: that lease is in a list that can be seen now.
             let newer: Vec<String> = sqlx::query_scalar(sql("SELECT deliveries FROM leases WHERE epoch = $1 AND at >= $2"))
                 .bind(epoch.0)
                 .bind(before.as_millis())
@@ -144,7 +145,8 @@ impl SqlStore {
         Ok(())
     }
 
-    /// Takes the leases that these lives still have on deliveries away. `uncalled` of them were begun, if they were, and not called.
+    /// Takes the leases away that these worker sessions still have on deliveries. Of those in `uncalled` it is certain that no call was
+    /// made, even where they had begun.
     pub(super) async fn free_leases(
         &self,
         tx: &mut Tx,
@@ -186,7 +188,7 @@ impl SqlStore {
         Ok(freed.iter().filter_map(|(_, channel)| Channel::from_db(channel)).collect())
     }
 
-    /// Takes a begin back of which it is certain that no call followed.
+    /// Takes back that deliveries had begun, where it is certain that no call followed.
     async fn unbegin(&self, tx: &mut Tx, ids: Vec<&String>) -> Result<(), StoreError> {
         if ids.is_empty() {
             return Ok(());
@@ -201,7 +203,7 @@ impl SqlStore {
         Ok(())
     }
 
-    /// What became of calls that were under way nobody knows.
+    /// Gives deliveries an `Unknown` attempt: nobody knows what became of the calls that were under way for them.
     async fn note_interrupted(&self, tx: &mut Tx, begun: Vec<(String, i64, Option<i64>, Option<String>)>) -> Result<(), StoreError> {
         row! {
             struct Row {

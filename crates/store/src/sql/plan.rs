@@ -88,12 +88,12 @@ impl SqlStore {
         Ok((Effects { due, moved }, written))
     }
 
-    /// Some of what begins may turn out to be known already: a flight says what may be leased, not what is.
+    /// Some of what begins may turn out to be known already, and is then not leased: the list says what may be, not what is.
     fn note_begun_leases(&self, together: &mut Together, begun: &HashMap<DeliveryId, Begun>) -> Result<(), StoreError> {
-        let mut flights: BTreeMap<i64, Vec<&DeliveryId>> = BTreeMap::new();
+        let mut lists: BTreeMap<i64, Vec<&DeliveryId>> = BTreeMap::new();
         for (id, begun) in begun {
-            flights.entry(begun.epoch.0).or_default().push(id);
+            lists.entry(begun.epoch.0).or_default().push(id);
         }
-        flights.into_iter().try_for_each(|(epoch, ids)| self.note_leases(together, Epoch(epoch), &ids))
+        lists.into_iter().try_for_each(|(epoch, ids)| self.note_leases(together, Epoch(epoch), &ids))
     }
 }

@@ -1,10 +1,10 @@
-//! The table of what waits, and the log of what was leased: narrow, so that a delivery's own row stands in no index that its
-//! changes would have to be written into.
+//! The ready queue: a narrow table of what waits, so that a delivery's own row stands in no index that its changes would have to be
+//! written into.
 //!
-//! A delivery's row alone says what it is; every statement that changes it is conditional on it. An entry in `waiting` is a hint
-//! that it may become ready at a time: whoever makes a delivery wait, or moves it, writes one. Who claims looks at the delivery
-//! itself, and puts entries right that say something else. Nobody waits for an entry that another transaction has locked, as that
-//! one puts it right: transitions wait for one another at deliveries, never at entries.
+//! A delivery's row alone says what it is, and every statement that changes it is conditional on it. An entry of the queue is a hint
+//! that the delivery may become ready at a time: whoever makes a delivery wait, or moves it, writes an entry. Whoever claims looks at
+//! the delivery itself, and corrects entries that say something else. Nobody waits for an entry that another transaction has locked,
+//! because that transaction corrects it: transitions wait for one another at deliveries, never at entries.
 
 use std::collections::BTreeSet;
 
@@ -51,8 +51,8 @@ impl SqlStore {
         self.enqueue(tx, ids).await
     }
 
-    /// The ranks of which something of a channel is ready; None where the process's life has ended. It is held against its burial
-    /// until the transaction ends, so that no lease is left behind by a process that froze in here.
+    /// The ranks of which something of a channel is ready; None where the worker session has ended. Its row stays locked until the
+    /// transaction ends, and cannot be reaped before, so that a process that froze in here leaves no lease behind.
     pub(super) async fn ready_ranks(&self, tx: &mut Tx, epoch: Epoch, channel: Channel) -> Result<Option<BTreeSet<i64>>, StoreError> {
         let row: Option<(bool, bool, bool)> = sqlx::query_as(sql(
             "SELECT EXISTS (SELECT 1 FROM ready_queue WHERE channel = $3 AND rank = {rank high} AND ready_at <= $2) AS high, \

@@ -74,7 +74,7 @@ impl Row {
 
 impl SqlStore {
     pub(super) async fn apply_receipts(&self, receipts: &[Receipt]) -> Result<Vec<bool>, StoreError> {
-        // First, so that no step that is pulled forward goes to an address that is known to be bad.
+        // This comes first, so that no step that is expedited below goes to an address that is known to be bad.
         for receipt in receipts.iter().filter(|receipt| receipt.outcome == ReceiptOutcome::BadAddress) {
             if self.counts_on(receipt).await? {
                 self.retire_address(&receipt.delivery).await;

@@ -22,7 +22,7 @@ impl WorkerSessions for SqlStore {
         let now = self.clock.now();
         let mut due = BTreeSet::new();
         if DIALECT == Dialect::Sqlite {
-            // The lock file says that nobody else is there: whoever was has died.
+            // The lock on the file says that no other process is there, so every session is one of a process that has died.
             let dead = self.dead_sessions(&mut tx, Timestamp::MAX).await?;
             due = self.reap_sessions(&mut tx, &dead).await?;
         }
@@ -69,9 +69,9 @@ impl WorkerSessions for SqlStore {
 
     async fn live_sessions(&self) -> Result<Vec<WorkerSession>, StoreError> {
         let now = self.clock.now();
-        let mut processes = self.all_sessions(&mut self.read.acquire().await?).await?;
-        processes.retain(|process| process.alive_until >= now);
-        Ok(processes)
+        let mut sessions = self.all_sessions(&mut self.read.acquire().await?).await?;
+        sessions.retain(|session| session.alive_until >= now);
+        Ok(sessions)
     }
 
     async fn last_served(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError> {
@@ -84,7 +84,8 @@ impl WorkerSessions for SqlStore {
 }
 
 impl SqlStore {
-    /// Statements by themselves, no transaction: where the connection breaks, nothing stays locked for the next try to wait for.
+    /// These are single statements and no transaction: where the connection breaks, nothing stays locked that the next try would wait
+    /// for.
     pub(super) async fn write_heartbeat(&self, epoch: Epoch, lease: Duration) -> Result<Heartbeat, StoreError> {
         let mut connection = self.heartbeats.acquire().await?;
         let ahead_ms = self.clock.shared().and_then(SharedClock::machine_ahead_ms);
@@ -101,7 +102,7 @@ impl SqlStore {
         Ok(Heartbeat { is_alive: alive.is_some(), sessions, ready: self.what_is_ready(&mut connection).await? })
     }
 
-    /// Also those that are dead and not buried yet.
+    /// All sessions, also those that have ended and were not reaped yet.
     pub(super) async fn all_sessions(&self, on: &mut Connection) -> Result<Vec<WorkerSession>, StoreError> {
         #[derive(sqlx::FromRow)]
         struct Row {
@@ -134,7 +135,7 @@ impl SqlStore {
         rows.into_iter().map(process).collect()
     }
 
-    /// Processes whose lives ended before then, except those that another one is burying.
+    /// Sessions that ended before then, except those that another process is reaping.
     pub(super) async fn dead_sessions(&self, tx: &mut Tx, before: Timestamp) -> Result<Vec<i64>, StoreError> {
         Ok(sqlx::query_scalar(sql("SELECT epoch FROM worker_sessions WHERE alive_until < $1 ORDER BY epoch {skip}"))
             .bind(before.as_millis())
@@ -157,7 +158,7 @@ impl SqlStore {
         Ok(())
     }
 
-    /// Ends the lives of processes: what they had claimed is free again, what they had begun is `Unknown`.
+    /// Ends sessions: what they had claimed is free again, and what they had begun gets an `Unknown` attempt.
     pub(super) async fn reap_sessions(&self, tx: &mut Tx, dead: &[i64]) -> Result<BTreeSet<Channel>, StoreError> {
         if dead.is_empty() {
             return Ok(BTreeSet::new());
@@ -174,7 +175,7 @@ impl SqlStore {
         Ok(due)
     }
 
-    /// Notes until when channels were served, by what ended processes had served and until when they lived at most.
+    /// Notes until when channels were served: by what ended sessions had served, and when they ended at the latest.
     async fn note_served(&self, tx: &mut Tx, ended: &[(String, i64)]) -> Result<(), StoreError> {
         row! {
             struct Row {

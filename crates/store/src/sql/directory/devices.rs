@@ -6,7 +6,7 @@ use watchbell_core::{DeviceId, UserId, mask};
 
 use super::super::audit::Done;
 use super::rows::{DeviceRow, all};
-use super::{Change, SqlStore, Tx, sql, users};
+use super::{Change, SqlStore, Tx, owners, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
@@ -122,7 +122,7 @@ pub(super) async fn list(store: &SqlStore, user: UserId) -> Result<Vec<Device>, 
             .fetch_all(&store.read)
             .await?;
     if rows.is_empty() {
-        users::must_exist(store, user).await?;
+        owners::must_exist(store, user).await?;
     }
     all(rows)
 }

@@ -6,8 +6,10 @@ use super::{Connection, Db, SqlStore, Tx, rows, sql};
 
 mod budgets;
 mod chains;
+mod codes;
 mod contacts;
 mod devices;
+mod owners;
 mod rules;
 mod telegram;
 mod topics;

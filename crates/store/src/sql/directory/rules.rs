@@ -7,7 +7,7 @@ use watchbell_core::{Channel, RuleId, UserId};
 use super::super::array;
 use super::super::audit::Done;
 use super::rows::{RuleRow, all};
-use super::{Connection, SqlStore, Tx, contacts, sql, users};
+use super::{Connection, SqlStore, Tx, contacts, owners, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
@@ -83,7 +83,7 @@ pub(super) async fn list(store: &SqlStore, user: UserId, surface: Surface, trigg
     .fetch_all(&store.read)
     .await?;
     if rows.is_empty() {
-        users::must_exist(store, user).await?;
+        owners::must_exist(store, user).await?;
     }
     all(rows)
 }

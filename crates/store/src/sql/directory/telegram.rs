@@ -6,7 +6,7 @@ use watchbell_core::{ContactId, Timestamp, UserId};
 
 use super::super::blacklist;
 use super::rows::{ContactRow, all};
-use super::{SqlStore, Tx, contacts, no_such_user, sql, verification};
+use super::{SqlStore, Tx, codes, contacts, no_such_user, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::directory::{NewContact, TelegramLinks};
@@ -87,7 +87,7 @@ async fn link(store: &SqlStore, tx: &mut Tx, user: UserId, chat_id: &str) -> Res
     blacklist::remember(tx, &had).await?;
     let status = blacklist::status(tx, ContactKind::Telegram, chat_id, ContactStatus::Ok).await?;
     for contact in &had {
-        verification::void(store, tx, contact.id, "the chat was linked").await?;
+        codes::void(store, tx, contact.id, "the chat was linked").await?;
     }
     sqlx::query(sql("UPDATE rules SET contact_id = $2 WHERE contact_id IN \
          (SELECT id FROM contacts WHERE user_id = $1 AND kind = 'telegram' AND id <> $2)"))

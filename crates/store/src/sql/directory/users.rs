@@ -11,7 +11,7 @@ use watchbell_core::user::{Profile, User};
 use super::super::audit::Done;
 use super::super::{array, blacklist};
 use super::rows::{ContactRow, UserRow, all, to_json};
-use super::{Connection, Db, SqlStore, Tx, contacts, sql};
+use super::{Connection, Db, SqlStore, Tx, contacts, owners, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
@@ -74,7 +74,7 @@ pub(super) async fn create(store: &SqlStore, by: Actor, new: NewUser) -> Result<
     .bind(store.clock.now().as_millis())
     .fetch_one(&mut *tx)
     .await
-    .map_err(taken)?;
+    .map_err(owners::taken)?;
     let user: User = row.try_into()?;
     for contact in &first_contacts {
         contacts::insert(store, &mut tx, user.id, contact).await?;
@@ -176,7 +176,7 @@ pub(super) async fn replace(store: &SqlStore, by: Actor, id: UserId, new: NewUse
     .bind(to_json(&new.profile)?)
     .execute(&mut *change.tx)
     .await
-    .map_err(taken)?;
+    .map_err(owners::taken)?;
     let after = read(&mut change.tx, id).await?;
     store.commit_change(change, by, "user.replace", Done::new(format!("users/{id}"), changes(Some(&before), Some(&after)))).await?;
     // Read anew, for the version that the change was given.
@@ -265,12 +265,6 @@ async fn check_names(tx: &mut Tx, external_id: Option<&str>, user: Option<UserId
     other.map_or(Ok(()), |_| Err(StoreError::Taken("external id")))
 }
 
-/// For a list that came out empty: is the user there at all?
-pub(super) async fn must_exist(store: &SqlStore, user: UserId) -> Result<(), StoreError> {
-    let found: Option<i64> = sqlx::query_scalar(sql("SELECT id FROM users WHERE id = $1")).bind(user.0).fetch_optional(&store.read).await?;
-    found.map(|_| ()).ok_or(StoreError::NotFound("user"))
-}
-
 fn first_contacts(new: &NewUser) -> Vec<NewContact> {
     let contact =
         |kind, target: &str, region| NewContact { kind, target: target.to_owned(), region, primary: None, status: ContactStatus::Ok };
@@ -281,16 +275,4 @@ fn first_contacts(new: &NewUser) -> Vec<NewContact> {
 
 fn or(text: String, fallback: &str) -> String {
     if text.is_empty() { fallback.to_owned() } else { text }
-}
-
-/// What of a user's is another one's. (The public id is drawn from 34¹² and does not collide.)
-pub(super) fn taken(error: sqlx::Error) -> StoreError {
-    let Some(database) = error.as_database_error().filter(|database| database.is_unique_violation()) else { return error.into() };
-    // Both databases name the index.
-    let is_of = |index: &str| database.message().contains(index);
-    StoreError::Taken(match () {
-        () if is_of("users_username_taken") => "username",
-        () if is_of("contacts_email_taken") => "email",
-        () => "external id",
-    })
 }
