@@ -1,7 +1,7 @@
-.PHONY: help run test bench lint deny fmt
+.PHONY: help run test bench release lint deny fmt
 
 help: ## Say what can be made (this)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build Watchbell and run its demo on SQLite in ./data, with a nats-server of its own; Ctrl-C ends both
 	@scripts/run.sh
@@ -11,6 +11,9 @@ test: ## Run all tests against private nats-server and PostgreSQL; ARGS="name" o
 
 bench: ## Measure Watchbell beside a bare pipeline (at most 40 minutes); ARGS="saturation latency", ARGS="--quick", ARGS="--help"
 	@scripts/bench.sh $(ARGS)
+
+release: ## Build the program that is handed out: target/dist/watchbell, stripped, with its debug information beside it
+	@scripts/release.sh
 
 lint: ## Check formatting and lints
 	cargo fmt --all --check

@@ -39,8 +39,8 @@ make_servers_dir
 if [ -n "${WATCHBELL_RUN_BIN:-}" ]; then
   watchbell_bin=$WATCHBELL_RUN_BIN
 else
-  echo "Building Watchbell (release; the first time takes some minutes) …" >&2
-  build_watchbell --release -p watchbell --bins
+  echo "Building Watchbell (unoptimised; the first time takes some minutes) …" >&2
+  build_watchbell --profile demo --no-default-features -p watchbell --bins
 fi
 
 # Addresses and the admin key are in it, also where it was made before.

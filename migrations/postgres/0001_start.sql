@@ -393,7 +393,10 @@ CREATE TABLE deliveries (
     ready_at    BIGINT  NOT NULL,
     expires_at  BIGINT,
     state       TEXT    NOT NULL,
+    -- Why it is in that state: a code with arguments, as JSON.
     reason      TEXT,
+    -- Whether it was made due sooner than its rule says, because an earlier step failed; its rule's time does not count any more.
+    expedited   BOOLEAN NOT NULL DEFAULT FALSE,
     -- The epoch of the worker session that has claimed or begun it.
     lease       BIGINT,
     begun_at    BIGINT,

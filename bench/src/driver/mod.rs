@@ -9,6 +9,7 @@ mod provider;
 mod seed;
 mod servers;
 mod table;
+mod template;
 mod watchbell;
 mod world;
 

@@ -6,7 +6,6 @@
 use sqlx::{AssertSqlSafe, Connection, Database, Executor};
 
 use crate::clock::now_ms;
-use crate::driver::world::World;
 use crate::error::{Doing, Error};
 
 /// The topic that everybody is a member of, where [`Seed::topic`] says so.
@@ -95,50 +94,5 @@ impl Seed {
             statements.push(format!("INSERT INTO topic_members (topic, user_id) {each} '{TOPIC}', n FROM series"));
         }
         statements
-    }
-}
-
-/// After rows with ids of our own, PostgreSQL has to be told where to go on, and what there is.
-const AFTERWARDS: [&str; 4] = [
-    "SELECT setval(pg_get_serial_sequence('users', 'id'), (SELECT max(id) FROM users))",
-    "SELECT setval(pg_get_serial_sequence('contacts', 'id'), (SELECT max(id) FROM contacts))",
-    "VACUUM ANALYZE",
-    "CHECKPOINT",
-];
-
-impl World {
-    /// A database in PostgreSQL to copy from: made once for each seed.
-    pub async fn postgres_template(&mut self, seed: &Seed) -> Result<String, Error> {
-        let name = seed.name();
-        if self.seeded.contains(&name) {
-            return Ok(name);
-        }
-        self.servers.make_database(&name, None).await?;
-        self.make_tables(&self.servers.database_url(&name)).await?;
-        let mut connection = self.servers.connect(&name).await?;
-        seed.write::<sqlx::Postgres>(&mut connection, self.provider.port).await?;
-        for statement in AFTERWARDS {
-            sqlx::query(statement).execute(&mut connection).await.doing("seeding users")?;
-        }
-        connection.close().await.doing("seeding users")?;
-        self.seeded.push(name.clone());
-        Ok(name)
-    }
-
-    /// A database file of SQLite to copy from: likewise.
-    pub async fn sqlite_template(&mut self, seed: &Seed) -> Result<std::path::PathBuf, Error> {
-        let path = self.dir.path().join(format!("{}.db", seed.name()));
-        if path.exists() {
-            return Ok(path);
-        }
-        let url = format!("sqlite://{}", path.display());
-        self.make_tables(&url).await?;
-        let mut connection = sqlx::SqliteConnection::connect(&url).await.doing("opening a SQLite database")?;
-        seed.write::<sqlx::Sqlite>(&mut connection, self.provider.port).await?;
-        for statement in ["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"] {
-            sqlx::query(statement).execute(&mut connection).await.doing("seeding users")?;
-        }
-        connection.close().await.doing("seeding users")?;
-        Ok(path)
     }
 }

@@ -1,6 +1,7 @@
 //! Watchbell as it is measured: the release program, with settings by environment and the receiver for all its providers.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::Client;
@@ -8,7 +9,6 @@ use tokio::process::Command;
 
 use super::process::Process;
 use super::provider::Provider;
-use super::world::World;
 use crate::clock::pause;
 use crate::error::{Doing, Error};
 
@@ -92,23 +92,37 @@ pub struct Watchbell {
     client: Client,
 }
 
-impl World {
+/// The release program.
+#[derive(Debug)]
+pub struct Program {
+    path: PathBuf,
+    /// Where it runs and logs: a process in this folder finds no configuration of somebody's.
+    dir: PathBuf,
+}
+
+impl Program {
+    /// The program that the environment names.
+    pub fn find(dir: &Path) -> Result<Self, Error> {
+        let path = std::env::var_os("WATCHBELL_BENCH_BIN").map(PathBuf::from);
+        let path = path.ok_or_else(|| Error::says("WATCHBELL_BENCH_BIN is not set; run this by `make bench`"))?;
+        Ok(Self { path: path.canonicalize().doing("finding the watchbell program")?, dir: dir.to_owned() })
+    }
+
     /// Starts `watchbell serve` with more arguments; it may not be ready yet.
-    pub fn start_watchbell(&self, settings: &Settings, arguments: &[&str]) -> Result<Watchbell, Error> {
+    pub fn start(&self, settings: &Settings, arguments: &[&str]) -> Result<Watchbell, Error> {
         let port = free_port()?;
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(&self.path);
         command.arg("serve").args(arguments).envs(&settings.0).env("WATCHBELL_HTTP__LISTEN", format!("127.0.0.1:{port}"));
-        // A process in this folder finds no configuration of somebody's.
-        command.current_dir(self.dir.path());
-        let process = Process::start(command, &self.log("watchbell"))?;
+        command.current_dir(&self.dir);
+        let process = Process::start(command, &self.dir.join("watchbell.log"))?;
         let client = Client::builder().no_proxy().build().doing("making an HTTP client")?;
         Ok(Watchbell { process, url: format!("http://127.0.0.1:{port}"), client })
     }
 
     /// Has Watchbell make its tables in an empty database.
-    pub async fn make_tables(&self, database_url: &str) -> Result<(), Error> {
-        let settings = Settings::new(database_url, "", &self.provider, 64);
-        let mut watchbell = self.start_watchbell(&settings, &["--roles", "api"])?;
+    pub async fn make_tables(&self, database_url: &str, provider: &Provider) -> Result<(), Error> {
+        let settings = Settings::new(database_url, "", provider, 64);
+        let mut watchbell = self.start(&settings, &["--roles", "api"])?;
         watchbell.ready().await?;
         watchbell.process.stop().await
     }

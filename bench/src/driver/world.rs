@@ -10,7 +10,8 @@ use super::provider::Provider;
 use super::seed::Seed;
 use super::servers::Servers;
 use super::table::Table;
-use super::watchbell::{self, Settings};
+use super::template::{self, Templates};
+use super::watchbell::{self, Program, Settings};
 use super::{Arguments, cpu};
 use crate::error::{Doing, Error};
 
@@ -24,10 +25,8 @@ pub struct World {
     pub table: Table,
     /// SQLite's files and the logs.
     pub dir: TempDir,
-    /// The watchbell program.
-    pub program: PathBuf,
-    /// Templates that are there.
-    pub seeded: Vec<String>,
+    pub program: Program,
+    templates: Templates,
     /// So many loads were published: it makes their events' ids differ.
     pub loads: u32,
 }
@@ -74,12 +73,10 @@ impl World {
         std::fs::create_dir_all(target).doing("making target/bench")?;
         let target = target.canonicalize().doing("finding target/bench")?;
         let dir = TempDir::with_prefix_in("run-", target).doing("making a folder")?;
-        let program = std::env::var_os("WATCHBELL_BENCH_BIN").map(PathBuf::from);
-        let program = program.ok_or_else(|| Error::says("WATCHBELL_BENCH_BIN is not set; run this by `make bench`"))?;
+        let program = Program::find(dir.path())?;
         let provider = Provider::start(&dir.path().join("receiver.log")).await?;
-        let program = program.canonicalize().doing("finding the watchbell program")?;
         let servers = Servers::find().await?;
-        Ok(Self { arguments, servers, provider, table: Table::default(), dir, program, seeded: Vec::new(), loads: 0 })
+        Ok(Self { arguments, servers, provider, table: Table::default(), dir, program, templates: Templates::default(), loads: 0 })
     }
 
     pub fn log(&self, name: &str) -> PathBuf {
@@ -116,12 +113,12 @@ impl World {
     pub async fn fresh(&mut self, base: Base, seed: &Seed, in_flight: u32) -> Result<Settings, Error> {
         let url = match base {
             Base::Postgres => {
-                let template = self.postgres_template(seed).await?;
+                let template = self.templates.postgres(seed, &self.servers, &self.program, &self.provider).await?;
                 self.servers.make_database(DATABASE, Some(&template)).await?;
                 self.servers.database_url(DATABASE)
             }
             Base::Sqlite => {
-                let template = self.sqlite_template(seed).await?;
+                let template = template::sqlite(seed, self.dir.path(), &self.program, &self.provider).await?;
                 let path = self.dir.path().join("bench.db");
                 for left in ["bench.db", "bench.db-wal", "bench.db-shm", "bench.db.lock"] {
                     // Most are not there.
@@ -143,7 +140,7 @@ impl World {
 
     /// The same with settings of one's own.
     pub async fn serve(&mut self, settings: Settings) -> Result<Subject, Error> {
-        let mut watchbell = self.start_watchbell(&settings, &[])?;
+        let mut watchbell = self.program.start(&settings, &[])?;
         watchbell.ready().await?;
         self.servers.stream_is_there().await?;
         let (processes, url) = (vec![watchbell.process], watchbell.url);

@@ -205,12 +205,7 @@ impl Authenticated {
 
 /// Hex SHA-256: what is kept of keys and of one-time tokens.
 pub fn hash_key(key: &Secret) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(key.expose().as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(Sha256::digest(key.expose().as_bytes()))
 }
 
 /// A new key: `wb_` and 256 random bits.

@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
-use governor::clock::Clock as LimiterClock;
+use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
-use watchbell_core::{Clock, KeyId, Timestamp};
+use watchbell_core::{Clock, ElapsedClock, KeyId};
 
 use crate::problem::{self, Kind, Problem};
 use crate::state::{ApiSettings, TrustedProxies};
@@ -33,34 +33,7 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// who called in the last minute or so.
 const CHECKS_BETWEEN_SWEEPS: u32 = 4_096;
 
-/// Watchbell's clock as governor reads one: it stands while the wall clock is set back, rather than locking everybody out
-/// until the old time is reached again.
-struct Elapsed {
-    clock: Arc<dyn Clock>,
-    seen: Mutex<(Timestamp, u64)>,
-}
-
-impl LimiterClock for Elapsed {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        let now = self.clock.now();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed_ms = u64::try_from((now - seen.0).as_millis()).unwrap_or(0);
-        seen.0 = now;
-        seen.1 = seen.1.saturating_add(passed_ms.saturating_mul(1_000_000));
-        Nanos::from(seen.1)
-    }
-}
-
-impl Elapsed {
-    /// Governor takes 0 for "before everything"; a minute in, nobody is.
-    fn new(clock: &Arc<dyn Clock>) -> Self {
-        Self { clock: clock.clone(), seen: Mutex::new((clock.now(), 60_000_000_000)) }
-    }
-}
-
-type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, Elapsed, NoOpMiddleware<Nanos>>;
+type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, ElapsedClock, NoOpMiddleware<Nanos>>;
 
 struct PerMinute<K: std::hash::Hash + Eq + Clone> {
     limiter: Limiter<K>,
@@ -70,7 +43,7 @@ struct PerMinute<K: std::hash::Hash + Eq + Clone> {
 impl<K: std::hash::Hash + Eq + Clone> PerMinute<K> {
     fn new(per_minute: u32, clock: &Arc<dyn Clock>) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
-        Self { limiter: RateLimiter::hashmap_with_clock(quota, Elapsed::new(clock)), checks: AtomicU32::new(0) }
+        Self { limiter: RateLimiter::hashmap_with_clock(quota, ElapsedClock::new(clock.clone())), checks: AtomicU32::new(0) }
     }
 
     fn check(&self, key: &K, what: &str) -> Result<(), Problem> {

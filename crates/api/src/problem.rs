@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
-use watchbell_core::Timestamp;
+use serde_json::{Value, json};
+use watchbell_core::decode::Reason;
+use watchbell_core::{ContactId, Timestamp};
 use watchbell_store::{StoreError, VerificationError};
+use watchbell_wire::events::AcceptedEvent;
 
 /// What kind of problem: decides the status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +95,38 @@ pub struct Absent {
     pub id: Option<String>,
 }
 
+/// What an error tells beside its message.
+#[derive(Clone, Debug)]
+pub enum Extra {
+    /// Why an event cannot be used.
+    Reason(Reason),
+    /// The contact that has this target already.
+    ContactId(ContactId),
+    /// The rules that use the contact.
+    RuleIds(Vec<i64>),
+    /// What came of each event of a batch.
+    Events(Vec<AcceptedEvent>),
+    RequiredScope(&'static str),
+    IdempotencyKey(String),
+    /// The whole body, where a surface's original has one of its own for this error.
+    Body(Value),
+}
+
+impl Extra {
+    /// As a member of an error that takes any.
+    pub fn member(&self) -> (&'static str, Value) {
+        match self {
+            Self::Reason(reason) => ("reason", reason.as_str().into()),
+            Self::ContactId(id) => ("contactId", id.0.into()),
+            Self::RuleIds(rules) => ("ruleIds", json!(rules)),
+            Self::Events(events) => ("events", json!(events)),
+            Self::RequiredScope(scope) => ("required_scope", (*scope).into()),
+            Self::IdempotencyKey(key) => ("idempotency_key", key.as_str().into()),
+            Self::Body(body) => ("body", body.clone()),
+        }
+    }
+}
+
 /// How often a caller may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
@@ -113,7 +147,7 @@ pub struct Problem {
     /// For surfaces whose errors say more. Problems are results of most functions here, so what few have is kept apart.
     pub about: Option<Box<About>>,
     /// A further member of the error body.
-    pub extra: Option<Box<(&'static str, Value)>>,
+    pub extra: Option<Box<Extra>>,
     /// For the log.
     pub source: Option<Arc<StoreError>>,
 }
@@ -133,6 +167,11 @@ impl Problem {
 
     pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Invalid, message)
+    }
+
+    /// What went wrong is in the log.
+    pub fn internal() -> Self {
+        Self::new(Kind::Internal, "an internal error occurred; it was logged")
     }
 
     pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
@@ -172,8 +211,8 @@ impl Problem {
     }
 
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.extra = Some(Box::new((name, value.into())));
+    pub fn with(mut self, extra: Extra) -> Self {
+        self.extra = Some(Box::new(extra));
         self
     }
 
@@ -215,12 +254,12 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound(what) => Self::not_found(what),
             StoreError::DuplicateContact(id) => {
-                Self::conflict(format!("the user has this target already, as contact {id}")).at("target").with("contactId", id.0)
+                Self::conflict(format!("the user has this target already, as contact {id}")).at("target").with(Extra::ContactId(id))
             }
             StoreError::ContactInUse(rules) => {
                 let named = watchbell_core::channel::join(&rules);
                 Self::conflict(format!("the contact is used by rules {named}; delete them first, or delete both with ?force=true"))
-                    .with("ruleIds", rules)
+                    .with(Extra::RuleIds(rules))
             }
             StoreError::LastAdminKey => Self::conflict("the last admin key goes with this; make another one first"),
             StoreError::Taken(what) => Self::conflict(format!("{what} belongs to another user")).at(what),
@@ -240,7 +279,7 @@ impl From<StoreError> for Problem {
                 ..Self::new(Kind::Unavailable, "the database does not answer; nothing was changed; try again")
             },
             StoreError::Refused(_) => Self::bad_request("a value cannot be stored: leave out what is no plain text, or shorten it"),
-            error => Self { source: Some(Arc::new(error)), ..Self::new(Kind::Internal, "an internal error occurred; it was logged") },
+            error => Self { source: Some(Arc::new(error)), ..Self::internal() },
         }
     }
 }

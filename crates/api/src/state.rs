@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use watchbell_channels::inline::EventIntake;
 use watchbell_channels::render::Renderer;
 use watchbell_core::contact::ContactKind;
 use watchbell_core::contact_key::ContactKey;
@@ -177,6 +178,8 @@ pub struct Api(Arc<Shared>);
 /// What [`Api`] derefs to.
 pub struct Shared {
     pub store: Arc<dyn Store>,
+    /// The way in for events, the same as for those that come over NATS.
+    pub intake: Arc<EventIntake>,
     pub clock: Arc<dyn Clock>,
     pub health: Arc<dyn Health>,
     pub settings: ApiSettings,
@@ -188,10 +191,16 @@ pub struct Shared {
 }
 
 impl Api {
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, health: Arc<dyn Health>, settings: ApiSettings) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        intake: Arc<EventIntake>,
+        clock: Arc<dyn Clock>,
+        health: Arc<dyn Health>,
+        settings: ApiSettings,
+    ) -> Self {
         let (limits, gates) = (Limits::new(&settings, &clock), Gates::new(&settings));
         let (known_keys, readiness, refusals) = (KnownKeys::default(), Readiness::default(), Refusals::default());
-        Self(Arc::new(Shared { store, clock, health, settings, limits, gates, known_keys, readiness, refusals }))
+        Self(Arc::new(Shared { store, intake, clock, health, settings, limits, gates, known_keys, readiness, refusals }))
     }
 }
 

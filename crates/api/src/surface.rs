@@ -11,6 +11,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
 use futures::FutureExt;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::auth::{Credentials, authenticate};
@@ -91,7 +92,7 @@ impl Surface {
         let mut response = ended.unwrap_or_else(|_| {
             // The panic's message and place were written by the panic hook.
             tracing::error!(path, "a request handler panicked");
-            Problem::new(Kind::Internal, "an internal error occurred; it was logged").into_response()
+            Problem::internal().into_response()
         });
         let Some(mut problem) = response.extensions_mut().remove::<Problem>() else { return response };
         if request_id.is_some() {
@@ -144,6 +145,12 @@ async fn method_not_allowed(method: Method) -> Problem {
 }
 
 /// A JSON answer.
-pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
-    (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_string(body) {
+        Ok(text) => (status, [(CONTENT_TYPE, "application/json")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written");
+            Problem::internal().into_response()
+        }
+    }
 }

@@ -1,17 +1,11 @@
-//! Workers, limits, rendering and the providers behind one registry.
+//! Inline dispatch, channel workers, limits and rendering.
 
-pub mod about;
-pub mod address_guard;
+mod about;
 pub mod dispatch;
-pub mod endpoint;
-mod es256;
-pub mod gate;
-pub mod http;
 pub mod in_app;
-pub mod provider;
-pub mod providers;
-pub mod registry;
+pub mod inline;
 pub mod render;
 pub mod settings;
-mod thread;
-mod tls;
+
+// What dispatch speaks of all the time.
+use watchbell_providers::{gate, provider};

@@ -1,5 +1,6 @@
 //! The one place that reads the time and waits for it.
 
+mod elapsed;
 mod machine;
 mod shared;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+pub use elapsed::ElapsedClock;
 pub use machine::SystemClock;
 pub use shared::SharedClock;
 

@@ -55,6 +55,15 @@ impl UpdateStatus {
 }
 
 named_enum! {
+    /// Whether an alert still needs somebody.
+    pub enum AlertState ("state of an alert") {
+        Open = "open",
+        Accepted = "accepted",
+        Resolved = "resolved",
+    }
+}
+
+named_enum! {
     pub enum DutyStatus ("status") {
         Scheduled = "SCHEDULED",
         Cancelled = "CANCELLED",
@@ -188,6 +197,16 @@ impl EventData {
             Self::Alert(data) => data.category.as_deref(),
             Self::Subscription(data) => data.category.as_deref(),
             Self::Update(_) | Self::Duty(_) | Self::Verification(_) => None,
+        }
+    }
+
+    /// The lists in which it names users, each with the name of its field.
+    pub fn named(&self) -> [(&'static str, &[String]); 2] {
+        match self {
+            Self::Alert(data) => [("responders", &data.responders), ("", &[])],
+            Self::Update(data) => [("responders", &data.responders), ("notify", &data.notify)],
+            Self::Subscription(data) => [("users", &data.users), ("", &[])],
+            Self::Duty(_) | Self::Verification(_) => [("", &[]), ("", &[])],
         }
     }
 

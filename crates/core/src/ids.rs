@@ -213,6 +213,45 @@ impl UserRef {
     }
 }
 
+/// What a name means if nobody is called so: the user behind `user:`, or else several users in one text. The first that somebody
+/// is called counts.
+pub fn other_readings(name: &str) -> Vec<Vec<String>> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@');
+    if name.bytes().all(is_plain) && !name.starts_with('0') {
+        return Vec::new();
+    }
+    let one = bare(name);
+    let apart = |is_separator: fn(char) -> bool| -> Vec<String> {
+        name.split(is_separator).map(bare).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    let mut readings = vec![vec![one.to_owned()], apart(|c| matches!(c, ',' | ';'))];
+    // Blanks may stand in a name: `team 7` is nobody, and not the user with the number 7.
+    let by_blanks = apart(|c| matches!(c, ',' | ';') || c.is_whitespace());
+    if by_blanks.iter().all(|part| is_whole_number(part) || is_public_id('U', part)) {
+        readings.push(by_blanks);
+    }
+    readings.retain(|parts| !parts.is_empty() && parts[..] != [name] && parts.iter().all(|part| !part.is_empty()));
+    readings.dedup();
+    readings
+}
+
+/// A user's name without what says that it is one, and a number without what numbers do not need.
+fn bare(name: &str) -> &str {
+    let name = name.trim();
+    let name = match name.split_at_checked(PREFIX.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest.trim(),
+        _ => name,
+    };
+    if !is_whole_number(name) || name.starts_with('-') {
+        return name;
+    }
+    let digits = name.trim_start_matches(['+', '0']);
+    if digits.is_empty() { "0" } else { digits }
+}
+
+/// What may stand before a user's name where other things can be named as well.
+const PREFIX: &str = "user:";
+
 impl fmt::Display for UserRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -245,6 +284,38 @@ mod tests {
             ["", "5", "-5", "+5", "007", "99999999999999999999999999", " 5", "5 ", " anna", "anna\n", "a\0b", "\u{a0}5", &"x".repeat(256)]
         {
             assert_eq!(check_external_id(bad), Err(BadExternalId), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_text_may_name_a_user_in_other_ways() {
+        let table: &[(&str, &[&[&str]])] = &[
+            ("7", &[]),
+            ("anna", &[]),
+            ("user:7", &[&["7"]]),
+            ("User: anna", &[&["anna"], &["anna"]]),
+            ("user:user:7", &[&["user:7"]]),
+            ("007", &[&["7"]]),
+            ("+7", &[&["7"]]),
+            ("-7", &[]),
+            ("7,8", &[&["7", "8"]]),
+            ("7 8", &[&["7", "8"]]),
+            ("user:7; user:8,", &[&["7; user:8,"], &["7", "8"]]),
+            ("anna, ben smith", &[&["anna", "ben smith"]]),
+            ("user:anna smith", &[&["anna smith"]]),
+            ("team 7", &[]),
+            ("auth0|7", &[]),
+            ("duty:7", &[]),
+            ("user:", &[]),
+            (" , ", &[]),
+        ];
+        for (name, readings) in table {
+            let found = other_readings(name);
+            assert!(found.iter().flatten().all(|part| !part.is_empty()), "{name}");
+            for reading in *readings {
+                assert!(found.iter().any(|parts| parts == reading), "{name}: {found:?}");
+            }
+            assert!(!readings.is_empty() || found.iter().flatten().all(|part| !is_whole_number(part)), "{name}: {found:?}");
         }
     }
 

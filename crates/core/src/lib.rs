@@ -4,10 +4,12 @@
 //! is an address, a [`contact::PhoneNumber`] is E.164. No other crate checks these things twice.
 
 pub mod access;
+pub mod backoff;
 pub mod channel;
 pub mod clock;
 pub mod contact;
 pub mod contact_key;
+pub mod decision;
 pub mod decode;
 pub mod delivery;
 pub mod device;
@@ -17,16 +19,21 @@ pub mod mask;
 pub mod network;
 pub mod outcome;
 pub mod preference;
+pub mod reason;
 pub mod retry;
 pub mod rule;
 pub mod secret;
+pub mod setting;
 pub mod text;
 pub mod time;
 pub mod user;
 
+pub use backoff::Backoff;
 pub use channel::Channel;
-pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
+pub use clock::{Clock, ElapsedClock, ManualClock, SharedClock, SystemClock};
+pub use decision::Decision;
 pub use ids::{ContactId, DeliveryId, DeviceId, EventId, KeyId, RuleId, UserId};
+pub use reason::Reason;
 pub use secret::Secret;
 pub use time::Timestamp;
 

@@ -7,37 +7,22 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use url::{Host, Url};
 
 /// An address, or all that begin with the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
-}
+pub struct Network(IpNet);
 
 impl Network {
     /// Reads `10.0.0.0/8`, or an address alone.
     pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(most), |bits| bits.parse().ok())?;
-        (bits <= most).then_some(Self { address, bits })
+        text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok().map(Self)
     }
 
+    /// Whether the address is in it, an IPv4 one also where it is written as IPv6 (`::ffff:10.0.0.1`).
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(mine), IpAddr::V4(other)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
-                mine.to_bits() & mask == other.to_bits() & mask
-            }
-            (IpAddr::V6(mine), IpAddr::V6(other)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0);
-                mine.to_bits() & mask == other.to_bits() & mask
-            }
-            _ => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
 }
 
@@ -130,45 +115,44 @@ fn is_localhost(name: &str) -> bool {
 }
 
 /// The networks of IPv4 that are not of the public internet (IANA's special-purpose registry, and multicast).
-const SPECIAL_V4: [([u8; 4], u8); 16] = [
-    ([0, 0, 0, 0], 8),
-    ([10, 0, 0, 0], 8),
-    ([100, 64, 0, 0], 10),
-    ([127, 0, 0, 0], 8),
-    ([169, 254, 0, 0], 16),
-    ([172, 16, 0, 0], 12),
-    ([192, 0, 0, 0], 24),
-    ([192, 0, 2, 0], 24),
-    ([192, 88, 99, 0], 24),
-    ([192, 168, 0, 0], 16),
-    ([198, 18, 0, 0], 15),
-    ([198, 51, 100, 0], 24),
-    ([203, 0, 113, 0], 24),
-    ([224, 0, 0, 0], 4),
-    ([240, 0, 0, 0], 4),
-    ([255, 255, 255, 255], 32),
+const SPECIAL_V4: [Ipv4Net; 16] = [
+    v4([0, 0, 0, 0], 8),
+    v4([10, 0, 0, 0], 8),
+    v4([100, 64, 0, 0], 10),
+    v4([127, 0, 0, 0], 8),
+    v4([169, 254, 0, 0], 16),
+    v4([172, 16, 0, 0], 12),
+    v4([192, 0, 0, 0], 24),
+    v4([192, 0, 2, 0], 24),
+    v4([192, 88, 99, 0], 24),
+    v4([192, 168, 0, 0], 16),
+    v4([198, 18, 0, 0], 15),
+    v4([198, 51, 100, 0], 24),
+    v4([203, 0, 113, 0], 24),
+    v4([224, 0, 0, 0], 4),
+    v4([240, 0, 0, 0], 4),
+    v4([255, 255, 255, 255], 32),
 ];
 
-/// Of IPv6 only 2000::/3 is given out at all; these parts of it are special (IETF protocols with Teredo, documentation, 6to4
-/// where nothing is embedded).
-const SPECIAL_V6: [([u16; 8], u8); 4] = [
-    ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
-    ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
-    ([0x2002, 0, 0, 0, 0, 0, 0, 0], 16),
-    ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
-];
+/// Of IPv6 only this is given out at all …
+const GIVEN_OUT_V6: Ipv6Net = v6(0x2000, 0, 3);
+
+/// … and these parts of it are special (IETF protocols with Teredo, documentation, 6to4 where nothing is embedded).
+const SPECIAL_V6: [Ipv6Net; 4] = [v6(0x2001, 0, 23), v6(0x2001, 0xdb8, 32), v6(0x2002, 0, 16), v6(0x3fff, 0, 20)];
+
+const fn v4([a, b, c, d]: [u8; 4], bits: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), bits)
+}
+
+/// By the first two groups of its address.
+const fn v6(first: u16, second: u16, bits: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, 0), bits)
+}
 
 fn is_public(address: IpAddr) -> bool {
     match embedded(address).unwrap_or(address) {
-        IpAddr::V4(v4) => {
-            !SPECIAL_V4.iter().any(|(net, bits)| Network { address: Ipv4Addr::from(*net).into(), bits: *bits }.contains(v4.into()))
-        }
-        IpAddr::V6(v6) => {
-            let given_out = Network { address: Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0).into(), bits: 3 };
-            let special =
-                SPECIAL_V6.iter().any(|(net, bits)| Network { address: Ipv6Addr::from(*net).into(), bits: *bits }.contains(v6.into()));
-            given_out.contains(v6.into()) && !special
-        }
+        IpAddr::V4(v4) => !SPECIAL_V4.iter().any(|network| network.contains(&v4)),
+        IpAddr::V6(v6) => GIVEN_OUT_V6.contains(&v6) && !SPECIAL_V6.iter().any(|network| network.contains(&v6)),
     }
 }
 
@@ -321,12 +305,22 @@ mod tests {
     }
 
     #[test]
-    fn networks_are_read() {
+    fn networks_hold_their_addresses() {
+        let table = [
+            ("10.0.0.0/8", "10.200.3.4", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("10.0.0.0/8", "::ffff:10.0.0.1", true),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.8", false),
+            ("0.0.0.0/0", "198.51.100.1", true),
+            ("2001:db8::/32", "2001:db8:1::1", true),
+            ("::/0", "198.51.100.1", false),
+        ];
+        for (network, inside, expected) in table {
+            assert_eq!(Network::parse(network).unwrap().contains(address(inside)), expected, "{network} {inside}");
+        }
         for bad in ["", "10.0.0.0/33", "10.0.0/8", "host", "10.0.0.0/x", "::/129"] {
             assert_eq!(Network::parse(bad), None, "{bad}");
         }
-        assert!(Network::parse("0.0.0.0/0").unwrap().contains(address("198.51.100.1")));
-        assert!(Network::parse("192.0.2.7").unwrap().contains(address("192.0.2.7")));
-        assert!(!Network::parse("::/0").unwrap().contains(address("198.51.100.1")));
     }
 }

@@ -125,7 +125,7 @@ impl QuietHours {
     /// Local times that a change of the clocks skips or repeats are resolved as RFC 5545 does: a skipped time is moved
     /// forward by the gap, of a repeated one the first is meant.
     pub fn until(&self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        let local = now.to_jiff().to_zoned(zone.clone());
+        let local = now.to_jiff().to_zoned_datetime(zone.clone());
         let today = local.date();
         // The hours that hold now began today or, where they span midnight, yesterday.
         [Some(today), today.yesterday().ok()].into_iter().flatten().find_map(|day| {
@@ -133,8 +133,8 @@ impl QuietHours {
                 return None;
             }
             let last_day = if self.start < self.end { day } else { day.tomorrow().ok()? };
-            let start = day.to_datetime(self.start).to_zoned(zone.clone()).ok()?;
-            let end = last_day.to_datetime(self.end).to_zoned(zone.clone()).ok()?;
+            let start = day.to_datetime(self.start).to_zoned_datetime(zone.clone()).ok()?;
+            let end = last_day.to_datetime(self.end).to_zoned_datetime(zone.clone()).ok()?;
             (start <= local && local < end).then(|| Timestamp::from_millis(end.timestamp().as_millisecond()))
         })
     }

@@ -1,37 +1,8 @@
-//! How long to wait before trying again.
+//! How long a consumer waits before it tries again.
 
 use std::time::Duration;
 
-/// 1 s, then every 2 s: soon enough that an outage ends for events when it ends for whoever had it.
-#[derive(Debug, Default)]
-pub(crate) struct Backoff {
-    tries: u32,
-}
+use watchbell_core::Backoff;
 
-impl Backoff {
-    const MAX: Duration = Duration::from_secs(2);
-
-    pub(crate) fn next(&mut self) -> Duration {
-        let wait = Duration::from_secs(1 << self.tries.min(4));
-        self.tries += 1;
-        wait.min(Self::MAX)
-    }
-
-    pub(crate) fn reset(&mut self) {
-        self.tries = 0;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_grow_to_two_seconds_and_stay() {
-        let mut backoff = Backoff::default();
-        let waits: Vec<u64> = (0..7).map(|_| backoff.next().as_secs()).collect();
-        assert_eq!(waits, [1, 2, 2, 2, 2, 2, 2]);
-        backoff.reset();
-        assert_eq!(backoff.next().as_secs(), 1);
-    }
-}
+/// 1 s, then 2 s each time: short enough that events flow again as soon as whatever was away is back.
+pub(crate) const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(2));

@@ -7,19 +7,20 @@ use async_nats::connection::State;
 use async_nats::{Client, ClientError, Event, ServerError, Subject};
 use futures::FutureExt;
 use tokio::sync::watch;
+use watchbell_core::Backoff;
 
 use crate::counters::Counters;
 use crate::trouble::News;
 use crate::{NatsError, NatsSettings};
 
-/// A connection that is gone without a word (a cable, a frozen machine) is noticed when three of these had no answer.
+/// A connection that broke without being closed (a cable, a frozen machine) is noticed when three of these had no answer.
 const PING_EVERY: Duration = Duration::from_secs(2);
-/// A server that takes a connection and says nothing is not waited for longer, …
+/// How long a server that accepts a connection and then says nothing is waited for.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
-/// … and no longer than this until the next try.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// The waits between tries to connect.
+const RECONNECT: Backoff = Backoff::new(Duration::from_millis(1), Duration::from_secs(2));
 
-/// Until the client has room for one more message.
+/// How long a publisher waits for the client to have room for one more message.
 const TURN_WITHIN: Duration = Duration::from_secs(1);
 
 /// What is left to be written when the process ends may take this long.
@@ -27,7 +28,7 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
 /// Whether the connection is up, and how often it came up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Link {
+pub(crate) struct LinkState {
     pub up: bool,
     pub times: u64,
 }
@@ -36,7 +37,7 @@ pub(crate) struct Link {
 #[derive(Clone)]
 pub struct Connection {
     client: Client,
-    link: watch::Receiver<Link>,
+    link: watch::Receiver<LinkState>,
     counters: Arc<Counters>,
 }
 
@@ -53,17 +54,17 @@ impl Connection {
     /// Settings that no server could make right.
     pub async fn open(settings: &NatsSettings) -> Result<Self, NatsError> {
         let servers = settings.servers()?;
-        let (said, link) = watch::channel(Link::default());
-        let teller = Arc::new(Teller { link: said, news: std::sync::Mutex::default() });
+        let (sender, link) = watch::channel(LinkState::default());
+        let log = Arc::new(ConnectionLog { link: sender, news: std::sync::Mutex::default() });
         let client = settings
             .options(servers.login)?
             .name("watchbell")
             .retry_on_initial_connect()
             .ping_interval(PING_EVERY)
             .connection_timeout(CONNECT_WITHIN)
-            .reconnect_delay_callback(|tries| Duration::from_millis(1 << tries.min(11)).min(LONGEST_WAIT))
+            .reconnect_delay_callback(|tries| RECONNECT.wait_after(u32::try_from(tries).unwrap_or(u32::MAX)))
             .event_callback(move |event| {
-                teller.hear(&event);
+                log.note(&event);
                 std::future::ready(())
             })
             .connect(servers.addresses)
@@ -78,7 +79,7 @@ impl Connection {
 
     /// Returns when the connection is up.
     pub async fn connected(&self) {
-        // Ends only with the client, which `self` holds.
+        // An error would mean that the client is gone, but `self` holds it.
         let _ = self.link.clone().wait_for(|link| link.up).await;
     }
 
@@ -97,8 +98,8 @@ impl Connection {
         self.publish_with_headers(subject, async_nats::HeaderMap::new(), payload)
     }
 
-    /// As [`Connection::publish`], but waits a moment while the client has its hands full. For those who publish one thing after
-    /// the other, and whom nobody waits for.
+    /// As [`Connection::publish`], but waits up to a second while the client's buffer is full. For tasks that publish one message
+    /// after the other, and that nobody waits for.
     pub async fn publish_in_turn(&self, subject: impl Into<Subject>, payload: Vec<u8>) {
         let sent = async { self.is_connected() && self.client.publish(subject.into(), payload.into()).await.is_ok() };
         if !tokio::time::timeout(TURN_WITHIN, sent).await.unwrap_or(false) {
@@ -129,7 +130,7 @@ impl Connection {
                     self.client.publish_with_headers(subject, headers, payload.into()).await
                 }
             };
-            // Unconstrained, as a used-up budget of this task is no reason to drop anything.
+            // Outside of tokio's cooperative budget: where this task has used it up, the client would look full though it is not.
             matches!(tokio::task::unconstrained(sent).now_or_never(), Some(Ok(())))
         };
         if !taken {
@@ -138,7 +139,7 @@ impl Connection {
         taken
     }
 
-    pub(crate) fn link(&self) -> watch::Receiver<Link> {
+    pub(crate) fn link(&self) -> watch::Receiver<LinkState> {
         self.link.clone()
     }
 
@@ -150,17 +151,17 @@ impl Connection {
     }
 }
 
-/// Turns what the client notices into one line when the connection is lost and one when it is back.
-struct Teller {
-    link: watch::Sender<Link>,
+/// Logs one line when the connection is lost and one when it is back, out of all that the client notices.
+struct ConnectionLog {
+    link: watch::Sender<LinkState>,
     news: std::sync::Mutex<News>,
 }
 
-impl Teller {
-    fn hear(&self, event: &Event) {
+impl ConnectionLog {
+    fn note(&self, event: &Event) {
         match event {
             Event::Connected => {
-                self.link.send_modify(|link| *link = Link { up: true, times: link.times + 1 });
+                self.link.send_modify(|link| *link = LinkState { up: true, times: link.times + 1 });
                 self.connected_again();
                 tracing::info!("connected to NATS");
             }
@@ -171,7 +172,7 @@ impl Teller {
                     tracing::warn!("lost the connection to NATS; trying again until it is back");
                 }
             }
-            // While a connection is tried, each failure is heard here. Another reason is news only when it needs somebody's hand.
+            // Every failed try to connect comes here. One line is enough, unless the reason is one that somebody has to mend.
             Event::ClientError(ClientError::Other(reason)) if !self.link.borrow().up => {
                 let refused = reason.contains("authorization") || reason.contains("signing");
                 if self.is_news(if refused { "refused" } else { "away" }) {
@@ -192,14 +193,14 @@ impl Teller {
         }
     }
 
-    /// Whether this was not said lately. `lost` and `refused` cover `away`.
+    /// Whether this was not logged lately. After `lost` and `refused`, `away` says nothing new.
     fn is_news(&self, what: &str) -> bool {
         let mut news = self.news();
         let is_covered = what == "away" && (news.has_said("lost") || news.has_said("refused"));
         !is_covered && news.is_news(what)
     }
 
-    /// A connection that came and went is worth a line each time; what the server refuses is the same as before.
+    /// From now on a lost connection is logged again, since it was up in between; what the server refuses has not changed by that.
     fn connected_again(&self) {
         self.news().forget(&["lost", "refused", "away"]);
     }

@@ -1,4 +1,4 @@
-//! The consumers, by name and by what they are fed with.
+//! The consumers: their names, and the subjects that each reads.
 //!
 //! One durable consumer a kind. The stream holds every subject below `watchbell.events.`, so that an event of an unknown kind
 //! is seen instead of lost; but a consumer cannot say "all but these four", and one over the whole stream would read every
@@ -17,10 +17,10 @@ pub(crate) const ALL_EVENTS: &str = "watchbell.events.>";
 /// All subjects of more parts than a kind's.
 const DEEPER: &str = "watchbell.events.*.>";
 
-/// Events delivered and not yet acknowledged, over all processes: some batches for each of a few dozen.
+/// Events that are delivered and not yet acknowledged, over all processes. Enough for some batches in each of a few dozen.
 const MAX_ACK_PENDING: i64 = 20_000;
 
-/// One consumer.
+/// One consumer, by name and filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Feed {
     pub name: String,

@@ -1,30 +1,30 @@
 //! Events from NATS JetStream, handed to a [`Sink`], and acknowledged only after that has committed them.
 //!
-//! [`Connection`] is the one connection of a process: it comes back by itself, for ever. [`Ingest`] reads through it, one
-//! durable pull consumer and one worker for each kind of event, each worker a loop of *take whatever is ready, decode, accept,
-//! acknowledge*, in which a batch may be planned while the one before it is committed. A worker that dies with events in hand
-//! loses nothing: what is not acknowledged within `ack_wait_s` is delivered again, to whichever process asks, and what was
-//! committed by then is a known identity. For events of no known kind there is one more consumer and the module `watch`, which
-//! also notices events that were gone before anyone took them.
+//! [`Connection`] is the one connection of a process, and is made again whenever it is lost. [`Ingest`] reads through it: each
+//! kind of event has one durable pull consumer and one `FeedReader`, a loop that takes whatever is ready, decodes it, hands it
+//! to the sink and acknowledges it. A batch may be planned while the one before it is being committed. A process that dies with
+//! events in hand loses nothing: the server delivers what was not acknowledged within `ack_wait_s` again, to whichever process
+//! asks, and the sink recognises what had been committed by its identity. For events of no known kind there is one more consumer
+//! and the module `stream_watch`, which also notices events that were gone before anyone took them.
 //!
-//! Trouble with the server, the stream or the sink is said once when it begins and once when it is over.
+//! Trouble with the server, the stream or the sink is logged once when it begins and once when it is over.
 
 mod backoff;
+mod committer;
 mod concerns;
 mod connection;
 mod consumer;
 mod counters;
-mod dead;
-mod intake;
+mod dead_letters;
 mod original;
 mod poison;
 mod pull;
+mod reader;
 mod settings;
 mod sink;
-mod station;
+mod stream_setup;
+mod stream_watch;
 mod trouble;
-mod watch;
-mod worker;
 
 use std::sync::Arc;
 
@@ -40,10 +40,10 @@ pub use counters::{Counters, Counts};
 pub use settings::NatsSettings;
 pub use sink::{Planned, Sink, SinkError};
 
+use committer::{Committer, PlanningOrder};
 use consumer::Feed;
-use intake::{Intake, Line};
-use station::Station;
-use worker::Worker;
+use reader::FeedReader;
+use stream_setup::StreamSetup;
 
 /// Why there is no connection, not even one that is still being tried: the settings cannot be right.
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +69,8 @@ pub enum NatsError {
 
 /// The consumers of one process.
 pub struct Ingest {
-    station: Arc<Station>,
-    intake: Arc<Intake>,
+    setup: Arc<StreamSetup>,
+    committer: Arc<Committer>,
     clock: Arc<dyn Clock>,
 }
 
@@ -83,34 +83,35 @@ impl std::fmt::Debug for Ingest {
 impl Ingest {
     pub fn new(connection: Connection, settings: &NatsSettings, events: EventSettings, sink: Arc<dyn Sink>, clock: Arc<dyn Clock>) -> Self {
         let counters = connection.counters();
-        let station = Station::new(connection.clone(), settings, Arc::clone(&clock));
-        let intake = Intake::new(sink, connection, events, counters, Arc::clone(&clock));
-        Self { station: Arc::new(station), intake: Arc::new(intake), clock }
+        let setup = StreamSetup::new(connection.clone(), settings, Arc::clone(&clock));
+        let committer = Committer::new(sink, connection, events, counters, Arc::clone(&clock));
+        Self { setup: Arc::new(setup), committer: Arc::new(committer), clock }
     }
 
-    /// Reads events until `stop`. Then what is in hand is finished and acknowledged, and what was delivered beyond that is
-    /// handed back to the server, so that another process gets it at once. Dropped, it stops as if killed, and loses nothing.
+    /// Reads events until `stop`. Then the batches that were begun are committed and acknowledged, and what the server had
+    /// delivered beyond them is handed back to it, so that another process gets it at once. Where the future is dropped instead,
+    /// that is as if the process had been killed: nothing is lost, but the events come again only after `ack_wait_s`.
     pub async fn run(self, stop: CancellationToken) {
         let mut tasks = JoinSet::new();
         for feed in Feed::standing() {
             let span = tracing::info_span!("ingest.read", consumer = %feed.name);
-            let worker = Worker {
+            let worker = FeedReader {
                 feed,
-                station: Arc::clone(&self.station),
-                intake: Arc::clone(&self.intake),
-                line: Line::default(),
+                setup: Arc::clone(&self.setup),
+                committer: Arc::clone(&self.committer),
+                order: PlanningOrder::default(),
                 clock: Arc::clone(&self.clock),
                 stop: stop.clone(),
             };
             tasks.spawn(worker.run().instrument(span));
         }
-        tasks.spawn(watch::run(Arc::clone(&self.station), Arc::clone(&self.intake), self.clock, stop));
+        tasks.spawn(stream_watch::run(Arc::clone(&self.setup), Arc::clone(&self.committer), self.clock, stop));
         while let Some(ended) = tasks.join_next().await {
-            // A kind that is no longer read must not go unnoticed: whoever runs this hears of the panic.
+            // A kind of event that is no longer read must not go unnoticed, so a panic in its task becomes a panic of the caller.
             if let Err(Ok(panic)) = ended.map_err(tokio::task::JoinError::try_into_panic) {
                 std::panic::resume_unwind(panic);
             }
         }
-        self.station.connection().flush().await;
+        self.setup.connection().flush().await;
     }
 }

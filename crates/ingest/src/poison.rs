@@ -16,10 +16,10 @@ use watchbell_core::Timestamp;
 use watchbell_core::decode::{POSITION_HEADER, StreamPosition, text_of_header};
 use watchbell_core::event::Original;
 
+use crate::committer::Committer;
 use crate::consumer::Feed;
-use crate::intake::Intake;
 use crate::original::is_own_header;
-use crate::station::Station;
+use crate::stream_setup::StreamSetup;
 
 /// The most events that are looked at after one connect; the next connect goes on, as those are acknowledged by then.
 const MOST: usize = 10_000;
@@ -41,9 +41,14 @@ struct Raw {
 }
 
 /// Looks through the unacknowledged events of one consumer. Ends early when the connection does.
-pub(crate) async fn clear(feed: &Feed, station: &Station, intake: &Intake, stop: &CancellationToken) -> Result<(), async_nats::Error> {
-    let context = station.context();
-    let stream = context.get_stream_no_info(station.stream_name()).await?;
+pub(crate) async fn clear(
+    feed: &Feed,
+    setup: &StreamSetup,
+    committer: &Committer,
+    stop: &CancellationToken,
+) -> Result<(), async_nats::Error> {
+    let context = setup.context();
+    let stream = context.get_stream_no_info(setup.stream_name()).await?;
     let info = match stream.consumer_info(&feed.name).await {
         Ok(info) if info.num_ack_pending > 0 => info,
         // Nothing to look at, or no such consumer yet.
@@ -54,7 +59,7 @@ pub(crate) async fn clear(feed: &Feed, station: &Station, intake: &Intake, stop:
         if next > info.delivered.stream_sequence || stop.is_cancelled() {
             break;
         }
-        let subject = format!("STREAM.MSG.GET.{}", station.stream_name());
+        let subject = format!("STREAM.MSG.GET.{}", setup.stream_name());
         let answer = context.request(subject, &json!({"seq": next, "next_by_subj": feed.filter})).await?;
         let raw = match answer {
             Response::Ok(Answer { message }) => message,
@@ -65,12 +70,12 @@ pub(crate) async fn clear(feed: &Feed, station: &Station, intake: &Intake, stop:
         if raw.seq <= info.delivered.stream_sequence && !is_readable(&raw) {
             let sequence = raw.seq;
             tracing::warn!(consumer = feed.name, sequence, "an event whose headers or subject no client can read; what can be is used");
-            if intake.settle_original(original(raw, station.stream_name()), stop).await.is_err() {
+            if committer.commit_original(original(raw, setup.stream_name()), stop).await.is_err() {
                 break;
             }
             // The server goes by the stream's sequence (the third number's place); the others only serve statistics.
-            let ack = format!("$JS.ACK.{}.{}.1.{sequence}.{sequence}.0.0", station.stream_name(), feed.name);
-            station.connection().client().publish(ack, Vec::new().into()).await?;
+            let ack = format!("$JS.ACK.{}.{}.1.{sequence}.{sequence}.0.0", setup.stream_name(), feed.name);
+            setup.connection().client().publish(ack, Vec::new().into()).await?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Asking the server for events, and taking whatever is ready.
 //!
-//! One request for a whole batch stands open at any time. The server answers it as events come, so that a single event is
-//! there without a further round trip, and while a batch is being committed the next one arrives.
+//! One request for a whole batch is open at any time. The server answers it as events come, so a single event arrives without a
+//! further round trip, and the next batch arrives while the one before it is being committed.
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use async_nats::{StatusCode, Subscriber};
 use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 
-use crate::connection::Link;
+use crate::connection::LinkState;
 use crate::original::is_delivery;
 
-/// A request that stands this long without an event is made anew.
+/// A request that had no event for so long is made anew.
 const EXPIRES: Duration = Duration::from_secs(30);
-/// The server says so often that it still knows of the request …
+/// How often the server confirms that it still knows of the request.
 const HEARTBEAT: Duration = Duration::from_secs(2);
-/// … and when two of that are missing, it does not.
+/// When two of its confirmations are missing, the server has forgotten the request.
 const SILENCE: Duration = Duration::from_secs(5);
-/// What may be under way still when the subscription ends.
+/// How long messages that are still on their way are waited for when the subscription ends.
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why no more events come for now.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Interrupt {
     #[error("the connection was lost")]
-    Link,
+    ConnectionLost,
     #[error("the server no longer answers the request for events")]
     Silence,
     #[error("the server ended the request for events: {0}")]
@@ -41,16 +41,17 @@ pub(crate) struct Puller {
     context: Context,
     consumer: PullConsumer,
     subscriber: Subscriber,
-    link: watch::Receiver<Link>,
+    link: watch::Receiver<LinkState>,
     inbox: String,
     batch: usize,
-    /// Requests so far; each has an inbox of its own below `inbox`, which says whose status a status is.
+    /// Requests so far. Each has an inbox of its own below `inbox`, so that a status can be told from that of an earlier request.
     requests: u64,
-    open: Option<Open>,
-    hand: Vec<Message>,
+    open: Option<OpenRequest>,
+    /// Taken from the subscription, and not yet returned by [`Puller::next`].
+    taken: Vec<Message>,
 }
 
-struct Open {
+struct OpenRequest {
     inbox: String,
     remaining: usize,
 }
@@ -59,14 +60,14 @@ impl Puller {
     pub(crate) async fn new(
         context: Context,
         consumer: PullConsumer,
-        mut link: watch::Receiver<Link>,
+        mut link: watch::Receiver<LinkState>,
         batch: usize,
     ) -> Result<Self, Interrupt> {
         link.mark_unchanged();
         let client = context.client();
         let inbox = client.new_inbox();
         let subscriber = client.subscribe(format!("{inbox}.*")).await.map_err(|error| Interrupt::Client(Box::new(error)))?;
-        Ok(Self { context, consumer, subscriber, link, inbox, batch, requests: 0, open: None, hand: Vec::new() })
+        Ok(Self { context, consumer, subscriber, link, inbox, batch, requests: 0, open: None, taken: Vec::new() })
     }
 
     /// Goes on after an interrupt, with the consumer as it is now.
@@ -76,14 +77,14 @@ impl Puller {
         self.open = None;
     }
 
-    /// Waits for an event, and takes it with all that are there, up to a batch. May be dropped at any time: what was taken is
-    /// then in [`Puller::hand`], as it is after an interrupt.
+    /// Waits for an event, and returns it with all others that have arrived, up to a batch. The future may be dropped at any
+    /// time, and may end with an interrupt: what had been taken by then is returned by [`Puller::rest`].
     pub(crate) async fn next(&mut self) -> Result<Vec<Message>, Interrupt> {
         loop {
             self.request().await?;
             let message = tokio::select! {
                 biased;
-                _ = self.link.changed() => return Err(Interrupt::Link),
+                _ = self.link.changed() => return Err(Interrupt::ConnectionLost),
                 message = tokio::time::timeout(SILENCE, self.subscriber.next()) => match message {
                     Err(_) => return Err(Interrupt::Silence),
                     Ok(None) => return Err(Interrupt::Client("the subscription has ended".into())),
@@ -91,21 +92,21 @@ impl Puller {
                 },
             };
             self.take(message)?;
-            while self.hand.len() < self.batch
+            while self.taken.len() < self.batch
                 && let Some(Some(message)) = tokio::task::unconstrained(self.subscriber.next()).now_or_never()
             {
                 self.take(message)?;
             }
-            if !self.hand.is_empty() {
-                // The next ones come while these are committed.
+            if !self.taken.is_empty() {
+                // So the next ones arrive while these are being committed.
                 self.request().await?;
-                return Ok(std::mem::take(&mut self.hand));
+                return Ok(std::mem::take(&mut self.taken));
             }
         }
     }
 
-    pub(crate) fn hand(&mut self) -> Vec<Message> {
-        std::mem::take(&mut self.hand)
+    pub(crate) fn rest(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.taken)
     }
 
     fn take(&mut self, message: async_nats::Message) -> Result<(), Interrupt> {
@@ -116,7 +117,7 @@ impl Puller {
                     self.open = None;
                 }
             }
-            self.hand.push(Message { message, context: self.context.clone() });
+            self.taken.push(Message { message, context: self.context.clone() });
             return Ok(());
         }
         let is_open = self.open.as_ref().is_some_and(|open| open.inbox == message.subject.as_str());
@@ -139,24 +140,24 @@ impl Puller {
         let inbox = format!("{}.{}", self.inbox, self.requests);
         let batch = BatchConfig { batch: self.batch, expires: Some(EXPIRES), idle_heartbeat: HEARTBEAT, ..BatchConfig::default() };
         self.consumer.request_batch(batch, inbox.clone().into()).await.map_err(|error| Interrupt::Client(Box::new(error)))?;
-        self.open = Some(Open { inbox, remaining: self.batch });
+        self.open = Some(OpenRequest { inbox, remaining: self.batch });
         Ok(())
     }
 
-    /// Ends the subscription, and hands back what had been delivered beyond the last batch: another process gets it at once
-    /// instead of after the acknowledgement's time has run out.
+    /// Ends the subscription, and refuses what had been delivered beyond the last batch, so that another process gets it at once
+    /// instead of after the server has waited for its acknowledgement.
     pub(crate) async fn hand_back(mut self) {
         let context = self.context.clone();
-        let mut hand = self.hand();
+        let mut rest = self.rest();
         let drained = async {
             if self.subscriber.drain().await.is_ok() {
                 while let Some(message) = self.subscriber.next().await {
-                    hand.push(Message { message, context: context.clone() });
+                    rest.push(Message { message, context: context.clone() });
                 }
             }
         };
         let _ = tokio::time::timeout(DRAIN_WITHIN, drained).await;
-        for message in hand.iter().filter(|message| is_delivery(message)) {
+        for message in rest.iter().filter(|message| is_delivery(message)) {
             let _ = message.ack_with(AckKind::Nak(None)).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Saying that something is wrong once, and once that it is right again.
+//! Logs once that something is wrong, and once that it works again.
 
 use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What was said is said again after this time, if it is still so.
+/// What was logged is logged again after this time, if it is still so.
 const AGAIN_AFTER: Duration = Duration::from_mins(10);
-/// Different things that are said within that time; more of them are one and the same trouble.
+/// Different things that are logged within that time. If there are more, they differ in a detail only.
 const MOST: usize = 20;
 
-/// What was said lately: reasons that alternate fill no log.
+/// What was logged lately, so that reasons that alternate do not fill the log.
 #[derive(Debug, Default)]
 pub(crate) struct News {
     said: Vec<(String, Instant)>,
 }
 
 impl News {
-    /// Whether it is to be said: it was not lately, nor too much else.
+    /// Whether it is to be logged: it was not lately, and not too much else was.
     pub(crate) fn is_news(&mut self, what: &str) -> bool {
         let now = Instant::now();
         self.said.retain(|(_, at)| now - *at < AGAIN_AFTER);
@@ -56,7 +56,7 @@ impl Trouble {
         Self { what, state: Mutex::default() }
     }
 
-    /// Says it, unless the very same was said lately.
+    /// Logs it, unless the same was logged lately.
     pub(crate) fn begins(&self, error: &(dyn Error + 'static)) {
         let reason = chain(error);
         let mut state = self.state();

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original, Priority, UpdateData, UpdateStatus};
-use watchbell_core::{Channel, EventId, Timestamp, UserId};
+use watchbell_core::ids::other_readings;
+use watchbell_core::{Channel, Decision, EventId, Reason, Timestamp, UserId};
 use watchbell_store::facts::history::{self, Happened, Named, What};
 use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Policy, Responder};
 
@@ -17,8 +18,6 @@ use crate::{
     steps::{self, Common},
 };
 
-const OTHERWISE: &str = "an earlier event of the alert says otherwise";
-
 /// Plans an alert event: its responders' rules of that priority, unless somebody has responded.
 pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &SchedulerSettings, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
@@ -27,17 +26,17 @@ pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &Scheduler
     let what = What::Alert { priority, category: data.category.clone() };
     let change = Change::by(event, &data.alert_id, what, &named, facts);
     if let Some(how) = change.closed_later() {
-        plan.decision = Some(format!("nothing planned: the alert was {how} at or after the time of this event"));
+        plan.decision = Some(Decision::AlreadyClosed { how });
     } else if change.state_before == Some(AlertState::Accepted) {
-        plan.decision = Some("nothing planned: somebody has accepted the alert".to_owned());
+        plan.decision = Some(Decision::AlreadyAccepted);
     } else if change.state_before == Some(AlertState::Resolved) {
-        plan.decision = Some(format!("opens round {} of an alert that had been resolved", change.alert.round));
+        plan.decision = Some(Decision::OpensRound { round: change.alert.round });
     } else if change.raises(&event.id()) {
-        plan.decision = Some("raises the alert to HIGH: everybody who is told of it gets their steps for HIGH alerts".to_owned());
+        plan.decision = Some(Decision::RaisesToHigh);
     } else if named.is_empty() && !plan.unknown_users.is_empty() {
-        plan.decision = Some("nothing planned: it names nobody who exists".to_owned());
+        plan.decision = Some(Decision::NamesNobody);
     } else if named.iter().all(|user| change.is_paged_already(*user)) {
-        plan.decision = Some("nothing new is planned: everybody whom it names is told of the alert already".to_owned());
+        plan.decision = Some(Decision::EverybodyToldAlready);
     }
     plan.alert = Some(change.write(Some(data), event, &mut plan, facts, settings, now));
     plan
@@ -76,7 +75,7 @@ pub fn close(alert: &Alert, settings: &SchedulerSettings, now: Timestamp) -> Pla
     let facts = Facts { alert: Some(alert.clone()), ..Facts::default() };
     let closed = Change::by(&event, &alert.id, What::Resolved, &[], &facts).write(None, &event, &mut plan, &facts, settings, now);
     for (_, reason) in &mut plan.close {
-        "nothing was heard of the alert for so long that it was closed".clone_into(reason);
+        *reason = Reason::AlertForgotten;
     }
     plan.alert = Some(closed);
     plan
@@ -91,6 +90,10 @@ pub fn users(names: &[String], facts: &Facts, plan: &mut Plan) -> Vec<UserId> {
             plan.unknown_users.push(name.clone());
             continue;
         };
+        // Of several in one text some may be nobody.
+        let several =
+            other_readings(name).into_iter().find(|parts| parts.len() > 1 && parts.iter().any(|part| facts.names.contains_key(part)));
+        plan.unknown_users.extend(several.into_iter().flatten().filter(|part| !facts.names.contains_key(part)));
         if ids.len() > 1 {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             plan.notes.push(format!("one name means the users {}: all of them are told", ids.join(" and ")));
@@ -165,8 +168,8 @@ impl Change {
     }
 
     /// How the alert was closed after the event, if it was.
-    pub fn closed_later(&self) -> Option<&'static str> {
-        self.closed_as.filter(|_| self.was_closed_later).map(AlertState::as_str)
+    pub fn closed_later(&self) -> Option<AlertState> {
+        self.closed_as.filter(|_| self.was_closed_later)
     }
 
     /// Whether the user is paged as before.
@@ -196,8 +199,8 @@ impl Change {
         now: Timestamp,
     ) -> Alert {
         let reason = match self.closed_as {
-            Some(AlertState::Accepted) => "the alert was accepted",
-            _ => "the alert was resolved",
+            Some(AlertState::Accepted) => Reason::AlertAccepted,
+            _ => Reason::AlertResolved,
         };
         let mut deliveries: BTreeMap<UserId, Vec<&Planned>> = BTreeMap::new();
         for delivery in &facts.deliveries {
@@ -214,12 +217,12 @@ impl Change {
             plan.released.push(old.clone());
             if !rounds.contains(&old.round) {
                 if closed.insert(old.round) {
-                    plan.close.push((old.scope(), reason.to_owned()));
+                    plan.close.push((old.scope(), reason.clone()));
                 }
                 continue;
             }
             // Others of the round are paged further.
-            plan.cancel.extend(of_round(old).into_iter().map(|delivery| (delivery.id, reason.to_owned())));
+            plan.cancel.extend(of_round(old).into_iter().map(|delivery| (delivery.id, reason.clone())));
         }
         plan.content = content::told(&mut self.alert, facts.alert.as_ref(), &self.before, &self.after, data, event);
         for (user, new) in self.after {
@@ -250,8 +253,8 @@ impl Change {
                         && fallback.state.is_pending()
                         && !wanted.iter().any(|planned| planned.purpose == Purpose::Fallback && planned.trigger == fallback.trigger)
                 };
-                plan.cancel.extend(existing.iter().filter(is_needless).map(|delivery| (delivery.id.clone(), OTHERWISE.to_owned())));
-                bring_in_line(plan, &existing, wanted, Elapsed::Send, now, OTHERWISE);
+                plan.cancel.extend(existing.iter().filter(is_needless).map(|delivery| (delivery.id.clone(), Reason::AlertSaysOtherwise)));
+                bring_in_line(plan, &existing, wanted, Elapsed::Send, now, &Reason::AlertSaysOtherwise);
             }
             plan.responders.push(new.responder);
         }
@@ -321,6 +324,6 @@ pub fn fallback(alert: &Alert, responder: &Responder, page: &Page, policy: &Poli
     let common = common(alert, &scope, page, policy);
     let expires_at = Some(expires_at(page, 0, settings));
     let mut planned = common.planned(Purpose::Fallback, "", Channel::Email, address, page.base_at, expires_at);
-    planned.reason.get_or_insert_with(|| format!("no rule for {} alerts: the fallback email", page.priority));
+    planned.reason.get_or_insert(Reason::FallbackEmail { priority: page.priority });
     Some(planned)
 }

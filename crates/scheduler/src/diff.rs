@@ -1,7 +1,7 @@
 //! Brings what is planned in line with what should be, without telling anything twice.
 
-use watchbell_core::Timestamp;
 use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::{Reason, Timestamp};
 use watchbell_store::facts::{Plan, Planned};
 
 /// What to do with a wanted delivery that nothing stands for yet and whose time has passed.
@@ -17,7 +17,7 @@ pub enum Elapsed {
 ///
 /// A pending delivery that shares a rule with a wanted one becomes it; one that shares a rule but is past its sending
 /// stands for it, and for every other one of its rules; a pending one that nothing wants any more is cancelled with `gone`.
-pub fn bring_in_line(plan: &mut Plan, existing: &[Planned], wanted: Vec<Planned>, elapsed: Elapsed, now: Timestamp, gone: &str) {
+pub fn bring_in_line(plan: &mut Plan, existing: &[Planned], wanted: Vec<Planned>, elapsed: Elapsed, now: Timestamp, gone: &Reason) {
     let mut taken = vec![false; existing.len()];
     for mut want in wanted {
         let same = |at: usize, e: &Planned| !(taken[at] && e.state.is_pending()) && stands_for(e, &want);
@@ -41,7 +41,7 @@ pub fn bring_in_line(plan: &mut Plan, existing: &[Planned], wanted: Vec<Planned>
         let old = &existing[at];
         if old.state == State::Held && want.state == State::Suppressed {
             // What is held can only be called off.
-            plan.cancel.push((old.id.clone(), want.reason.unwrap_or_default()));
+            plan.cancel.push((old.id.clone(), want.reason.unwrap_or(Reason::NotAskedFor)));
         } else if old.state.is_pending() {
             let moved = moved(old, want);
             if moved != *old {
@@ -53,17 +53,17 @@ pub fn bring_in_line(plan: &mut Plan, existing: &[Planned], wanted: Vec<Planned>
         // One whose call has begun is not called back, but not tried again either.
         let open = old.state.is_pending() || old.state == State::Sending;
         if !taken[at] && open && old.purpose == Purpose::Rule {
-            let reason = if old.rules.is_empty() { "nothing asks for it any more" } else { gone };
-            plan.cancel.push((old.id.clone(), reason.to_owned()));
+            let reason = if old.rules.is_empty() { Reason::NotAskedFor } else { gone.clone() };
+            plan.cancel.push((old.id.clone(), reason));
         }
     }
 }
 
-/// The pending delivery `old` as it is wanted now. One that is waiting for its next try, or was pulled forward because an
-/// earlier step failed, keeps its time, unless the user does not want it any more.
+/// The pending delivery `old` as it is wanted now. One that is waiting for its next try, or was expedited because an earlier
+/// step failed, keeps its time, unless the user does not want it any more.
 fn moved(old: &Planned, want: Planned) -> Planned {
     let wanted = Planned { id: old.id.clone(), attempts: old.attempts, ..want };
-    let has_begun = old.attempts > 0 || old.is_pulled_forward();
+    let has_begun = old.attempts > 0 || old.expedited;
     if !has_begun || wanted.state == State::Suppressed {
         return wanted;
     }
@@ -73,6 +73,7 @@ fn moved(old: &Planned, want: Planned) -> Planned {
         ready_at: old.ready_at,
         expires_at: old.expires_at,
         reason: old.reason.clone(),
+        expedited: old.expedited,
         ..wanted
     }
 }

@@ -11,7 +11,7 @@ pub fn hour_end(at: Timestamp, zone: &TimeZone) -> Timestamp {
     /// Milliseconds of an hour.
     const HOUR_MS: i64 = 3_600_000;
     let into_hour_ms = |at: Timestamp| {
-        let local = at.to_jiff().to_zoned(zone.clone());
+        let local = at.to_jiff().to_zoned_datetime(zone.clone());
         (i64::from(local.minute()) * 60 + i64::from(local.second())) * 1_000 + i64::from(local.millisecond())
     };
     let end = at.plus_ms(HOUR_MS - into_hour_ms(at));
@@ -26,7 +26,7 @@ pub fn hour_end(at: Timestamp, zone: &TimeZone) -> Timestamp {
 /// Where a change of the clocks skips that time, it is the next that there is; of a repeated one the first is meant, so that
 /// there is one a day.
 pub fn day_end(at: Timestamp, time: civil::Time, zone: &TimeZone) -> Timestamp {
-    let today = at.to_jiff().to_zoned(zone.clone()).date();
+    let today = at.to_jiff().to_zoned_datetime(zone.clone()).date();
     // The day after tomorrow for a zone that skipped a whole day.
     let ends = today.series(jiff::Span::new().days(1)).take(3).filter_map(|day| {
         let local = day.to_datetime(time);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::{DutyData, DutyStatus, Event};
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Timestamp, UserId};
+use watchbell_core::{Decision, Reason, Timestamp, UserId};
 use watchbell_store::facts::{Duty, Facts, Plan, Planned, Policy, Scope};
 
 use crate::alert;
@@ -17,13 +17,13 @@ pub fn plan(event: &Event, data: &DutyData, facts: &Facts, settings: &SchedulerS
     let mut plan = Plan::default();
     let users = alert::users(std::slice::from_ref(&data.user_id), facts, &mut plan);
     let Some(first) = users.first() else {
-        plan.decision = Some("nothing planned: nobody has the name that it uses".to_owned());
+        plan.decision = Some(Decision::UserUnknown);
         return plan;
     };
     if let Some(known) = &facts.duty
         && known.told.is_after(&event.occurrence)
     {
-        plan.decision = Some("nothing planned: a newer event of this duty is known".to_owned());
+        plan.decision = Some(Decision::NewerEventKnown);
         return plan;
     }
     let duty = Duty {
@@ -43,18 +43,17 @@ pub fn plan(event: &Event, data: &DutyData, facts: &Facts, settings: &SchedulerS
         .iter()
         .cloned()
         .partition(|d| d.scope == scope && users.contains(&d.user_id) && duty.status == DutyStatus::Scheduled);
-    let reason = if duty.status == DutyStatus::Cancelled { "the shift was cancelled" } else { "the shift was moved" };
-    plan.cancel
-        .extend(other.iter().filter(|d| d.state.is_pending() || d.state == State::Sending).map(|d| (d.id.clone(), reason.to_owned())));
+    let reason = if duty.status == DutyStatus::Cancelled { Reason::ShiftCancelled } else { Reason::ShiftMoved };
+    plan.cancel.extend(other.iter().filter(|d| d.state.is_pending() || d.state == State::Sending).map(|d| (d.id.clone(), reason.clone())));
 
     if duty.status == DutyStatus::Scheduled {
         for policy in users.iter().filter_map(|user| facts.policies.get(user)) {
             let wanted = reminders(&duty, event.occurrence.base_at(), policy, settings, now);
             if wanted.is_empty() {
-                plan.decision = Some(why_no_reminder(&duty, policy, now).to_owned());
+                plan.decision = Some(why_no_reminder(&duty, policy, now));
             }
             let same: Vec<Planned> = same.iter().filter(|d| d.user_id == policy.user.id).cloned().collect();
-            bring_in_line(&mut plan, &same, wanted, Elapsed::Send, now, "the rule is gone");
+            bring_in_line(&mut plan, &same, wanted, Elapsed::Send, now, &Reason::RuleGone);
         }
     }
     for user in called_off(facts, &duty, &users) {
@@ -64,13 +63,13 @@ pub fn plan(event: &Event, data: &DutyData, facts: &Facts, settings: &SchedulerS
     plan
 }
 
-fn why_no_reminder(duty: &Duty, policy: &Policy, now: Timestamp) -> &'static str {
+fn why_no_reminder(duty: &Duty, policy: &Policy, now: Timestamp) -> Decision {
     if now >= duty.starts_at {
-        "nothing planned: the shift has begun"
+        Decision::ShiftHasBegun
     } else if steps::compile(policy, Trigger::Duty).is_empty() {
-        "nothing planned: the user has no rule for shifts"
+        Decision::NoRuleForShifts
     } else {
-        "nothing planned: the event says that it happened after the shift began"
+        Decision::HappenedAfterBegin
     }
 }
 

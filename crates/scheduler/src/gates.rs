@@ -3,9 +3,9 @@
 //! Gates are for events of a category. In-app alone has them for every event, since every subscription event goes there.
 
 use watchbell_core::device::DeviceKind;
-use watchbell_core::preference::{self, ChannelType, Digest, Preference};
+use watchbell_core::preference::{self, ChannelType, Digest};
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, DeviceId};
+use watchbell_core::{Channel, DeviceId, Reason};
 use watchbell_store::facts::Policy;
 
 use crate::steps::{self, Step};
@@ -40,8 +40,8 @@ pub fn steps(policy: &Policy, trigger: Trigger, category: Option<&str>, default_
     steps
 }
 
-/// Why the user does not want a step, in a sentence; None if nothing speaks against it.
-pub fn refusal(policy: &Policy, trigger: Trigger, category: Option<&str>, channel: Channel, device: Option<DeviceId>) -> Option<String> {
+/// Why the user does not want a step; None if nothing speaks against it.
+pub fn refusal(policy: &Policy, trigger: Trigger, category: Option<&str>, channel: Channel, device: Option<DeviceId>) -> Option<Reason> {
     if category.is_none() && channel != Channel::InApp {
         return None;
     }
@@ -50,43 +50,39 @@ pub fn refusal(policy: &Policy, trigger: Trigger, category: Option<&str>, channe
 }
 
 /// Notiflows: any "off" wins.
-fn switched_off(policy: &Policy, category: Option<&str>, channel: Channel, device: Option<DeviceKind>) -> Option<String> {
+fn switched_off(policy: &Policy, category: Option<&str>, channel: Channel, device: Option<DeviceKind>) -> Option<Reason> {
     let switches = &policy.switches;
     let of_category = category.and_then(|category| Some((category, switches.notiflows.get(category)?)));
     if let Some((category, of_category)) = of_category
         && of_category.enabled == Some(false)
     {
-        return Some(format!("the user has switched off `{category}`"));
+        return Some(Reason::CategoryOff { category: category.to_owned() });
     }
     let channel_type = ChannelType::of(channel, device)?;
     if switches.channel_types.get(&channel_type) == Some(&false) {
-        return Some(format!("the user's switch `{channel_type}` is off"));
+        return Some(Reason::ChannelTypeOff { channel_type, category: None });
     }
     let (category, of_category) = of_category?;
     (of_category.channel_types.get(&channel_type) == Some(&false))
-        .then(|| format!("the user's switch `{channel_type}` for `{category}` is off"))
+        .then(|| Reason::ChannelTypeOff { channel_type, category: Some(category.to_owned()) })
 }
 
 /// Messaging: only what is said explicitly counts against a rule. Digests, and so their being off, are not for alerts.
-fn not_wanted(policy: &Policy, trigger: Trigger, category: Option<&str>, channel: Channel) -> Option<String> {
+fn not_wanted(policy: &Policy, trigger: Trigger, category: Option<&str>, channel: Channel) -> Option<Reason> {
     let preference = preference::explicit(&policy.preferences, category)?;
     let wants = preference.wants;
-    let whose = whose(preference);
-    let no = |what: &str| Some(format!("{whose} says no {what}"));
-    match channel {
-        Channel::Email if !wants.email => no("email"),
-        Channel::Email if wants.digest == Digest::Off && trigger == Trigger::Subscription => Some(format!("{whose} has the digest off")),
-        Channel::Push if !wants.push => no("push"),
-        Channel::InApp if !wants.in_app => no("in-app"),
-        _ => None,
+    let is_wanted = match channel {
+        Channel::Email => wants.email,
+        Channel::Push => wants.push,
+        Channel::InApp => wants.in_app,
+        _ => true,
+    };
+    let category = || preference.category.clone();
+    if !is_wanted {
+        return Some(Reason::ChannelNotWanted { channel, category: category() });
     }
-}
-
-fn whose(preference: &Preference) -> String {
-    match &preference.category {
-        Some(category) => format!("the user's preference for `{category}`"),
-        None => "the user's default preference".to_owned(),
-    }
+    let is_off = channel == Channel::Email && wants.digest == Digest::Off && trigger == Trigger::Subscription;
+    is_off.then(|| Reason::DigestOff { category: category() })
 }
 
 /// How often the user is told of a category by a channel: all but email is told at once.

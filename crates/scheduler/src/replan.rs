@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::DutyStatus;
-use watchbell_core::{Channel, DeliveryId, Timestamp, rule::Trigger};
+use watchbell_core::{Channel, DeliveryId, Reason, Timestamp, rule::Trigger};
 use watchbell_store::facts::{Plan, Planned, Scope, UserFacts};
 
 use crate::diff::{Elapsed, bring_in_line, fresh_id};
@@ -12,8 +12,6 @@ use crate::settings::SchedulerSettings;
 use crate::steps::{self, Common};
 use crate::subscription::Told;
 use crate::{alert, course, duty, subscription};
-
-const GONE: &str = "the rule is gone";
 
 pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
@@ -29,7 +27,7 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
             .enumerate()
             .flat_map(|(at, page)| alert::for_page(alert, responder, page, at > 0, &facts.policy, settings).unwrap_or_default());
         let planned = plan.insert.len();
-        bring_in_line(&mut plan, &existing, wanted.collect(), Elapsed::Skip, now, GONE);
+        bring_in_line(&mut plan, &existing, wanted.collect(), Elapsed::Skip, now, &Reason::RuleGone);
         for page in &pages {
             let is_of_page = |d: &&Planned| d.trigger == page.priority.trigger();
             let existing: Vec<Planned> = existing.iter().filter(is_of_page).cloned().collect();
@@ -52,19 +50,19 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
         let mut wanted = duty::reminders(duty, duty.told.base_at(), &facts.policy, settings, now);
         // A reminder that is waiting for its next try stays wanted although a nearer one has passed.
         keep_retrying(&mut wanted, &existing);
-        bring_in_line(&mut plan, &existing, wanted, Elapsed::Skip, now, GONE);
+        bring_in_line(&mut plan, &existing, wanted, Elapsed::Skip, now, &Reason::RuleGone);
     }
     for (scope, existing) in by_scope {
         if let Scope::Event(event_id) = scope {
             let wanted = same_time_as(&existing, scope, event_id, facts, settings);
-            bring_in_line(&mut plan, &existing, wanted, Elapsed::Skip, now, GONE);
+            bring_in_line(&mut plan, &existing, wanted, Elapsed::Skip, now, &Reason::RuleGone);
         }
     }
     plan
 }
 
 /// Whether nothing has paged the user or will: the change called off what would have, and what is wanted instead has elapsed.
-fn is_left_with_nothing(existing: &[Planned], planned: &[Planned], cancel: &[(DeliveryId, String)]) -> bool {
+fn is_left_with_nothing(existing: &[Planned], planned: &[Planned], cancel: &[(DeliveryId, Reason)]) -> bool {
     let is_page = |d: &&Planned| d.channel != Channel::InApp && d.state != State::Cancelled;
     let is_called_off = |d: &Planned| cancel.iter().any(|(id, _)| *id == d.id);
     let is_lost = |d: &Planned| matches!(d.state, State::Failed | State::Undelivered | State::Expired | State::Suppressed);

@@ -6,7 +6,7 @@ use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::preference::Digest;
 use watchbell_core::rule::{Rule, Trigger};
-use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, EventId, RuleId, Timestamp, mask};
+use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, EventId, Reason, RuleId, Timestamp, mask};
 use watchbell_store::facts::{DAILY, HOURLY, Planned, Policy, Scope};
 
 use crate::{digest, gates};
@@ -132,7 +132,7 @@ pub fn fallback_address(policy: &Policy) -> Option<StepAddress> {
 struct Timing {
     state: State,
     ready_at: Timestamp,
-    reason: Option<String>,
+    reason: Option<Reason>,
     collect: Option<&'static str>,
 }
 
@@ -209,6 +209,7 @@ impl Common<'_> {
             expires_at,
             state,
             reason,
+            expedited: false,
             attempts: 0,
             collect: collect.map(str::to_owned),
         }
@@ -233,9 +234,9 @@ impl Common<'_> {
         let collect = period.map(|(_, collect)| collect);
         let hours = user.quiet_hours.as_ref().filter(|_| self.trigger != Trigger::AlertHigh);
         match (hours.and_then(|hours| hours.until(told_at, &zone())), period) {
-            (Some(end), _) => Timing { state: State::Held, ready_at: end, reason: Some(format!("quiet hours until {end}")), collect },
-            (None, Some((end, cadence))) => {
-                Timing { state: State::Held, ready_at: end, reason: Some(format!("goes into the {cadence} digest of {end}")), collect }
+            (Some(end), _) => Timing { state: State::Held, ready_at: end, reason: Some(Reason::QuietHours { until: end }), collect },
+            (None, Some((end, _))) => {
+                Timing { state: State::Held, ready_at: end, reason: Some(Reason::InDigest { cadence, until: end }), collect }
             }
             (None, None) => Timing { state: State::Scheduled, ready_at: due_at, reason: None, collect },
         }

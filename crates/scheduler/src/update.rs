@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use watchbell_core::event::{Event, EventData, UpdateData, UpdateStatus};
-use watchbell_core::{Timestamp, UserId};
+use watchbell_core::{Decision, Timestamp, UserId};
 use watchbell_store::facts::history::What;
 use watchbell_store::facts::{AlertState, Facts, Plan, Scope};
 
@@ -17,7 +17,7 @@ pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &Schedule
     if let Some(answer) = &data.answer
         && !facts.alert.as_ref().is_some_and(|alert| course::is_current(alert, answer.round))
     {
-        plan.decision = Some("nothing to do: the round that this answers is over".to_owned());
+        plan.decision = Some(Decision::RoundIsOver);
         return plan;
     }
     let called_in = alert::users(&data.responders, facts, &mut plan);
@@ -36,11 +36,11 @@ pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &Schedule
     let is_resolved = change.state_before == Some(AlertState::Resolved);
     let is_open = change.alert.state == AlertState::Open;
     let (is_news, decision) = match (change.closed_later(), data.status) {
-        (Some(how), _) => (false, Some(format!("nothing to do: the alert was {how} after the time of this event"))),
-        (None, UpdateStatus::Accepted) if is_resolved => (false, Some("nothing to do: the alert is resolved".to_owned())),
-        (None, UpdateStatus::Escalated) if is_resolved => (true, Some("nobody is called in: the alert is resolved".to_owned())),
+        (Some(how), _) => (false, Some(Decision::ClosedLater { how })),
+        (None, UpdateStatus::Accepted) if is_resolved => (false, Some(Decision::NothingToAccept)),
+        (None, UpdateStatus::Escalated) if is_resolved => (true, Some(Decision::NobodyCalledIn)),
         (None, UpdateStatus::Accepted | UpdateStatus::Resolved) if is_open && !change.stops_somebody() => {
-            (true, Some("changes nothing: the alert was opened again after the time of this event".to_owned()))
+            (true, Some(Decision::OpenedAgainLater))
         }
         _ => (true, None),
     };

@@ -6,15 +6,15 @@ pub mod history;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use watchbell_core::contact::Contact;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::device::Device;
+pub use watchbell_core::event::AlertState;
 use watchbell_core::event::{AlertData, DutyStatus, Event, EventData, Occurrence, Priority, SubscriptionData};
 use watchbell_core::preference::{Preference, Switches};
 use watchbell_core::rule::{Rule, Trigger};
 use watchbell_core::user::User;
-use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, EventId, RuleId, Timestamp, UserId};
+use watchbell_core::{Channel, ContactId, Decision, DeliveryId, DeviceId, EventId, Reason, RuleId, Timestamp, UserId};
 
 /// Decides what becomes of events and changes. Pure: the same facts at the same time give the same plan.
 pub trait Planner: Send + Sync + std::fmt::Debug {
@@ -113,28 +113,6 @@ impl Policy {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AlertState {
-    Open,
-    Accepted,
-    Resolved,
-}
-
-impl AlertState {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Accepted => "accepted",
-            Self::Resolved => "resolved",
-        }
-    }
-
-    pub fn from_db(text: &str) -> Option<Self> {
-        [Self::Open, Self::Accepted, Self::Resolved].into_iter().find(|state| state.as_str() == text)
-    }
-}
-
 /// An alert as it is known; also when only an update of it has come so far.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alert {
@@ -230,7 +208,9 @@ pub struct Planned {
     pub ready_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub state: State,
-    pub reason: Option<String>,
+    pub reason: Option<Reason>,
+    /// Made due sooner than its rule says, because an earlier step failed.
+    pub expedited: bool,
     pub attempts: i64,
     /// What it is held to be told together with: a digest's period, see [`HOURLY`] and [`DAILY`].
     pub collect: Option<String>,
@@ -241,18 +221,10 @@ pub const HOURLY: &str = "hourly";
 /// Collected into one mail a day.
 pub const DAILY: &str = "daily";
 
-/// What the reason of a step begins with that is due sooner than its rule says.
-pub(crate) const PULLED_FORWARD: &str = "moved forward, because an earlier step failed";
-
 impl Planned {
     /// What the store finds it by: see [`Scope::subject`]. What tells of an alert without belonging to it is found with it.
     pub fn subject(&self) -> String {
         self.alert_id.as_ref().map_or_else(|| self.scope.subject(), |id| Scope::subject_of_alert(id))
-    }
-
-    /// Whether the step was moved forward because an earlier one failed, and has not been tried since.
-    pub fn is_pulled_forward(&self) -> bool {
-        self.reason.as_ref().is_some_and(|reason| reason.starts_with(PULLED_FORWARD))
     }
 }
 
@@ -322,12 +294,12 @@ pub struct Plan {
     /// Responders who are not told any more.
     pub released: Vec<Responder>,
     /// Cancel all that is pending in these scopes.
-    pub close: Vec<(Scope, String)>,
+    pub close: Vec<(Scope, Reason)>,
     pub duty: Option<Duty>,
     pub insert: Vec<Planned>,
     /// Pending deliveries that change: everything but id, scope, user and state history is written.
     pub update: Vec<Planned>,
-    pub cancel: Vec<(DeliveryId, String)>,
+    pub cancel: Vec<(DeliveryId, Reason)>,
     /// Users whom nothing that was planned can reach, by scope.
     pub unreachable: Vec<(Scope, UserId)>,
     /// The event's data as it shall be kept for rendering, where the plan adds to it.
@@ -337,7 +309,7 @@ pub struct Plan {
     /// Members of this topic are planned in chunks, after the event is committed.
     pub fan_out: Option<String>,
     /// What was decided about the event as a whole, where that is worth telling.
-    pub decision: Option<String>,
+    pub decision: Option<Decision>,
     /// Names that the event uses and nobody has.
     pub unknown_users: Vec<String>,
     /// What else is to be noted on the event, each a sentence.

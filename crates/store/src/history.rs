@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, ContactId, DeliveryId, EventId, RuleId, Timestamp, UserId};
+use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Reason, RuleId, Timestamp, UserId};
 
 use crate::access::Actor;
 use crate::queue::Attempt;
@@ -30,7 +30,7 @@ pub struct Delivery {
     pub due_at: Timestamp,
     pub ready_at: Timestamp,
     pub state: State,
-    pub reason: Option<String>,
+    pub reason: Option<Reason>,
     pub attempts: i64,
     pub provider: Option<String>,
     pub sent_at: Option<Timestamp>,

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use watchbell_core::decode::Reason;
 use watchbell_core::event::Event;
-use watchbell_core::{EventId, UserId};
+use watchbell_core::{Decision, EventId, UserId};
 
 use crate::StoreError;
 use crate::access::Actor;
 use crate::facts::Planned;
+use crate::inline::InlineDispatch;
 
 mod answers;
 mod dead_letters;
@@ -29,7 +30,7 @@ pub struct Accepted {
     pub problems: Vec<String>,
     /// Why it is kept as a dead letter as well, each with a sentence for people.
     pub rejected: Vec<(Reason, String)>,
-    pub decision: Option<String>,
+    pub decision: Option<Decision>,
 }
 
 impl Accepted {
@@ -50,26 +51,28 @@ impl Accepted {
     }
 }
 
-/// Tells that events have been planned: whatever they are about is locked, and what is to be called at once has its place.
-pub type OnPlanned<'a> = &'a (dyn Fn() + Send + Sync);
+/// A client that publishes events, and what that is called in the audit log.
+#[derive(Clone, Copy, Debug)]
+pub struct Publisher {
+    pub by: Actor,
+    pub action: &'static str,
+}
 
 /// Accepting events: locked, planned and written in one transaction.
 #[async_trait]
 pub trait Intake: Send + Sync {
-    /// Accepts events in the order given, in one transaction: the events, what is planned from them, and dead letters for
-    /// what of them cannot be used. An event whose identity is known changes nothing.
+    /// Accepts events in the order given, in one transaction: the events, what is planned from them, dead letters for what of them
+    /// cannot be used, and a line of the audit log where a client published them and some were new. An event whose identity is
+    /// known changes nothing. What is due at once is begun in the transaction as far as `inline` has room for it.
     ///
     /// # Errors
     /// Any error: none of the events was accepted.
-    async fn accept(&self, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
-        self.accept_in_turn(events, &|| {}).await
-    }
-
-    /// The same for a client's events, with a line of the audit log in the same transaction, unless all of them were known.
-    async fn accept_from(&self, by: Actor, action: &'static str, events: &[Event]) -> Result<Vec<Accepted>, StoreError>;
-
-    /// The same for events of which more come after them: what is accepted from `on_planned` on comes behind these.
-    async fn accept_in_turn(&self, events: &[Event], on_planned: OnPlanned<'_>) -> Result<Vec<Accepted>, StoreError>;
+    async fn accept(
+        &self,
+        events: &[Event],
+        publisher: Option<Publisher>,
+        inline: &dyn InlineDispatch,
+    ) -> Result<Vec<Accepted>, StoreError>;
 
     /// What accepting an event would plan for one user, and what would be decided about it: the planner asked about that user
     /// alone, with what one snapshot of the database knows. Nothing is locked or written.

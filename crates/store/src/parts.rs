@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 
+use crate::StoreError;
 use crate::access::{AuditLog, Keys, StoredSettings};
 use crate::directory::{Chains, Contacts, Devices, Rules, TelegramLinks, Topics, Users, Verification};
 use crate::history::History;
@@ -13,7 +14,6 @@ use crate::intake::{Answers, DeadLetters, Events, Intake};
 use crate::preferences::{Categories, Notifications, Preferences};
 use crate::queue::{Queue, Receipts, WakeUps, WorkerSessions};
 use crate::runs::Runs;
-use crate::{LocalWorkers, StoreError};
 
 /// Users and all that belongs to them.
 pub trait DirectoryStore: Users + Contacts + Verification + Devices + TelegramLinks + Rules + Chains + Topics {}
@@ -55,9 +55,6 @@ pub trait Store:
     + StoredSettings
     + std::fmt::Debug
 {
-    /// Where workers of this process wait for what is planned and due at once.
-    fn local_workers(&self) -> &LocalWorkers;
-
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
 }

@@ -63,7 +63,7 @@ const LIMITS: Limits = Limits {
 /// A heartbeat must have been given up, and made again on another connection, before a lease is lost.
 const HEARTBEATS_LIMITS: Limits = Limits { statement: Duration::from_millis(3_500), check: Duration::from_secs(2), ..LIMITS };
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx_macros::migrate!("../../migrations/postgres");
 
 impl Backend for Db {
     fn roll_back(connection: &mut PgConnection) -> BoxFuture<'_, Result<(), sqlx::Error>> {

@@ -52,7 +52,7 @@ const BUSY_MS: u32 = 10_000;
 /// Changes by requests to the API that have or await the writer at once: whatever is sent waits for that many of them at most.
 const EDITS_AT_ONCE: usize = 1;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx_macros::migrate!("../../migrations/sqlite");
 
 impl Backend for Db {
     fn roll_back(connection: &mut SqliteConnection) -> BoxFuture<'_, Result<(), sqlx::Error>> {

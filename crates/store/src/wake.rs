@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::sync::watch;
 use watchbell_core::delivery::State;
-use watchbell_core::{Channel, DeliveryId, UserId};
+use watchbell_core::{Channel, DeliveryId, Reason, UserId};
 
 /// Announces transitions that made deliveries due, or due sooner, by channel.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Wakes {
 pub struct Moved {
     pub id: DeliveryId,
     pub state: State,
-    pub reason: Option<String>,
+    pub reason: Option<Reason>,
 }
 
 /// What a transition means for others, to be announced after its commit.

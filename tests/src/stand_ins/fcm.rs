@@ -3,7 +3,7 @@
 use serde_json::json;
 
 /// The key that the provider's own tests sign with; nobody else trusts it.
-const KEY: &str = include_str!("../../../crates/channels/src/providers/fcm/test_key.pem");
+const KEY: &str = include_str!("../../../crates/providers/src/kinds/fcm/test_key.pem");
 
 /// A service account's JSON.
 pub(super) fn service_account() -> String {

@@ -34,10 +34,10 @@ pub async fn run(world: &mut World) -> Result<(), Error> {
 
 async fn with_kills(world: &mut World, seed: &Seed, load: Load) -> Result<(), Error> {
     let settings = world.fresh(Base::Postgres, seed, IN_FLIGHT).await?;
-    let mut started = vec![world.start_watchbell(&settings, &["--roles", "api,ingest,scheduler"])?];
+    let mut started = vec![world.program.start(&settings, &["--roles", "api,ingest,scheduler"])?];
     for _ in 0..4 {
         // The API too, so that it can be asked whether it is ready.
-        started.push(world.start_watchbell(&settings, &["--roles", "api,worker"])?);
+        started.push(world.program.start(&settings, &["--roles", "api,worker"])?);
     }
     let mut processes = Vec::new();
     for mut watchbell in started {

@@ -41,7 +41,7 @@ fn of_kind(name: &str, kind: ContactKind) -> Router<Api> {
 async fn list(kind: ContactKind, State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     let user = subject(&caller, &params, Intent::Read)?;
     let contacts = api.store.contacts(user, Some(kind)).await?;
-    Ok(json(StatusCode::OK, &contacts.iter().map(wire::contact).collect()))
+    Ok(json(StatusCode::OK, &contacts.iter().map(wire::contact).collect::<Vec<_>>()))
 }
 
 async fn create(

@@ -20,8 +20,9 @@ pub(super) fn form(problem: &Problem) -> Value {
         Kind::Unavailable => "SERVICE_UNAVAILABLE",
     };
     let mut body = json!({ "status": problem.kind.status().as_u16(), "message": problem.message, "code": code });
-    if let Some((name, value)) = problem.extra.as_deref() {
-        body[*name] = value.clone();
+    if let Some(extra) = problem.extra.as_deref() {
+        let (name, value) = extra.member();
+        body[name] = value;
     }
     body
 }

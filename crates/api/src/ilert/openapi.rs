@@ -16,7 +16,7 @@ const CONTACTS: &str = "Contacts";
 const USERS: &str = "Users";
 
 pub(crate) fn part() -> Part {
-    let failures = Failures { always: &[401, 403, 429, 500, 503], schema: error() };
+    let failures = Failures::shaped(&[401, 403, 429, 500, 503], "IlertError", error());
     let mut part = Part::new("Ilert", "/api", json!([{ "apiKey": [] }, { "basic": [] }]), failures);
     part.tag(PREFERENCES, "ilert: by which channel a user hears of alerts, duties, updates and subscriptions");
     part.tag(CONTACTS, "ilert: a user's email addresses and phone numbers");

@@ -7,29 +7,29 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use governor::clock::Clock as _;
-use watchbell_core::{Clock, KeyId};
+use watchbell_core::{Clock, ElapsedClock, KeyId};
 
-use super::{CHECKS_BETWEEN_SWEEPS, Elapsed};
+use super::CHECKS_BETWEEN_SWEEPS;
 use crate::problem::{Kind, Problem};
 
 const WINDOW_MS: u64 = 60_000;
 
 pub(super) struct Window {
     most: usize,
-    elapsed: Elapsed,
+    elapsed: ElapsedClock,
     calls: Mutex<Calls>,
 }
 
 #[derive(Default)]
 struct Calls {
-    /// When each key called within the last minute, oldest first, in ms of `Elapsed`.
+    /// When each key called within the last minute, oldest first, in ms of `elapsed`.
     of: HashMap<KeyId, VecDeque<u64>>,
     checks: u32,
 }
 
 impl Window {
     pub fn new(most: usize, clock: &Arc<dyn Clock>) -> Self {
-        Self { most, elapsed: Elapsed::new(clock), calls: Mutex::default() }
+        Self { most, elapsed: ElapsedClock::new(clock.clone()), calls: Mutex::default() }
     }
 
     pub fn check(&self, key: KeyId) -> Result<(), Problem> {

@@ -5,11 +5,11 @@ use std::ops::RangeInclusive;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Value, json};
 use watchbell_core::DeliveryId;
 use watchbell_core::preference::NotificationAction;
 use watchbell_store::page::Side;
 use watchbell_store::preferences::{Notification, NotificationCursor, NotificationFilter};
+use watchbell_wire::messaging::{MarkedAllSeen, MarkedAllSeenObject, UnreadCount, UnreadCountObject};
 
 use super::page::{self, Neighbours};
 use super::{own_user, wire};
@@ -55,14 +55,14 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, origin: 
         neighbours.previous = has_newer.then(|| page::url(&origin, &params, "before", &first)).transpose()?;
         neighbours.next = has_older.then(|| page::url(&origin, &params, "after", &last)).transpose()?;
     }
-    let data: Vec<Value> = found.iter().map(wire::notification).collect();
-    Ok(surface::json(StatusCode::OK, &page::list(&data, &neighbours)))
+    let data = found.iter().map(wire::notification).collect();
+    Ok(surface::json(StatusCode::OK, &page::list(data, neighbours)))
 }
 
 pub(super) async fn unread_count(State(api): State<Api>, caller: Authenticated) -> Result<Response, Problem> {
     let user = own_user(&caller, Intent::Read)?;
     let count = api.store.unread_count(user).await?;
-    Ok(surface::json(StatusCode::OK, &json!({ "object": "unread_count", "unread_count": count })))
+    Ok(surface::json(StatusCode::OK, &UnreadCount { object: UnreadCountObject::UnreadCount.into(), unread_count: count }))
 }
 
 pub(super) async fn act(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
@@ -76,5 +76,5 @@ pub(super) async fn act(State(api): State<Api>, caller: Authenticated, params: P
 pub(super) async fn mark_all_seen(State(api): State<Api>, caller: Authenticated) -> Result<Response, Problem> {
     let user = own_user(&caller, Intent::Change)?;
     let updated = api.store.mark_all_seen(caller.actor(), user).await?;
-    Ok(surface::json(StatusCode::OK, &json!({ "object": "mark_all_seen", "updated_count": updated })))
+    Ok(surface::json(StatusCode::OK, &MarkedAllSeen { object: MarkedAllSeenObject::MarkedAllSeen.into(), updated_count: updated }))
 }

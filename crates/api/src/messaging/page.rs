@@ -1,9 +1,9 @@
 //! Lists: `{"object":"list","page_info":{…},"data":[…]}`.
 
-use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 use watchbell_store::page::Side;
 use watchbell_store::preferences::NotificationCursor;
+use watchbell_wire::messaging::{List, ListObject, PageInfo};
 
 use super::MOUNT;
 use crate::origin::Origin;
@@ -17,17 +17,14 @@ pub(super) struct Neighbours {
     pub previous: Option<String>,
 }
 
-pub(super) fn list(data: &[Value], neighbours: &Neighbours) -> Value {
-    json!({
-        "object": "list",
-        "page_info": {
-            "next_page_url": neighbours.next,
-            "previous_page_url": neighbours.previous,
-            "has_next_page": neighbours.next.is_some(),
-            "has_prev_page": neighbours.previous.is_some(),
-        },
-        "data": data,
-    })
+pub(super) fn list<T>(data: Vec<T>, neighbours: Neighbours) -> List<T> {
+    let page_info = PageInfo {
+        has_next_page: neighbours.next.is_some(),
+        has_prev_page: neighbours.previous.is_some(),
+        next_page_url: neighbours.next,
+        previous_page_url: neighbours.previous,
+    };
+    List { object: ListObject::List.into(), page_info, data }
 }
 
 /// Which side of the list a request asks for. A cursor names the notification it starts beside, and `before.` or `after.`

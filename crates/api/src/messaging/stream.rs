@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
+use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
@@ -97,7 +98,7 @@ pub(super) async fn stream(
 }
 
 fn event(notification: &Notification) -> Event {
-    let data = wire::notification(notification).to_string();
+    let data = json!(wire::notification(notification)).to_string();
     Event::default().id(notification.cursor().to_string()).event("notification").data(data)
 }
 

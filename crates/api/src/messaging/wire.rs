@@ -1,47 +1,45 @@
-//! Resources as this surface writes them: every key is always there.
+//! What the store knows, as this surface writes it.
 
-use serde_json::{Value, json};
-use watchbell_core::preference::Preference;
+use watchbell_core::preference::{NotificationStatus, Preference};
 use watchbell_store::preferences::Notification;
+use watchbell_wire::messaging::{self as wire, NotificationObject, PreferenceObject};
 
-use crate::problem::rfc3339;
-
-pub(super) fn preference(preference: &Preference) -> Value {
-    json!({
-        "id": preference.id,
-        "object": "notification_preference",
-        "category": preference.category,
-        "in_app_enabled": preference.wants.in_app,
-        "email_enabled": preference.wants.email,
-        "push_enabled": preference.wants.push,
-        "digest": preference.wants.digest.as_str(),
-        "created_at": rfc3339(preference.created_at),
-        "updated_at": rfc3339(preference.updated_at),
-    })
+pub(super) fn preference(preference: &Preference) -> wire::Preference {
+    wire::Preference {
+        id: preference.id.clone(),
+        object: PreferenceObject::Preference.into(),
+        category: preference.category.clone(),
+        in_app_enabled: preference.wants.in_app,
+        email_enabled: preference.wants.email,
+        push_enabled: preference.wants.push,
+        digest: preference.wants.digest.into(),
+        created_at: preference.created_at.into(),
+        updated_at: preference.updated_at.into(),
+    }
 }
 
-pub(super) fn notification(notification: &Notification) -> Value {
-    json!({
-        "id": notification.id.as_str(),
-        "object": "notification",
-        "category": notification.category,
-        "title": notification.title,
-        "body": notification.body,
-        "url": notification.url,
-        "status": status(notification),
-        "created_at": rfc3339(notification.created_at),
-        "seen_at": notification.seen_at.map(rfc3339),
-        "read_at": notification.read_at.map(rfc3339),
-        "dismissed_at": notification.dismissed_at.map(rfc3339),
-    })
+pub(super) fn notification(notification: &Notification) -> wire::Notification {
+    wire::Notification {
+        id: notification.id.to_string(),
+        object: NotificationObject::Notification.into(),
+        category: notification.category.clone(),
+        title: notification.title.clone(),
+        body: notification.body.clone(),
+        url: notification.url.clone(),
+        status: status(notification).into(),
+        created_at: notification.created_at.into(),
+        seen_at: notification.seen_at.map(Into::into),
+        read_at: notification.read_at.map(Into::into),
+        dismissed_at: notification.dismissed_at.map(Into::into),
+    }
 }
 
 /// The furthest that it has come.
-fn status(notification: &Notification) -> &'static str {
+fn status(notification: &Notification) -> NotificationStatus {
     match (notification.dismissed_at, notification.read_at, notification.seen_at) {
-        (Some(_), ..) => "dismissed",
-        (None, Some(_), _) => "read",
-        (None, None, Some(_)) => "seen",
-        (None, None, None) => "unseen",
+        (Some(_), ..) => NotificationStatus::Dismissed,
+        (None, Some(_), _) => NotificationStatus::Read,
+        (None, None, Some(_)) => NotificationStatus::Seen,
+        (None, None, None) => NotificationStatus::Unseen,
     }
 }

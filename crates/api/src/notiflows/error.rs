@@ -50,8 +50,9 @@ fn message(problem: &Problem) -> String {
 /// Only what applies.
 fn details(problem: &Problem) -> Value {
     let mut details = Map::new();
-    if let Some((name, value)) = problem.extra.as_deref() {
-        details.insert((*name).to_owned(), value.clone());
+    if let Some(extra) = problem.extra.as_deref() {
+        let (name, value) = extra.member();
+        details.insert(name.to_owned(), value);
     }
     match problem.kind {
         Kind::Invalid => return invalid(problem),
@@ -98,7 +99,7 @@ fn invalid(problem: &Problem) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::Quota;
+    use crate::problem::{Extra, Quota};
 
     #[test]
     fn details_are_what_applies() {
@@ -119,9 +120,9 @@ mod tests {
                 json!({ "fields": [{ "field": "email", "message": "email is wrong; write it right", "reason": "invalid" }] }),
             ),
             (Problem::new(Kind::Unauthenticated, "x"), 401, "unauthenticated", json!({})),
-            (Problem::forbidden("x").with("required_scope", "users:read"), 403, "forbidden", json!({ "required_scope": "users:read" })),
+            (Problem::forbidden("x").with(Extra::RequiredScope("users:read")), 403, "forbidden", json!({ "required_scope": "users:read" })),
             (Problem::not_found("user").named("u1"), 404, "not_found", json!({ "resource": "user", "id": "u1" })),
-            (Problem::conflict("x").with("idempotency_key", "k"), 409, "conflict", json!({ "idempotency_key": "k" })),
+            (Problem::conflict("x").with(Extra::IdempotencyKey("k".to_owned())), 409, "conflict", json!({ "idempotency_key": "k" })),
             (often, 429, "rate_limited", json!({ "limit": 10, "window": 60, "retry_after": 7 })),
         ];
         for (problem, status, code, details) in table {

@@ -25,7 +25,7 @@ use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
 
 use crate::auth::{Authenticated, Credentials, Intent};
-use crate::problem::Problem;
+use crate::problem::{Extra, Problem};
 use crate::request::{Params, parameter};
 use crate::state::Api;
 use crate::surface::{Counting, Surface};
@@ -109,7 +109,7 @@ impl Scope {
 
     /// Says of a refusal which scope was needed.
     fn refused(self) -> impl FnOnce(Problem) -> Problem {
-        move |problem| problem.with("required_scope", self.as_str())
+        move |problem| problem.with(Extra::RequiredScope(self.as_str()))
     }
 }
 

@@ -13,11 +13,12 @@ use watchbell_core::event::{EventData, Run};
 use watchbell_core::ids::{check_external_id, uuid};
 use watchbell_core::preference::Category;
 use watchbell_core::{EventId, Secret, UserId, decode};
+use watchbell_store::intake::Publisher;
 
 use super::profile::Profile;
 use super::{ID_MUST, Scope, find, is_external_id};
 use crate::auth::{Authenticated, hash_key};
-use crate::problem::{Fault, Problem};
+use crate::problem::{Extra, Fault, Problem};
 use crate::request::{Params, Payload, parameter};
 use crate::state::Api;
 use crate::surface;
@@ -77,7 +78,7 @@ async fn repeated(api: &Api, identity: &str, fingerprint: &str, key: Option<&str
     match api.store.event_by_identity(identity).await? {
         None => Ok(None),
         Some((id, EventData::Subscription(data))) if data.fingerprint.as_deref() == Some(fingerprint) => Ok(Some(id)),
-        Some(_) => Err(Problem::conflict("this Idempotency-Key was used for another request").with("idempotency_key", key)),
+        Some(_) => Err(Problem::conflict("this Idempotency-Key was used for another request").with(Extra::IdempotencyKey(key.to_owned()))),
     }
 }
 
@@ -106,7 +107,7 @@ async fn accept(
             data.run = Some(run.clone());
         }
     }
-    let accepted = api.store.accept_from(caller.actor(), "notiflow.run", &events).await?.into_iter().next();
+    let accepted = api.intake.accept(&events, Some(Publisher { by: caller.actor(), action: "notiflow.run" })).await?.into_iter().next();
     match accepted {
         Some(accepted) if !accepted.duplicate && !accepted.is_conflict() => Ok(accepted.id),
         // A request with the same key has overtaken this one.

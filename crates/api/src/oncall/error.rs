@@ -4,15 +4,12 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use crate::problem::{Kind, Problem};
-
-/// The member of a problem that is its whole body.
-const BODY: &str = "body";
+use crate::problem::{Extra, Kind, Problem};
 
 const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 pub(super) fn form(problem: &Problem) -> Value {
-    if let Some((BODY, body)) = problem.extra.as_deref() {
+    if let Some(Extra::Body(body)) = problem.extra.as_deref() {
         return body.clone();
     }
     let detail = match problem.kind {
@@ -41,10 +38,10 @@ pub(super) fn head(problem: &Problem, response: &mut Response) {
 
 /// What is wrong with fields, found one by one: each a list.
 pub(super) fn fields(errors: Map<String, Value>) -> Problem {
-    Problem::bad_request("some fields are wrong").with(BODY, Value::Object(errors))
+    Problem::bad_request("some fields are wrong").with(Extra::Body(Value::Object(errors)))
 }
 
 /// What is wrong with a field, found after all were read on their own: a text.
 pub(super) fn field(name: &str, wrong: &str) -> Problem {
-    Problem::bad_request("a field is wrong").at(name).with(BODY, json!({ name: wrong }))
+    Problem::bad_request("a field is wrong").at(name).with(Extra::Body(json!({ name: wrong })))
 }

@@ -11,7 +11,7 @@ const USERS: &str = "OnCall users";
 const OTHERS: &str = "OnCall's other resources";
 
 pub(crate) fn part() -> Part {
-    let failures = Failures { always: &[403, 429, 500, 503], schema: error() };
+    let failures = Failures::shaped(&[403, 429, 500, 503], "OncallError", error());
     let mut part = Part::new("Oncall", MOUNT, json!([{ "oncallToken": [] }]), failures);
     part.tag(RULES, "Grafana OnCall: a user's chains of steps. Paths are taken with and without the slash at the end.");
     part.tag(USERS, "Grafana OnCall: who there is");

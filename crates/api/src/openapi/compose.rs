@@ -1,8 +1,9 @@
 //! The document of all surfaces.
 
 use serde_json::{Map, Value, json};
+use watchbell_wire::server::{Liveness, Readiness};
 
-use super::schema::{self, described, int64, string};
+use super::schema::{free, string};
 use super::{Operation, Part};
 use crate::{callbacks, ilert, messaging, notiflows, oncall, watchbell};
 
@@ -58,29 +59,15 @@ fn open() -> Part {
     const SERVER: &str = "Server";
     let mut part = Part::new("Open", "", json!([]), watchbell::openapi::failures(&[]));
     part.tag(SERVER, "Health for whoever restarts processes or sends them requests, and these documents. No key is needed.");
-    let health = schema::object([("status!", string())]);
-    part.add(Operation::get("/-/healthy", "The process runs").of(SERVER).answers(200, "It does", health));
-    let up = |names: &[&str]| schema::names(names.iter().copied());
-    let ready = schema::object([
-        ("status!", up(&["ready", "not ready"])),
-        ("database!", up(&["up", "down"])),
-        ("nats!", up(&["up", "down", "off"])),
-        (
-            "clockAheadMs",
-            described(
-                int64(),
-                "How far this machine's clock is ahead of the database's, which all processes go by; negative where it is behind. Absent on SQLite",
-            ),
-        ),
-    ]);
+    part.add(Operation::get("/-/healthy", "The process runs").of(SERVER).returns::<Liveness>(200, "It does"));
     part.add(
         Operation::get("/-/ready", "Everything is there that a request, or an event, needs")
             .of(SERVER)
-            .answers(200, "It is", ready.clone())
-            .answers(503, "Something is down", ready),
+            .returns::<Readiness>(200, "It is")
+            .returns::<Readiness>(503, "Something is down"),
     );
     for (path, summary) in [("/openapi.json", "This document"), ("/asyncapi.json", "The subjects on NATS, as AsyncAPI 3")] {
-        part.add(Operation::get(path, summary).of(SERVER).answers(200, "The document", schema::free()));
+        part.add(Operation::get(path, summary).of(SERVER).answers(200, "The document", free()));
     }
     part.add(Operation::get("/errors", "What the codes of errors mean: errors link here").of(SERVER).answers_as(
         200,

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use watchbell_wire::schema;
 
 /// One operation, under construction. Errors that follow from its parts (a body may be no JSON, an id may be unknown) are added
 /// by themselves.
@@ -12,6 +15,8 @@ pub(crate) struct Operation {
     pub path: String,
     pub errors: BTreeSet<u16>,
     pub body: Map<String, Value>,
+    /// Schemas that it refers to, by name.
+    pub schemas: Map<String, Value>,
 }
 
 impl Operation {
@@ -19,7 +24,7 @@ impl Operation {
     pub fn new(method: &'static str, path: impl Into<String>, summary: &str) -> Self {
         let mut body = Map::new();
         body.insert("summary".to_owned(), summary.into());
-        Self { method, path: path.into(), errors: BTreeSet::new(), body }
+        Self { method, path: path.into(), errors: BTreeSet::new(), body, schemas: Map::new() }
     }
 
     pub fn get(path: impl Into<String>, summary: &str) -> Self {
@@ -84,6 +89,12 @@ impl Operation {
         self
     }
 
+    /// A JSON body of a type, with an example that is accepted.
+    pub fn accepts<T: JsonSchema + Serialize>(mut self, example: &T) -> Self {
+        let schema = self.schema_of::<T>();
+        self.takes(schema, json!(example))
+    }
+
     /// A JSON body, with an example that is accepted.
     pub fn takes(self, schema: Value, example: Value) -> Self {
         self.takes_as("application/json", schema, example).fails(&[415])
@@ -106,6 +117,12 @@ impl Operation {
         self
     }
 
+    /// A JSON answer of a type.
+    pub fn returns<T: JsonSchema>(mut self, status: u16, description: &str) -> Self {
+        let schema = self.schema_of::<T>();
+        self.answers(status, description, schema)
+    }
+
     pub fn answers(self, status: u16, description: &str, schema: Value) -> Self {
         self.answers_as(status, description, "application/json", schema)
     }
@@ -125,6 +142,12 @@ impl Operation {
         let answers = self.body.entry("responses").or_insert_with(|| json!({}));
         answers[status.to_string()] = answer;
         self
+    }
+
+    fn schema_of<T: JsonSchema>(&mut self) -> Value {
+        let (schema, schemas) = schema::of::<T>();
+        self.schemas.extend(schemas);
+        schema
     }
 
     /// Errors, in the surface's form.

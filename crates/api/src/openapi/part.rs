@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
 use super::operation::Operation;
@@ -11,8 +12,20 @@ use super::operation::Operation;
 pub(crate) struct Failures {
     /// What every operation may answer, whatever it does.
     pub always: &'static [u16],
-    /// The body of an error.
-    pub schema: Value,
+    /// The body of an error, and the schemas that it refers to.
+    schema: (Value, Map<String, Value>),
+}
+
+impl Failures {
+    /// Errors of a type.
+    pub fn of<T: JsonSchema>(always: &'static [u16]) -> Self {
+        Self { always, schema: watchbell_wire::schema::of::<T>() }
+    }
+
+    /// Errors of the shape that a surface's original has.
+    pub fn shaped(always: &'static [u16], name: &str, schema: Value) -> Self {
+        Self { always, schema: (super::schema::of(name), Map::from_iter([(name.to_owned(), schema)])) }
+    }
 }
 
 /// A surface's operations and schemas, as [`super::document`] puts them together.
@@ -23,7 +36,7 @@ pub(crate) struct Part {
     mount: &'static str,
     /// As OpenAPI writes it: any of these, each all of its schemes.
     security: Value,
-    always: &'static [u16],
+    failures: Failures,
     pub(super) tags: Vec<Value>,
     pub(super) paths: Map<String, Value>,
     pub(super) schemas: Map<String, Value>,
@@ -33,19 +46,17 @@ pub(crate) struct Part {
 
 impl Part {
     pub fn new(name: &'static str, mount: &'static str, security: Value, failures: Failures) -> Self {
-        let mut part = Self {
+        Self {
             name,
             mount,
             security,
-            always: failures.always,
+            failures,
             tags: Vec::new(),
             paths: Map::new(),
             schemas: Map::new(),
             responses: Map::new(),
             used: BTreeSet::new(),
-        };
-        part.schema(&format!("{name}Error"), failures.schema);
-        part
+        }
     }
 
     pub fn tag(&mut self, name: &str, description: &str) {
@@ -58,11 +69,12 @@ impl Part {
 
     pub fn add(&mut self, operation: Operation) {
         let path = format!("{}{}", self.mount, operation.path);
+        self.schemas.extend(operation.schemas);
         let mut body = operation.body;
         body.insert("operationId".to_owned(), Operation::id(operation.method, &path).into());
         body.insert("security".to_owned(), self.security.clone());
         let responses = body.entry("responses").or_insert_with(|| json!({}));
-        for status in operation.errors.iter().chain(self.always) {
+        for status in operation.errors.iter().chain(self.failures.always) {
             self.used.insert(*status);
             responses[status.to_string()] = json!({ "$ref": format!("#/components/responses/{}{status}", self.name) });
         }
@@ -72,12 +84,12 @@ impl Part {
 
     /// Writes the error answers that were used; a surface that never fails needs no schema for it.
     pub(super) fn finish(mut self) -> Self {
-        if self.used.is_empty() {
-            self.schemas.remove(&format!("{}Error", self.name));
+        let (schema, schemas) = self.failures.schema.clone();
+        if !self.used.is_empty() {
+            self.schemas.extend(schemas);
         }
         for status in &self.used {
-            let schema = super::schema::of(&format!("{}Error", self.name));
-            let mut answer = json!({ "description": meaning(*status), "content": { "application/json": { "schema": schema } } });
+            let mut answer = json!({ "description": meaning(*status), "content": { "application/json": { "schema": &schema } } });
             if matches!(status, 429 | 503) {
                 let description = "Seconds after which to come again";
                 answer["headers"] = json!({ "Retry-After": { "description": description, "schema": { "type": "integer" } } });

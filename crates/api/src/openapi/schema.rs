@@ -75,15 +75,3 @@ pub(crate) fn free() -> Value {
 pub(crate) fn map_of(values: &Value) -> Value {
     json!({ "type": "object", "additionalProperties": values })
 }
-
-/// An object that takes no other members.
-pub(crate) fn closed<const N: usize>(members: [(&str, Value); N]) -> Value {
-    let mut schema = object(members);
-    schema["additionalProperties"] = false.into();
-    schema
-}
-
-/// `{"items":[…]}`, with a cursor for the next page where there is one.
-pub(crate) fn page(items: &Value) -> Value {
-    object([("items!", array(items)), ("nextCursor", described(string(), "Pass it as cursor; left out on the last page"))])
-}

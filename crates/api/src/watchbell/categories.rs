@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
 use watchbell_core::Channel;
 use watchbell_core::channel::join;
 use watchbell_store::preferences::{Category, NewCategory};
+use watchbell_wire::categories as wire;
 
 use super::page;
 use crate::auth::Authenticated;
@@ -24,14 +24,14 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
     let mut categories = api.store.categories().await?;
     categories.retain(|category| category.handle.as_str() > after);
     categories.sort_by(|a, b| a.handle.cmp(&b.handle));
-    Ok(page::write(categories, limit, |category| category.handle.clone(), wire))
+    page::write(categories, limit, |category| category.handle.clone(), write)
 }
 
 /// By handle or by id.
 pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_reads_all()?;
     let category = api.store.category(params.path("handle")).await?.ok_or(Problem::not_found("category"))?;
-    Ok(surface::json(StatusCode::OK, &wire(&category)))
+    Ok(surface::json(StatusCode::OK, &write(&category)))
 }
 
 pub(super) async fn put(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
@@ -42,7 +42,7 @@ pub(super) async fn put(State(api): State<Api>, caller: Authenticated, params: P
     let default_channels = channels(&mut fields)?;
     fields.finish()?;
     let (category, is_new) = api.store.put_category(caller.actor(), NewCategory { handle, name, default_channels }).await?;
-    Ok(surface::json(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &wire(&category)))
+    Ok(surface::json(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &write(&category)))
 }
 
 pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
@@ -75,12 +75,12 @@ fn handle(params: &Params) -> Result<&str, Problem> {
     Err(Problem::invalid("handle", "cannot be a name", "it must have 1 to 255 letters, digits, \".\", \"_\" and \"-\""))
 }
 
-fn wire(category: &Category) -> Value {
-    json!({
-        "id": category.id,
-        "handle": category.handle,
-        "name": category.name,
-        "defaultChannels": category.default_channels,
-        "createdAt": category.created_at.to_string(),
-    })
+fn write(category: &Category) -> wire::Category {
+    wire::Category {
+        id: category.id.clone(),
+        handle: category.handle.clone(),
+        name: category.name.clone(),
+        default_channels: category.default_channels.iter().map(|channel| (*channel).into()).collect(),
+        created_at: category.created_at.into(),
+    }
 }

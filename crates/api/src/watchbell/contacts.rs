@@ -4,13 +4,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use rand::RngExt;
-use serde_json::{Value, json};
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::{ContactId, Secret, UserId, mask};
+use watchbell_wire::Items;
+use watchbell_wire::contacts::{self as wire, SigningSecret, StartedVerification};
 
 use super::subject;
 use crate::auth::{Authenticated, Intent};
-use crate::problem::{Kind, Problem, rfc3339};
+use crate::problem::{Kind, Problem};
 use crate::request::{Params, Payload};
 use crate::state::Api;
 use crate::surface;
@@ -20,8 +21,8 @@ use crate::validate::contact;
 pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     let user = subject(&api, &caller, &params, Intent::Read).await?;
     let contacts = api.store.contacts(user.id, params.choice("kind")?).await?;
-    let items: Vec<Value> = contacts.iter().map(|contact| write_for(&caller, contact)).collect();
-    Ok(surface::json(StatusCode::OK, &json!({ "items": items })))
+    let items = contacts.iter().map(|contact| write_for(&caller, contact)).collect();
+    Ok(surface::json(StatusCode::OK, &Items { items }))
 }
 
 pub(super) async fn create(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
@@ -77,7 +78,8 @@ pub(super) async fn signing_secret(State(api): State<Api>, caller: Authenticated
     }
     let object = format!("users/{}/contacts/{}", user.id, contact.id);
     api.store.note(caller.actor(), "signing_secret.read", &object, None).await?;
-    Ok(surface::json(StatusCode::OK, &json!({ "secret": key.secret_of(&contact.target).expose() })))
+    let secret = key.secret_of(&contact.target).expose().to_owned();
+    Ok(surface::json(StatusCode::OK, &SigningSecret { secret }))
 }
 
 async fn found(api: &Api, user: UserId, params: &Params) -> Result<Contact, Problem> {
@@ -92,7 +94,7 @@ pub(super) async fn start_verification(State(api): State<Api>, caller: Authentic
     // Six of them and five tries are one guess in 200,000; all eight where more wrong ones were tried.
     let code = Secret::new(format!("{:08}", rand::rng().random_range(0..100_000_000)));
     let expires_at = api.store.start_verification(caller.actor(), user.id, contact, code).await?;
-    Ok(surface::json(StatusCode::ACCEPTED, &json!({ "expiresAt": rfc3339(expires_at) })))
+    Ok(surface::json(StatusCode::ACCEPTED, &StartedVerification { expires_at: expires_at.into() }))
 }
 
 /// Takes the code that arrived.
@@ -130,24 +132,21 @@ pub(super) async fn set_status(
 }
 
 /// As the caller may see it: whoever knows a webhook's URL can write to it, so a key that only reads sees its end.
-fn write_for(caller: &Authenticated, contact: &Contact) -> Value {
+fn write_for(caller: &Authenticated, contact: &Contact) -> wire::Contact {
     let mut body = write(contact);
     if contact.kind.is_bearer() && caller.check_user(contact.user_id, Intent::Change).is_err() {
-        body["target"] = mask::address(contact.kind, &contact.target).into();
+        body.target = mask::address(contact.kind, &contact.target);
     }
     body
 }
 
-fn write(contact: &Contact) -> Value {
-    let mut body = json!({
-        "id": contact.id.0,
-        "kind": contact.kind.as_str(),
-        "target": contact.target,
-        "primary": contact.primary,
-        "status": contact.status.as_str(),
-    });
-    if let Some(region) = &contact.region {
-        body["regionCode"] = region.as_str().into();
+fn write(contact: &Contact) -> wire::Contact {
+    wire::Contact {
+        id: contact.id.0,
+        kind: contact.kind.into(),
+        target: contact.target.clone(),
+        primary: contact.primary,
+        status: contact.status.into(),
+        region_code: contact.region.clone(),
     }
-    body
 }

@@ -6,14 +6,16 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
 use watchbell_core::decode::{self, Reason};
 use watchbell_core::event::Original;
-use watchbell_store::intake::{Accepted, DeadLetter, DeadLetterFilter};
+use watchbell_store::intake::{Accepted, DeadLetter, DeadLetterFilter, Publisher};
+use watchbell_wire::Name;
+use watchbell_wire::dead_letters::{self as wire, DeadLetterWithOriginal, DeletedDeadLetters, ReplayedDeadLetters, UnusableDeadLetter};
+use watchbell_wire::events::AcceptedEvents;
 
 use super::{events, page};
 use crate::auth::Authenticated;
-use crate::problem::{Kind, Problem, rfc3339};
+use crate::problem::{Kind, Problem};
 use crate::request::Params;
 use crate::state::Api;
 use crate::surface;
@@ -26,27 +28,26 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
     let limit = page::limit(&params)?;
     let filter = DeadLetterFilter { before: page::numeric_cursor(&params)?, limit: limit + 1, ..filter(&params)? };
     let found = api.store.dead_letters(&filter).await?;
-    Ok(page::write(found, limit, |letter| letter.id.to_string(), write))
+    page::write(found, limit, |letter| letter.id.to_string(), write)
 }
 
 /// One dead letter with what came over the wire.
 pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_reads_all()?;
     let (letter, original) = found(&api, params.id("id")?).await?;
-    let mut body = write(&letter);
-    body["headers"] = original.headers.iter().map(|(name, value)| json!([name, value])).collect();
-    match std::str::from_utf8(&original.payload) {
-        Ok(text) => body["payload"] = text.into(),
-        Err(_) => body["payloadBase64"] = STANDARD.encode(&original.payload).into(),
-    }
-    Ok(surface::json(StatusCode::OK, &body))
+    let (payload, payload_base64) = match String::from_utf8(original.payload) {
+        Ok(text) => (Some(text), None),
+        Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
+    };
+    let headers = original.headers.into_iter().map(|(name, value)| [name, value]).collect();
+    Ok(surface::json(StatusCode::OK, &DeadLetterWithOriginal { letter: write(&letter), headers, payload, payload_base64 }))
 }
 
 /// Plays one again: plans what of it is still missing, and nothing twice.
 pub(super) async fn replay(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_admin()?;
     let accepted = play(&api, &caller, params.id("id")?).await?;
-    Ok(surface::json(StatusCode::ACCEPTED, &json!({ "events": accepted.iter().map(events::write).collect::<Vec<_>>() })))
+    Ok(surface::json(StatusCode::ACCEPTED, &AcceptedEvents { events: accepted.iter().map(events::write).collect() }))
 }
 
 /// Plays all again that the filter finds and that were not yet, newest first. One that still cannot be used stops none of the
@@ -65,24 +66,21 @@ pub(super) async fn replay_all(State(api): State<Api>, caller: Authenticated, pa
             // What still cannot be used keeps its letter open.
             Ok(accepted) => match accepted.iter().flat_map(|accepted| &accepted.rejected).find(|(why, _)| *why == Reason::UnknownUser) {
                 None => replayed += 1,
-                Some((_, problem)) => failed.push(json!({ "id": id, "message": problem })),
+                Some((_, problem)) => failed.push(UnusableDeadLetter { id, message: problem.clone() }),
             },
             // The database is away for all of them.
             Err(problem) if matches!(problem.kind, Kind::Unavailable) => return Err(problem),
-            Err(problem) => failed.push(json!({ "id": id, "message": problem.message })),
+            Err(problem) => failed.push(UnusableDeadLetter { id, message: problem.message.into_owned() }),
         }
     }
-    let mut body = json!({ "replayed": replayed, "failed": failed });
-    if let Some(last) = last.filter(|_| has_more) {
-        body["nextCursor"] = last.to_string().into();
-    }
-    Ok(surface::json(StatusCode::ACCEPTED, &body))
+    let next_cursor = last.filter(|_| has_more).map(|last| last.to_string());
+    Ok(surface::json(StatusCode::ACCEPTED, &ReplayedDeadLetters { replayed, failed, next_cursor }))
 }
 
 pub(super) async fn purge(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_admin()?;
     let deleted = api.store.purge_dead_letters(caller.actor(), &filter(&params)?).await?;
-    Ok(surface::json(StatusCode::OK, &json!({ "deleted": deleted })))
+    Ok(surface::json(StatusCode::OK, &DeletedDeadLetters { deleted }))
 }
 
 async fn play(api: &Api, caller: &Authenticated, id: i64) -> Result<Vec<Accepted>, Problem> {
@@ -93,7 +91,7 @@ async fn play(api: &Api, caller: &Authenticated, id: i64) -> Result<Vec<Accepted
         Problem { kind: Kind::Conflict, ..events::unusable(&why) }
     })?;
     event.replay_of = Some(id);
-    Ok(api.store.accept_from(caller.actor(), "dead_letter.replay", &[event]).await?)
+    Ok(api.intake.accept(&[event], Some(Publisher { by: caller.actor(), action: "dead_letter.replay" })).await?)
 }
 
 async fn found(api: &Api, id: i64) -> Result<(DeadLetter, Original), Problem> {
@@ -109,17 +107,14 @@ fn filter(params: &Params) -> Result<DeadLetterFilter, Problem> {
     })
 }
 
-fn write(letter: &DeadLetter) -> Value {
-    let mut body = json!({
-        "id": letter.id,
-        "subject": letter.subject,
-        "reason": letter.reason,
-        "detail": letter.detail,
-        "receivedAt": rfc3339(letter.received_at),
-        "createdAt": rfc3339(letter.created_at),
-    });
-    if let Some(at) = letter.replayed_at {
-        body["replayedAt"] = rfc3339(at);
+fn write(letter: &DeadLetter) -> wire::DeadLetter {
+    wire::DeadLetter {
+        id: letter.id,
+        subject: letter.subject.clone(),
+        reason: Name::kept(letter.reason.clone()),
+        detail: letter.detail.clone(),
+        received_at: letter.received_at.into(),
+        created_at: letter.created_at.into(),
+        replayed_at: letter.replayed_at.map(Into::into),
     }
-    body
 }

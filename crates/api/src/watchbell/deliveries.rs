@@ -3,16 +3,17 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Map, Value, json};
+use watchbell_core::event::Priority;
 use watchbell_core::ids::UserRef;
 use watchbell_core::{DeliveryId, EventId, UserId};
 use watchbell_store::Scope;
 use watchbell_store::history::{Delivery, DeliveryFilter};
 use watchbell_store::queue::Attempt;
+use watchbell_wire::deliveries::{self as wire, DeliveryWithAttempts};
 
 use super::page;
 use crate::auth::Authenticated;
-use crate::problem::{Problem, rfc3339};
+use crate::problem::Problem;
 use crate::request::Params;
 use crate::state::Api;
 use crate::surface;
@@ -46,7 +47,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
         filter.user = Some(found.or(numeric).ok_or_else(|| Problem::invalid("user", "is unknown", "it must be a user's id"))?);
     }
     let found = api.store.deliveries(&filter).await?;
-    Ok(page::write(found, limit, |delivery| delivery.id.to_string(), |delivery| Value::Object(write(delivery))))
+    page::write(found, limit, |delivery| delivery.id.to_string(), write)
 }
 
 /// One delivery with every attempt.
@@ -82,58 +83,49 @@ fn id(params: &Params) -> Result<DeliveryId, Problem> {
     page::derived_id("id", params.path("id")).map(DeliveryId)
 }
 
-async fn found(api: &Api, own: Option<UserId>, params: &Params) -> Result<Value, Problem> {
+async fn found(api: &Api, own: Option<UserId>, params: &Params) -> Result<DeliveryWithAttempts, Problem> {
     let found = api.store.delivery(&id(params)?).await?;
     let (delivery, attempts) =
         found.filter(|(delivery, _)| own.is_none_or(|own| own == delivery.user_id)).ok_or_else(|| Problem::not_found("delivery"))?;
-    let mut body = write(&delivery);
-    body.insert("attemptLog".to_owned(), attempts.iter().map(write_attempt).collect());
-    Ok(Value::Object(body))
+    Ok(DeliveryWithAttempts { delivery: write(&delivery), attempt_log: attempts.iter().map(write_attempt).collect() })
 }
 
-/// A delivery; what it does not have is left out.
-fn write(delivery: &Delivery) -> Map<String, Value> {
-    let rules: Vec<i64> = delivery.rules.iter().map(|rule| rule.0).collect();
-    let duty = if let Scope::Duty { id, .. } = &delivery.scope { Some(id.as_str()) } else { None };
-    let members = [
-        ("id", json!(delivery.id)),
-        ("eventId", json!(delivery.event_id)),
-        ("alertId", json!(delivery.alert_id)),
-        ("dutyId", json!(duty)),
-        ("userId", json!(delivery.user_id)),
-        ("userName", json!(delivery.user_name)),
-        ("purpose", json!(delivery.purpose)),
-        ("trigger", json!(delivery.trigger)),
-        ("channel", json!(delivery.channel)),
-        ("address", json!(delivery.address)),
-        ("contactId", json!(delivery.contact_id)),
-        ("ruleIds", json!(rules)),
-        ("priority", json!(if delivery.high { "HIGH" } else { "LOW" })),
-        ("state", json!(delivery.state)),
-        ("reason", json!(delivery.reason)),
-        ("dueAt", rfc3339(delivery.due_at)),
-        ("readyAt", rfc3339(delivery.ready_at)),
-        ("sentAt", delivery.sent_at.map_or(Value::Null, rfc3339)),
-        ("attempts", json!(delivery.attempts)),
-        ("provider", json!(delivery.provider)),
-        ("createdAt", rfc3339(delivery.created_at)),
-        ("updatedAt", rfc3339(delivery.updated_at)),
-    ];
-    without_nulls(members)
+fn write(delivery: &Delivery) -> wire::Delivery {
+    let duty_id = if let Scope::Duty { id, .. } = &delivery.scope { Some(id.clone()) } else { None };
+    wire::Delivery {
+        id: delivery.id.to_string(),
+        event_id: delivery.event_id.to_string(),
+        alert_id: delivery.alert_id.clone(),
+        duty_id,
+        user_id: delivery.user_id.0,
+        user_name: delivery.user_name.clone(),
+        purpose: delivery.purpose.into(),
+        trigger: delivery.trigger.into(),
+        channel: delivery.channel.into(),
+        address: delivery.address.clone(),
+        contact_id: delivery.contact_id.map(|contact| contact.0),
+        rule_ids: delivery.rules.iter().map(|rule| rule.0).collect(),
+        priority: if delivery.high { Priority::High } else { Priority::Low }.into(),
+        state: delivery.state.into(),
+        reason: delivery.reason.as_ref().map(ToString::to_string),
+        due_at: delivery.due_at.into(),
+        ready_at: delivery.ready_at.into(),
+        sent_at: delivery.sent_at.map(Into::into),
+        attempts: delivery.attempts,
+        provider: delivery.provider.clone(),
+        created_at: delivery.created_at.into(),
+        updated_at: delivery.updated_at.into(),
+    }
 }
 
-fn write_attempt(attempt: &Attempt) -> Value {
-    Value::Object(without_nulls([
-        ("number", json!(attempt.number)),
-        ("at", rfc3339(attempt.at)),
-        ("provider", json!(attempt.provider)),
-        ("class", json!(attempt.class)),
-        ("code", json!(attempt.code)),
-        ("messageId", json!(attempt.message_id)),
-        ("latencyMs", json!(attempt.latency_ms)),
-    ]))
-}
-
-fn without_nulls<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
-    members.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)).collect()
+fn write_attempt(attempt: &Attempt) -> wire::Attempt {
+    wire::Attempt {
+        number: attempt.number,
+        at: attempt.at.into(),
+        provider: attempt.provider.clone(),
+        class: attempt.class.into(),
+        code: attempt.code.clone(),
+        message_id: attempt.message_id.clone(),
+        latency_ms: attempt.latency_ms,
+    }
 }

@@ -3,13 +3,13 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
 use watchbell_core::device::Device;
 use watchbell_core::{DeviceId, mask};
+use watchbell_wire::{Items, devices as wire};
 
 use super::subject;
 use crate::auth::{Authenticated, Intent};
-use crate::problem::{Problem, rfc3339};
+use crate::problem::Problem;
 use crate::request::{Params, Payload};
 use crate::state::Api;
 use crate::surface;
@@ -18,8 +18,7 @@ use crate::validate::device;
 pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     let user = subject(&api, &caller, &params, Intent::Read).await?;
     let devices = api.store.devices(user.id).await?;
-    let items: Vec<Value> = devices.iter().map(write).collect();
-    Ok(surface::json(StatusCode::OK, &json!({ "items": items })))
+    Ok(surface::json(StatusCode::OK, &Items { items: devices.iter().map(write).collect() }))
 }
 
 /// Registers a device; its token may have been registered before, by this user or, on a phone handed on, by another: then it
@@ -40,11 +39,6 @@ pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn write(device: &Device) -> Value {
-    json!({
-        "id": device.id.0,
-        "kind": device.kind.as_str(),
-        "token": mask::token(&device.token),
-        "createdAt": rfc3339(device.created_at),
-    })
+fn write(device: &Device) -> wire::Device {
+    wire::Device { id: device.id.0, kind: device.kind.into(), token: mask::token(&device.token), created_at: device.created_at.into() }
 }

@@ -1,30 +1,41 @@
 //! `{"error":{"code":"not_found","message":"…","field":"…"}}`.
 
 use serde_json::{Value, json};
+use watchbell_wire::error::{Error, ErrorCode, ErrorDetail};
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Extra, Kind, Problem};
 
 pub(super) fn form(problem: &Problem) -> Value {
     let code = match problem.kind {
-        Kind::Invalid => "bad_request",
-        Kind::Unauthenticated => "unauthenticated",
-        Kind::Forbidden => "forbidden",
-        Kind::NotFound => "not_found",
-        Kind::MethodNotAllowed => "method_not_allowed",
-        Kind::Timeout => "timeout",
-        Kind::Conflict => "conflict",
-        Kind::TooLarge => "too_large",
-        Kind::UnsupportedMediaType => "unsupported_media_type",
-        Kind::TooMany { .. } => "too_many_requests",
-        Kind::Internal => "internal",
-        Kind::Unavailable => "unavailable",
+        Kind::Invalid => ErrorCode::BadRequest,
+        Kind::Unauthenticated => ErrorCode::Unauthenticated,
+        Kind::Forbidden => ErrorCode::Forbidden,
+        Kind::NotFound => ErrorCode::NotFound,
+        Kind::MethodNotAllowed => ErrorCode::MethodNotAllowed,
+        Kind::Timeout => ErrorCode::Timeout,
+        Kind::Conflict => ErrorCode::Conflict,
+        Kind::TooLarge => ErrorCode::TooLarge,
+        Kind::UnsupportedMediaType => ErrorCode::UnsupportedMediaType,
+        Kind::TooMany { .. } => ErrorCode::TooManyRequests,
+        Kind::Internal => ErrorCode::Internal,
+        Kind::Unavailable => ErrorCode::Unavailable,
     };
-    let mut error = json!({ "code": code, "message": problem.message });
-    if let Some(field) = &problem.field {
-        error["field"] = field.as_str().into();
+    let mut error = ErrorDetail {
+        code: code.into(),
+        message: problem.message.to_string(),
+        field: problem.field.clone(),
+        reason: None,
+        contact_id: None,
+        rule_ids: None,
+        events: None,
+    };
+    match problem.extra.as_deref() {
+        Some(Extra::Reason(reason)) => error.reason = Some(reason.to_string()),
+        Some(Extra::ContactId(id)) => error.contact_id = Some(id.0),
+        Some(Extra::RuleIds(rules)) => error.rule_ids = Some(rules.clone()),
+        Some(Extra::Events(events)) => error.events = Some(events.clone()),
+        // Other surfaces' own.
+        Some(Extra::RequiredScope(_) | Extra::IdempotencyKey(_) | Extra::Body(_)) | None => {}
     }
-    if let Some((name, value)) = problem.extra.as_deref() {
-        error[*name] = value.clone();
-    }
-    json!({ "error": error })
+    json!(Error { error })
 }

@@ -3,15 +3,15 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Value, json};
 use watchbell_core::EventId;
 use watchbell_core::decode::{self, Reason, Undecodable};
 use watchbell_core::event::{Event, EventData};
-use watchbell_store::intake::{Accepted, EventRecord};
+use watchbell_store::intake::{Accepted, EventRecord, Publisher};
+use watchbell_wire::events::{AcceptedEvent, AcceptedEvents, KeptEvent};
 
 use super::page;
 use crate::auth::Authenticated;
-use crate::problem::{Kind, Problem, rfc3339};
+use crate::problem::{Extra, Kind, Problem};
 use crate::request::{Params, Payload};
 use crate::state::Api;
 use crate::surface;
@@ -21,14 +21,9 @@ pub(super) async fn publish(State(api): State<Api>, caller: Authenticated, paylo
     // A publisher over HTTP sees what is wrong and can send it again, so nothing is kept of what cannot be used at all.
     let events = read(&api, &caller, &payload)?;
     events.iter().try_for_each(check_names)?;
-    let mut accepted: Vec<Accepted> = Vec::with_capacity(events.len());
-    let mut rest = events.as_slice();
-    while !rest.is_empty() {
-        let (now, later) = rest.split_at(together(rest));
-        accepted.extend(api.store.accept_from(caller.actor(), "event.publish", now).await?);
-        rest = later;
-    }
-    let written: Vec<Value> = accepted.iter().map(write).collect();
+    // Whoever is answered an error sends all of them again, and those that were accepted are known then.
+    let accepted = api.intake.accept(&events, Some(Publisher { by: caller.actor(), action: "event.publish" })).await?;
+    let events: Vec<AcceptedEvent> = accepted.iter().map(write).collect();
     let conflicts = accepted.iter().enumerate().filter(|(_, accepted)| accepted.is_conflict());
     let conflicts: Vec<String> = conflicts.map(|(at, _)| at.to_string()).collect();
     if !conflicts.is_empty() {
@@ -37,49 +32,25 @@ pub(super) async fn publish(State(api): State<Api>, caller: Authenticated, paylo
              was told all the same)",
             conflicts.join(", ")
         );
-        return Err(Problem::conflict(sentence).with("events", written));
+        return Err(Problem::conflict(sentence).with(Extra::Events(events)));
     }
-    Ok(surface::json(StatusCode::ACCEPTED, &json!({ "events": written })))
+    Ok(surface::json(StatusCode::ACCEPTED, &AcceptedEvents { events }))
 }
 
 /// Users that an event over HTTP names at most. Each is planned for in the transaction that accepts it, which others wait for.
 pub(super) const MOST_NAMED: usize = 1_000;
 
-/// Events of a batch that are accepted in one transaction. Whoever is answered an error sends the whole batch again, and
-/// those that were accepted are known then.
-const MOST_TOGETHER: usize = 250;
-
 /// # Errors
 /// `Invalid`: too many names.
 pub(super) fn check_names(event: &Event) -> Result<(), Problem> {
     let too_long = |(_, names): &(&str, &[String])| names.len() > MOST_NAMED;
-    let Some((field, names)) = named(event).into_iter().find(too_long) else { return Ok(()) };
+    let Some((field, names)) = event.data.named().into_iter().find(too_long) else { return Ok(()) };
     let wrong = format!("names {} users", names.len());
     let right = match event.data {
         EventData::Subscription(_) => format!("it may name {MOST_NAMED}; name a topic, whose members may be any number"),
         _ => format!("it may name {MOST_NAMED}; send several events of the same alert, or a subscription event for a topic"),
     };
     Err(Problem::invalid(field, &wrong, &right))
-}
-
-/// The lists in which an event names users.
-fn named(event: &Event) -> [(&'static str, &[String]); 2] {
-    match &event.data {
-        EventData::Alert(data) => [("responders", &data.responders), ("", &[])],
-        EventData::Update(data) => [("responders", &data.responders), ("notify", &data.notify)],
-        EventData::Subscription(data) => [("users", &data.users), ("", &[])],
-        EventData::Duty(_) | EventData::Verification(_) => [("", &[]), ("", &[])],
-    }
-}
-
-/// How many of these events, at least one, are accepted in the next transaction.
-fn together(events: &[Event]) -> usize {
-    let mut names = 0;
-    let fits = |event: &&Event| {
-        names += named(event).iter().map(|(_, names)| names.len()).sum::<usize>();
-        names <= MOST_NAMED
-    };
-    events.iter().take(MOST_TOGETHER).take_while(fits).count().max(1)
 }
 
 /// What became of one event.
@@ -91,16 +62,16 @@ pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: 
 }
 
 /// An event as it is kept, without what it says.
-pub(super) fn record(event: &EventRecord) -> Value {
-    json!({
-        "id": event.id,
-        "kind": event.kind,
-        "alertId": event.alert_id,
-        "at": rfc3339(event.base_at),
-        "receivedAt": rfc3339(event.received_at),
-        "decision": event.decision,
-        "problems": event.problems,
-    })
+pub(super) fn record(event: &EventRecord) -> KeptEvent {
+    KeptEvent {
+        id: event.id.to_string(),
+        kind: event.kind.into(),
+        alert_id: event.alert_id.clone(),
+        at: event.base_at.into(),
+        received_at: event.received_at.into(),
+        decision: event.decision.as_ref().map(ToString::to_string),
+        problems: event.problems.clone(),
+    }
 }
 
 /// The events of a request.
@@ -122,18 +93,15 @@ pub(crate) fn publisher(caller: &Authenticated) -> String {
 
 pub(super) fn unusable(why: &Undecodable) -> Problem {
     let kind = if why.reason == Reason::TooLarge { Kind::TooLarge } else { Kind::Invalid };
-    Problem::new(kind, why.detail.clone()).with("reason", why.reason.as_str())
+    Problem::new(kind, why.detail.clone()).with(Extra::Reason(why.reason))
 }
 
-pub(super) fn write(accepted: &Accepted) -> Value {
-    let mut body = json!({
-        "id": accepted.id.as_str(),
-        "duplicate": accepted.duplicate,
-        "planned": accepted.planned,
-        "problems": accepted.problems,
-    });
-    if let Some(decision) = &accepted.decision {
-        body["decision"] = decision.as_str().into();
+pub(super) fn write(accepted: &Accepted) -> AcceptedEvent {
+    AcceptedEvent {
+        id: accepted.id.to_string(),
+        duplicate: accepted.duplicate,
+        planned: accepted.planned,
+        problems: accepted.problems.clone(),
+        decision: accepted.decision.as_ref().map(ToString::to_string),
     }
-    body
 }

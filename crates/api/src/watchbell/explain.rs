@@ -6,21 +6,22 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Value, json};
+use watchbell_core::delivery::Purpose;
 use watchbell_core::event::{
     AlertData, DutyData, DutyStatus, Event, EventData, EventKind, Occurrence, Original, Priority, SubscriptionData, UpdateData,
     UpdateStatus,
 };
 use watchbell_core::user::User;
-use watchbell_core::{EventId, Timestamp};
+use watchbell_core::{Decision, EventId, Reason, RuleId, Timestamp};
 use watchbell_store::facts::history::{Happened, What};
 use watchbell_store::facts::{Alert, AlertState, Planned};
 use watchbell_store::history::{Delivery, DeliveryFilter};
 use watchbell_store::intake::EventRecord;
+use watchbell_wire::explanation::{ExplainedStep, Explanation};
 
 use super::{events, page};
 use crate::auth::{Authenticated, Intent};
-use crate::problem::{Problem, rfc3339};
+use crate::problem::Problem;
 use crate::request::{Params, Payload};
 use crate::state::Api;
 use crate::surface;
@@ -63,8 +64,6 @@ async fn user(api: &Api, caller: &Authenticated, params: &Params) -> Result<User
     super::named_user(api, caller, name, Intent::Read).await
 }
 
-const NOTHING: &str = "nothing was planned for this user";
-
 async fn past(api: &Api, caller: &Authenticated, user: &User, event: Option<EventId>, alert: Option<String>) -> Result<Response, Problem> {
     let record = match &event {
         Some(id) => api.store.event(id).await?,
@@ -97,16 +96,14 @@ async fn past(api: &Api, caller: &Authenticated, user: &User, event: Option<Even
     };
     // What else events name is not theirs to know.
     let events = if caller.sees_everybody() { events } else { Vec::new() };
-    let problems: Vec<&String> = events.iter().flat_map(|event| &event.problems).collect();
-    let steps: Vec<Value> = deliveries.iter().map(was).collect();
-    let body = json!({
-        "userId": user.id,
-        "hypothetical": false,
-        "decision": decision,
-        "problems": problems,
-        "events": events.iter().map(events::record).collect::<Vec<_>>(),
-        "steps": steps,
-    });
+    let body = Explanation {
+        user_id: user.id.0,
+        hypothetical: false,
+        decision: decision.as_ref().map(Decision::to_string),
+        problems: events.iter().flat_map(|event| &event.problems).cloned().collect(),
+        events: Some(events.iter().map(events::record).collect()),
+        steps: deliveries.iter().map(was).collect(),
+    };
     Ok(surface::json(StatusCode::OK, &body))
 }
 
@@ -118,38 +115,37 @@ async fn events_of(api: &Api, alert: &Alert) -> Result<Vec<EventRecord>, Problem
 }
 
 /// As [`why_nothing`], for the user's own key: the same of an alert that does not name them and of one that never was.
-fn why_nothing_of_theirs(user: &User, event: Option<&EventId>, alert: Option<&Alert>) -> String {
+fn why_nothing_of_theirs(user: &User, event: Option<&EventId>, alert: Option<&Alert>) -> Decision {
     match alert.filter(|alert| alert.history.iter().any(|happened| happened.names(user.id))) {
         Some(alert) => why_nothing(user, event, Some(alert)),
-        None if event.is_some() => NOTHING.to_owned(),
-        None => format!("{NOTHING}: no event of this alert names them"),
+        None if event.is_some() => Decision::NothingPlanned,
+        None => Decision::NotNamedByAlert,
     }
 }
 
 /// Why nothing of an event, or of an alert, was planned for a user.
-fn why_nothing(user: &User, event: Option<&EventId>, alert: Option<&Alert>) -> String {
+fn why_nothing(user: &User, event: Option<&EventId>, alert: Option<&Alert>) -> Decision {
     let Some(alert) = alert else {
         return match event {
-            Some(_) => format!("{NOTHING}: the event does not name them, or nothing that they have set asks for it"),
-            None => format!("{NOTHING}: no event of this alert is known"),
+            Some(_) => Decision::NotNamedOrNotAsked,
+            None => Decision::AlertUnknown,
         };
     };
     let (of_event, of_alert): (Vec<&Happened>, Vec<&Happened>) =
         alert.history.iter().partition(|happened| event.is_some_and(|id| happened.event_id == *id));
     let is_named = |events: &[&Happened]| events.iter().any(|happened| happened.names(user.id));
     if is_named(&of_event) && is_named(&of_alert) {
-        return format!("{NOTHING} by this event: another event of the alert names them as well, and they are told once");
+        return Decision::ToldByAnotherEvent;
     }
     let is_named = if of_event.is_empty() { is_named(&of_alert) } else { is_named(&of_event) };
     let closed = alert.history.iter().rfind(|happened| matches!(happened.what, What::Accepted | What::Resolved));
     match (closed, alert.state) {
         (Some(closed), AlertState::Accepted | AlertState::Resolved) => {
-            let whom = if is_named { "" } else { ", and no event of it names them" };
-            format!("{NOTHING}: the alert was {} at {}{whom}", alert.state.as_str(), closed.base_at)
+            Decision::AlertClosed { how: alert.state, at: closed.base_at, is_named }
         }
-        _ if is_named => format!("{NOTHING}: no rule of theirs asks for it, and there is no fallback email for them"),
-        _ if event.is_some() => format!("{NOTHING}: the event does not name them"),
-        _ => format!("{NOTHING}: no event of this alert names them"),
+        _ if is_named => Decision::NoRuleAndNoFallback,
+        _ if event.is_some() => Decision::NotNamedByEvent,
+        _ => Decision::NotNamedByAlert,
     }
 }
 
@@ -161,44 +157,52 @@ async fn would_be(api: &Api, caller: &Authenticated, user: &User, event: Event) 
         accepted.problems = of_event_itself;
         accepted.decision = accepted.decision.filter(|_| !planned.is_empty());
     }
-    let decision = accepted.decision.or_else(|| planned.is_empty().then(|| "nothing would be planned for this user".to_owned()));
-    let steps: Vec<Value> = planned.iter().map(would).collect();
-    let body = json!({ "userId": user.id, "hypothetical": true, "decision": decision, "problems": accepted.problems, "steps": steps });
+    let decision = accepted.decision.or_else(|| planned.is_empty().then_some(Decision::NothingWouldBePlanned));
+    let body = Explanation {
+        user_id: user.id.0,
+        hypothetical: true,
+        decision: decision.as_ref().map(Decision::to_string),
+        problems: accepted.problems,
+        events: None,
+        steps: planned.iter().map(would).collect(),
+    };
     Ok(surface::json(StatusCode::OK, &body))
 }
 
-fn was(delivery: &Delivery) -> Value {
-    json!({
-        "deliveryId": delivery.id,
-        "at": rfc3339(delivery.sent_at.unwrap_or(delivery.due_at)),
-        "channel": delivery.channel,
-        "address": delivery.address,
-        "state": delivery.state,
-        "reason": delivery.reason.clone().unwrap_or_else(|| why(delivery.purpose, &delivery.rules)),
-        "purpose": delivery.purpose,
-        "trigger": delivery.trigger,
-        "ruleIds": delivery.rules,
-    })
+fn was(delivery: &Delivery) -> ExplainedStep {
+    ExplainedStep {
+        delivery_id: Some(delivery.id.to_string()),
+        at: delivery.sent_at.unwrap_or(delivery.due_at).into(),
+        channel: delivery.channel.into(),
+        address: delivery.address.clone(),
+        state: delivery.state.into(),
+        reason: why(delivery.reason.as_ref(), delivery.purpose, &delivery.rules).to_string(),
+        purpose: delivery.purpose.into(),
+        trigger: delivery.trigger.into(),
+        rule_ids: delivery.rules.iter().map(|rule| rule.0).collect(),
+    }
 }
 
-fn would(planned: &Planned) -> Value {
-    json!({
-        "at": rfc3339(planned.ready_at),
-        "channel": planned.channel,
-        "address": planned.address,
-        "state": planned.state,
-        "reason": planned.reason.clone().unwrap_or_else(|| why(planned.purpose, &planned.rules)),
-        "purpose": planned.purpose,
-        "trigger": planned.trigger,
-        "ruleIds": planned.rules,
-    })
+fn would(planned: &Planned) -> ExplainedStep {
+    ExplainedStep {
+        delivery_id: None,
+        at: planned.ready_at.into(),
+        channel: planned.channel.into(),
+        address: planned.address.clone(),
+        state: planned.state.into(),
+        reason: why(planned.reason.as_ref(), planned.purpose, &planned.rules).to_string(),
+        purpose: planned.purpose.into(),
+        trigger: planned.trigger.into(),
+        rule_ids: planned.rules.iter().map(|rule| rule.0).collect(),
+    }
 }
 
-fn why(purpose: watchbell_core::delivery::Purpose, rules: &[watchbell_core::RuleId]) -> String {
-    match rules {
-        [] => format!("{purpose}: no rule of the user's asks for it"),
-        [rule] => format!("the user's rule {rule} asks for it"),
-        rules => format!("the user's rules {} ask for it", watchbell_core::channel::join(rules)),
+/// The reason for the state; where it has none, the reason for the step.
+fn why(reason: Option<&Reason>, purpose: Purpose, rules: &[RuleId]) -> Reason {
+    match (reason, rules) {
+        (Some(reason), _) => reason.clone(),
+        (None, []) => Reason::AskedByNoRule { purpose },
+        (None, rules) => Reason::AskedByRules { rules: rules.to_vec() },
     }
 }
 

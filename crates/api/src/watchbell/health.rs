@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use watchbell_wire::server::{self as wire, Alive, Liveness, NatsUp, Ready, Up};
 
 use crate::state::Api;
 use crate::surface;
@@ -41,7 +41,7 @@ impl Readiness {
 
 /// The process runs; a restart would mend nothing that this does not say.
 pub(crate) async fn healthy() -> Response {
-    surface::json(StatusCode::OK, &json!({ "status": "ok" }))
+    surface::json(StatusCode::OK, &Liveness { status: Alive::Ok.into() })
 }
 
 /// Whether everything is there that a request, or an event, needs.
@@ -49,15 +49,17 @@ pub(crate) async fn ready(State(api): State<Api>) -> Response {
     let database = api.readiness.database(&api).await;
     let nats = api.health.nats_connected();
     let is_ready = database && nats != Some(false);
-    let up = |is_up: bool| if is_up { "up" } else { "down" };
-    let mut body = json!({
-        "status": if is_ready { "ready" } else { "not ready" },
-        "database": up(database),
-        "nats": nats.map_or("off", up),
-    });
-    // Processes go by the database's clock, so this matters only to what else runs on the machine.
-    if let Some(ahead_ms) = api.clock.shared().and_then(watchbell_core::SharedClock::machine_ahead_ms) {
-        body["clockAheadMs"] = ahead_ms.into();
-    }
+    let nats = match nats {
+        Some(true) => NatsUp::Up,
+        Some(false) => NatsUp::Down,
+        None => NatsUp::Off,
+    };
+    let body = wire::Readiness {
+        status: if is_ready { Ready::Ready } else { Ready::NotReady }.into(),
+        database: if database { Up::Up } else { Up::Down }.into(),
+        nats: nats.into(),
+        // Processes go by the database's clock, so this matters only to what else runs on the machine.
+        clock_ahead_ms: api.clock.shared().and_then(watchbell_core::SharedClock::machine_ahead_ms),
+    };
     surface::json(if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
 }

@@ -20,6 +20,7 @@ mod page;
 mod telegram;
 mod topics;
 mod transfer;
+mod user_name;
 mod users;
 
 pub(crate) use health::Readiness;

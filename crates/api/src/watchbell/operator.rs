@@ -5,55 +5,53 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Value, json};
 use watchbell_core::{Channel, Timestamp};
 use watchbell_store::Scope;
+use watchbell_store::access::AuditEntry;
 use watchbell_store::queue::WorkerSession;
+use watchbell_wire::Items;
+use watchbell_wire::operators::{self as wire, BreakerState, ProviderFinding, UnreachableUser, UnreachableUsers};
 
 use super::page;
 use crate::auth::Authenticated;
-use crate::problem::{Problem, rfc3339};
+use crate::problem::Problem;
 use crate::request::Params;
 use crate::state::Api;
 use crate::surface;
+use crate::{ChannelStatus, ProviderStatus};
 
 pub(super) async fn audit(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_reads_all()?;
     let limit = page::limit(&params)?;
     let entries = api.store.audit(page::numeric_cursor(&params)?, limit + 1).await?;
-    let write = |entry: &watchbell_store::access::AuditEntry| {
-        let mut body = json!({ "id": entry.id, "at": rfc3339(entry.at), "action": entry.action, "object": entry.object });
-        if let Some(key) = entry.key_id {
-            body["keyId"] = key.0.into();
-        }
-        if let Some(address) = &entry.address {
-            body["address"] = address.as_str().into();
-        }
-        if let Some(detail) = &entry.detail {
-            body["detail"] = Value::Object(detail.clone());
-        }
-        body
-    };
-    Ok(page::write(entries, limit, |entry| entry.id.to_string(), write))
+    page::write(entries, limit, |entry| entry.id.to_string(), write)
+}
+
+fn write(entry: &AuditEntry) -> wire::AuditEntry {
+    wire::AuditEntry {
+        id: entry.id,
+        at: entry.at.into(),
+        action: entry.action.clone(),
+        object: entry.object.clone(),
+        key_id: entry.key_id.map(|key| key.0),
+        address: entry.address.clone(),
+        detail: entry.detail.clone(),
+    }
 }
 
 pub(super) async fn unreachable(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_reads_all()?;
     let found = api.store.unreachable(page::limit(&params)?).await?;
     let total = api.store.unreachable_count().await?;
-    let items: Vec<Value> = found
-        .iter()
-        .map(|(scope, user, event, at)| {
-            let mut body = json!({ "userId": user.0, "eventId": event, "at": rfc3339(*at) });
-            match scope {
-                Scope::Alert { id, .. } => body["alertId"] = id.as_str().into(),
-                Scope::Duty { id, .. } => body["dutyId"] = id.as_str().into(),
-                Scope::Event(_) => {}
-            }
-            body
-        })
-        .collect();
-    Ok(surface::json(StatusCode::OK, &json!({ "items": items, "total": total })))
+    let items = found.into_iter().map(|(scope, user, event, at)| {
+        let (alert_id, duty_id) = match scope {
+            Scope::Alert { id, .. } => (Some(id), None),
+            Scope::Duty { id, .. } => (None, Some(id)),
+            Scope::Event(_) => (None, None),
+        };
+        UnreachableUser { user_id: user.0, event_id: event.0, at: at.into(), alert_id, duty_id }
+    });
+    Ok(surface::json(StatusCode::OK, &UnreachableUsers { items: items.collect(), total }))
 }
 
 /// Every channel, and who serves it, as the workers that are alive find it; one without a provider sends nothing.
@@ -61,29 +59,27 @@ pub(super) async fn channels(State(api): State<Api>, caller: Authenticated) -> R
     caller.check_reads_all()?;
     let processes = api.store.live_sessions().await?;
     let now = api.clock.now();
-    let items: Vec<Value> = api
-        .health
-        .channels()
-        .iter()
-        .map(|status| {
-            let provider = |provider: &crate::ProviderStatus| {
-                let found = found(&processes, status.channel, &provider.name, now);
-                let is_up = found.keys().all(|state| *state == "up");
-                let state = |(state, (workers, until)): (&&str, &(u64, Option<Timestamp>))| {
-                    let mut body = json!({ "state": state, "workers": workers });
-                    if let Some(until) = until {
-                        body["until"] = rfc3339(*until);
-                    }
-                    body
-                };
-                let states: Vec<Value> = found.iter().map(state).collect();
-                json!({ "name": provider.name, "kind": provider.kind, "up": is_up, "states": states })
-            };
-            let providers: Vec<Value> = status.providers.iter().map(provider).collect();
-            json!({ "channel": status.channel, "available": !providers.is_empty(), "providers": providers })
-        })
-        .collect();
-    Ok(surface::json(StatusCode::OK, &json!({ "items": items })))
+    let items = api.health.channels().iter().map(|status| channel(status, &processes, now)).collect();
+    Ok(surface::json(StatusCode::OK, &Items { items }))
+}
+
+fn channel(status: &ChannelStatus, processes: &[WorkerSession], now: Timestamp) -> wire::ChannelStatus {
+    let provider = |provider: &ProviderStatus| {
+        let found = found(processes, status.channel, &provider.name, now);
+        let finding = |(state, (workers, until)): (&BreakerState, &(u64, Option<Timestamp>))| ProviderFinding {
+            state: (*state).into(),
+            workers: *workers,
+            until: until.map(Into::into),
+        };
+        wire::ProviderStatus {
+            name: provider.name.clone(),
+            kind: provider.kind.clone(),
+            up: found.keys().all(|state| *state == BreakerState::Up),
+            states: found.iter().map(finding).collect(),
+        }
+    };
+    let providers: Vec<_> = status.providers.iter().map(provider).collect();
+    wire::ChannelStatus { channel: status.channel.into(), available: !providers.is_empty(), providers }
 }
 
 /// How the workers of a channel find a provider: for each state how many of them, and where they do not call it, until when at most.
@@ -92,14 +88,16 @@ fn found(
     channel: Channel,
     provider: &str,
     now: Timestamp,
-) -> BTreeMap<&'static str, (u64, Option<Timestamp>)> {
+) -> BTreeMap<BreakerState, (u64, Option<Timestamp>)> {
     let mut found = BTreeMap::new();
     for process in processes.iter().filter(|process| process.channels.contains(&channel)) {
         let outage = process.outages.iter().find(|outage| outage.channel == channel && outage.provider == provider);
         let (state, until) = match outage.map(|outage| outage.until) {
-            None => ("up", None),
+            None => (BreakerState::Up, None),
             // Whose time has passed waits for something to be sent.
-            Some(until) => until.filter(|until| *until > now).map_or(("half_open", None), |until| ("open", Some(until))),
+            Some(until) => {
+                until.filter(|until| *until > now).map_or((BreakerState::HalfOpen, None), |until| (BreakerState::Open, Some(until)))
+            }
         };
         let (workers, latest): &mut (u64, Option<Timestamp>) = found.entry(state).or_default();
         *workers += 1;
@@ -142,9 +140,9 @@ mod tests {
             (voice, &[(sms, None)]),
         ];
         let processes = processes.map(process);
-        let expected = [("half_open", (2, None)), ("open", (2, Some(s(19)))), ("up", (1, None))];
+        let expected = [(BreakerState::HalfOpen, (2, None)), (BreakerState::Open, (2, Some(s(19)))), (BreakerState::Up, (1, None))];
         assert_eq!(found(&processes, sms, "p", s(10)), expected.into());
-        assert_eq!(found(&processes, sms, "q", s(10)), [("up", (5, None))].into());
+        assert_eq!(found(&processes, sms, "q", s(10)), [(BreakerState::Up, (5, None))].into());
         assert_eq!(found(&processes, Channel::Email, "p", s(10)), BTreeMap::new());
     }
 }

@@ -4,7 +4,8 @@ use std::ops::RangeInclusive;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Map, Value};
+use serde::Serialize;
+use watchbell_wire::Page;
 
 use crate::problem::Problem;
 use crate::request::Params;
@@ -23,29 +24,43 @@ pub(super) fn limit(params: &Params) -> Result<i64, Problem> {
 
 /// Writes the first `limit` of what was found, one more having been asked for, but no more than [`MOST_BYTES`] of them; `cursor`
 /// names the last one shown.
-pub(super) fn write<T>(found: Vec<T>, limit: i64, cursor: impl Fn(&T) -> String, item: impl Fn(&T) -> Value) -> Response {
-    let (items, next) = fill(found, limit, cursor, item);
-    let mut body = Map::from_iter([("items".to_owned(), items.into())]);
-    if let Some(next) = next {
-        body.insert("nextCursor".to_owned(), next.into());
-    }
-    json(StatusCode::OK, &Value::Object(body))
+pub(super) fn write<T, W: Serialize>(
+    found: Vec<T>,
+    limit: i64,
+    cursor: impl Fn(&T) -> String,
+    item: impl Fn(&T) -> W,
+) -> Result<Response, Problem> {
+    let (items, next_cursor) = fill(found, limit, cursor, item)?;
+    Ok(json(StatusCode::OK, &Page { items, next_cursor }))
 }
 
-fn fill<T>(found: Vec<T>, limit: i64, cursor: impl Fn(&T) -> String, item: impl Fn(&T) -> Value) -> (Vec<Value>, Option<String>) {
+/// The bytes that something takes up in an answer.
+pub(super) fn bytes_of(item: &impl Serialize) -> Result<usize, Problem> {
+    serde_json::to_vec(item).map(|written| written.len()).map_err(|error| {
+        tracing::error!(%error, "an item of a list could not be written");
+        Problem::internal()
+    })
+}
+
+fn fill<T, W: Serialize>(
+    found: Vec<T>,
+    limit: i64,
+    cursor: impl Fn(&T) -> String,
+    item: impl Fn(&T) -> W,
+) -> Result<(Vec<W>, Option<String>), Problem> {
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
     let (mut items, mut room, mut last) = (Vec::new(), MOST_BYTES, None);
     for entry in found {
         let written = item(&entry);
-        let bytes = written.to_string().len();
+        let bytes = bytes_of(&written)?;
         if items.len() == shown || (bytes > room && !items.is_empty()) {
-            return (items, last);
+            return Ok((items, last));
         }
         room = room.saturating_sub(bytes);
         last = Some(cursor(&entry));
         items.push(written);
     }
-    (items, None)
+    Ok((items, None))
 }
 
 /// A cursor that is a number.
@@ -64,13 +79,14 @@ pub(super) fn derived_id(name: &str, text: &str) -> Result<String, Problem> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
     use super::*;
 
     #[test]
     fn a_page_ends_where_it_is_full() {
         let fill = |lengths: &[usize], limit| {
             let found: Vec<(usize, usize)> = lengths.iter().copied().enumerate().collect();
-            let (items, next) = fill(found, limit, |(at, _)| at.to_string(), |(_, length)| "x".repeat(*length).into());
+            let (items, next) = fill(found, limit, |(at, _)| at.to_string(), |(_, length)| "x".repeat(*length)).unwrap();
             (items.len(), next)
         };
         let half = MOST_BYTES / 2 - 2;

@@ -3,12 +3,12 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::json;
 use watchbell_core::Secret;
+use watchbell_wire::contacts::TelegramLink;
 
 use super::subject;
 use crate::auth::{Authenticated, Intent, hash_key, random_text};
-use crate::problem::{Problem, rfc3339};
+use crate::problem::Problem;
 use crate::request::Params;
 use crate::state::Api;
 use crate::surface;
@@ -26,5 +26,5 @@ pub(super) async fn link(State(api): State<Api>, caller: Authenticated, params: 
     let expires_at = api.clock.now().plus_s(LIFE_S);
     api.store.start_telegram_link(caller.actor(), user.id, &hash_key(&token), expires_at).await?;
     let url = format!("https://t.me/{bot}?start={}", token.expose());
-    Ok(surface::json(StatusCode::CREATED, &json!({ "url": url, "expiresAt": rfc3339(expires_at) })))
+    Ok(surface::json(StatusCode::CREATED, &TelegramLink { url, expires_at: expires_at.into() }))
 }

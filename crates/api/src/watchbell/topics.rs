@@ -3,16 +3,16 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
 use watchbell_core::UserId;
-use watchbell_core::ids::UserRef;
 use watchbell_store::directory::Topics;
+use watchbell_wire::topics::{Member, NewMembers};
 
-use super::{page, subject};
+use super::{page, subject, user_name};
 use crate::auth::{Authenticated, Intent};
 use crate::problem::Problem;
 use crate::request::{Params, Payload};
 use crate::state::Api;
+use crate::validate::Fields;
 
 /// Users that one call adds at most: each is looked up.
 const MOST: usize = 1_000;
@@ -23,20 +23,17 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
     let limit = page::limit(&params)?;
     let after = UserId(page::numeric_cursor(&params)?.unwrap_or(i64::MIN));
     let members = Topics::members(&*api.store, topic, after, limit + 1).await?;
-    Ok(page::write(members, limit, ToString::to_string, |user| json!({ "id": user.0 })))
+    page::write(members, limit, ToString::to_string, |user| Member { id: user.0 })
 }
 
 /// Adds all of `users` or, when one of them is unknown, none.
 pub(super) async fn add(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
     caller.check_admin()?;
     let topic = topic(&params)?;
-    let mut fields = payload.object()?;
-    let users = fields.array("users", MOST)?;
-    let users = fields.required("users", users, "it must be an array of users")?;
-    fields.finish()?;
-    let mut ids = Vec::with_capacity(users.len());
-    for (at, user) in users.iter().enumerate() {
-        ids.push(look_up(&api, at, user).await?);
+    let members = read(payload.object()?)?;
+    let mut ids = Vec::with_capacity(members.users.len());
+    for (at, user) in members.users.iter().enumerate() {
+        ids.push(user_name::look_up(&api, &place(at), user).await?);
     }
     if !ids.is_empty() {
         api.store.add_members(caller.actor(), topic, &ids).await?;
@@ -44,17 +41,16 @@ pub(super) async fn add(State(api): State<Api>, caller: Authenticated, params: P
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn look_up(api: &Api, at: usize, user: &Value) -> Result<UserId, Problem> {
-    let field = format!("users[{at}]");
-    let named = match user {
-        Value::Number(number) => number.as_i64().map(|id| UserRef::Id(UserId(id))),
-        Value::String(text) => UserRef::parse(text),
-        _ => None,
-    };
-    let right = "it must be a user's number, U… id or external id";
-    let named = named.ok_or_else(|| Problem::invalid(&field, "names nobody", right))?;
-    let user = api.store.user(&named).await?;
-    user.map(|user| user.id).ok_or_else(|| Problem::invalid(&field, "is unknown", right))
+fn read(mut fields: Fields) -> Result<NewMembers, Problem> {
+    let users = fields.array("users", MOST)?;
+    let users = fields.required("users", users, "it must be an array of users")?;
+    fields.finish()?;
+    let users = users.into_iter().enumerate().map(|(at, user)| user_name::read(&place(at), user)).collect::<Result<_, _>>()?;
+    Ok(NewMembers { users })
+}
+
+fn place(at: usize) -> String {
+    format!("users[{at}]")
 }
 
 pub(super) async fn add_one(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use watchbell_api::{Api, ApiSettings, ChannelStatus, Health, ProviderStatus, TelegramSettings};
+use watchbell_channels::inline::EventIntake;
 use watchbell_core::access::Role;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Clock, ManualClock, Secret, Timestamp, UserId};
@@ -115,7 +116,8 @@ async fn made(change: impl FnOnce(&mut ApiSettings), change_options: impl FnOnce
     };
     change(&mut settings);
     let process = Arc::new(Process { nats: Mutex::new(None) });
-    let api = Api::new(store.clone(), shared, process.clone(), settings);
+    let intake = Arc::new(EventIntake::new(store.clone(), Arc::default()));
+    let api = Api::new(store.clone(), intake, shared, process.clone(), settings);
     let anna = add_user(&*store, "anna").await;
     let ben = add_user(&*store, "ben").await;
     let keys =

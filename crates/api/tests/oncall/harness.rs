@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use watchbell_api::{Api, ApiSettings, ChannelStatus, Health, ProviderStatus, TrustedProxies};
+use watchbell_channels::inline::EventIntake;
 use watchbell_core::access::Role;
 use watchbell_core::user::User;
 use watchbell_core::{Channel, Clock, ManualClock, Secret, Timestamp, UserId};
@@ -103,7 +104,8 @@ pub async fn world_with(change: impl FnOnce(&mut ApiSettings)) -> World {
     for (key, role, user) in keys {
         add_key(&*store, key, role, user).await;
     }
-    let api = Api::new(store.clone(), shared, Arc::new(Process), settings);
+    let intake = Arc::new(EventIntake::new(store.clone(), Arc::default()));
+    let api = Api::new(store.clone(), intake, shared, Arc::new(Process), settings);
     World { store, clock, anna, ben, api, _folder: folder }
 }
 

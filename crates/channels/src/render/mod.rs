@@ -7,8 +7,7 @@
 //! A message is never lost to a template: a part that fails is replaced by a plain sentence, and the failure is handed to
 //! the caller beside it.
 
-pub mod fit;
-pub(crate) mod markup;
+mod cuttable;
 pub mod phrase;
 mod plain;
 mod sms;
@@ -28,10 +27,9 @@ use serde::Serialize;
 use watchbell_core::event::{EventData, Priority, UpdateStatus};
 use watchbell_core::text::visible;
 use watchbell_core::{Channel, Timestamp};
+use watchbell_providers::fit::Text;
+use watchbell_providers::provider::Content;
 
-use crate::provider::Content;
-use fit::Text;
-pub(crate) use fit::cut;
 use phrase::Phrase;
 use vars::{About, Around, Entry, Made, Vars, to_value};
 
@@ -153,7 +151,7 @@ impl Renderer {
         let environment = |folder| {
             let mut templates = Environment::new();
             plain::register(&mut templates);
-            fit::register(&mut templates);
+            cuttable::register(&mut templates);
             times::register(&mut templates);
             spoken::register(&mut templates);
             text::register(&mut templates);

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use minijinja::{Environment, Value};
 use watchbell_core::Timestamp;
+use watchbell_providers::fit::Text;
 
 use super::{MessageKind, Reader, RenderError, Renderer, refined};
 use crate::render::vars::{About, Made, Vars};
-use crate::render::{fit, templates, text};
+use crate::render::{templates, text};
 
 pub(super) const FOLDER: &str = "phrase";
 
@@ -122,5 +123,5 @@ fn say(
     });
     let text = template.render(Value::from_object(Vars { about, lang: language.clone(), around: None }));
     let text = text.map_err(|error| RenderError::of(template.name(), &error))?;
-    Ok(Said { text: fit::Text::read(&text::one_line(&text)).into_string(), language })
+    Ok(Said { text: Text::read(&text::one_line(&text)).into_string(), language })
 }

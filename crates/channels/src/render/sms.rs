@@ -3,7 +3,7 @@
 //! A part has 160 characters of the GSM 7-bit alphabet (3GPP TS 23.038), or 70 UTF-16 units if a single one is not in it; of a
 //! text in several parts each has 153 or 67, as the rest says how they belong together.
 
-use super::fit::Text;
+use watchbell_providers::fit::Text;
 
 /// As long as the sign itself is not in the alphabet.
 const ELLIPSIS: &str = "...";

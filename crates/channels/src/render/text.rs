@@ -2,7 +2,7 @@
 
 use minijinja::Environment;
 
-use super::fit::{Text, cut};
+use watchbell_providers::fit::{self, Text, cut};
 
 /// A subject, in characters: more is cut by every mail program.
 pub const LONGEST_SUBJECT: usize = 200;
@@ -20,7 +20,7 @@ pub fn register(templates: &mut Environment<'static>) {
 
 /// Text of at most so many characters.
 pub fn within(text: &Text, letters: usize) -> Text {
-    text.fitted(super::fit::ELLIPSIS, |text| text.chars().count() <= letters)
+    text.fitted(fit::ELLIPSIS, |text| text.chars().count() <= letters)
 }
 
 /// One line: no text of an event can begin another header, command or line.

@@ -1,6 +1,6 @@
 //! Times as the reader's wall clock shows them, and how long it is until then.
 
-use jiff::Zoned;
+use jiff::ZonedDateTime;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use minijinja::{Environment, Error, ErrorKind, State, Value, context};
@@ -16,7 +16,7 @@ const MONTHS_DE: [&str; 12] =
 
 pub fn register(templates: &mut Environment<'static>) {
     templates.add_filter("local_time", |state: &State<'_, '_>, value: Value, form: Option<String>| -> Result<String, Error> {
-        let at = time(&value)?.to_jiff().to_zoned(zone(state));
+        let at = time(&value)?.to_jiff().to_zoned_datetime(zone(state));
         let form = Form::parse(form.as_deref().unwrap_or("full"))?;
         let locale = Locale::of(state);
         strtime::format(locale.pattern(form, &at), &at).map_err(|error| wrong(error.to_string()))
@@ -90,7 +90,7 @@ impl Locale {
         }
     }
 
-    fn pattern(self, form: Form, at: &Zoned) -> String {
+    fn pattern(self, form: Form, at: &ZonedDateTime) -> String {
         let german_day = DAYS_DE[usize::from(at.weekday().to_monday_zero_offset().unsigned_abs()) % 7];
         let german_month = MONTHS_DE[usize::from(at.month().unsigned_abs()).saturating_sub(1) % 12];
         match (self, form) {

@@ -3,6 +3,7 @@
 //! What has the wrong form is repaired where its meaning is plain, and that is noted. An optional field that cannot be used is
 //! left out, and that is noted as well; a required one ends the decoding.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Number, Value};
 
 use super::{Reason, Undecodable};
@@ -234,6 +235,7 @@ impl<'p> Fields<'p> {
                 vec![lone]
             }
         };
+        let entries: Vec<Value> = entries.into_iter().flat_map(each_entry).collect();
         let mut users = Vec::with_capacity(entries.len().min(MAX_USERS));
         for (at, entry) in entries.into_iter().enumerate() {
             if users.len() == MAX_USERS {
@@ -333,7 +335,7 @@ pub(super) fn time(value: &Value) -> Read<Timestamp> {
                 return Ok((time, Some(EPOCH)));
             }
             let local = text.parse::<jiff::civil::DateTime>().ok().filter(|_| text.contains(':'));
-            let utc = local.and_then(|local| local.to_zoned(jiff::tz::TimeZone::UTC).ok());
+            let utc = local.and_then(|local| local.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok());
             let time = utc.and_then(|utc| Timestamp::parse_rfc3339(&utc.timestamp().to_string()).ok());
             time.map(|time| (time, Some("has no offset; taken for UTC"))).ok_or(MUST)
         }
@@ -350,6 +352,19 @@ fn since_1970(number: f64) -> Option<Timestamp> {
     let ms = if number.abs() < FIRST_MS { number * 1000.0 } else { number };
     #[expect(clippy::cast_possible_truncation, reason = "checked to be within the years that a timestamp has")]
     (0.0..=LAST_MS).contains(&ms).then(|| Timestamp::from_millis(ms as i64))
+}
+
+/// The users of a list's entry that is a list itself, or a text too long for a name that has several in it. (A shorter one may be
+/// somebody's name: see [`crate::ids::other_readings`].)
+fn each_entry(entry: Value) -> Vec<Value> {
+    match entry {
+        Value::Array(entries) if !entries.is_empty() => entries,
+        Value::String(text) if text.len() > MAX_ID_CHARS && text.contains([',', ';']) => {
+            text.split([',', ';']).filter(|part| !trimmed(part).is_empty()).map(Value::from).collect()
+        }
+        Value::String(text) if text.len() > MAX_ID_CHARS => text.split_whitespace().map(Value::from).collect(),
+        entry => vec![entry],
+    }
 }
 
 /// A user as the event writes it, by number or by name.
@@ -397,8 +412,7 @@ fn percent_encoded(url: &str) -> Option<String> {
     let mut encoded = format!("{scheme}://{}", &rest[..host]);
     for c in rest[host..].chars() {
         if is_foreign_in_url(c) {
-            let mut bytes = [0; 4];
-            encoded.extend(c.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")));
+            encoded.extend(utf8_percent_encode(c.encode_utf8(&mut [0; 4]), NON_ALPHANUMERIC));
         } else {
             encoded.push(c);
         }

@@ -224,6 +224,13 @@ fn an_alert_that_says_whom_to_tell_is_told() {
         let (data, noted) = read_alert(&with(alert(), "responders", responders.clone()));
         assert_eq!((data.responders, noted), (vec![expected.to_owned()], notes), "{responders}");
     }
+    // Lists within the list, and more names in one text than a name is long.
+    let many: Vec<String> = (0..100).map(|id| id.to_string()).collect();
+    for (responders, expected) in
+        [(json!([["7", "8"], "anna"]), vec!["7", "8", "anna"]), (json!([many.join(", ")]), many.iter().map(String::as_str).collect())]
+    {
+        assert_eq!(read_alert(&with(alert(), "responders", responders)).0.responders, expected);
+    }
     // Nothing but whom to tell, and that under another spelling.
     let (data, noted) = read_alert(&json!({"Responders": ["anna"], "alert_id": "A1"}));
     assert_eq!((data.alert_id.as_str(), data.summary.as_str(), data.priority, noted), ("A1", "A1", Some(Priority::High), 4));

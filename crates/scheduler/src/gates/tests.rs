@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::delivery::State;
 use watchbell_core::device::Device;
-use watchbell_core::preference::{NotiflowSwitches, Wants};
+use watchbell_core::preference::{NotiflowSwitches, Preference, Wants};
 use watchbell_core::rule::{Rule, Surface};
 use watchbell_core::user::User;
-use watchbell_core::{ContactId, EventId, RuleId, Timestamp, UserId};
+use watchbell_core::{ContactId, EventId, Reason, RuleId, Timestamp, UserId};
 use watchbell_store::facts::Planned;
 
 use super::*;
@@ -162,7 +162,11 @@ fn with_all_rules() -> Policy {
 
 fn suppressed(policy: &Policy, category: Option<&str>) -> Vec<(Channel, String)> {
     let planned = tell(policy, category, &[], "2026-11-20T08:10:00Z");
-    planned.into_iter().filter(|d| d.state == Suppressed).map(|d| (d.channel, d.reason.unwrap_or_default())).collect()
+    planned
+        .into_iter()
+        .filter(|d| d.state == Suppressed)
+        .map(|d| (d.channel, d.reason.map(|reason| reason.to_string()).unwrap_or_default()))
+        .collect()
 }
 
 #[test]
@@ -209,7 +213,7 @@ fn a_category_that_is_switched_off_is_told_by_nothing() {
     let mut anna = with_all_rules();
     anna.switches.notiflows.insert(ORDER.to_owned(), NotiflowSwitches { enabled: Some(false), ..NotiflowSwitches::default() });
     let planned = tell(&anna, Some(ORDER), &[Channel::Sms], "2026-11-20T08:10:00Z");
-    assert!(planned.iter().all(|d| d.state == Suppressed && d.reason.as_deref() == Some("the user has switched off `order.updated`")));
+    assert!(planned.iter().all(|d| d.state == Suppressed && d.reason == Some(Reason::CategoryOff { category: ORDER.to_owned() })));
     assert_eq!(suppressed(&anna, Some("chat.mention")), []);
 }
 
@@ -269,7 +273,13 @@ fn an_alert_of_a_category_is_gated_but_never_collected() {
         (steps.iter().map(|step| (step.channel, step.asked_by)).collect::<Vec<_>>(), email)
     };
     let off = Wants { in_app: false, ..Wants::default() };
-    assert_eq!(alert(off), (vec![(Channel::Email, None)], Some("the user's preference for `agent.alert` says no email".to_owned())));
+    assert_eq!(
+        alert(off),
+        (
+            vec![(Channel::Email, None)],
+            Some(Reason::ChannelNotWanted { channel: Channel::Email, category: Some("agent.alert".to_owned()) })
+        )
+    );
     let no_digest = Wants { email: true, digest: Digest::Off, ..Wants::default() };
     assert_eq!(alert(no_digest), (vec![(Channel::Email, None), (Channel::InApp, Some("inbox"))], None));
 }

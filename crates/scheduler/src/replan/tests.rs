@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use watchbell_core::delivery::State;
 use watchbell_core::preference::{ChannelType, Digest, Wants};
-use watchbell_core::{Channel, EventId, RuleId};
+use watchbell_core::{Channel, EventId, Reason, RuleId};
 use watchbell_store::facts::Policy;
 
 use super::*;
@@ -57,7 +57,7 @@ fn an_unsent_step_that_is_switched_off_is_suppressed() {
     let (planned, plan) = change(&by_rule, off.clone(), &[]);
     assert_eq!((plan.update.len(), plan.cancel.len(), plan.insert.len()), (1, 0, 0));
     assert_eq!((&plan.update[0].id, plan.update[0].state), (&planned[0].id, State::Suppressed));
-    assert_eq!(plan.update[0].reason.as_deref(), Some("the user's switch `sms` is off"));
+    assert_eq!(plan.update[0].reason, Some(Reason::ChannelTypeOff { channel_type: ChannelType::Sms, category: None }));
 
     // Also one that is waiting for its next try.
     let mut retrying = planned;
@@ -76,10 +76,10 @@ fn an_unsent_step_that_is_switched_off_is_suppressed() {
 fn a_digest_that_is_not_wanted_any_more_is_called_off_and_one_that_is_wanted_at_once_goes() {
     let (planned, plan) = change(&email(Digest::Daily), wanting(Wants::default()), &[]);
     // What is held cannot become suppressed: it can only go or be cancelled.
-    assert_eq!(plan.cancel, [(planned[0].id.clone(), "nothing asks for it any more".to_owned())]);
+    assert_eq!(plan.cancel, [(planned[0].id.clone(), Reason::NotAskedFor)]);
     let by_default = |digest| Policy { rules: vec![rule(7, Channel::Email)], ..email(digest) };
     let (planned, plan) = change(&by_default(Digest::Hourly), by_default(Digest::Off), &[]);
-    assert_eq!(plan.cancel, [(planned[0].id.clone(), "the user's preference for `order.updated` has the digest off".to_owned())]);
+    assert_eq!(plan.cancel, [(planned[0].id.clone(), Reason::DigestOff { category: Some("order.updated".to_owned()) })]);
 
     let (planned, plan) = change(&email(Digest::Daily), email(Digest::Instant), &[]);
     let moved = &plan.update[0];
@@ -104,7 +104,7 @@ fn whoever_asks_for_it_next_takes_a_delivery_over() {
     assert_eq!((plan.update.len(), plan.cancel.len(), plan.insert.len()), (0, 0, 0));
     // Nobody asks any more.
     let (planned, plan) = change(&ruled(anna()), anna(), &[]);
-    assert_eq!(plan.cancel, [(planned[0].id.clone(), GONE.to_owned())]);
+    assert_eq!(plan.cancel, [(planned[0].id.clone(), Reason::RuleGone)]);
 }
 
 #[test]

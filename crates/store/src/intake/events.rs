@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use watchbell_core::event::{EventData, EventKind};
-use watchbell_core::{EventId, Timestamp};
+use watchbell_core::{Decision, EventId, Timestamp};
 
 use crate::StoreError;
 use crate::facts::Alert;
@@ -18,7 +18,7 @@ pub struct EventRecord {
     pub alert_id: Option<String>,
     /// What of it was repaired, left out, or could not be used.
     pub problems: Vec<String>,
-    pub decision: Option<String>,
+    pub decision: Option<Decision>,
 }
 
 /// Events and alerts as they are known.

@@ -22,6 +22,7 @@ use futures::future::BoxFuture;
 use sqlx::{Connection, Database};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
+use watchbell_core::Backoff;
 
 pub(crate) use session::{Session, Tx};
 
@@ -30,9 +31,8 @@ use crate::fault::Fault;
 /// A connection that was used so lately is taken to work.
 const TRUSTED: Duration = Duration::from_millis(500);
 
-/// Between attempts to reach a server that is starting, at first and at most.
-const FIRST_WAIT: Duration = Duration::from_millis(20);
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+/// Between attempts to reach a server that is starting.
+const BETWEEN_ATTEMPTS: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(500));
 
 /// How long what is asked of a connection may take.
 #[derive(Clone, Copy, Debug)]
@@ -162,7 +162,7 @@ impl<DB: Backend> PoolState<DB> {
 
     /// A new connection, as soon as a server that is starting lets somebody in.
     async fn connect(&self) -> Result<(DB::Connection, u64), sqlx::Error> {
-        let mut wait = FIRST_WAIT;
+        let mut backoff = BETWEEN_ATTEMPTS;
         loop {
             let generation = self.generation.load(Ordering::Acquire);
             match timeout(self.limits.connect, (self.connect)()).await {
@@ -172,8 +172,7 @@ impl<DB: Backend> PoolState<DB> {
                 Ok(Err(error)) => return Err(sqlx::Error::Io(std::io::Error::other(error))),
                 Err(_) => return Err(late("the database lets nobody in: no answer", self.limits.connect)),
             }
-            pause(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
+            pause(backoff.next_wait()).await;
         }
     }
 

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use sqlx::error::BoxDynError;
-use sqlx::{Database, Describe, Either, Error, Execute, Executor, SqlStr};
+use sqlx::{Database, Either, Error, Execute, Executor, SqlStr};
 
 use super::{Backend, Pool, Session};
 use crate::fault::Fault;
@@ -48,13 +48,6 @@ where
         'c: 'e,
     {
         Box::pin(self.ask(|connection| connection.prepare_with(sql, parameters)))
-    }
-
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<DB>, Error>>
-    where
-        'c: 'e,
-    {
-        Box::pin(self.ask(|connection| connection.describe(sql)))
     }
 }
 
@@ -102,13 +95,6 @@ where
         'c: 'e,
     {
         Box::pin(async move { self.acquire().await?.prepare_with(sql, parameters).await })
-    }
-
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<DB>, Error>>
-    where
-        'c: 'e,
-    {
-        Box::pin(async move { self.acquire().await?.describe(sql).await })
     }
 }
 

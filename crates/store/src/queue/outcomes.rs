@@ -1,7 +1,7 @@
 //! How calls end.
 
 use watchbell_core::outcome::Class;
-use watchbell_core::{DeliveryId, Timestamp};
+use watchbell_core::{DeliveryId, Reason, Timestamp};
 
 /// How an attempt ended and what the delivery becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +45,11 @@ pub enum Next {
     Sent,
     Retry {
         at: Timestamp,
-        reason: String,
+        reason: Reason,
     },
-    /// Will not be tried again; the user's next step is due now.
+    /// Will not be tried again; the user's next step is expedited.
     Failed {
-        reason: String,
+        reason: Reason,
         address: AddressFate,
     },
     Expired,

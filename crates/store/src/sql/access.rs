@@ -11,7 +11,7 @@ use crate::StoreError;
 use crate::access::{Actor, AdminKey, ApiKey, Keys, StoredSettings};
 use crate::changes::Changes;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct KeyRow {
     id: i64,
     name: String,

@@ -33,7 +33,7 @@ impl From<String> for Done {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: i64,
     at: i64,

@@ -2,8 +2,6 @@
 //! contact, so that the address does not come back usable by being deleted and added again, through whatever surface and by
 //! whichever user. An admin clears it by giving a blacklisted contact with that address another status.
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 
@@ -48,10 +46,5 @@ pub(super) async fn forget(tx: &mut Tx, contact: &Contact) -> Result<(), StoreEr
 /// Hex SHA-256 of kind and target: the address itself goes with its contact.
 fn digest(kind: ContactKind, target: &str) -> String {
     let target = if kind == ContactKind::Email { target.to_lowercase() } else { target.to_owned() };
-    let digest = Sha256::digest(format!("{kind}:{target}"));
-    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(Sha256::digest(format!("{kind}:{target}")))
 }

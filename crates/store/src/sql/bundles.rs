@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::ids::Epoch;
-use watchbell_core::{Channel, DeliveryId};
+use watchbell_core::{Channel, DeliveryId, Reason};
 
+use super::rows::to_json;
 use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::facts::{DAILY, HOURLY};
@@ -76,7 +77,7 @@ impl SqlStore {
             "UPDATE deliveries SET state = 'bundled', bundle_id = $1, lease = NULL, reason = $2, updated_at = $3 WHERE id {in $4 text}",
         ))
         .bind(id.0.clone())
-        .bind(format!("told together with others, by delivery {id}"))
+        .bind(to_json(&Reason::Bundled { by: id.clone() })?)
         .bind(now.as_millis())
         .bind(&members)
         .execute(&mut **tx)
@@ -105,12 +106,11 @@ impl SqlStore {
         let full: BTreeSet<String> = full.into_iter().collect();
         let empty: BTreeSet<String> = bundles.iter().filter(|bundle| !full.contains(*bundle)).cloned().collect();
         if !empty.is_empty() {
-            sqlx::query(sql(
-                "UPDATE deliveries SET state = 'cancelled', reason = 'nothing of it was needed any more', lease = NULL, begun_at = NULL, \
-                 attempts = attempts - 1, updated_at = $2 WHERE id {in $1 text}",
-            ))
+            sqlx::query(sql("UPDATE deliveries SET state = 'cancelled', reason = $3, lease = NULL, begun_at = NULL, \
+                 attempts = attempts - 1, updated_at = $2 WHERE id {in $1 text}"))
             .bind(array(&empty)?)
             .bind(now)
+            .bind(to_json(&Reason::BundleEmpty)?)
             .execute(&mut **tx)
             .await?;
         }

@@ -35,7 +35,7 @@ macro_rules! columns {
     };
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: i64,
     subject: String,
@@ -80,7 +80,7 @@ impl DeadLetters for SqlStore {
     }
 
     async fn dead_letter(&self, id: i64) -> Result<Option<(DeadLetter, Original)>, StoreError> {
-        #[derive(sqlx::FromRow)]
+        #[derive(sqlx_macros::FromRow)]
         struct Whole {
             #[sqlx(flatten)]
             row: Row,

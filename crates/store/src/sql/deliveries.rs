@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use watchbell_core::delivery::State;
-use watchbell_core::{DeliveryId, EventId, Timestamp, UserId};
+use watchbell_core::{DeliveryId, EventId, Reason, Timestamp, UserId};
 
 use super::if_known::IfKnown;
 use super::locks::by_id;
@@ -39,7 +39,8 @@ row! {
         ready_at: i64,
         expires_at: Option<i64>,
         state: &'static str,
-        reason: Option<&'a str>,
+        reason: Option<String>,
+        expedited: bool,
         collect: Option<&'a str>,
         lease: Option<i64>,
         begun_at: Option<Timestamp>,
@@ -53,7 +54,7 @@ macro_rules! delivery_columns {
     () => {
         "id text, scope text, event_id text, alert_id text, subject text, category text, user_id bigint, purpose text, cause text, channel text, \
          contact_id bigint, device_id bigint, address text, rules text, critical boolean, rank bigint, due_at bigint, \
-         ready_at bigint, expires_at bigint, state text, reason text, collect text, lease bigint, begun_at bigint, provider text, attempts bigint"
+         ready_at bigint, expires_at bigint, state text, reason text, expedited boolean, collect text, lease bigint, begun_at bigint, provider text, attempts bigint"
     };
 }
 
@@ -79,7 +80,8 @@ fn delivery_row<'a>(planned: &'a Planned, begun: Option<&'a Begun>) -> Result<De
         ready_at: planned.ready_at.as_millis(),
         expires_at: planned.expires_at.map(Timestamp::as_millis),
         state: begun.map_or(planned.state, |_| State::Sending).as_str(),
-        reason: planned.reason.as_deref(),
+        reason: planned.reason.as_ref().map(to_json).transpose()?,
+        expedited: planned.expedited,
         collect: planned.collect.as_deref(),
         lease: begun.map(|begun| begun.epoch.0),
         begun_at: begun.map(|begun| begun.at),
@@ -89,9 +91,9 @@ fn delivery_row<'a>(planned: &'a Planned, begun: Option<&'a Begun>) -> Result<De
 }
 
 row! {
-    struct Reason<'a> {
-        id: &'a str,
-        reason: &'a str,
+    struct CancelRow<'a> {
+        id: &'a DeliveryId,
+        reason: String,
     }
 }
 
@@ -114,9 +116,9 @@ impl SqlStore {
             () => {
                 concat!(
             "INSERT INTO deliveries (id, scope, event_id, alert_id, subject, category, user_id, purpose, cause, channel, contact_id, device_id, \
-             address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, collect, lease, begun_at, provider, attempts, created_at, updated_at) \
+             address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, expedited, collect, lease, begun_at, provider, attempts, created_at, updated_at) \
              SELECT id, scope, event_id, alert_id, subject, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             rank, due_at, ready_at, expires_at, state, reason, collect, lease, begun_at, provider, attempts, $1, $1 \
+             rank, due_at, ready_at, expires_at, state, reason, expedited, collect, lease, begun_at, provider, attempts, $1, $1 \
              FROM {rows $2: ", delivery_columns!(), "} \
              WHERE true "
                 )
@@ -153,7 +155,7 @@ impl SqlStore {
         let moved: Vec<String> = sqlx::query_scalar(sql(concat!(
             "UPDATE deliveries SET event_id = r.event_id, cause = r.cause, channel = r.channel, contact_id = r.contact_id, \
              device_id = r.device_id, address = r.address, rules = r.rules, critical = r.critical, rank = r.rank, due_at = r.due_at, \
-             ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, collect = r.collect, lease = NULL, updated_at = $1 \
+             ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, expedited = r.expedited, collect = r.collect, lease = NULL, updated_at = $1 \
              FROM {rows $2: ", delivery_columns!(), "} \
              WHERE deliveries.id = r.id AND {if deliveries.state {states pending}} RETURNING deliveries.id",
         )))
@@ -165,12 +167,12 @@ impl SqlStore {
     }
 
     /// What has begun cannot be called back, but is not tried again.
-    pub(super) async fn cancel(&self, tx: &mut Tx, cancel: &[(DeliveryId, String)]) -> Result<Vec<Moved>, StoreError> {
+    pub(super) async fn cancel(&self, tx: &mut Tx, cancel: &[(DeliveryId, Reason)]) -> Result<Vec<Moved>, StoreError> {
         if cancel.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = cancel.iter().map(|(id, reason)| Reason { id: id.as_str(), reason }).collect();
-        let rows: Vec<Reason<'_>> = by_id(rows, |row| row.id);
+        let rows = cancel.iter().map(|(id, reason)| Ok(CancelRow { id, reason: to_json(reason)? }));
+        let rows = by_id(rows.collect::<Result<_, StoreError>>()?, |row| row.id.as_str());
         let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $1 \
              FROM {rows $2: id text, reason text} WHERE deliveries.id = r.id AND {if deliveries.state {states stoppable}} \
              RETURNING deliveries.id, deliveries.state, deliveries.reason"))
@@ -182,18 +184,19 @@ impl SqlStore {
     }
 
     /// Cancels all that is pending in these scopes.
-    pub(super) async fn close_scopes(&self, tx: &mut Tx, close: &[(Scope, String)]) -> Result<Vec<Moved>, StoreError> {
+    pub(super) async fn close_scopes(&self, tx: &mut Tx, close: &[(Scope, Reason)]) -> Result<Vec<Moved>, StoreError> {
         row! {
-            struct Row<'a> {
+            struct Row {
                 subject: String,
                 scope: String,
-                reason: &'a str,
+                reason: String,
             }
         }
         if close.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<Row<'_>> = close.iter().map(|(scope, reason)| Row { subject: scope.subject(), scope: scope.key(), reason }).collect();
+        let row = |(scope, reason): &(Scope, Reason)| Ok(Row { subject: scope.subject(), scope: scope.key(), reason: to_json(reason)? });
+        let rows = close.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
         let stopped: Vec<(String, String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET {stop}, updated_at = $1 \
              FROM {rows $2: subject text, scope text, reason text} WHERE deliveries.subject = r.subject AND deliveries.scope = r.scope AND {if deliveries.state {states stoppable}} \
              RETURNING deliveries.id, deliveries.state, deliveries.reason"))
@@ -206,7 +209,9 @@ impl SqlStore {
 
     /// Those that are cancelled now; what had begun goes on.
     async fn cancelled(&self, tx: &mut Tx, stopped: Vec<(String, String, Option<String>)>) -> Result<Vec<Moved>, StoreError> {
-        let moved = stopped.into_iter().map(|(id, state, reason)| Ok(Moved { id: DeliveryId(id), state: name(&state)?, reason }));
+        let moved = stopped
+            .into_iter()
+            .map(|(id, state, reason)| Ok(Moved { id: DeliveryId(id), state: name(&state)?, reason: reason.as_deref().map(Reason::read) }));
         let mut moved: Vec<Moved> = moved.collect::<Result<_, StoreError>>()?;
         moved.retain(|moved| moved.state == State::Cancelled);
         self.dequeue(tx, &moved.iter().map(|moved| &moved.id).collect::<Vec<_>>()).await?;

@@ -1,8 +1,8 @@
 //! Reading what was accepted.
 
 use async_trait::async_trait;
-use watchbell_core::EventId;
 use watchbell_core::event::EventData;
+use watchbell_core::{Decision, EventId};
 
 use super::rows::{AlertRow, all, at, json, name};
 use super::{SqlStore, array, sql};
@@ -51,7 +51,7 @@ impl Events for SqlStore {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct EventRow {
     id: String,
     kind: String,
@@ -73,7 +73,7 @@ impl TryFrom<EventRow> for EventRecord {
             received_at: at(row.received_at),
             alert_id: Scope::alert_of_subject(&row.subject).map(str::to_owned),
             problems: row.problems.as_deref().map(json).transpose()?.unwrap_or_default(),
-            decision: row.decision,
+            decision: row.decision.as_deref().map(Decision::read),
         })
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use watchbell_core::UserId;
 use watchbell_core::event::{AlertData, Event, EventData, UpdateData};
 
-use super::known::{names, subject_key, subscription_category};
+use super::known::{named, names, subject_key, subscription_category};
 use super::rows::{AlertRow, DutyRow, PlannedRow, all};
 use super::{SNAPSHOT, SqlStore, Tx, sql};
 use crate::StoreError;
@@ -19,11 +19,11 @@ use crate::intake::Accepted;
 impl SqlStore {
     pub(super) async fn explain_for(&self, mut event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
         let mut tx = self.read.begin(SNAPSHOT).await?;
-        let named: BTreeSet<String> = names(&event).into_iter().cloned().collect();
-        let resolved = self.resolve(&mut tx, &named).await?;
+        let used: BTreeSet<String> = names(&event).into_iter().cloned().collect();
+        let resolved = self.resolve(&mut tx, &used).await?;
         only_naming(&mut event.data, |name| resolved.get(name).is_none_or(|ids| ids.contains(&user)));
         let mut facts = self.snapshot_of(&mut tx, &event, user).await?;
-        facts.names = names(&event).into_iter().filter_map(|name| Some((name.clone(), resolved.get(name)?.clone()))).collect();
+        facts.names = named(&event, &resolved);
         let mut users: BTreeSet<UserId> = facts.names.values().flatten().copied().collect();
         users.insert(user);
         let policies = self.read_policies(&mut tx, &users).await?;
@@ -77,7 +77,7 @@ impl SqlStore {
         }
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject = $1 AND user_id = $2 \
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject = $1 AND user_id = $2 \
              AND purpose NOT {purposes collective}",
         ))
         .bind(subject_key(event))

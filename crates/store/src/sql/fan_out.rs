@@ -1,6 +1,7 @@
 //! Events for topics: their members are planned chunk by chunk, so that an event for many holds up nothing else.
 
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
 
 use async_trait::async_trait;
 use watchbell_core::event::SubscriptionData;
@@ -19,11 +20,16 @@ const FAN_OUT_CHUNK: i64 = 200;
 impl FanOut for SqlStore {
     async fn fan_out(&self) -> Result<bool, StoreError> {
         let mut tx = self.begin_tx().await?;
+        let passed_over = || self.fan_out_passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = passed_over().clone();
         let next: Option<(String, String, i64)> =
-            sqlx::query_as(sql("SELECT event_id, topic, last_user_id FROM fanouts ORDER BY event_id LIMIT 1 {skip}"))
+            sqlx::query_as(sql("SELECT event_id, topic, last_user_id FROM fanouts WHERE event_id > $1 ORDER BY event_id LIMIT 1 {skip}"))
+                .bind(after.clone())
                 .fetch_optional(&mut *tx)
                 .await?;
-        let Some((event_id, topic, last)) = next else { return Ok(false) };
+        // What fails is passed over, so that it holds up no other one, until all those behind it are done.
+        *passed_over() = next.as_ref().map(|(event_id, ..)| event_id.clone()).unwrap_or_default();
+        let Some((event_id, topic, last)) = next else { return Ok(!after.is_empty()) };
         let (data, base_at): (String, i64) =
             sqlx::query_as(sql("SELECT data, base_at FROM events WHERE id = $1")).bind(event_id.clone()).fetch_one(&mut *tx).await?;
         let members: Vec<i64> =
@@ -54,6 +60,7 @@ impl FanOut for SqlStore {
             }
         }
         tx.commit().await?;
+        *passed_over() = after;
         self.wakes.announce(due);
         Ok(true)
     }

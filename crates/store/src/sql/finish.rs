@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 
 use watchbell_core::ids::Epoch;
-use watchbell_core::{Channel, DeliveryId, EventId, UserId};
+use watchbell_core::{Channel, DeliveryId, EventId, Reason, UserId};
 
 use super::locks::by_id;
-use super::rows::scope;
+use super::rows::{scope, to_json};
 use super::{BindAll, Connection, SqlStore, Tx, array, attempts, columns, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::columns::row;
-use crate::facts::{PULLED_FORWARD, Scope};
+use crate::facts::Scope;
 use crate::queue::{AddressFate, Finished, Next};
 use crate::wake::Effects;
 
 /// A delivery that will not be tried again.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 pub(super) struct Lost {
     pub id: String,
     pub scope: String,
@@ -69,13 +69,13 @@ impl SqlStore {
         self.share_outcome(&mut tx, &bundles).await?;
         let mut due = BTreeSet::new();
         for end in finished {
-            let pulls = match &end.next {
-                Next::Failed { reason, .. } => Some(reason.as_str()),
+            let because = match &end.next {
+                Next::Failed { reason, .. } => Some(reason),
                 Next::Expired => None,
                 Next::Sent | Next::Retry { .. } => continue,
             };
             if held.contains(&end.id) {
-                self.after_failure(&mut tx, &end.id, pulls, &mut due).await?;
+                self.after_failure(&mut tx, &end.id, because, &mut due).await?;
             }
         }
         self.settle_slots(&mut tx, ended()).await?;
@@ -92,7 +92,7 @@ impl SqlStore {
                 id: &'a DeliveryId,
                 state: &'static str,
                 ready_at: Option<i64>,
-                reason: Option<&'a str>,
+                reason: Option<String>,
                 provider: Option<&'a str>,
                 message_id: Option<&'a str>,
                 sent_at: Option<i64>,
@@ -114,8 +114,8 @@ impl SqlStore {
             .map(|end| {
                 let (state, ready_at, sent_at) = row(end);
                 let reason = match &end.next {
-                    Next::Retry { reason, .. } | Next::Failed { reason, .. } => Some(reason.as_str()),
-                    Next::Expired => Some("its time had passed"),
+                    Next::Retry { reason, .. } | Next::Failed { reason, .. } => Some(reason),
+                    Next::Expired => Some(&Reason::TimePassed),
                     Next::Sent => None,
                 };
                 let attempt = end.attempt.as_ref();
@@ -123,7 +123,7 @@ impl SqlStore {
                     id: &end.id,
                     state,
                     ready_at,
-                    reason,
+                    reason: reason.map(to_json).transpose()?,
                     provider: attempt.map(|attempt| attempt.provider.as_str()),
                     message_id: attempt.and_then(|attempt| attempt.message_id.as_deref()),
                     sent_at,
@@ -174,13 +174,13 @@ impl SqlStore {
         Ok(bundles.bind(array(ids)?).fetch_all(&mut **tx).await?)
     }
 
-    /// What follows when a delivery did not reach its user; a bundle's end is each of its members'. `pulls` is why the user's
+    /// What follows when a delivery did not reach its user; a bundle's end is each of its members'. `because` is why the user's
     /// next step is due now, or None where it is not.
     pub(super) async fn after_failure(
         &self,
         tx: &mut Tx,
         id: &DeliveryId,
-        pulls: Option<&str>,
+        because: Option<&Reason>,
         due: &mut BTreeSet<Channel>,
     ) -> Result<(), StoreError> {
         let lost: Vec<Lost> = sqlx::query_as(sql(
@@ -191,8 +191,8 @@ impl SqlStore {
         .await?;
         for lost in lost.iter().filter(|lost| !matches!(lost.purpose.as_str(), "bundle" | "digest")) {
             let scope = scope(&lost.scope)?;
-            if let (Scope::Alert { .. }, Some(reason)) = (&scope, pulls) {
-                due.extend(self.pull_forward(tx, lost, reason).await?);
+            if let (Scope::Alert { .. }, Some(reason)) = (&scope, because) {
+                due.extend(self.expedite(tx, lost, reason).await?);
             }
             self.note_if_unreachable(tx, lost, scope).await?;
         }
@@ -228,9 +228,9 @@ impl SqlStore {
 
     /// The user's earliest later step of the same round is due now, unless another step of the failed one's time still may
     /// reach them; an inbox wakes nobody. What quiet hours hold stays held.
-    async fn pull_forward(&self, tx: &mut Tx, lost: &Lost, reason: &str) -> Result<Option<Channel>, StoreError> {
+    async fn expedite(&self, tx: &mut Tx, lost: &Lost, because: &Reason) -> Result<Option<Channel>, StoreError> {
         let moved: Option<(String, String)> = sqlx::query_as(sql(
-            "UPDATE deliveries SET due_at = $4, ready_at = $4, reason = $5, lease = NULL, updated_at = $4 WHERE id {anyof} \
+            "UPDATE deliveries SET due_at = $4, ready_at = $4, reason = $5, expedited = TRUE, lease = NULL, updated_at = $4 WHERE id {anyof} \
              SELECT id FROM deliveries WHERE subject = $7 AND user_id = $2 AND scope = $1 AND state = 'scheduled' AND attempts = 0 \
              AND due_at > $3 AND due_at > $4 AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.subject = $7 AND o.user_id = $2 AND o.scope = $1 \
              AND o.due_at = $3 AND o.id <> $6 AND o.channel <> 'in_app' AND o.state {states hopeful}) \
@@ -240,7 +240,7 @@ impl SqlStore {
         .bind(lost.user_id)
         .bind(lost.due_at)
         .bind(self.clock.now().as_millis())
-        .bind(format!("{PULLED_FORWARD}: {reason}"))
+        .bind(to_json(&Reason::Expedited { because: because.clone().boxed() })?)
         .bind(lost.id.clone())
         .bind(lost.subject.clone())
         .fetch_optional(&mut **tx)

@@ -5,12 +5,12 @@
 //! found by what they are about, and sorted.
 
 use async_trait::async_trait;
-use sqlx::QueryBuilder;
+use sqlx::{FromRow as _, QueryBuilder, Row as _};
 use watchbell_core::delivery::State;
 use watchbell_core::ids::TIME_DIGITS;
-use watchbell_core::{Channel, ContactId, DeliveryId, EventId, RuleId, Timestamp, UserId};
+use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Reason, RuleId, Timestamp, UserId};
 
-use super::rows::{all, at, json, name, scope};
+use super::rows::{at, json, name, scope, to_json};
 use super::{Db, SqlStore, attempts, sql};
 use crate::access::Actor;
 use crate::history::{Delivery, DeliveryFilter, History};
@@ -28,7 +28,7 @@ macro_rules! select {
     };
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: String,
     scope: String,
@@ -87,7 +87,7 @@ impl TryFrom<Row> for Delivery {
             high: row.rank == rank::HIGH,
             due_at: at(row.due_at),
             ready_at: at(row.ready_at),
-            reason: row.reason,
+            reason: row.reason.as_deref().map(Reason::read),
             attempts: row.attempts,
             provider: row.provider,
             sent_at: row.sent_at.map(at),
@@ -97,14 +97,35 @@ impl TryFrom<Row> for Delivery {
     }
 }
 
+/// A delivery, unless this version cannot read it; then the log says which one it is.
+fn read(row: &<Db as sqlx::Database>::Row) -> Option<Delivery> {
+    let delivery = Row::from_row(row).map_err(StoreError::from).and_then(Delivery::try_from);
+    if delivery.is_err() {
+        let id: String = row.try_get("id").unwrap_or_default();
+        tracing::error!(delivery.id = id, "a delivery that cannot be read is left out of a list");
+    }
+    delivery.ok()
+}
+
 #[async_trait]
 impl History for SqlStore {
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
-        let mut query = QueryBuilder::<Db>::new(concat!(select!(), "1 = 1"));
-        push_filter(&mut query, filter);
-        query.push(" ORDER BY d.id DESC LIMIT ").push_bind(filter.limit.max(0));
-        let rows: Vec<Row> = query.build_query_as().fetch_all(&self.read).await?;
-        all(rows)
+        let mut filter = filter.clone();
+        let asked_for = usize::try_from(filter.limit).unwrap_or(0);
+        let mut deliveries = Vec::new();
+        // As many as are asked for, unless there are no more: what cannot be read is left out, and not the end of the list.
+        while filter.limit > 0 {
+            let mut query = QueryBuilder::<Db>::new(concat!(select!(), "1 = 1"));
+            push_filter(&mut query, &filter);
+            query.push(" ORDER BY d.id DESC LIMIT ").push_bind(filter.limit);
+            let rows = query.build().fetch_all(&self.read).await?;
+            let Some(last) = rows.last() else { break };
+            filter.before = Some(DeliveryId(last.try_get("id")?));
+            deliveries.extend(rows.iter().filter_map(read));
+            let is_last_page = i64::try_from(rows.len()) != Ok(filter.limit);
+            filter.limit = if is_last_page { 0 } else { asked_for.saturating_sub(deliveries.len()).try_into().unwrap_or(0) };
+        }
+        Ok(deliveries)
     }
 
     async fn delivery(&self, id: &DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, StoreError> {
@@ -119,11 +140,12 @@ impl History for SqlStore {
         let mut tx = self.begin_edit().await?;
         // The retry window counts from `due_at`; attempts go on counting, since their log stays.
         let channel: Option<String> = sqlx::query_scalar(sql(
-            "UPDATE deliveries SET state = 'scheduled', reason = 'replayed', due_at = $2, ready_at = $2, lease = NULL, begun_at = NULL, \
+            "UPDATE deliveries SET state = 'scheduled', reason = $3, due_at = $2, ready_at = $2, lease = NULL, begun_at = NULL, \
              updated_at = $2 WHERE id = $1 AND state = 'failed' RETURNING channel",
         ))
         .bind(id.as_str())
         .bind(now)
+        .bind(to_json(&Reason::Replayed)?)
         .fetch_optional(&mut *tx)
         .await?;
         let Some(channel) = channel else {
@@ -146,7 +168,10 @@ impl History for SqlStore {
                 .bind(limit.max(0))
                 .fetch_all(&self.read)
                 .await?;
-        rows.into_iter().map(|(key, user, event, ms)| Ok((scope(&key)?, UserId(user), EventId(event), at(ms)))).collect()
+        Ok(rows
+            .into_iter()
+            .filter_map(|(key, user, event, ms)| Some((Scope::parse(&key)?, UserId(user), EventId(event), at(ms))))
+            .collect())
     }
 }
 

@@ -8,16 +8,16 @@ use watchbell_core::decode::Reason;
 use watchbell_core::event::{Event, EventData};
 use watchbell_core::{EventId, UserId};
 
-use super::handover::Handover;
 use super::if_known::IfKnown;
+use super::inline::BegunInline;
 use super::known::{conflict_free_batches, names, subscription_category};
 use super::plan::Writes;
 use super::rows::to_json;
 use super::{SqlStore, Tx, answers, sql};
 use crate::StoreError;
-use crate::access::Actor;
 use crate::facts::{Plan, Planned};
-use crate::intake::{Accepted, Intake, OnPlanned, Rejected};
+use crate::inline::InlineDispatch;
+use crate::intake::{Accepted, Intake, Publisher, Rejected};
 use crate::wake::Effects;
 
 /// Of those whom an event names and who are nobody, so many are named in the reason.
@@ -25,12 +25,22 @@ const NAMED: usize = 20;
 
 #[async_trait]
 impl Intake for SqlStore {
-    async fn accept_from(&self, by: Actor, action: &'static str, events: &[Event]) -> Result<Vec<Accepted>, StoreError> {
-        self.accept_trying(events, &|| {}, Some((by, action))).await
-    }
-
-    async fn accept_in_turn(&self, events: &[Event], on_planned: OnPlanned<'_>) -> Result<Vec<Accepted>, StoreError> {
-        self.accept_trying(events, on_planned, None).await
+    async fn accept(
+        &self,
+        events: &[Event],
+        publisher: Option<Publisher>,
+        inline: &dyn InlineDispatch,
+    ) -> Result<Vec<Accepted>, StoreError> {
+        // Nearly always all events are new, and the database need not be asked row by row whether they are.
+        let (mut if_known, mut may_begin) = (IfKnown::GiveUp, true);
+        loop {
+            match super::retrying(|| self.accept_all(events, if_known, may_begin, publisher, inline)).await {
+                Err(error) if error.is_known_already() && if_known == IfKnown::GiveUp => if_known = IfKnown::LeaveAlone,
+                // The session of the worker that has kept room has ended.
+                Err(StoreError::Lapsed) if may_begin => may_begin = false,
+                done => return done,
+            }
+        }
     }
 
     async fn explain(&self, event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
@@ -38,41 +48,26 @@ impl Intake for SqlStore {
     }
 }
 
-/// How a batch of events is accepted.
-struct Way<'a> {
+/// How a conflict-free batch of events is accepted.
+struct BatchOptions<'a> {
     if_known: IfKnown,
-    /// Takes what is dispatched inline, where anything may be.
-    handover: Option<&'a mut Handover>,
-    on_planned: OnPlanned<'a>,
+    inline: &'a dyn InlineDispatch,
+    /// Takes what is begun inline, where anything may be.
+    begun_inline: Option<&'a mut BegunInline>,
     is_first: bool,
+    is_last: bool,
     /// Which of all events are to be planned, in this batch or another.
     fresh: &'a [bool],
 }
 
-/// Who publishes, and what that is called in the audit log; None for what comes over the broker.
-type Client = Option<(Actor, &'static str)>;
-
 impl SqlStore {
-    async fn accept_trying(&self, events: &[Event], on_planned: OnPlanned<'_>, client: Client) -> Result<Vec<Accepted>, StoreError> {
-        // Nearly always all of it is new, and the database need not be asked row by row whether it is.
-        let (mut if_known, mut is_inline) = (IfKnown::GiveUp, true);
-        loop {
-            match super::retrying(|| self.accept_all(events, if_known, is_inline, on_planned, client)).await {
-                Err(error) if error.is_known_already() && if_known == IfKnown::GiveUp => if_known = IfKnown::LeaveAlone,
-                // The worker session of this process has ended, and nothing can be leased for it.
-                Err(StoreError::Lapsed) if is_inline => is_inline = false,
-                done => return done,
-            }
-        }
-    }
-
     async fn accept_all(
         &self,
         events: &[Event],
         if_known: IfKnown,
-        is_inline: bool,
-        on_planned: OnPlanned<'_>,
-        client: Client,
+        may_begin: bool,
+        publisher: Option<Publisher>,
+        inline: &dyn InlineDispatch,
     ) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let mut accepted: Vec<Accepted> = events.iter().map(unplanned).collect();
@@ -81,20 +76,21 @@ impl SqlStore {
         let events = &*events;
         let mut effects = Effects::default();
         let mut fans_out = false;
-        let mut handover = Handover::default();
+        let mut begun_inline = BegunInline::default();
         let batches = conflict_free_batches(events, &fresh);
-        // Inline dispatch locks recipients, and whoever has locked one may write nothing but new rows after that.
-        let is_inline = is_inline && batches.len() == 1;
+        // What is begun inline locks its recipients, and after that nothing but new rows may be written.
+        let may_begin = may_begin && batches.len() == 1;
         let last = batches.len().saturating_sub(1);
         for (at, batch) in batches.into_iter().enumerate() {
-            let way = Way {
+            let options = BatchOptions {
                 if_known,
-                handover: is_inline.then_some(&mut handover),
-                on_planned: if at == last { on_planned } else { &|| {} },
+                inline,
+                begun_inline: may_begin.then_some(&mut begun_inline),
                 is_first: at == 0,
+                is_last: at == last,
                 fresh: &fresh,
             };
-            let (batch_effects, batch_fans_out) = self.accept_batch(&mut tx, events, &batch, &mut accepted, way).await?;
+            let (batch_effects, batch_fans_out) = self.accept_batch(&mut tx, events, &batch, &mut accepted, options).await?;
             effects.add(batch_effects);
             fans_out |= batch_fans_out;
         }
@@ -107,11 +103,11 @@ impl SqlStore {
             .collect();
         self.insert_dead_letters(&mut tx, &dead).await?;
         self.mark_replayed(&mut tx, events, &accepted).await?;
-        if let Some((by, action)) = client {
+        if let Some(Publisher { by, action }) = publisher {
             self.record_accepted(&mut tx, by, action, events, &accepted).await?;
         }
         tx.commit().await?;
-        handover.complete();
+        begun_inline.hand_over();
         self.note_growth(events.len());
         self.wakes.announce(effects);
         if events.iter().any(Event::is_answer) {
@@ -129,7 +125,7 @@ impl SqlStore {
         events: &[Event],
         batch: &[usize],
         accepted: &mut [Accepted],
-        Way { if_known, mut handover, on_planned, is_first, fresh }: Way<'_>,
+        BatchOptions { if_known, inline, mut begun_inline, is_first, is_last, fresh }: BatchOptions<'_>,
     ) -> Result<(Effects, bool), StoreError> {
         let used: BTreeSet<String> = batch.iter().flat_map(|at| names(&events[*at])).cloned().collect();
         let resolved = self.resolve(tx, &used).await?;
@@ -160,7 +156,7 @@ impl SqlStore {
             let problems = Some(&accepted[*at].problems).filter(|problems| problems.len() > noted);
             if data.is_some() || plan.decision.is_some() || problems.is_some() {
                 let (data, problems) = (data.map(to_json), problems.map(to_json));
-                annotations.push((id.clone(), data.transpose()?, plan.decision.clone(), problems.transpose()?));
+                annotations.push((id.clone(), data.transpose()?, plan.decision.as_ref().map(to_json).transpose()?, problems.transpose()?));
             }
             if let Some((content, events)) = &plan.content {
                 let content = to_json(content)?;
@@ -170,16 +166,18 @@ impl SqlStore {
             fan_outs.extend(plan.fan_out.clone().map(|topic| (id.clone(), topic)));
             writes.gather(plan, &id, facts.alert.is_some());
         }
-        // Inline dispatch locks recipients, for whom nobody waits who has locked deliveries.
-        if let Some(handover) = handover.as_mut().filter(|_| locked == 0 && writes.only_makes_new()) {
+        // A transaction that has locked deliveries must not wait for a recipient's lock: locks are taken in one order.
+        if let Some(begun) = begun_inline.as_mut().filter(|_| locked == 0 && writes.only_makes_new()) {
             let annotated: HashSet<&EventId> = annotations.iter().map(|(id, ..)| id).chain(writes.contents.keys()).collect();
             let plain = batch.iter().map(|at| (&accepted[*at].id, &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
-            **handover = self.choose_for_handover(tx, &mut writes, &plain, &policies).await?;
+            **begun = self.begin_inline(tx, inline, &mut writes, &plain, &policies).await?;
         }
-        on_planned();
+        if is_last {
+            inline.planned();
+        }
         let (effects, written) = self.write(tx, &writes).await?;
-        if let Some(handover) = handover {
-            handover.retain(&written);
+        if let Some(begun) = begun_inline {
+            begun.retain(&written);
         }
         self.annotate(tx, annotations).await?;
         self.note_answers(tx, answers).await?;

@@ -14,7 +14,7 @@ use crate::queue::{Job, Target};
 
 type Row = <Db as sqlx::Database>::Row;
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct JobRow {
     id: String,
     scope: String,

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use watchbell_core::event::{AlertData, Event, EventData};
+use watchbell_core::ids::other_readings;
 use watchbell_core::{EventId, UserId};
 
-use super::rows::{AlertRow, DutyRow, PlannedRow, all, json, to_json};
+use super::rows::{AlertRow, DutyRow, PlannedRow, all, json, readable, to_json};
 use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::facts::history::Happened;
@@ -65,6 +66,13 @@ pub(super) fn names(event: &Event) -> Vec<&String> {
     }
 }
 
+/// Whom they mean, and whom the parts of those that name several mean.
+pub(super) fn named(event: &Event, resolved: &HashMap<String, Vec<UserId>>) -> HashMap<String, Vec<UserId>> {
+    let parts = |name: &String| std::iter::once(name.clone()).chain(other_readings(name).into_iter().flatten()).collect::<Vec<_>>();
+    let names = names(event).into_iter().flat_map(parts);
+    names.filter_map(|name| resolved.get(&name).cloned().map(|users| (name, users))).collect()
+}
+
 /// The category whose default channels a subscription event goes to.
 pub(super) fn subscription_category(event: &Event) -> Option<&str> {
     match &event.data {
@@ -73,7 +81,7 @@ pub(super) fn subscription_category(event: &Event) -> Option<&str> {
     }
 }
 
-/// What the events of one batch are planned from.
+/// What the events of one conflict-free batch are planned from.
 #[derive(Default)]
 pub(super) struct Known {
     alerts: HashMap<String, Alert>,
@@ -174,13 +182,13 @@ impl SqlStore {
         }
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject {in $1 text} AND scope {in $2 text}",
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject {in $1 text} AND scope {in $2 text}",
         ))
         .bind(array(&subjects)?)
         .bind(array(&scopes)?)
         .fetch_all(&mut **tx)
         .await?;
-        for planned in all::<_, Planned>(rows)? {
+        for planned in planned(rows) {
             if let Scope::Alert { id, .. } = &planned.scope {
                 known.alert_deliveries.entry(id.clone()).or_default().push(planned);
             }
@@ -235,14 +243,19 @@ impl SqlStore {
     async fn duty_deliveries(&self, tx: &mut Tx, duty: &str) -> Result<Vec<Planned>, StoreError> {
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, attempts, collect FROM deliveries WHERE subject = $1 \
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject = $1 \
              AND purpose NOT {purposes collective}",
         ))
         .bind(Scope::subject_of_duty(duty))
         .fetch_all(&mut **tx)
         .await?;
-        all(rows)
+        Ok(planned(rows))
     }
+}
+
+/// Those that can be read: the worker sets the others aside when they are due, and no event waits until then.
+fn planned(rows: Vec<PlannedRow>) -> Vec<Planned> {
+    rows.into_iter().filter_map(|row| readable("delivery", row.id.clone(), row)).collect()
 }
 
 impl Known {
@@ -272,7 +285,7 @@ impl Known {
             }
             None => {}
         }
-        facts.names = names(event).into_iter().filter_map(|name| Some((name.clone(), resolved.get(name)?.clone()))).collect();
+        facts.names = named(event, resolved);
         let mut users: BTreeSet<UserId> = facts.names.values().flatten().copied().collect();
         let history = facts.alert.iter().flat_map(|alert| &alert.history);
         users.extend(history.flat_map(|happened| &happened.named).map(|named| named.user_id));

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
-use watchbell_core::{Channel, DeliveryId, Timestamp};
+use watchbell_core::{Channel, DeliveryId, Reason, Timestamp};
 
 use super::locks::by_id;
 use super::rows::{at, json, to_json};
@@ -173,12 +173,13 @@ impl SqlStore {
         let freed: Vec<(String, String)> = sqlx::query_as(sql("UPDATE deliveries SET lease = NULL, begun_at = NULL, updated_at = $2, \
              ready_at = CASE WHEN state = 'sending' THEN $2 ELSE ready_at END, \
              reason = CASE WHEN state <> 'sending' THEN reason WHEN stop IS NOT NULL THEN stop \
-             ELSE 'who was sending it is gone; it may have gone out' END, \
+             ELSE $4 END, \
              state = CASE WHEN state <> 'sending' THEN state WHEN stop IS NOT NULL THEN 'cancelled' ELSE 'scheduled' END \
              WHERE id {in $3 text} AND lease {in $1 bigint} RETURNING id, channel"))
         .bind(&epochs)
         .bind(now)
         .bind(&deliveries)
+        .bind(to_json(&Reason::Interrupted)?)
         .fetch_all(&mut **tx)
         .await?;
         self.requeue(tx, &freed.iter().map(|(id, _)| id).collect::<Vec<_>>()).await?;
@@ -194,10 +195,11 @@ impl SqlStore {
             return Ok(());
         }
         sqlx::query(sql("UPDATE deliveries SET state = CASE WHEN stop IS NULL THEN 'scheduled' ELSE 'cancelled' END, \
-             reason = COALESCE(stop, 'it was not called: the answer of the database was lost'), attempts = attempts - 1, ready_at = $2 \
+             reason = COALESCE(stop, $3), attempts = attempts - 1, ready_at = $2 \
              WHERE id {in $1 text}"))
         .bind(array(ids)?)
         .bind(self.clock.now().as_millis())
+        .bind(to_json(&Reason::BeginLost)?)
         .execute(&mut **tx)
         .await?;
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use watchbell_core::ids::Epoch;
-use watchbell_core::{DeliveryId, EventId, Timestamp, UserId};
+use watchbell_core::{DeliveryId, EventId, Reason, Timestamp, UserId};
 
 use super::if_known::IfKnown;
 use super::together::Together;
@@ -20,11 +20,11 @@ pub(super) struct Writes {
     pub new_alerts: Vec<Alert>,
     pub responders: Vec<Responder>,
     pub released: Vec<Responder>,
-    pub close: Vec<(Scope, String)>,
+    pub close: Vec<(Scope, Reason)>,
     pub duties: Vec<Duty>,
     pub insert: Vec<Planned>,
     pub update: Vec<Planned>,
-    pub cancel: Vec<(DeliveryId, String)>,
+    pub cancel: Vec<(DeliveryId, Reason)>,
     pub unreachable: Vec<(Scope, UserId, EventId)>,
     /// What the messages of events say from now on, as JSON.
     pub contents: BTreeMap<EventId, String>,

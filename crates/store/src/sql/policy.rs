@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use watchbell_core::UserId;
-use watchbell_core::ids::UserRef;
+use watchbell_core::ids::{UserRef, other_readings};
 
 use super::preferences::{PreferenceRow, SwitchRow};
+use super::rows::readable;
 use super::said::Said;
 use super::{Argument, SqlStore, Tx, array, sql};
 use crate::StoreError;
@@ -16,8 +17,28 @@ use crate::facts::Policy;
 impl SqlStore {
     /// The users that these names mean, by number, `U…` id or external id. Nearly always that is one; who was given another one's
     /// number or `U…` id as external id, before that was refused, is meant as well. Unknown names are left out. From memory where
-    /// all are known: [`meant`] says afterwards whether that still holds.
+    /// all are known: [`meant`] says afterwards whether that still holds. What nobody is called may be read otherwise: then those
+    /// whom it names are found by their own names as well.
     pub(super) async fn resolve(&self, tx: &mut Tx, names: &BTreeSet<String>) -> Result<HashMap<String, Vec<UserId>>, StoreError> {
+        let mut found = self.resolve_as_written(tx, names).await?;
+        let readings: Vec<(&String, Vec<Vec<String>>)> =
+            names.iter().filter(|name| !found.contains_key(*name)).map(|name| (name, other_readings(name))).collect();
+        let parts: BTreeSet<String> = readings.iter().flat_map(|(_, readings)| readings).flatten().cloned().collect();
+        if parts.is_empty() {
+            return Ok(found);
+        }
+        let known = self.resolve_as_written(tx, &parts).await?;
+        for (name, readings) in readings {
+            if let Some(parts) = readings.into_iter().find(|parts| parts.iter().any(|part| known.contains_key(part))) {
+                let users: BTreeSet<UserId> = parts.iter().filter_map(|part| known.get(part)).flatten().copied().collect();
+                found.insert(name.clone(), users.into_iter().collect());
+            }
+        }
+        found.extend(known);
+        Ok(found)
+    }
+
+    async fn resolve_as_written(&self, tx: &mut Tx, names: &BTreeSet<String>) -> Result<HashMap<String, Vec<UserId>>, StoreError> {
         let known: HashMap<String, Vec<UserId>> =
             names.iter().filter_map(|name| Some((name.clone(), vec![self.names.get(name)?]))).collect();
         if known.len() == names.len() {
@@ -72,7 +93,8 @@ impl SqlStore {
     pub(super) fn meant(&self, resolved: &HashMap<String, Vec<UserId>>, policies: &HashMap<UserId, Arc<Policy>>) -> Result<(), StoreError> {
         let is_meant = |name: &str, id: &UserId| {
             let Some(user) = policies.get(id).map(|policy| &policy.user) else { return false };
-            id.to_string() == name || user.public_id == name || user.external_id.as_deref() == Some(name)
+            let is_called = |name: &str| id.to_string() == name || user.public_id == name || user.external_id.as_deref() == Some(name);
+            is_called(name) || other_readings(name).iter().flatten().any(|part| is_called(part))
         };
         let outdated: Vec<&String> =
             resolved.iter().filter(|(name, ids)| !ids.iter().all(|id| is_meant(name, id))).map(|(name, _)| name).collect();
@@ -164,7 +186,8 @@ impl SqlStore {
             .await?;
         for row in preferences {
             if let Some(policy) = policies.get_mut(&UserId(row.user_id)) {
-                policy.preferences.push(row.try_into()?);
+                let id = row.id.clone();
+                policy.preferences.extend(readable("preference", id, row));
             }
         }
         let switches: Vec<SwitchRow> =
@@ -174,7 +197,10 @@ impl SqlStore {
                 .await?;
         for row in switches {
             if let Some(policy) = policies.get_mut(&UserId(row.user_id)) {
-                row.add_to(&mut policy.switches)?;
+                let user = row.user_id;
+                if row.add_to(&mut policy.switches).is_err() {
+                    tracing::error!(user.id = user, "a switch that this version cannot read is left out");
+                }
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use super::ready_queue::{Order, count};
 use super::rows::at;
 use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::columns::row;
-use crate::queue::{Call, Finished, Job, Queue, Ranks};
+use crate::queue::{Call, Finished, Job, Queue, Ranks, Target};
 use crate::{StoreError, rank};
 
 /// One claim in so many slots is kept for others than HIGH alerts, so that a storm of those does not starve the rest.
@@ -125,11 +125,15 @@ impl Queue for SqlStore {
     }
 
     async fn ids_of_others(&self, job: &Job, message_ids: &[String]) -> Result<Vec<String>, StoreError> {
-        let known =
-            sqlx::query_scalar(sql("SELECT message_id FROM deliveries WHERE user_id = $1 AND id <> $2 AND message_id {in $3 text}"))
-                .bind(job.user_id.0)
-                .bind(job.id.as_str().to_owned())
-                .bind(array(message_ids)?);
+        let contact = if let Target::Contact { id, .. } = &job.target { id.0 } else { 0 };
+        // Several users may have one phone.
+        let known = sqlx::query_scalar(sql("SELECT message_id FROM deliveries WHERE id <> $2 AND message_id {in $3 text} \
+             AND user_id IN (SELECT o.user_id FROM contacts c JOIN contacts o ON o.kind = c.kind AND o.target = c.target WHERE c.id = $4 \
+             UNION ALL SELECT $1)"))
+        .bind(job.user_id.0)
+        .bind(job.id.as_str().to_owned())
+        .bind(array(message_ids)?)
+        .bind(contact);
         Ok(known.fetch_all(&self.write).await?)
     }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use watchbell_core::delivery::State;
-use watchbell_core::{Channel, ContactId, DeliveryId, Timestamp};
+use watchbell_core::outcome::Class;
+use watchbell_core::{Channel, ContactId, DeliveryId, Reason, Timestamp};
 
-use super::rows::{at, name};
+use super::rows::{at, name, to_json};
 use super::{SqlStore, Tx, attempts, sql};
 use crate::StoreError;
 use crate::access::Actor;
@@ -34,7 +35,7 @@ impl Receipts for SqlStore {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     state: String,
     channel: String,
@@ -58,17 +59,23 @@ impl Row {
     /// Whether a receipt is about what this delivery was sent as last. Another account's says nothing of it, nor does one of an
     /// earlier try; but one that overtakes the answer to the call has an id that nobody knows yet.
     fn fits(&self, receipt: &Receipt) -> Result<bool, StoreError> {
-        let is_theirs = self.provider.as_deref() == Some(&receipt.provider);
+        let tries = attempts::parse(&self.attempt_log)?;
+        let is_theirs = self.provider.as_deref() == Some(&receipt.provider) || self.had_no_answer_of(receipt, &tries);
         if !is_theirs || !receipt.channels.contains(&name(&self.channel)?) {
             return Ok(false);
         }
         let Some(id) = receipt.message_id.as_deref() else { return Ok(true) };
-        let tries = attempts::parse(&self.attempt_log)?;
         let is_known_as = |attempt: &Attempt| attempt.message_id.as_deref() == Some(id);
         Ok(match tries.last().filter(|last| self.state != State::Sending.as_str() && last.message_id.is_some()) {
             Some(last) => is_known_as(last),
             None => !tries.iter().any(is_known_as),
         })
+    }
+
+    /// Whether it waits to be sent again although the provider that says this may have it: the last call there had no answer.
+    fn had_no_answer_of(&self, receipt: &Receipt, tries: &[Attempt]) -> bool {
+        let last = tries.iter().rfind(|attempt| attempt.provider == receipt.provider);
+        self.state == State::Scheduled.as_str() && last.is_some_and(|last| last.class == Class::Unknown)
     }
 }
 
@@ -111,34 +118,42 @@ impl SqlStore {
         let state: State = name(&row.state)?;
         let (next, ready_at, reason) = match receipt.outcome {
             ReceiptOutcome::Delivered => ("delivered", None, None),
-            ReceiptOutcome::Undelivered | ReceiptOutcome::BadAddress => ("undelivered", None, Some("the provider could not deliver it")),
+            ReceiptOutcome::Undelivered | ReceiptOutcome::BadAddress => {
+                ("undelivered", None, Some(Reason::Undelivered { code: receipt.code.clone() }))
+            }
             ReceiptOutcome::NotAnswered => match self.call_again(row, now) {
-                Some(again) => ("scheduled", Some(again), Some("nobody answered the call")),
-                None => ("undelivered", None, Some("nobody answered the call")),
+                Some(again) => ("scheduled", Some(again), Some(Reason::CallNotAnswered { code: receipt.code.clone() })),
+                None => ("undelivered", None, Some(Reason::CallNotAnswered { code: receipt.code.clone() })),
             },
         };
+        // What had no answer arrived all the same: it is not sent again.
+        let settles = next == "delivered" && row.had_no_answer_of(receipt, &attempts::parse(&row.attempt_log)?);
         // A receipt may overtake the answer to the call itself: the worker then finds the delivery moved further.
-        let as_if_sent = if state == State::Sending { State::Sent } else { state };
+        let as_if_sent = if state == State::Sending || settles { State::Sent } else { state };
         if !as_if_sent.may_become(name(next)?) || (state != as_if_sent && next == "scheduled") {
             return Ok(());
         }
-        let reason = reason.map(|reason| receipt.code.as_ref().map_or_else(|| reason.to_owned(), |code| format!("{reason} (code {code})")));
-        sqlx::query(sql("UPDATE deliveries SET state = $2, ready_at = COALESCE($3, ready_at), reason = $4, updated_at = $5 WHERE id = $1"))
-            .bind(receipt.delivery.as_str().to_owned())
-            .bind(next)
-            .bind(ready_at.map(Timestamp::as_millis))
-            .bind(reason.clone())
-            .bind(now.as_millis())
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(sql("UPDATE deliveries SET state = $2, ready_at = COALESCE($3, ready_at), reason = $4, updated_at = $5, \
+             lease = CASE WHEN state = 'scheduled' THEN NULL ELSE lease END, \
+             sent_at = CASE WHEN state = 'scheduled' THEN $5 ELSE sent_at END WHERE id = $1"))
+        .bind(receipt.delivery.as_str().to_owned())
+        .bind(next)
+        .bind(ready_at.map(Timestamp::as_millis))
+        .bind(reason.as_ref().map(to_json).transpose()?)
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await?;
         if next == "scheduled" {
             self.enqueue(tx, &[&receipt.delivery]).await?;
+        }
+        if settles {
+            self.dequeue(tx, &[&receipt.delivery]).await?;
         }
         effects.moved.push(Moved { id: receipt.delivery.clone(), state: name(next)?, reason: reason.clone() });
         let bundles = self.bundles_among(tx, &BTreeSet::from([receipt.delivery.clone()])).await?;
         self.share_outcome(tx, &bundles).await?;
         if next == "undelivered" {
-            return self.after_failure(tx, &receipt.delivery, reason.as_deref(), &mut effects.due).await;
+            return self.after_failure(tx, &receipt.delivery, reason.as_ref(), &mut effects.due).await;
         }
         effects.due.extend(Channel::from_db(&row.channel).filter(|_| next == "scheduled"));
         Ok(())
@@ -158,7 +173,6 @@ impl SqlStore {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed parse should fail the test")]
     use watchbell_core::DeliveryId;
-    use watchbell_core::outcome::Class;
 
     use super::*;
 

@@ -8,10 +8,10 @@ use watchbell_core::delivery::State;
 use watchbell_core::device::Device;
 use watchbell_core::rule::{Rule, Trigger};
 use watchbell_core::user::User;
-use watchbell_core::{ContactId, DeliveryId, DeviceId, EventId, RuleId, Timestamp, UserId};
+use watchbell_core::{ContactId, DeliveryId, DeviceId, EventId, Reason, RuleId, Timestamp, UserId};
 
 use crate::StoreError;
-use crate::facts::{Alert, AlertState, DAILY, Duty, HOURLY, Planned, Responder, Scope};
+use crate::facts::{Alert, DAILY, Duty, HOURLY, Planned, Responder, Scope};
 
 /// Reads a name that Watchbell wrote itself.
 pub(super) fn name<T: FromStr<Err = watchbell_core::channel::UnknownName>>(text: &str) -> Result<T, StoreError> {
@@ -32,7 +32,7 @@ pub(super) fn at(ms: i64) -> Timestamp {
     Timestamp::from_millis(ms)
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct UserRow {
     pub id: i64,
     pub public_id: String,
@@ -73,7 +73,7 @@ impl TryFrom<UserRow> for User {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct ContactRow {
     pub id: i64,
     pub user_id: i64,
@@ -100,7 +100,7 @@ impl TryFrom<ContactRow> for Contact {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct DeviceRow {
     pub id: i64,
     pub user_id: i64,
@@ -125,7 +125,7 @@ impl TryFrom<DeviceRow> for Device {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct RuleRow {
     pub id: i64,
     pub public_id: Option<String>,
@@ -158,7 +158,7 @@ impl TryFrom<RuleRow> for Rule {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct AlertRow {
     pub id: String,
     state: String,
@@ -179,7 +179,7 @@ impl TryFrom<AlertRow> for Alert {
     fn try_from(row: AlertRow) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.id,
-            state: AlertState::from_db(&row.state).ok_or_else(|| StoreError::Corrupt("unknown state of an alert".to_owned()))?,
+            state: name(&row.state)?,
             priority: name(&row.priority)?,
             summary: row.summary,
             url: row.url,
@@ -193,7 +193,7 @@ impl TryFrom<AlertRow> for Alert {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct ResponderRow {
     alert_id: String,
     round: i64,
@@ -214,7 +214,7 @@ impl From<ResponderRow> for Responder {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct DutyRow {
     id: String,
     user_id: i64,
@@ -243,9 +243,9 @@ impl TryFrom<DutyRow> for Duty {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct PlannedRow {
-    id: String,
+    pub id: String,
     scope: String,
     event_id: String,
     alert_id: Option<String>,
@@ -264,6 +264,7 @@ pub(super) struct PlannedRow {
     expires_at: Option<i64>,
     state: String,
     reason: Option<String>,
+    expedited: bool,
     attempts: i64,
     collect: Option<String>,
 }
@@ -292,7 +293,8 @@ impl TryFrom<PlannedRow> for Planned {
             ready_at: at(row.ready_at),
             expires_at: row.expires_at.map(at),
             state: name::<State>(&row.state)?,
-            reason: row.reason,
+            reason: row.reason.as_deref().map(Reason::read),
+            expedited: row.expedited,
             attempts: row.attempts,
             // The rest is decided at each claim anew.
             collect: row.collect.filter(|collect| matches!(collect.as_str(), HOURLY | DAILY)),
@@ -302,6 +304,12 @@ impl TryFrom<PlannedRow> for Planned {
 
 pub(super) fn scope(key: &str) -> Result<Scope, StoreError> {
     Scope::parse(key).ok_or_else(|| StoreError::Corrupt("unknown scope of a delivery".to_owned()))
+}
+
+/// Turns a row, unless this version cannot read it: then it is left out, so that nothing else waits for it, and the log says which
+/// one it was. Not what is in it, as that may be a text or an address.
+pub(super) fn readable<R, T: TryFrom<R, Error = StoreError>>(what: &'static str, id: impl std::fmt::Display, row: R) -> Option<T> {
+    T::try_from(row).inspect_err(|_| tracing::error!(what, %id, "a row that this version cannot read is left out")).ok()
 }
 
 /// Turns all rows, or says which one is unreadable.

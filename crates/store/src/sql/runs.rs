@@ -25,7 +25,7 @@ macro_rules! of_runs {
     };
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct DeliveryRow {
     id: String,
     event_id: String,
@@ -66,7 +66,7 @@ impl TryFrom<DeliveryRow> for RunDelivery {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct NotificationRow {
     event_id: String,
     user_id: i64,

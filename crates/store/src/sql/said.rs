@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use watchbell_core::UserId;
-use watchbell_core::user::User;
+use watchbell_core::user::{QuietHours, User};
 
-use super::rows::{ContactRow, DeviceRow, RuleRow, UserRow};
+use super::rows::{ContactRow, DeviceRow, RuleRow, UserRow, json, readable};
 use crate::StoreError;
 use crate::facts::Policy;
 
 /// A row of any of the tables; which of its columns are there, and what they are, is up to the table.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(super) struct Said {
     what: String,
     id: i64,
@@ -28,7 +28,6 @@ pub(super) struct Said {
     t6: Option<String>,
     t7: Option<String>,
     t8: Option<String>,
-    t9: Option<String>,
 }
 
 impl Said {
@@ -36,13 +35,13 @@ impl Said {
     pub(super) const SELECT: &'static str = "SELECT 'user' AS what, id, id AS user_id, EXISTS (SELECT 1 FROM preferences p \
          WHERE p.user_id = users.id) OR EXISTS (SELECT 1 FROM switches s WHERE s.user_id = users.id) AS flag, \
          version AS n1, created_at AS n2, updated_at AS n3, public_id AS t1, external_id AS t2, username AS t3, first_name AS t4, \
-         last_name AS t5, timezone AS t6, locale AS t7, quiet_hours AS t8, custom_fields AS t9 FROM users WHERE id {in $1 bigint} \
+         last_name AS t5, timezone AS t6, locale AS t7, quiet_hours AS t8 FROM users WHERE id {in $1 bigint} \
          UNION ALL SELECT 'contact', id, user_id, is_primary, NULL, NULL, NULL, kind, target, region, status, \
-         NULL, NULL, NULL, NULL, NULL FROM contacts WHERE user_id {in $1 bigint} \
+         NULL, NULL, NULL, NULL FROM contacts WHERE user_id {in $1 bigint} \
          UNION ALL SELECT 'device', id, user_id, FALSE, created_at, NULL, NULL, kind, token, keys, NULL, \
-         NULL, NULL, NULL, NULL, NULL FROM devices WHERE user_id {in $1 bigint} \
+         NULL, NULL, NULL, NULL FROM devices WHERE user_id {in $1 bigint} \
          UNION ALL SELECT 'rule', id, user_id, critical, contact_id, offset_s, position, public_id, surface, cause, channel, \
-         NULL, NULL, NULL, NULL, NULL FROM rules WHERE user_id {in $1 bigint}";
+         NULL, NULL, NULL, NULL FROM rules WHERE user_id {in $1 bigint}";
 
     /// The policies, and whose are not all that they said yet.
     pub(super) fn policies(mut said: Vec<Self>) -> Result<(HashMap<UserId, Policy>, Vec<i64>), StoreError> {
@@ -53,10 +52,12 @@ impl Said {
         let mut policies = users.into_iter().map(policy).collect::<Result<HashMap<UserId, Policy>, _>>()?;
         for row in others {
             let Some(policy) = policies.get_mut(&UserId(row.user_id)) else { continue };
+            let id = row.id;
+            // One that a later version wrote is no reason to tell by none of the others.
             match row.what.as_str() {
-                "contact" => policy.contacts.push(row.contact()?.try_into()?),
-                "device" => policy.devices.push(row.device()?.try_into()?),
-                _ => policy.rules.push(row.rule()?.try_into()?),
+                "contact" => policy.contacts.extend(readable("contact", id, row.contact()?)),
+                "device" => policy.devices.extend(readable("device", id, row.device()?)),
+                _ => policy.rules.extend(readable("rule", id, row.rule()?)),
             }
         }
         Ok((policies, have_more))
@@ -72,9 +73,10 @@ impl Said {
             last_name: there(self.t5)?,
             timezone: there(self.t6)?,
             locale: there(self.t7)?,
-            quiet_hours: self.t8,
-            custom_fields: there(self.t9)?,
-            // Nothing is planned by it.
+            // Unreadable hours keep nobody quiet: a message at a bad time is better than none.
+            quiet_hours: self.t8.filter(|hours| json::<QuietHours>(hours).is_ok()),
+            // Nothing is planned by these.
+            custom_fields: "{}".to_owned(),
             profile: "{}".to_owned(),
             version: there(self.n1)?,
             created_at: there(self.n2)?,

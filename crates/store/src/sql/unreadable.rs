@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use watchbell_core::DeliveryId;
 use watchbell_core::delivery::State;
+use watchbell_core::{DeliveryId, Reason};
 
 use super::jobs::JobRow;
+use super::rows::to_json;
 use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
 use crate::columns::row;
@@ -45,8 +46,8 @@ impl SqlStore {
     /// Ends what cannot be read as failed, with all that follows. What is to be announced when that is committed.
     pub(super) async fn set_aside(&self, tx: &mut Tx, unreadable: &[Unreadable]) -> Result<Effects, StoreError> {
         row! {
-            struct Row<'a> {
-                id: &'a str,
+            struct Row {
+                id: String,
                 reason: String,
             }
         }
@@ -54,8 +55,9 @@ impl SqlStore {
         if unreadable.is_empty() {
             return Ok(effects);
         }
-        let reason = |one: &Unreadable| format!("it cannot be read: {}", one.what);
-        let rows: Vec<Row<'_>> = unreadable.iter().map(|one| Row { id: &one.id, reason: reason(one) }).collect();
+        let reason = |one: &Unreadable| Reason::Unreadable { what: one.what.clone() };
+        let row = |one: &'_ Unreadable| Ok(Row { id: one.id.clone(), reason: to_json(&reason(one))? });
+        let rows = unreadable.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
         let failed: Vec<String> = sqlx::query_scalar(sql("UPDATE deliveries SET state = 'failed', reason = r.reason, lease = NULL, \
              begun_at = NULL, updated_at = $1 FROM {rows $2: id text, reason text} \
              WHERE deliveries.id = r.id AND {if deliveries.state {states claimable}} RETURNING deliveries.id"))

@@ -104,7 +104,7 @@ impl SqlStore {
 
     /// All sessions, also those that have ended and were not reaped yet.
     pub(super) async fn all_sessions(&self, on: &mut Connection) -> Result<Vec<WorkerSession>, StoreError> {
-        #[derive(sqlx::FromRow)]
+        #[derive(sqlx_macros::FromRow)]
         struct Row {
             epoch: i64,
             name: String,

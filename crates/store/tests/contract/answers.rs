@@ -2,6 +2,7 @@
 
 use watchbell_core::event::{Answer, Event, EventData, UpdateData};
 use watchbell_core::{Channel, DeliveryId};
+use watchbell_store::inline::NoInlineDispatch;
 use watchbell_store::intake::Answered;
 
 use crate::harness::Bed;
@@ -25,7 +26,7 @@ async fn answer(bed: &Bed, n: usize) -> Answer {
         }),
         _ => None,
     });
-    bed.store.accept(&[update.unwrap()]).await.unwrap();
+    bed.store.accept(&[update.unwrap()], None, &NoInlineDispatch).await.unwrap();
     answer
 }
 
@@ -34,7 +35,7 @@ async fn take(bed: &Bed) -> Vec<Answered> {
 }
 
 async fn an_answer_waits_until_it_was_told(bed: &Bed) {
-    bed.store.accept(&events(bed)).await.unwrap();
+    bed.store.accept(&events(bed), None, &NoInlineDispatch).await.unwrap();
     assert_eq!(take(bed).await, [], "nobody answered: it came from outside");
     let answer = answer(bed, 1).await;
     let taken = take(bed).await;
@@ -49,7 +50,7 @@ async fn an_answer_waits_until_it_was_told(bed: &Bed) {
 }
 
 async fn an_answer_is_told_by_one_at_a_time(bed: &Bed) {
-    bed.store.accept(&events(bed)).await.unwrap();
+    bed.store.accept(&events(bed), None, &NoInlineDispatch).await.unwrap();
     answer(bed, 1).await;
     answer(bed, 2).await;
     assert_eq!(bed.store.take_answers(1, bed.now().plus_s(10)).await.unwrap().len(), 1);

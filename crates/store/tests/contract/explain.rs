@@ -7,6 +7,7 @@ use watchbell_core::event::{Event, EventData, Occurrence, Original, Subscription
 
 use crate::contacts::contact;
 use crate::harness::{BY, Bed};
+use watchbell_store::inline::NoInlineDispatch;
 
 on_both![an_event_is_explained_while_everything_is_locked, only_the_asked_user_is_planned_for];
 
@@ -56,6 +57,6 @@ async fn only_the_asked_user_is_planned_for(bed: &Bed) {
     let (accepted, planned) = bed.store.explain(event.clone(), ben.id).await.unwrap();
     let of: Vec<_> = planned.iter().map(|planned| planned.user_id).collect();
     assert_eq!((of, accepted.planned), (vec![ben.id], 1));
-    bed.store.accept(&[event]).await.unwrap();
+    bed.store.accept(&[event], None, &NoInlineDispatch).await.unwrap();
     assert_eq!(bed.number("SELECT COUNT(*) FROM deliveries").await, 2);
 }

@@ -224,6 +224,7 @@ impl Planner for PlansNews {
             expires_at: None,
             state: State::Scheduled,
             reason: None,
+            expedited: false,
             attempts: 0,
             collect: None,
         };

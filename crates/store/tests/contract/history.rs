@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use watchbell_core::delivery::State;
 use watchbell_core::outcome::Class;
-use watchbell_core::{Channel, DeliveryId, EventId, RuleId, Timestamp, UserId};
+use watchbell_core::{Channel, DeliveryId, EventId, Reason, RuleId, Timestamp, UserId};
 use watchbell_store::history::DeliveryFilter;
 use watchbell_store::{Scope, StoreError};
 
@@ -13,6 +13,7 @@ use crate::harness::{BY, Bed, START};
 on_both![
     deliveries_are_filtered_and_paged_newest_first,
     deliveries_of_an_event_are_found_when_the_event_is_deleted,
+    a_delivery_that_cannot_be_read_hides_no_other_one,
     a_delivery_is_shown_with_its_attempts,
     a_failed_delivery_is_replayed_once,
     unreachable_users_are_listed_newest_first,
@@ -77,6 +78,26 @@ async fn deliveries_of_an_event_are_found_when_the_event_is_deleted(bed: &Bed) {
     assert_eq!(bed.store.deliveries(&filter).await.unwrap().len(), 1);
 }
 
+async fn a_delivery_that_cannot_be_read_hides_no_other_one(bed: &Bed) {
+    let anna = bed.user("anna").await.id;
+    for number in 1..=8 {
+        bed.delivery(&format!("D{number}"), anna, "sent").await;
+    }
+    for (id, nonsense) in [("D7", "scope = 'nonsense'"), ("D6", "channel = 'pigeon'"), ("D4", "rules = 'none'"), ("D2", "state = 'lost'")] {
+        bed.execute(&format!("UPDATE deliveries SET {nonsense} WHERE id = '{id}'")).await;
+    }
+    let page = async |limit: i64, before: Option<&str>| {
+        let filter = DeliveryFilter { limit, before: before.map(id), ..DeliveryFilter::default() };
+        let found = bed.store.deliveries(&filter).await.unwrap();
+        found.into_iter().map(|delivery| delivery.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(page(10, None).await, ["D8", "D5", "D3", "D1"]);
+    assert_eq!(page(3, None).await, ["D8", "D5", "D3"]);
+    assert_eq!(page(3, Some("D8")).await, ["D5", "D3", "D1"]);
+    bed.execute(&format!("INSERT INTO unreachable (scope, user_id, event_id, at) VALUES ('nonsense', {anna}, 'E1', 1)")).await;
+    assert_eq!(bed.store.unreachable(10).await.unwrap(), []);
+}
+
 async fn a_delivery_is_shown_with_its_attempts(bed: &Bed) {
     let anna = bed.user("anna").await.id;
     bed.delivery("D1", anna, "sent").await;
@@ -102,7 +123,7 @@ async fn a_failed_delivery_is_replayed_once(bed: &Bed) {
     assert!(bed.store.replay_delivery(BY, &id("D1")).await.unwrap());
     assert!(wake.has_changed().unwrap());
     let (delivery, _) = bed.store.delivery(&id("D1")).await.unwrap().unwrap();
-    assert_eq!((delivery.state, delivery.reason.as_deref(), delivery.attempts), (State::Scheduled, Some("replayed"), 6));
+    assert_eq!((delivery.state, delivery.reason, delivery.attempts), (State::Scheduled, Some(Reason::Replayed), 6));
     assert_eq!((delivery.due_at, delivery.ready_at, delivery.updated_at), (bed.now(), bed.now(), bed.now()));
     assert!(!bed.store.replay_delivery(BY, &id("D1")).await.unwrap());
     assert!(!bed.store.replay_delivery(BY, &id("D2")).await.unwrap());

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use watchbell_core::delivery::State;
-use watchbell_core::{Channel, DeliveryId, EventId, Timestamp, UserId};
+use watchbell_core::{Channel, DeliveryId, EventId, Reason, Timestamp, UserId};
 use watchbell_store::dialect::Dialect;
 use watchbell_store::history::DeliveryFilter;
 use watchbell_store::housekeeping::Cutoffs;
+use watchbell_store::inline::NoInlineDispatch;
 use watchbell_store::intake::DeadLetterFilter;
 use watchbell_store::queue::{AddressFate, Call, Finished, HeldLeases, Next, Ranks};
 
@@ -75,15 +76,15 @@ async fn deliveries_are_locked_in_one_order(bed: &Bed) {
 
 /// What changes deliveries of which its transaction has locked all before, and where.
 const LOCKED: [(&str, &str); 9] = [
-    ("ELSE 'who was sending it is gone; it may have gone out' END", "leases.rs, free"),
-    ("'it was not called: the answer of the database was lost'", "leases.rs, free"),
+    ("WHEN stop IS NOT NULL THEN stop ELSE $4 END", "leases.rs, free"),
+    ("reason = COALESCE(stop, $3), attempts = attempts - 1", "leases.rs, free"),
     ("FROM (SELECT unnest($2::text[]) AS subject", "known.rs, lock_known"),
     ("WHERE bundle_id = ANY($1::text[]) AND state = 'bundled' RETURNING bundle_id", "queue.rs, begin"),
-    ("'nothing of it was needed any more'", "queue.rs, begin"),
+    ("state = 'cancelled', reason = $3, lease = NULL, begun_at = NULL", "queue.rs, begin"),
     ("WHERE deliveries.bundle_id = b.bundle", "finish.rs, receipts.rs and leases.rs, lock_ends"),
     ("SET state = 'bundled', bundle_id = $1", "bundles.rs: claimed, or found unlocked"),
     ("SET due_at = $4, ready_at = $4, reason = $5", "finish.rs and receipts.rs, lock_ends"),
-    ("reason = 'user deleted'", "directory/users.rs"),
+    ("state = 'cancelled', reason = $3, lease = NULL, updated_at", "directory/users.rs"),
 ];
 
 async fn no_statement_reads_a_growing_table_as_a_whole(bed: &Bed) {
@@ -209,8 +210,8 @@ async fn use_everything(bed: &Bed) {
         attempt: None,
         next: match at % 3 {
             0 => Next::Sent,
-            1 => Next::Retry { at: bed.now().plus_s(5), reason: "again".to_owned() },
-            _ => Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep },
+            1 => Next::Retry { at: bed.now().plus_s(5), reason: Reason::PassingFault { code: None } },
+            _ => Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep },
         },
         pause: None,
     });
@@ -246,7 +247,7 @@ async fn use_everything(bed: &Bed) {
     store.audit(None, 50).await.unwrap();
     store.dead_letters(&DeadLetterFilter { limit: 50, ..DeadLetterFilter::default() }).await.unwrap();
     store.purge_dead_letters(crate::harness::BY, &DeadLetterFilter::default()).await.unwrap();
-    store.accept(&crate::queue::events(bed)).await.unwrap();
+    store.accept(&crate::queue::events(bed), None, &NoInlineDispatch).await.unwrap();
     let rule = watchbell_store::directory::NewRule {
         surface: watchbell_core::rule::Surface::Ilert,
         trigger: watchbell_core::rule::Trigger::AlertHigh,

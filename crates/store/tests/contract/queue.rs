@@ -6,7 +6,7 @@ use std::time::Duration;
 use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original, Priority, SubscriptionData, UpdateData, UpdateStatus};
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
-use watchbell_core::{Channel, DeliveryId};
+use watchbell_core::{Channel, DeliveryId, Reason};
 use watchbell_store::StoreError;
 use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, HeldLeases, Next, Ranks, Receipt, ReceiptOutcome};
 
@@ -204,7 +204,7 @@ async fn the_end_of_an_attempt_is_written_once(bed: &Bed) {
         id: ids[0].clone(),
         is_bundle: false,
         attempt: None,
-        next: Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep },
+        next: Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep },
         pause: None,
     };
     assert_eq!(bed.store.finish(epoch, &[end()]).await.unwrap().len(), 1);

@@ -5,7 +5,7 @@ use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::delivery::State;
 use watchbell_core::ids::UserRef;
 use watchbell_core::user::QuietHours;
-use watchbell_core::{DeliveryId, Secret, UserId};
+use watchbell_core::{DeliveryId, Reason, Secret, UserId};
 use watchbell_store::StoreError;
 use watchbell_store::directory::{NewContact, NewUser, UserFilter};
 
@@ -124,7 +124,7 @@ async fn deleting_a_user_cancels_what_is_pending_and_keeps_the_history(bed: &Bed
     for (id, state) in [("D1", State::Cancelled), ("D2", State::Cancelled), ("D3", State::Sent), ("D4", State::Sending)] {
         let (delivery, _) = bed.store.delivery(&DeliveryId(id.to_owned())).await.unwrap().unwrap();
         assert_eq!((delivery.state, delivery.user_name), (state, None), "{id}");
-        assert_eq!(delivery.reason.as_deref(), (state == State::Cancelled).then_some("user deleted"), "{id}");
+        assert_eq!(delivery.reason, (state == State::Cancelled).then_some(Reason::UserDeleted), "{id}");
     }
     assert_eq!(bed.number("SELECT COUNT(*) FROM deliveries WHERE state = 'scheduled' OR lease IS NOT NULL").await, 0);
     for table in ["users", "contacts", "rules", "topics", "keys", "verifications"] {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::delivery::{Purpose, State};
-use watchbell_core::{Channel, Secret, UserId};
+use watchbell_core::{Channel, Reason, Secret, UserId};
 use watchbell_store::directory::NewContact;
 use watchbell_store::history::{Delivery, DeliveryFilter};
 use watchbell_store::queue::{Call, Finished, Next, Ranks};
@@ -230,7 +230,7 @@ async fn a_code_is_kept_no_longer_than_it_is_needed(bed: &Bed) {
     assert_eq!(kept().await, 1, "its message has not gone out");
     // It waits to be tried again, and then it is out.
     let epoch = bed.store.open_session("test", "worker", &[Channel::Email], std::time::Duration::from_hours(1)).await.unwrap();
-    let again = Next::Retry { at: bed.now(), reason: "later".to_owned() };
+    let again = Next::Retry { at: bed.now(), reason: Reason::PassingFault { code: None } };
     for (next, rest) in [(again, 1), (Next::Sent, 0)] {
         let id = bed.store.claim(epoch, Channel::Email, Ranks::All, 1).await.unwrap().remove(0).id;
         let call = Call { id: id.clone(), provider: "smtp".to_owned(), is_bundle: false };

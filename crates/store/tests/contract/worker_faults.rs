@@ -6,7 +6,7 @@ use std::time::Duration;
 use watchbell_core::contact::ContactKind;
 use watchbell_core::ids::Epoch;
 use watchbell_core::outcome::Class;
-use watchbell_core::{Channel, DeliveryId};
+use watchbell_core::{Channel, DeliveryId, Reason};
 use watchbell_store::queue::{AddressFate, Attempt, Call, Finished, HeldLeases, Job, Next, Ranks};
 
 use crate::contacts::contact;
@@ -77,7 +77,7 @@ fn attempt(bed: &Bed, number: i64, class: Class) -> Attempt {
 }
 
 fn again(bed: &Bed, id: &DeliveryId, class: Class) -> Finished {
-    let next = Next::Retry { at: bed.now().plus_s(5), reason: "again".to_owned() };
+    let next = Next::Retry { at: bed.now().plus_s(5), reason: Reason::PassingFault { code: None } };
     Finished { id: id.clone(), is_bundle: false, attempt: Some(attempt(bed, 1, class)), next, pause: None }
 }
 
@@ -103,7 +103,7 @@ async fn what_cannot_be_read_is_set_aside_and_keeps_nothing_up(bed: &Bed) {
     let mut moved = bed.store.wakes().moved();
     assert_eq!(ids(&claim(bed, epoch, Ranks::All).await), BTreeSet::from(["01D8", "01D9"]));
     let failed = "SELECT count(*) FROM deliveries d JOIN failures f ON f.id = d.id WHERE state = 'failed' AND lease IS NULL \
-                  AND reason LIKE 'it cannot be read: its %'";
+                  AND reason LIKE '{\"unreadable\":{\"what\":\"its %'";
     assert_eq!(bed.number(failed).await, 8);
     assert_eq!(bed.number("SELECT count(*) FROM ready_queue WHERE rank < 3").await, 0);
     let told = moved.try_recv().unwrap();
@@ -237,7 +237,7 @@ async fn a_bundle_from_which_something_dropped_out_is_not_begun_again(bed: &Bed)
     assert!(begin(bed, epoch, &bundle, true).await, "asked again, nothing has changed");
     bed.execute("UPDATE deliveries SET stop = 'accepted' WHERE id = '01D1'").await;
     assert!(!begin(bed, epoch, &bundle, true).await);
-    let next = Next::Retry { at: bed.now(), reason: "not needed".to_owned() };
+    let next = Next::Retry { at: bed.now(), reason: Reason::NotBegun };
     bed.store.finish(epoch, &[Finished { id: bundle.clone(), is_bundle: true, attempt: None, next, pause: None }]).await.unwrap();
     let jobs = claim(bed, epoch, Ranks::All).await;
     assert!(begin(bed, epoch, &jobs[0].id, true).await);
@@ -254,7 +254,20 @@ async fn message_ids_of_other_deliveries_are_known(bed: &Bed) {
     let asked = ["SM1".to_owned(), "SM2".to_owned()];
     assert_eq!(bed.store.ids_of_others(&jobs[1], &asked).await.unwrap(), ["SM1"]);
     assert!(bed.store.ids_of_others(&jobs[0], &asked).await.unwrap().is_empty(), "its own");
-    let failed =
-        Finished { next: Next::Failed { reason: "no".to_owned(), address: AddressFate::Keep }, ..again(bed, &jobs[1].id, Class::Retry) };
+    // Another user's to the same phone.
+    let ben = bed.user("ben").await.id;
+    bed.execute("UPDATE contacts SET kind = 'phone', target = '+493023125000', status = 'LOCKED'").await;
+    bed.execute(&format!(
+        "INSERT INTO contacts (user_id, kind, target, region, is_primary, status) SELECT {ben}, kind, target, region, FALSE, status FROM contacts"
+    ))
+    .await;
+    bed.execute(&format!("UPDATE deliveries SET user_id = {ben} WHERE id = '{}'", jobs[0].id)).await;
+    assert_eq!(bed.store.ids_of_others(&jobs[1], &asked).await.unwrap(), ["SM1"]);
+    bed.execute("UPDATE contacts SET target = '+493023125001' WHERE user_id = (SELECT max(user_id) FROM contacts)").await;
+    assert!(bed.store.ids_of_others(&jobs[1], &asked).await.unwrap().is_empty());
+    let failed = Finished {
+        next: Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep },
+        ..again(bed, &jobs[1].id, Class::Retry)
+    };
     bed.store.finish(epoch, &[failed]).await.unwrap();
 }

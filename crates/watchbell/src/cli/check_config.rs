@@ -47,7 +47,7 @@ fn summary(config: &Config) -> String {
         lines.push(format!("  providers that no channel uses: {}", join(&idle)));
     }
     for (name, error) in config.exposed() {
-        lines.push(format!("  warning: providers.{name}.{}: {}", error.key, error.message));
+        lines.push(format!("  warning: providers.{name}.{}: {}", error.key, error.wrong));
     }
     if nats_servers(&config.nats).is_empty() {
         lines.push("  NATS is off: events come over HTTP only".to_owned());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -56,7 +57,10 @@ impl Server {
         let url = reqwest::Url::parse(&self.url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(wrong)?;
         // A long poll or a big page takes seconds, never longer.
         let http = reqwest::Client::builder().timeout(Duration::from_mins(1)).connect_timeout(Duration::from_secs(5));
-        let http = http.build().map_err(|error| Error::Unreachable { url: self.url.clone(), why: root_cause(&error) })?;
+        let http = http
+            .tls_backend_preconfigured(tls())
+            .build()
+            .map_err(|error| Error::Unreachable { url: self.url.clone(), why: root_cause(&error) })?;
         Ok(Client { http, base: url.as_str().trim_end_matches('/').to_owned(), key: self.key.clone(), is_raw: false })
     }
 
@@ -64,6 +68,12 @@ impl Server {
     pub fn raw_client(&self) -> Result<Client, Error> {
         Ok(Client { is_raw: true, ..self.client()? })
     }
+}
+
+/// The certificates that are compiled in decide whom to trust, as for providers, so that a machine without any will do.
+fn tls() -> rustls::ClientConfig {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
 }
 
 /// Speaks to one server with one key.
@@ -158,6 +168,7 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 
 /// A text as one segment of a path.
 pub fn segment(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    /// A lone `.` or `..` would be another path, so dots are encoded as well.
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, ENCODED).to_string()
 }

@@ -1,13 +1,14 @@
 //! `watchbell dead-letters list|replay|purge`: events that could not be used, or not all of them.
 
 use clap::{Args, Subcommand};
-use serde::Deserialize;
 use serde_json::Value;
+use watchbell_wire::Page;
+use watchbell_wire::dead_letters::{DeadLetter, DeletedDeadLetters, ReplayedDeadLetters};
+use watchbell_wire::events::AcceptedEvents;
 
 use super::client::{Server, segment};
 use super::output::{table, tame};
 use super::{Error, output};
-use crate::cli::deliveries::Page;
 
 const PATH: &str = "/watchbell/v1/dead-letters";
 
@@ -76,22 +77,6 @@ pub struct Filter {
     replayed: Option<bool>,
 }
 
-/// A dead letter as the API lists it.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Letter {
-    id: i64,
-    #[serde(default)]
-    subject: String,
-    reason: String,
-    #[serde(default)]
-    detail: String,
-    #[serde(default)]
-    received_at: String,
-    #[serde(default)]
-    replayed_at: Option<String>,
-}
-
 impl DeadLetters {
     pub async fn run(self) -> Result<(), Error> {
         match self {
@@ -120,11 +105,11 @@ impl List {
             let page: Value = client.get(PATH, &query).await?;
             return Ok(output::line(&format!("{page:#}"))?);
         }
-        let page: Page<Letter> = client.get(PATH, &query).await?;
+        let page: Page<DeadLetter> = client.get(PATH, &query).await?;
         if page.items.is_empty() {
             return Ok(output::line("no dead letters")?);
         }
-        let rows: Vec<_> = page.items.iter().map(Letter::row).collect();
+        let rows: Vec<_> = page.items.iter().map(row).collect();
         output::line(&table(["ID", "RECEIVED", "SUBJECT", "REPLAYED", "REASON"], &rows))?;
         if let Some(cursor) = page.next_cursor {
             output::line(&format!("more: --cursor {}", tame(&cursor)))?;
@@ -133,59 +118,17 @@ impl List {
     }
 }
 
-impl Letter {
-    fn row(&self) -> [String; 5] {
-        let replayed = self.replayed_at.as_deref().unwrap_or("-");
-        [
-            self.id.to_string(),
-            tame(&self.received_at),
-            tame(&self.subject),
-            tame(replayed),
-            tame(&format!("{}: {}", self.reason, self.detail)),
-        ]
-    }
-}
-
-/// What a replay of one answers: the events that were in it.
-#[derive(Debug, Deserialize)]
-struct OneAnswer {
-    #[serde(default)]
-    events: Vec<Event>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Event {
-    #[serde(default)]
-    problems: Vec<String>,
-}
-
-/// What a replay of many answers: a page of them at a time.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ReplayAnswer {
-    replayed: u64,
-    #[serde(default)]
-    failed: Vec<StillUnusable>,
-    #[serde(default)]
-    next_cursor: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct StillUnusable {
-    id: i64,
-    message: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Purged {
-    deleted: u64,
+fn row(letter: &DeadLetter) -> [String; 5] {
+    let replayed = letter.replayed_at.map_or_else(|| "-".to_owned(), |at| at.to_string());
+    let reason = tame(&format!("{}: {}", letter.reason, letter.detail));
+    [letter.id.to_string(), letter.received_at.to_string(), tame(&letter.subject), replayed, reason]
 }
 
 impl Choice {
     async fn replay(self) -> Result<(), Error> {
         let client = self.server.client()?;
         for id in &self.ids {
-            let answer: OneAnswer = client.post(&format!("{PATH}/{}/replay", segment(&id.to_string())), &[], None).await?;
+            let answer: AcceptedEvents = client.post(&format!("{PATH}/{}/replay", segment(&id.to_string())), &[], None).await?;
             output::line(&format!("replayed {id}"))?;
             for problem in answer.events.iter().flat_map(|event| &event.problems) {
                 output::line(&format!("{id} still cannot be used whole: {}", tame(problem)))?;
@@ -198,7 +141,7 @@ impl Choice {
         loop {
             let mut query = self.filter.query();
             query.extend(cursor.map(|cursor| ("cursor", cursor)));
-            let answer: ReplayAnswer = client.post(&format!("{PATH}/replay"), &query, None).await?;
+            let answer: ReplayedDeadLetters = client.post(&format!("{PATH}/replay"), &query, None).await?;
             count += answer.replayed;
             for letter in &answer.failed {
                 output::line(&format!("{} still cannot be used: {}", letter.id, tame(&letter.message)))?;
@@ -216,7 +159,7 @@ impl Choice {
 
 impl Purge {
     async fn run(self) -> Result<(), Error> {
-        let Purged { deleted } = self.server.client()?.delete(PATH, &self.filter.query()).await?;
+        let DeletedDeadLetters { deleted } = self.server.client()?.delete(PATH, &self.filter.query()).await?;
         Ok(output::line(&format!("deleted {deleted}"))?)
     }
 }

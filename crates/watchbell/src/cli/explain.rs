@@ -1,9 +1,9 @@
 //! `watchbell explain`: what a user was told of an event and why, or what they would be told.
 
 use clap::Args;
-use serde::Deserialize;
 use watchbell_core::Timestamp;
 use watchbell_core::event::{EventKind, Priority, UpdateStatus};
+use watchbell_wire::explanation::{ExplainedStep, Explanation};
 
 use super::client::Server;
 use super::{Error, output};
@@ -45,23 +45,6 @@ pub struct Explain {
     json: bool,
 }
 
-#[derive(Debug, Deserialize)]
-struct Explanation {
-    decision: Option<String>,
-    #[serde(default)]
-    problems: Vec<String>,
-    steps: Vec<Step>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Step {
-    at: String,
-    channel: String,
-    address: String,
-    state: String,
-    reason: String,
-}
-
 impl Explain {
     pub async fn run(self) -> Result<(), Error> {
         let given = [
@@ -86,7 +69,10 @@ impl Explain {
             output::line(&output::tame(sentence))?;
         }
         if !explanation.steps.is_empty() {
-            let row = |step: &Step| [&step.at, &step.channel, &step.address, &step.state, &step.reason].map(|text| output::tame(text));
+            let row = |step: &ExplainedStep| {
+                let at = step.at.to_string();
+                [&at, step.channel.as_str(), &step.address, step.state.as_str(), &step.reason].map(output::tame)
+            };
             let rows: Vec<_> = explanation.steps.iter().map(row).collect();
             output::line(&output::table(["AT", "CHANNEL", "ADDRESS", "STATE", "WHY"], &rows))?;
         }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde::Deserialize;
 use serde_json::{Value, json};
+use watchbell_wire::transfer::{self, VERSION};
 
 use super::client::Server;
 use super::{Error, output};
@@ -21,25 +21,15 @@ pub struct Export {
     file: Option<PathBuf>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Page {
-    version: i64,
-    #[serde(default)]
-    categories: Option<Vec<Value>>,
-    users: Vec<Value>,
-    #[serde(default)]
-    next_cursor: Option<String>,
-}
-
 impl Export {
     pub async fn run(self) -> Result<(), Error> {
         let client = self.server.client()?;
-        let (mut version, mut categories, mut users, mut cursor) = (1, Vec::new(), Vec::new(), None);
+        let (mut version, mut categories, mut users, mut cursor) = (VERSION, Vec::new(), Vec::new(), None);
         loop {
             let mut query = vec![("limit", AT_ONCE.to_string())];
             query.extend(cursor.map(|cursor| ("cursor", cursor)));
-            let page: Page = client.get("/watchbell/v1/export", &query).await?;
+            // What a newer server says beside is kept.
+            let page: transfer::Export<Value, Value> = client.get("/watchbell/v1/export", &query).await?;
             version = version.max(page.version);
             categories.extend(page.categories.into_iter().flatten());
             users.extend(page.users);

@@ -1,6 +1,7 @@
 //! `[channels.…]`: which providers serve a channel.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer};
 use watchbell_channels::settings::OnUnknown;
@@ -24,6 +25,9 @@ pub fn unserved(channels: &BTreeMap<Channel, ChannelSettings>) -> Vec<Channel> {
     unserved.map(|(channel, _)| *channel).collect()
 }
 
+/// What a table by channel may have for keys.
+static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| Channel::ALL.iter().map(|channel| channel.as_str()).collect());
+
 /// A channel's name as the key of a table. Read as a text, so that an error can name the key.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Name(Channel);
@@ -31,10 +35,7 @@ struct Name(Channel);
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let names: Vec<_> = Channel::ALL.iter().map(|channel| format!("`{channel}`")).collect();
-        // In the words of serde, as for any other unknown key.
-        let unknown = |_| serde::de::Error::custom(format_args!("unknown field `{text}`, expected one of {}", names.join(", ")));
-        text.parse().map(Self).map_err(unknown)
+        text.parse().map(Self).map_err(|_| serde::de::Error::unknown_field(&text, &NAMES))
     }
 }
 

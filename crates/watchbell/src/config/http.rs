@@ -1,8 +1,7 @@
 //! `[http]`: where and how the API is served.
 
-use std::net::IpAddr;
-
 use serde::Deserialize;
+use watchbell_core::network::Network;
 
 use super::problem::Section;
 
@@ -105,63 +104,5 @@ fn is_host(host: &str) -> bool {
     match host.strip_prefix('[') {
         Some(v6) => v6.strip_suffix(']').is_some_and(|v6| v6.parse::<std::net::Ipv6Addr>().is_ok()),
         None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)),
-    }
-}
-
-/// An address, or all that begin with the same bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
-}
-
-impl Network {
-    /// Reads `10.0.0.0/8`, or an address alone.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(most), |bits| bits.parse().ok())?;
-        (bits <= most).then_some(Self { address, bits })
-    }
-
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(mine), IpAddr::V4(other)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
-                mine.to_bits() & mask == other.to_bits() & mask
-            }
-            (IpAddr::V6(mine), IpAddr::V6(other)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0);
-                mine.to_bits() & mask == other.to_bits() & mask
-            }
-            _ => false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn networks_hold_their_addresses() {
-        let table = [
-            ("10.0.0.0/8", "10.200.3.4", true),
-            ("10.0.0.0/8", "11.0.0.1", false),
-            ("10.0.0.0/8", "::ffff:10.0.0.1", true),
-            ("192.0.2.7", "192.0.2.7", true),
-            ("192.0.2.7", "192.0.2.8", false),
-            ("0.0.0.0/0", "198.51.100.1", true),
-            ("2001:db8::/32", "2001:db8:1::1", true),
-            ("::/0", "198.51.100.1", false),
-        ];
-        for (network, address, inside) in table {
-            let held = Network::parse(network).zip(address.parse().ok()).map(|(network, address)| network.contains(address));
-            assert_eq!(held, Some(inside), "{network} {address}");
-        }
-        for bad in ["", "10.0.0.0/33", "10.0.0/8", "host", "10.0.0.0/x"] {
-            assert_eq!(Network::parse(bad), None, "{bad}");
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::layers::{Layers, dotted};
-use super::secrets;
+use super::masking;
 
 /// One wrong, unknown or missing setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Findings {
     pub(super) fn into_problems(self, layers: &Layers) -> Vec<Problem> {
         let of = |(path, sentence): (Vec<String>, String)| Problem {
             place: layers.place(&path),
-            value: layers.given(&path).map(|value| secrets::shown(&path, value)),
+            value: layers.given(&path).map(|value| masking::shown(&path, value)),
             key: dotted(&path),
             sentence,
         };

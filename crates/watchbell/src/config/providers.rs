@@ -1,14 +1,14 @@
-//! `[providers.…]`: the tables that channels name. What may stand in one is the business of its kind, in `watchbell_channels`.
+//! `[providers.…]`: the tables that channels name. What may stand in one is the business of its kind, in `watchbell_providers`.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use toml::Value;
-use watchbell_channels::registry;
-pub use watchbell_channels::settings::ProviderSettings;
-use watchbell_channels::settings::{CommonSettings, SettingError};
 use watchbell_core::channel::join;
+use watchbell_core::setting::Wrong;
 use watchbell_core::{Channel, channel};
+use watchbell_providers::registry;
+pub use watchbell_providers::settings::ProviderSettings;
+use watchbell_providers::settings::{COMMON_KEYS, SettingError};
 
 use super::channels::ChannelSettings;
 use super::layers::{Layers, Path};
@@ -51,7 +51,7 @@ fn read_one(layers: &mut Layers, name: &str, findings: &mut Findings) -> Option<
             Err(error) => error,
         };
         let stop =
-            |error: &SettingError| Stop { path: path_to(&table, error), message: error.message.clone(), in_list: error.key.contains('[') };
+            |error: &SettingError| Stop { path: path_to(&table, error), wrong: error.wrong.clone(), in_list: error.key.contains('[') };
         // What is of the right type but not usable would not become so by another reading.
         let unreadable = attempt(layers, &table).is_err();
         if unreadable && read::reread(layers, stop(&error), |layers| attempt(layers, &table).err().as_ref().map(stop)).is_ok() {
@@ -86,21 +86,12 @@ fn path_to(table: &[String], error: &SettingError) -> Path {
 }
 
 fn sentence(layers: &Layers, path: &[String], error: &SettingError) -> String {
-    if error.message.starts_with("no such key") {
-        let known: Vec<_> = read::quoted(&error.message).into_iter().chain(common_keys()).collect();
-        return read::no_such_setting(layers, path, &error.key, &known);
+    match &error.wrong {
+        Wrong::Missing(_) => "missing".to_owned(),
+        Wrong::Unknown { name, known } => read::no_such_setting(layers, path, name, &[known.as_slice(), &COMMON_KEYS].concat()),
+        Wrong::Type { expected } => format!("must be {}", read::in_words(expected).trim_end_matches(',')),
+        Wrong::Refused(sentence) => sentence.trim_start_matches("is ").to_owned(),
     }
-    match error.message.strip_prefix("must be ") {
-        Some(expected) => format!("must be {}", read::in_words(expected).trim_end_matches(',')),
-        None => error.message.trim_start_matches("is ").to_owned(),
-    }
-}
-
-/// The keys that every kind has, as serde lists them when it meets another one.
-fn common_keys() -> Vec<String> {
-    let unknown = serde_json::json!({ "": 0 });
-    let error = CommonSettings::deserialize(unknown).err().map(|error| error.to_string()).unwrap_or_default();
-    error.split_once(", expected ").map(|(_, known)| read::quoted(known)).unwrap_or_default()
 }
 
 /// Checks that every channel names providers that are there and can serve it.

@@ -5,8 +5,8 @@
 //! is it wrong. So an auth token `12345` stays a text and a port `12345` becomes a number.
 
 use serde::de::DeserializeOwned;
-use serde_path_to_error::Segment;
 use toml::{Table, Value};
+use watchbell_core::setting::{self, Wrong};
 
 use super::layers::{Layers, Origin, Path, dotted};
 use super::problem::{Findings, closest};
@@ -16,8 +16,7 @@ use super::variables;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stop {
     pub path: Path,
-    /// In serde's words.
-    pub message: String,
+    pub wrong: Wrong,
     /// Whether it is one of a list's values that is wrong; the path is the list's.
     pub in_list: bool,
 }
@@ -37,8 +36,8 @@ pub fn read<T: DeserializeOwned>(layers: &mut Layers, findings: &mut Findings) -
         };
         let Err(stop) = reread(layers, stop, |layers| attempt::<T>(&layers.values).err()) else { continue };
         let sentence = explain(layers, &stop);
-        let absent = quoted_after(&stop.message, "missing field").map(|field| [stop.path.as_slice(), &[field]].concat());
-        findings.push(absent.unwrap_or_else(|| stop.path.clone()), sentence);
+        let absent = if let Wrong::Missing(field) = stop.wrong { Some(field.to_owned()) } else { None };
+        findings.push(stop.path.iter().cloned().chain(absent).collect(), sentence);
         if stop.path.is_empty() {
             return None;
         }
@@ -51,12 +50,9 @@ pub fn read<T: DeserializeOwned>(layers: &mut Layers, findings: &mut Findings) -
 }
 
 fn attempt<T: DeserializeOwned>(values: &Table) -> Result<T, Stop> {
-    serde_path_to_error::deserialize(Value::Table(values.clone())).map_err(|error| {
-        let key = |segment: &Segment| if let Segment::Map { key } = segment { Some(key.clone()) } else { None };
-        let path: Path = error.path().iter().map_while(key).collect();
-        let in_list = matches!(error.path().iter().nth(path.len()), Some(Segment::Seq { .. }));
-        Stop { path, message: error.into_inner().message().to_owned(), in_list }
-    })
+    let stop = |path, wrong, in_list| Stop { path, wrong, in_list };
+    let values = serde_json::to_value(values).map_err(|error| stop(vec![], Wrong::Refused(error.to_string()), false))?;
+    setting::read(values).map_err(|misread| stop(misread.path, misread.wrong, misread.in_list))
 }
 
 /// Reads the text of the variable that stopped the reading as something else. `next_stop` says where reading stops then.
@@ -86,24 +82,20 @@ pub fn reread(layers: &mut Layers, stop: Stop, next_stop: impl Fn(&Layers) -> Op
     Err(Stop { path: stop.path.clone(), ..closest.unwrap_or(stop) })
 }
 
-/// Serde's words as a sentence that says what would be right. The value that serde quotes is left out: it may be a secret.
+/// What is wrong, as a sentence that says what would be right.
 fn explain(layers: &Layers, stop: &Stop) -> String {
-    let Stop { path, message, in_list } = stop;
-    if message.starts_with("missing field") {
-        return "missing; it has no default".to_owned();
-    }
-    let expected = message.rsplit_once(", expected ").map(|(_, expected)| expected);
-    if let Some(unknown) = quoted_after(message, "unknown field") {
-        let mut known = quoted(expected.unwrap_or_default());
-        if path.len() == 1 {
-            // Read apart from the rest.
-            known.push("providers".to_owned());
+    let Stop { path, wrong, in_list } = stop;
+    let expected = match wrong {
+        Wrong::Missing(_) => return "missing; it has no default".to_owned(),
+        Wrong::Unknown { name, known } => {
+            // Providers are read apart from the rest.
+            let apart: &[&str] = if path.len() == 1 { &["providers"] } else { &[] };
+            return no_such_setting(layers, path, name, &[known, apart].concat());
         }
-        return no_such_setting(layers, path, &unknown, &known);
-    }
-    let Some(expected) = expected else {
-        // Our own types' words; serde's all have that form.
-        return if super::secrets::is_secret(path) { "not a usable value".to_owned() } else { message.clone() };
+        // Our own types' words. They may quote the value.
+        Wrong::Refused(_) if super::masking::is_secret(path) => return "not a usable value".to_owned(),
+        Wrong::Refused(sentence) => return sentence.clone(),
+        Wrong::Type { expected } => expected,
     };
     let words = in_words(expected);
     if words == "a section"
@@ -120,7 +112,7 @@ fn explain(layers: &Layers, stop: &Stop) -> String {
 }
 
 /// Says that the last part of `path` is unknown, and what it may have meant.
-pub fn no_such_setting(layers: &Layers, path: &[String], unknown: &str, known: &[String]) -> String {
+pub fn no_such_setting(layers: &Layers, path: &[String], unknown: &str, known: &[&str]) -> String {
     let sibling = |name: &str| {
         let mut sibling = path.to_vec();
         sibling.pop();
@@ -132,7 +124,7 @@ pub fn no_such_setting(layers: &Layers, path: &[String], unknown: &str, known: &
     };
     // A variable with one underscore where two belong: WATCHBELL_HTTP_LISTEN.
     let parts = unknown.split_once('_').map(|(section, key)| [section.to_owned(), key.to_owned()]);
-    match (parts.filter(|parts| layers.default_of(parts).is_some()), closest(unknown, known.iter().map(String::as_str))) {
+    match (parts.filter(|parts| layers.default_of(parts).is_some()), closest(unknown, known.iter().copied())) {
         (Some(parts), _) if path.len() == 1 => format!("no such setting; did you mean {}?", variables::name_of(&parts)),
         (_, Some(name)) => format!("no such setting; did you mean {}?", sibling(name)),
         _ if known.is_empty() => "no such setting".to_owned(),
@@ -153,14 +145,4 @@ pub fn in_words(expected: &str) -> String {
         other if other.starts_with("struct ") => "a section".to_owned(),
         other => other.strip_prefix("a nonzero ").map_or_else(|| other.replace('`', "\""), |_| "a whole number, 1 or more,".to_owned()),
     }
-}
-
-/// The first name in backticks, where the message begins with `start`.
-fn quoted_after(message: &str, start: &str) -> Option<String> {
-    message.starts_with(start).then(|| quoted(message).into_iter().next()).flatten()
-}
-
-/// Every name in backticks.
-pub fn quoted(text: &str) -> Vec<String> {
-    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }

@@ -1,44 +1,14 @@
-//! Which settings must not be shown, and secrets that stand in files of their own.
+//! Secrets that stand in files of their own.
 
 use toml::{Table, Value};
 
-use super::layers::{Layers, Path};
+use super::layers::{Layers, Path, dotted};
+use super::masking::is_secret;
 use super::problem::Findings;
-
-/// How the names of secret settings end. Rather one too many: all that a name here costs is that its value is not shown.
-const ENDINGS: &[&str] = &["password", "secret", "token", "key", "creds", "service_account", "auth"];
-
-/// Whether a setting's value is for nobody's eyes.
-pub fn is_secret(path: &[String]) -> bool {
-    path.last().is_some_and(|name| ENDINGS.iter().any(|ending| name.ends_with(ending)))
-}
 
 /// Whether a setting may be given as `…_file`: secrets, and URLs that can hold a password.
 fn may_be_in_file(path: &[String]) -> bool {
     is_secret(path) || path == ["database", "url"] || path == ["nats", "url"]
-}
-
-/// A value as an error may show it: in one line, shortened, without secrets.
-pub fn shown(path: &[String], value: &Value) -> String {
-    /// So much of a value is enough to recognise it.
-    const LONGEST: usize = 80;
-    if is_secret(path) {
-        return "(secret)".to_owned();
-    }
-    let text = match value {
-        Value::String(text) => format!("{:?}", without_userinfo(text)),
-        other => other.to_string().replace('\n', " "),
-    };
-    if text.chars().count() > LONGEST { text.chars().take(LONGEST).chain(['…']).collect() } else { text }
-}
-
-/// `nats://user:password@host` as `nats://…@host`, in each part of a list.
-fn without_userinfo(text: &str) -> String {
-    let part = |part: &str| match part.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
-        Some((scheme, host)) => format!("{scheme}://…@{host}"),
-        None => part.to_owned(),
-    };
-    text.split(',').map(part).collect::<Vec<_>>().join(",")
 }
 
 /// Puts the content of the file that `x_file` names in the place of `x`, everywhere.
@@ -57,7 +27,7 @@ pub fn read_files(layers: &mut Layers, findings: &mut Findings) {
         let Some(origin) = layers.origin(&file_path).cloned() else { continue };
         let given = layers.get(&path).is_some_and(|value| value.as_str() != Some(""));
         if let Some(other) = layers.origin(&path).filter(|_| given) {
-            let sentence = format!("given here, and {} at {other} as well; keep one of them", super::layers::dotted(&path));
+            let sentence = format!("given here, and {} at {other} as well; keep one of them", dotted(&path));
             layers.reread(&file_path, Value::String(file));
             findings.push(file_path.clone(), sentence);
             continue;

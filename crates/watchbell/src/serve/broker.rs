@@ -15,7 +15,7 @@ use watchbell_core::delivery::Purpose;
 use watchbell_core::event::Answer;
 use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, Clock, DeliveryId, Timestamp, UserId};
+use watchbell_core::{Channel, Clock, DeliveryId, Reason, Timestamp, UserId};
 use watchbell_ingest::Connection;
 use watchbell_store::intake::Answered;
 use watchbell_store::queue::Next;
@@ -79,7 +79,7 @@ pub async fn publish_outcomes(progress: Receiver<Progress>, broker: Connection, 
 /// Publishes what became of deliveries without a call: `delivered` and `undelivered` by receipts, `cancelled`.
 pub async fn publish_moves(moves: Receiver<Moved>, broker: Connection, done: CancellationToken) {
     each(moves, &broker, &done, |moved| {
-        let outcome = json!({ "deliveryId": moved.id, "state": moved.state, "reason": moved.reason });
+        let outcome = json!({ "deliveryId": moved.id, "state": moved.state, "reason": moved.reason.as_ref().map(Reason::to_string) });
         Some((format!("watchbell.out.{}", moved.state), outcome.to_string().into_bytes()))
     })
     .await;
@@ -193,7 +193,7 @@ fn outcome(Progress { job, finished }: &Progress) -> Option<Message> {
         purpose: job.purpose,
         trigger: job.trigger,
         state,
-        reason,
+        reason: reason.map(Reason::to_string),
         provider: attempt.map(|attempt| attempt.provider.as_str()),
         class: attempt.map(|attempt| attempt.class),
         due_at: job.due_at.to_string(),
@@ -220,7 +220,7 @@ struct Outcome<'a> {
     purpose: Purpose,
     trigger: Trigger,
     state: &'static str,
-    reason: Option<&'a String>,
+    reason: Option<String>,
     provider: Option<&'a str>,
     class: Option<Class>,
     due_at: String,

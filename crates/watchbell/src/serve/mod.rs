@@ -6,7 +6,6 @@
 mod broker;
 mod descriptors;
 mod health;
-mod precedence;
 mod providers;
 mod sink;
 mod telegram;
@@ -21,10 +20,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchbell_api::{Api, ApiSettings, TelegramSettings, TrustedProxies};
 use watchbell_channels::dispatch::{DispatchSettings, Dispatcher};
+use watchbell_channels::inline::{EventIntake, InlineWorkers};
 use watchbell_channels::render::{RenderError, Renderer};
-use watchbell_channels::settings::SettingError;
 use watchbell_core::{Channel, Clock, Secret, SharedClock, SystemClock};
 use watchbell_ingest::{Connection, Ingest, NatsError};
+use watchbell_providers::settings::SettingError;
 use watchbell_scheduler::{Retention, RulePlanner, Scheduler, SchedulerSettings};
 use watchbell_store::throttle::RecipientLimits;
 use watchbell_store::{Retries, Store, StoreError};
@@ -140,6 +140,8 @@ impl Server {
         providers::say_what_is_exposed(&config);
 
         let broker = if config.nats.url.trim().is_empty() { None } else { Some(Connection::open(&config.nats).await?) };
+        let inline = Arc::new(InlineWorkers::default());
+        let intake = Arc::new(EventIntake::new(store.clone(), inline.clone()));
         let parts = TaskTracker::new();
         let (publishers, done) = (TaskTracker::new(), CancellationToken::new());
         parts.spawn(broker::share_wakes(store.clone(), broker.clone(), stop.clone()));
@@ -147,7 +149,7 @@ impl Server {
             publishers.spawn(broker::publish_moves(store.wakes().moved(), broker.clone(), done.clone()));
             parts.spawn(broker::publish_answers(store.clone(), broker.clone(), clock.clone(), stop.clone()));
             if has(Role::Ingest) {
-                let sink = Arc::new(sink::StoreSink::new(store.clone(), broker.clone()));
+                let sink = Arc::new(sink::StoreSink::new(store.clone(), intake.clone(), broker.clone()));
                 parts.spawn(Ingest::new(broker.clone(), &config.nats, config.events.settings(), sink, clock.clone()).run(stop.clone()));
             }
         } else if has(Role::Ingest) {
@@ -178,7 +180,7 @@ impl Server {
                 recheck: (!config.database.is_sqlite()).then_some(RECHECK),
                 channels: routes.into_iter().filter(|route| channels.is_empty() || channels.contains(&route.channel)).collect(),
             };
-            let dispatcher = Dispatcher::new(store.clone(), clock.clone(), renderer.clone(), settings);
+            let dispatcher = Dispatcher::new(store.clone(), clock.clone(), renderer.clone(), inline.clone(), settings);
             if let Some(broker) = &broker {
                 publishers.spawn(broker::publish_outcomes(dispatcher.progress(), broker.clone(), done.clone()));
             }
@@ -192,7 +194,7 @@ impl Server {
         let (address, http) = match listener {
             Some(listener) => {
                 let address = listener.local_addr().map_err(Error::Http)?;
-                let api = Api::new(store.clone(), clock, health, api_settings);
+                let api = Api::new(store.clone(), intake, clock, health, api_settings);
                 let stop = stop.clone();
                 (Some(address), Some(tokio::spawn(async move { watchbell_api::serve(listener, &api, stop).await })))
             }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use watchbell_channels::dispatch::{ChannelRoute, ProviderRoute};
-use watchbell_channels::providers::{mattermost, teams, telegram, twilio, webhook, webpush};
-use watchbell_channels::registry::{self, ProviderKind};
 use watchbell_core::contact::ContactKind;
 use watchbell_core::contact_key::ContactKey;
 use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock, Secret};
+use watchbell_providers::kinds::{mattermost, teams, telegram, twilio, webhook, webpush};
+use watchbell_providers::registry::{self, ProviderKind};
 use watchbell_store::Store;
 
 use super::Error;
@@ -52,7 +52,7 @@ pub fn say_what_is_missing(config: &Config) {
 /// Tells of secrets that others on the way can read.
 pub fn say_what_is_exposed(config: &Config) {
     for (provider, error) in config.exposed() {
-        tracing::warn!(provider, setting = error.key, "{}", error.message);
+        tracing::warn!(provider, setting = error.key, "{}", error.wrong);
     }
 }
 

@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use watchbell_api::callbacks::telegram_poll::{self, BotApi, BotError, POLL_S};
-use watchbell_channels::http::{self, Http};
-use watchbell_channels::providers::telegram::Settings;
 use watchbell_channels::render::Renderer;
-use watchbell_channels::settings::{CommonSettings, SettingError};
 use watchbell_core::{Clock, Secret};
+use watchbell_providers::http::{self, Http};
+use watchbell_providers::kinds::telegram::Settings;
+use watchbell_providers::settings::{CommonSettings, SettingError};
 use watchbell_store::Store;
 
 use super::{Error, providers};

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use watchbell_channels::provider::{Address, Found, Outgoing, Provider};
 use watchbell_core::outcome::Report;
 use watchbell_core::{Channel, Clock, DeliveryId, Timestamp};
+use watchbell_providers::provider::{Address, Found, Outgoing, Provider};
 
 use super::answers::{Answer, Script};
 use super::clock::WatchedClock;

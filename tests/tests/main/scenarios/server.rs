@@ -12,11 +12,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchbell_channels::dispatch::{ChannelRoute, DispatchSettings, Dispatcher, ProviderRoute};
-use watchbell_channels::provider::AccountLimit;
+use watchbell_channels::inline::{EventIntake, InlineWorkers};
 use watchbell_channels::render::Renderer;
 use watchbell_core::event::Original;
 use watchbell_core::retry::RetryPolicy;
 use watchbell_core::{Channel, Timestamp, decode};
+use watchbell_providers::provider::AccountLimit;
 use watchbell_scheduler::{RulePlanner, SchedulerSettings};
 use watchbell_store::intake::Accepted;
 use watchbell_store::throttle::{Bundling, RecipientLimits};
@@ -36,11 +37,12 @@ const NEVER_DAYS: u64 = 5_000;
 pub struct Server {
     runtime: Runtime,
     pub store: Arc<dyn Store>,
+    pub intake: EventIntake,
     clock: WatchedClock,
     worker: JoinHandle<()>,
     stop: CancellationToken,
     calls: TaskTracker,
-    lanes: usize,
+    channels: usize,
 }
 
 fn seconds(phrase: Option<&String>, otherwise: i64) -> Read<i64> {
@@ -85,8 +87,8 @@ fn channels(settings: &Settings, world: &SharedWorld, clock: &WatchedClock) -> V
     Channel::ALL.iter().map(route).collect()
 }
 
-/// Decodes and accepts in one transaction, as the consumer does; members of topics after that.
-pub async fn accept(store: &dyn Store, originals: Vec<Original>) -> Read<Vec<Accepted>> {
+/// Decodes and accepts, as the consumer does; members of topics after that.
+pub async fn accept(store: &dyn Store, intake: &EventIntake, originals: Vec<Original>) -> Read<Vec<Accepted>> {
     let decode = |original| {
         decode::from_nats(original, &decode::EventSettings::default())
             .map_err(|why| BadPhrase(format!("an event cannot be read: {}", why.detail)))
@@ -95,7 +97,7 @@ pub async fn accept(store: &dyn Store, originals: Vec<Original>) -> Read<Vec<Acc
     if events.is_empty() {
         return Ok(Vec::new());
     }
-    let accepted = store.accept(&events).await.map_err(failed("accepting"))?;
+    let accepted = intake.accept(&events, None).await.map_err(failed("accepting"))?;
     while store.fan_out().await.map_err(failed("planning members"))? {}
     Ok(accepted)
 }
@@ -117,7 +119,9 @@ impl Server {
         let options = Options { retries: retries(), limits, ..Options::new(url) };
         let store =
             runtime.block_on(open(&options, Arc::new(planner), Arc::new(clock.clone()))).map_err(|e| failed("opening the database", &e))?;
-        runtime.block_on(accept(store.as_ref(), waiting))?;
+        let inline = Arc::new(InlineWorkers::default());
+        let intake = EventIntake::new(store.clone(), inline.clone());
+        runtime.block_on(accept(store.as_ref(), &intake, waiting))?;
         let dispatch = DispatchSettings {
             process_name: "scenario".to_owned(),
             roles: "worker".to_owned(),
@@ -129,13 +133,13 @@ impl Server {
             recheck: None,
             channels: channels(settings, world, clock),
         };
-        let lanes = dispatch.channels.len();
+        let channels = dispatch.channels.len();
         let renderer = Arc::new(Renderer::new(None).map_err(|e| failed("the templates", &e))?);
-        let dispatcher = Dispatcher::new(store.clone(), Arc::new(clock.clone()), renderer, dispatch);
+        let dispatcher = Dispatcher::new(store.clone(), Arc::new(clock.clone()), renderer, inline, dispatch);
         let calls = dispatcher.calls();
         let stop = CancellationToken::new();
         let worker = runtime.spawn(dispatcher.run(stop.clone()));
-        Ok(Self { runtime, store, clock: clock.clone(), worker, stop, calls, lanes })
+        Ok(Self { runtime, store, intake, clock: clock.clone(), worker, stop, calls, channels })
     }
 
     /// Does something with the store.
@@ -153,7 +157,7 @@ impl Server {
                     for _ in 0..16 {
                         tokio::task::yield_now().await;
                     }
-                    if self.clock.tasks_asleep() == self.lanes + 2 + self.calls.len() {
+                    if self.clock.tasks_asleep() == self.channels + 2 + self.calls.len() {
                         return;
                     }
                     look.tick().await;
@@ -161,8 +165,10 @@ impl Server {
             });
             settled.await.map_err(|_| {
                 let (asleep, calls) = (self.clock.tasks_asleep(), self.calls.len());
-                let lanes = self.lanes;
-                BadPhrase(format!("the server does not come to rest: {asleep} tasks asleep, {lanes} lanes, {calls} calls under way"))
+                let channels = self.channels;
+                BadPhrase(format!(
+                    "the server does not come to rest: {asleep} tasks asleep, {channels} channel workers, {calls} calls under way"
+                ))
             })
         })
     }

@@ -192,7 +192,7 @@ impl<'a> Stage<'a> {
             replay_of: None,
             original: Original::default(),
         };
-        server.with(server.store.accept(&[event])).map_err(failed("a key")).map(drop)
+        server.with(server.intake.accept(&[event], None)).map_err(failed("a key")).map(drop)
     }
 
     fn events(&mut self, entry: &Entry) -> Read<Vec<Accepted>> {
@@ -202,7 +202,7 @@ impl<'a> Stage<'a> {
             return Ok(Vec::new());
         }
         let server = self.server()?;
-        server.with(accept(server.store.as_ref(), originals))
+        server.with(accept(server.store.as_ref(), &server.intake, originals))
     }
 
     /// The message as a publisher would send it: binary CloudEvents. `id`, `source`, `occurred` and `queued` are about the

@@ -7,14 +7,14 @@
 use axum::http::Uri;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use watchbell_channels::http::callback;
-use watchbell_channels::providers::twilio::twiml;
 use watchbell_channels::render::Reader;
 use watchbell_channels::render::phrase::{Phrase, Said, Since};
 use watchbell_core::delivery::{Purpose, State as DeliveryState};
 use watchbell_core::event::{Answer, Event, EventData, Occurrence, Original, UpdateData, UpdateStatus};
 use watchbell_core::ids::UserRef;
 use watchbell_core::{Channel, DeliveryId, Timestamp};
+use watchbell_providers::http::callback;
+use watchbell_providers::kinds::twilio::twiml;
 use watchbell_store::facts::AlertState;
 use watchbell_store::facts::history::What;
 use watchbell_store::history::Delivery;
@@ -97,7 +97,7 @@ fn is_call(delivery: &Delivery, attempts: &[Attempt], provider: &str, sid: &str)
 /// when, unless it has been opened again.
 async fn accept(api: &Api, call: &Call, now: Timestamp) -> Result<Option<Option<Since>>, StoreError> {
     let event = event(call, now);
-    api.store.accept(std::slice::from_ref(&event)).await?;
+    api.intake.accept(std::slice::from_ref(&event), None).await?;
     // The one that counts may have come before this one.
     let id = api.store.event_by_identity(&event.identity).await?.map(|(id, _)| id);
     let Some(alert) = api.store.alert(&call.alert).await? else { return Ok(Some(None)) };

@@ -1,6 +1,5 @@
 //! What tells the four kinds of rule apart.
 
-use serde_json::{Map, Value};
 use watchbell_core::Channel;
 use watchbell_core::rule::{Rule, Trigger};
 
@@ -18,8 +17,17 @@ pub(crate) struct Kind {
     pub types: &'static [(&'static str, Trigger)],
     /// Reads its own fields: the trigger, and the offset in seconds.
     pub read: fn(&mut Fields) -> Result<(Trigger, i64), Problem>,
-    /// Writes its own fields.
-    pub write: fn(&Rule, &mut Map<String, Value>),
+    /// Its own fields as a rule has them.
+    pub own: fn(&Rule) -> Own,
+}
+
+/// The fields that only some kinds of rule have.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    /// `type`.
+    pub trigger: Option<&'static str>,
+    pub delay_min: Option<i64>,
+    pub before_min: Option<i64>,
 }
 
 const EMAIL: (&str, Channel) = ("EMAIL", Channel::Email);
@@ -40,10 +48,7 @@ pub(crate) static ALL: [Kind; 4] = [
             let delay_min = fields.integer("delayMin", &(0..=120))?.unwrap_or(0);
             Ok((trigger, delay_min * 60))
         },
-        write: |rule, body| {
-            write_type(&PRIORITIES, rule, body);
-            body.insert("delayMin".to_owned(), (rule.offset_s / 60).into());
-        },
+        own: |rule| Own { trigger: type_of(&PRIORITIES, rule), delay_min: Some(rule.offset_s / 60), before_min: None },
     },
     Kind {
         path: "duties",
@@ -59,10 +64,7 @@ pub(crate) static ALL: [Kind; 4] = [
             }
             Ok((trigger, before_min * 60))
         },
-        write: |rule, body| {
-            write_type(&DUTIES, rule, body);
-            body.insert("beforeMin".to_owned(), (rule.offset_s / 60).into());
-        },
+        own: |rule| Own { trigger: type_of(&DUTIES, rule), before_min: Some(rule.offset_s / 60), delay_min: None },
     },
     Kind {
         path: "updates",
@@ -70,7 +72,7 @@ pub(crate) static ALL: [Kind; 4] = [
         triggers: &[Trigger::Accepted, Trigger::Resolved, Trigger::Escalated],
         types: &UPDATES,
         read: |fields| Ok((fields.required_choice("type", &UPDATES)?, 0)),
-        write: |rule, body| write_type(&UPDATES, rule, body),
+        own: |rule| Own { trigger: type_of(&UPDATES, rule), ..Own::default() },
     },
     Kind {
         path: "subscriptions",
@@ -78,7 +80,7 @@ pub(crate) static ALL: [Kind; 4] = [
         triggers: &[Trigger::Subscription],
         types: &[],
         read: |_| Ok((Trigger::Subscription, 0)),
-        write: |_, _| {},
+        own: |_| Own::default(),
     },
 ];
 
@@ -90,8 +92,6 @@ const UPDATES: [(&str, Trigger); 3] =
 /// The contract's enum, in minutes.
 pub(in super::super) const BEFORE_MIN: [i64; 8] = [0, 15, 30, 60, 180, 360, 720, 1440];
 
-fn write_type(types: &[(&str, Trigger)], rule: &Rule, body: &mut Map<String, Value>) {
-    if let Some((name, _)) = types.iter().find(|(_, trigger)| *trigger == rule.trigger) {
-        body.insert("type".to_owned(), (*name).into());
-    }
+fn type_of(types: &[(&'static str, Trigger)], rule: &Rule) -> Option<&'static str> {
+    types.iter().find(|(_, trigger)| *trigger == rule.trigger).map(|(name, _)| *name)
 }

@@ -48,7 +48,7 @@ async fn list(kind: &'static Kind, State(api): State<Api>, caller: Authenticated
     let user = subject(&caller, &params, Intent::Read)?;
     let rules = api.store.rules(user, Surface::Ilert, kind.triggers).await?;
     let contacts = api.store.contacts(user, None).await?;
-    Ok(json(StatusCode::OK, &rules.iter().map(|rule| write(kind, rule, &contacts)).collect()))
+    Ok(json(StatusCode::OK, &rules.iter().map(|rule| write(kind, rule, &contacts)).collect::<Vec<_>>()))
 }
 
 async fn create(
@@ -135,6 +135,12 @@ fn write(kind: &Kind, rule: &Rule, contacts: &[Contact]) -> Value {
     if let Some(contact) = contacts.iter().find(|contact| Some(contact.id) == rule.contact_id) {
         body.insert("contact".to_owned(), wire::contact(contact));
     }
-    (kind.write)(rule, &mut body);
+    let own = (kind.own)(rule);
+    let fields = [
+        ("type", own.trigger.map(Value::from)),
+        ("delayMin", own.delay_min.map(Value::from)),
+        ("beforeMin", own.before_min.map(Value::from)),
+    ];
+    body.extend(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     Value::Object(body)
 }

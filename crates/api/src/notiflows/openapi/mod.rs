@@ -16,7 +16,7 @@ const TOPICS: &str = "Notiflows topics";
 const RUNS: &str = "Notiflows";
 
 pub(crate) fn part() -> Part {
-    let failures = Failures { always: &[401, 403, 429, 500, 503], schema: error() };
+    let failures = Failures::shaped(&[401, 403, 429, 500, 503], "NotiflowsError", error());
     let security = json!([{ "notiflowsApiKey": [], "notiflowsSecretKey": [] }]);
     let mut part = Part::new("Notiflows", MOUNT, security, failures);
     part.tag(

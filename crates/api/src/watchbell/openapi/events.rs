@@ -1,12 +1,16 @@
 //! Event intake, dead letters and explanations.
 
 use serde_json::{Value, json};
-use watchbell_core::decode::{EVENTS_PREFIX, PUBLISHED_KINDS, Reason};
+use watchbell_core::decode::{EVENTS_PREFIX, PUBLISHED_KINDS};
 use watchbell_core::event::{Priority, UpdateStatus};
+use watchbell_wire::Page;
+use watchbell_wire::dead_letters::{DeadLetter, DeadLetterWithOriginal, DeletedDeadLetters, ReplayedDeadLetters};
+use watchbell_wire::events::{AcceptedEvents, KeptEvent};
+use watchbell_wire::explanation::Explanation;
 
-use super::{derived_example, derived_id, paged, with_id};
+use super::{derived_example, paged, with_id};
 use crate::asyncapi::events::{data, example};
-use crate::openapi::schema::{array, boolean, described, int64, integer, names, nullable, object, of, page, string, time};
+use crate::openapi::schema::{boolean, described, names, object, of, string, time};
 use crate::openapi::{Operation, Part};
 
 const EVENTS: &str = "Events";
@@ -25,16 +29,6 @@ pub(super) fn describe(part: &mut Part) {
     part.schema("CloudEvent", cloud_event());
     forms.push(of("CloudEvent"));
     part.schema("Event", json!({ "anyOf": forms }));
-    part.schema(
-        "AcceptedEvent",
-        object([
-            ("id!", derived_id()),
-            ("duplicate!", boolean()),
-            ("planned!", described(integer(0, i64::from(u32::MAX)), "Deliveries that were planned")),
-            ("problems!", described(array(&string()), "What of it was repaired, left out, or could not be used")),
-            ("decision", described(string(), "Why nothing was planned, where that is so")),
-        ]),
-    );
     part.add(
         taking_event(Operation::post("/events", "Publish an event"))
             .of(EVENTS)
@@ -43,34 +37,17 @@ pub(super) fn describe(part: &mut Part) {
                  that meaning and noted. An identity (source and id, or id) is the key's own; the same one with other content is a \
                  conflict (an alert is told all the same)."
             ))
-            .answers(202, "It is kept and planned", accepted())
+            .returns::<AcceptedEvents>(202, "It is kept and planned")
             .fails(&[409]),
     );
-    part.schema(
-        "KeptEvent",
-        object([
-            ("id!", derived_id()),
-            ("kind!", string()),
-            ("alertId!", described(nullable(string()), "The alert that it is about")),
-            ("at!", described(time(), "From here delays count")),
-            ("receivedAt!", time()),
-            ("decision!", described(nullable(string()), "Why nothing was planned, where that is so")),
-            ("problems!", described(array(&string()), "What of it was repaired, left out, or could not be used")),
-        ]),
-    );
     part.add(
-        Operation::get("/events/{id}", "Get what became of an event").of(EVENTS).path("id", "The event's id", derived_example()).answers(
-            200,
-            "The event, without what it says",
-            of("KeptEvent"),
-        ),
+        Operation::get("/events/{id}", "Get what became of an event")
+            .of(EVENTS)
+            .path("id", "The event's id", derived_example())
+            .returns::<KeptEvent>(200, "The event, without what it says"),
     );
     dead_letters(part);
     explain(part);
-}
-
-fn accepted() -> Value {
-    object([("events!", array(&of("AcceptedEvent")))])
 }
 
 /// Several media types for one body are more than most makers of clients can do, so the others are only told of.
@@ -121,23 +98,6 @@ fn cloud_event() -> Value {
 }
 
 fn dead_letters(part: &mut Part) {
-    let letter = || {
-        object([
-            ("id!", int64()),
-            ("subject!", string()),
-            ("reason!", names(Reason::ALL.iter().map(|reason| reason.as_str()))),
-            ("detail!", string()),
-            ("receivedAt!", time()),
-            ("createdAt!", time()),
-            ("replayedAt", time()),
-        ])
-    };
-    part.schema("DeadLetter", letter());
-    let mut original = letter();
-    original["properties"]["headers"] = array(&json!({ "type": "array", "items": string(), "minItems": 2, "maxItems": 2 }));
-    original["properties"]["payload"] = string();
-    original["properties"]["payloadBase64"] = described(string(), "In its place where it is not UTF-8");
-    part.schema("DeadLetterWithOriginal", original);
     let filtered = |operation: Operation| {
         operation
             .of(EVENTS)
@@ -146,61 +106,35 @@ fn dead_letters(part: &mut Part) {
             .query("replayed", "Only those that were, or were not, played again", boolean())
     };
     let one = |operation: Operation| operation.of(EVENTS).with(|operation| with_id(operation, "dead letter"));
-    part.add(Operation::get("/dead-letters", "List events that could not be used").with(filtered).with(paged).answers(
-        200,
-        "A page, newest first",
-        page(&of("DeadLetter")),
-    ));
-    part.add(Operation::delete("/dead-letters", "Delete dead letters").with(filtered).answers(
-        200,
-        "How many",
-        object([("deleted!", int64())]),
-    ));
-    part.add(Operation::get("/dead-letters/{id}", "Get a dead letter with what came over the wire").with(one).answers(
-        200,
-        "The dead letter",
-        of("DeadLetterWithOriginal"),
-    ));
+    part.add(
+        Operation::get("/dead-letters", "List events that could not be used")
+            .with(filtered)
+            .with(paged)
+            .returns::<Page<DeadLetter>>(200, "A page, newest first"),
+    );
+    part.add(Operation::delete("/dead-letters", "Delete dead letters").with(filtered).returns::<DeletedDeadLetters>(200, "How many"));
+    part.add(
+        Operation::get("/dead-letters/{id}", "Get a dead letter with what came over the wire")
+            .with(one)
+            .returns::<DeadLetterWithOriginal>(200, "The dead letter"),
+    );
     part.add(
         Operation::post("/dead-letters/{id}/replay", "Play a dead letter again")
             .with(one)
             .says("Plans what of it is still missing, and nothing twice.")
-            .answers(202, "What came of it", accepted())
+            .returns::<AcceptedEvents>(202, "What came of it")
             .fails(&[409, 413]),
     );
-    let failed = object([("id!", int64()), ("message!", string())]);
     part.add(
         Operation::post("/dead-letters/replay", "Play dead letters again")
             .with(filtered)
             .says("Those that were not yet, newest first, 200 at once.")
             .query("cursor", "The nextCursor of the answer before", string())
-            .answers(202, "What came of them", object([("replayed!", int64()), ("failed!", array(&failed)), ("nextCursor", string())])),
+            .returns::<ReplayedDeadLetters>(202, "What came of them"),
     );
 }
 
 fn explain(part: &mut Part) {
-    let step = object([
-        ("deliveryId", derived_id()),
-        ("at!", time()),
-        ("channel!", string()),
-        ("address!", described(nullable(string()), "Masked")),
-        ("state!", string()),
-        ("reason!", string()),
-        ("purpose!", string()),
-        ("trigger!", nullable(string())),
-        ("ruleIds!", array(&int64())),
-    ]);
-    part.schema(
-        "Explanation",
-        object([
-            ("userId!", int64()),
-            ("hypothetical!", boolean()),
-            ("decision!", nullable(string())),
-            ("problems", array(&string())),
-            ("events", described(array(&of("KeptEvent")), "Of what was: the event, or those of the alert that still matter")),
-            ("steps!", array(&step)),
-        ]),
-    );
     let of_user = |operation: Operation| {
         let user = json!({ "type": "string", "example": "1" });
         operation.of(EVENTS).query("user", "The user's number, U… id, external id, or current", user).required().fails(&[404])
@@ -218,11 +152,11 @@ fn explain(part: &mut Part) {
             .query("alertId", "Of an alert or an update", string())
             .query("startsAt", "When the shift begins; tomorrow unless told", time())
             .query("at", "When it comes; now unless told", time())
-            .answers(200, "The steps, in order of time", of("Explanation")),
+            .returns::<Explanation>(200, "The steps, in order of time"),
     );
     part.add(
         taking_event(Operation::post("/explain", "Explain what an event would lead to for a user").with(of_user))
             .says(&format!("Nothing is changed. {FORMS}"))
-            .answers(200, "The steps, in order of time", of("Explanation")),
+            .returns::<Explanation>(200, "The steps, in order of time"),
     );
 }

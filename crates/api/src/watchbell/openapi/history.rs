@@ -1,18 +1,18 @@
 //! Deliveries.
 
-use serde_json::json;
 use watchbell_core::Channel;
-use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::delivery::State;
+use watchbell_wire::Page;
+use watchbell_wire::deliveries::{Delivery, DeliveryWithAttempts};
 
 use super::{derived_example, derived_id, paged};
-use crate::openapi::schema::{array, described, int64, integer, names, object, of, page, string, time};
+use crate::openapi::schema::{names, string, time};
 use crate::openapi::{Operation, Part};
 
 const DELIVERIES: &str = "Deliveries";
 
 pub(super) fn describe(part: &mut Part) {
     part.tag(DELIVERIES, "What was planned, and what became of it");
-    schemas(part);
     part.add(
         Operation::get("/deliveries", "List deliveries")
             .of(DELIVERIES)
@@ -26,58 +26,18 @@ pub(super) fn describe(part: &mut Part) {
             .query("to", "Due before", time())
             .query("changedAfter", "Changed after", time())
             .with(paged)
-            .answers(200, "A page, newest first", page(&of("Delivery"))),
+            .returns::<Page<Delivery>>(200, "A page, newest first"),
     );
     let one = |operation: Operation| operation.of(DELIVERIES).path("id", "The delivery's id", derived_example());
-    part.add(Operation::get("/deliveries/{id}", "Get a delivery with every attempt").with(one).answers(
-        200,
-        "The delivery",
-        of("DeliveryWithAttempts"),
-    ));
+    part.add(
+        Operation::get("/deliveries/{id}", "Get a delivery with every attempt")
+            .with(one)
+            .returns::<DeliveryWithAttempts>(200, "The delivery"),
+    );
     part.add(
         Operation::post("/deliveries/{id}/replay", "Send a failed delivery again")
             .with(one)
-            .answers(202, "It is back in the queue", of("DeliveryWithAttempts"))
+            .returns::<DeliveryWithAttempts>(202, "It is back in the queue")
             .fails(&[409]),
     );
-}
-
-fn schemas(part: &mut Part) {
-    let members = || {
-        object([
-            ("id!", derived_id()),
-            ("eventId!", derived_id()),
-            ("alertId", string()),
-            ("dutyId", string()),
-            ("userId!", int64()),
-            ("userName", string()),
-            ("purpose!", names(Purpose::ALL.iter().map(|purpose| purpose.as_str()))),
-            ("trigger", string()),
-            ("channel!", names(Channel::ALL.iter().map(|channel| channel.as_str()))),
-            ("address", described(string(), "Masked")),
-            ("contactId", int64()),
-            ("ruleIds!", array(&int64())),
-            ("priority!", names(["HIGH", "LOW"])),
-            ("state!", names(State::ALL.iter().map(|state| state.as_str()))),
-            ("reason", string()),
-            ("dueAt!", described(time(), "When it was planned for")),
-            ("readyAt!", described(time(), "When it is tried next")),
-            ("sentAt", time()),
-            ("attempts!", integer(0, i64::from(u32::MAX))),
-            ("provider", string()),
-            ("createdAt!", time()),
-            ("updatedAt!", time()),
-        ])
-    };
-    part.schema("Delivery", members());
-    let attempt = object([
-        ("number!", int64()),
-        ("at!", time()),
-        ("provider!", string()),
-        ("class", string()),
-        ("code", string()),
-        ("messageId", string()),
-        ("latencyMs", int64()),
-    ]);
-    part.schema("DeliveryWithAttempts", json!({ "allOf": [of("Delivery"), object([("attemptLog!", array(&attempt))])] }));
 }

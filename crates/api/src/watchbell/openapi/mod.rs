@@ -8,8 +8,9 @@ mod transfer;
 mod users;
 
 use serde_json::{Value, json};
+use watchbell_wire::error::Error;
 
-use crate::openapi::schema::{array, described, int64, names, object, string, text};
+use crate::openapi::schema::string;
 use crate::openapi::{Failures, Operation, Part};
 
 pub(crate) fn part() -> Part {
@@ -25,29 +26,7 @@ pub(crate) fn part() -> Part {
 
 /// How everything fails that has no form of errors of its own.
 pub(crate) fn failures(always: &'static [u16]) -> Failures {
-    let codes = [
-        "bad_request",
-        "unauthenticated",
-        "forbidden",
-        "not_found",
-        "method_not_allowed",
-        "timeout",
-        "conflict",
-        "too_large",
-        "unsupported_media_type",
-        "too_many_requests",
-        "internal",
-        "unavailable",
-    ];
-    let error = object([
-        ("code!", names(codes)),
-        ("message!", string()),
-        ("field", described(string(), "The field or parameter at fault, where there is one")),
-        ("reason", described(string(), "Why an event cannot be used: bad_json, missing_field, …")),
-        ("contactId", described(int64(), "The contact that has this target already")),
-        ("ruleIds", described(array(&int64()), "The rules that use the contact")),
-    ]);
-    Failures { always, schema: object([("error!", error)]) }
+    Failures::of::<Error>(always)
 }
 
 /// Of a user.
@@ -69,11 +48,6 @@ fn paged(operation: Operation) -> Operation {
 fn limited(operation: Operation) -> Operation {
     let limit = json!({ "type": "integer", "minimum": 1, "maximum": 500, "default": 50 });
     operation.query("limit", "How many to list", limit)
-}
-
-/// A user as a body names one.
-fn named_user() -> Value {
-    json!({ "description": "A user's number, U… id or external id", "anyOf": [int64(), text(1, 255)] })
 }
 
 /// An event's or a delivery's id, as Watchbell derives it.

@@ -15,6 +15,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use watchbell_core::UserId;
 use watchbell_store::directory::UserFilter;
+use watchbell_wire::transfer::{Export, Imported, ImportedUser, VERSION};
 
 use self::said::Said;
 use self::take::Taker;
@@ -25,9 +26,6 @@ use crate::request::{Params, Payload};
 use crate::state::Api;
 use crate::surface;
 
-/// Of the format. One that is higher has members that this server would lose.
-const VERSION: i64 = 1;
-
 /// Users that one call takes at most.
 const MOST: usize = 500;
 
@@ -37,10 +35,10 @@ pub(super) async fn export(State(api): State<Api>, caller: Authenticated, params
     let limit = page::limit(&params)?;
     let after = page::numeric_cursor(&params)?.map(UserId);
     let (mut users, _) = api.store.users(&UserFilter { after, limit: limit + 1, ..UserFilter::default() }).await?;
-    let mut body = json!({ "version": VERSION });
-    if after.is_none() {
-        body["categories"] = api.store.categories().await?.iter().map(said::category).collect();
-    }
+    let categories = match after {
+        None => Some(api.store.categories().await?.iter().map(said::category).collect()),
+        Some(_) => None,
+    };
     let mut has_more = usize::try_from(limit).is_ok_and(|limit| users.len() > limit);
     users.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let (mut written, mut room, mut last) = (Vec::with_capacity(users.len()), page::MOST_BYTES, None);
@@ -48,7 +46,7 @@ pub(super) async fn export(State(api): State<Api>, caller: Authenticated, params
         let id = user.id;
         if let Some(said) = Said::load(&*api.store, user).await? {
             let said = said.write();
-            let bytes = said.to_string().len();
+            let bytes = page::bytes_of(&said)?;
             if bytes > room && !written.is_empty() {
                 has_more = true;
                 break;
@@ -60,11 +58,8 @@ pub(super) async fn export(State(api): State<Api>, caller: Authenticated, params
     }
     let detail = json!({ "after": after.map(|after| after.0), "users": written.len() });
     api.store.note(caller.actor(), "export", "users", detail.as_object().cloned()).await?;
-    if let Some(last) = last.filter(|_| has_more) {
-        body["nextCursor"] = last.to_string().into();
-    }
-    body["users"] = written.into();
-    Ok(surface::json(StatusCode::OK, &body))
+    let next_cursor = last.filter(|_| has_more).map(|last| last.to_string());
+    Ok(surface::json(StatusCode::OK, &Export { version: VERSION, categories, users: written, next_cursor }))
 }
 
 /// With `?dryRun=true` nothing is changed, and the answer says what would be. With `?join=true` people come from another system:
@@ -80,8 +75,8 @@ pub(super) async fn import(State(api): State<Api>, caller: Authenticated, params
     fields.finish()?;
     let categories: Vec<_> = categories.into_iter().enumerate().map(|(at, value)| wanted::category(at, value)).collect::<Result<_, _>>()?;
     let taker = Taker { api: &api, by: caller.actor(), is_dry, is_joining };
-    let category_changes = taker.categories(categories).await?;
-    let mut answers: Vec<Value> = Vec::with_capacity(users.len());
+    let categories = taker.categories(categories).await?;
+    let mut imported: Vec<ImportedUser> = Vec::with_capacity(users.len());
     for user in users {
         let name = |field: &str| user.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (external_id, username) = (name("externalId"), name("username"));
@@ -89,12 +84,7 @@ pub(super) async fn import(State(api): State<Api>, caller: Authenticated, params
             Ok(wanted) => taker.user(wanted).await?,
             Err(problem) => take::Outcome { changes: Vec::new(), problems: vec![problem.message.into_owned()] },
         };
-        answers.push(json!({
-            "externalId": external_id,
-            "username": username,
-            "changes": outcome.changes,
-            "problems": outcome.problems,
-        }));
+        imported.push(ImportedUser { external_id, username, changes: outcome.changes, problems: outcome.problems });
     }
-    Ok(surface::json(StatusCode::OK, &json!({ "categories": category_changes, "users": answers })))
+    Ok(surface::json(StatusCode::OK, &Imported { categories, users: imported }))
 }

@@ -1,15 +1,18 @@
 //! All that a user has said, as it is kept and as an export has it: each surface's rules in that surface's own words.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Map, Value, json};
 use watchbell_core::contact::Contact;
 use watchbell_core::device::Device;
-use watchbell_core::preference::{Category, ChannelType, Preference, Switches};
+use watchbell_core::preference::{Category, Preference, Switches};
 use watchbell_core::rule::{Rule, Surface, Trigger};
 use watchbell_core::user::User;
 use watchbell_store::directory::ChainFilter;
 use watchbell_store::{Store, StoreError};
+use watchbell_wire::Name;
+use watchbell_wire::devices::NewDevice;
+use watchbell_wire::transfer::{
+    TransferAddress, TransferCategory, TransferContact, TransferNotiflow, TransferPreference, TransferRule, TransferStep, TransferSwitches,
+    TransferUser,
+};
 
 use crate::ilert::rules::kind;
 use crate::oncall::kinds;
@@ -53,98 +56,96 @@ impl Said {
 
     /// The user's numbers and texts of ids are this database's own, so another one knows them by what is the external id here or,
     /// where there is none, by the `U…` id: scripts that have it in them go on working.
-    pub fn write(&self) -> Value {
+    pub fn write(&self) -> TransferUser {
         let user = &self.user;
-        json!({
-            "externalId": user.external_id.as_ref().unwrap_or(&user.public_id),
-            "username": user.username,
-            "firstName": user.first_name,
-            "lastName": user.last_name,
-            "timezone": user.timezone,
-            "locale": user.locale,
-            "quietHours": user.quiet_hours,
-            "customFields": user.custom_fields,
-            "profile": user.profile,
-            "contacts": self.contacts.iter().map(contact).collect::<Vec<_>>(),
-            "devices": self.devices.iter().map(device).collect::<Vec<_>>(),
-            "rules": self.rules.iter().filter_map(|rule| self.rule(rule)).collect::<Vec<_>>(),
-            "chains": self.chains.iter().map(step).collect::<Vec<_>>(),
-            "topics": self.topics,
-            "preferences": self.preferences.iter().map(preference).collect::<Vec<_>>(),
-            "switches": switches(&self.switches),
-        })
+        TransferUser {
+            external_id: user.external_id.as_ref().unwrap_or(&user.public_id).clone(),
+            username: Some(user.username.clone()),
+            first_name: Some(user.first_name.clone()),
+            last_name: Some(user.last_name.clone()),
+            timezone: Some(user.timezone.clone()),
+            locale: Some(user.locale.clone()),
+            quiet_hours: Some(user.quiet_hours.clone().into()),
+            custom_fields: Some(user.custom_fields.clone()),
+            profile: Some(user.profile.clone()),
+            contacts: Some(self.contacts.iter().map(contact).collect()),
+            devices: Some(self.devices.iter().map(device).collect()),
+            rules: Some(self.rules.iter().filter_map(|rule| self.rule(rule)).collect()),
+            chains: Some(self.chains.iter().map(step).collect()),
+            topics: Some(self.topics.clone()),
+            preferences: Some(self.preferences.iter().map(preference).collect()),
+            switches: Some(switches(&self.switches)),
+        }
     }
 
-    fn rule(&self, rule: &Rule) -> Option<Value> {
+    fn rule(&self, rule: &Rule) -> Option<TransferRule> {
         let kind = kind::ALL.iter().find(|kind| kind.triggers.contains(&rule.trigger))?;
         let (method, _) = kind.methods.iter().find(|(_, channel)| Some(*channel) == rule.channel)?;
-        let mut body = Map::new();
-        body.insert("kind".to_owned(), kind.path.into());
-        body.insert("method".to_owned(), (*method).into());
-        if let Some(contact) = self.contacts.iter().find(|contact| Some(contact.id) == rule.contact_id) {
-            body.insert("contact".to_owned(), json!({ "kind": contact.kind.as_str(), "target": contact.target }));
-        }
-        (kind.write)(rule, &mut body);
-        Some(Value::Object(body))
+        let contact = self.contacts.iter().find(|contact| Some(contact.id) == rule.contact_id);
+        let own = (kind.own)(rule);
+        Some(TransferRule {
+            kind: Name::kept(kind.path.to_owned()),
+            method: (*method).to_owned(),
+            trigger: own.trigger.map(str::to_owned),
+            delay_min: own.delay_min,
+            before_min: own.before_min,
+            contact: contact.map(|contact| TransferAddress { kind: contact.kind.into(), target: contact.target.clone() }),
+        })
     }
 }
 
-pub(super) fn category(category: &Category) -> Value {
-    let channels: Vec<_> = category.default_channels.iter().map(|channel| channel.as_str()).collect();
-    json!({ "handle": category.handle, "name": category.name, "defaultChannels": channels })
-}
-
-fn contact(contact: &Contact) -> Value {
-    let mut body = json!({ "kind": contact.kind.as_str(), "target": contact.target, "status": contact.status.as_str() });
-    if let Some(region) = &contact.region {
-        body["regionCode"] = region.as_str().into();
-        body["primary"] = contact.primary.into();
+pub(super) fn category(category: &Category) -> TransferCategory {
+    TransferCategory {
+        handle: category.handle.clone(),
+        name: Some(category.name.clone()),
+        default_channels: Some(category.default_channels.iter().map(|channel| (*channel).into()).collect()),
     }
-    body
 }
 
-fn device(device: &Device) -> Value {
-    let mut body = json!({ "kind": device.kind.as_str(), "token": device.token });
-    if let Some(keys) = device.keys.as_deref().and_then(|keys| serde_json::from_str::<Value>(keys).ok()) {
-        body["keys"] = keys;
+fn contact(contact: &Contact) -> TransferContact {
+    TransferContact {
+        kind: contact.kind.into(),
+        target: contact.target.clone(),
+        region_code: contact.region.clone(),
+        primary: contact.region.as_ref().map(|_| contact.primary),
+        status: Some(contact.status.into()),
     }
-    body
 }
 
-fn step(rule: &Rule) -> Value {
-    let mut body = json!({
-        "id": rule.public_id,
-        "important": rule.trigger == Trigger::AlertHigh,
-        "position": rule.position,
-        "type": kinds::name(rule),
-    });
-    if rule.channel.is_none() {
-        body["duration"] = rule.offset_s.into();
+fn device(device: &Device) -> NewDevice {
+    NewDevice {
+        kind: device.kind.into(),
+        token: device.token.clone(),
+        keys: device.keys.as_deref().and_then(|keys| serde_json::from_str(keys).ok()),
     }
-    body
 }
 
-fn preference(preference: &Preference) -> Value {
+fn step(rule: &Rule) -> TransferStep {
+    TransferStep {
+        id: Some(rule.public_id.clone().into()),
+        user_id: None,
+        important: Some(rule.trigger == Trigger::AlertHigh),
+        position: rule.position.unwrap_or_default(),
+        kind: kinds::name(rule).to_owned(),
+        duration: rule.channel.is_none().then_some(rule.offset_s),
+    }
+}
+
+fn preference(preference: &Preference) -> TransferPreference {
     let wants = preference.wants;
-    json!({
-        "category": preference.category,
-        "inApp": wants.in_app,
-        "email": wants.email,
-        "push": wants.push,
-        "digest": wants.digest.as_str(),
-    })
+    TransferPreference {
+        category: Some(preference.category.clone().into()),
+        in_app: Some(wants.in_app),
+        email: Some(wants.email),
+        push: Some(wants.push),
+        digest: Some(wants.digest.into()),
+    }
 }
 
-fn switches(switches: &Switches) -> Value {
-    let types = |types: &BTreeMap<ChannelType, bool>| -> Map<String, Value> {
-        types.iter().map(|(kind, is_on)| (kind.as_str().to_owned(), (*is_on).into())).collect()
-    };
-    let notiflows = switches.notiflows.iter().map(|(handle, set)| {
-        let mut body = json!({ "channelTypes": types(&set.channel_types) });
-        if let Some(is_on) = set.enabled {
-            body["enabled"] = is_on.into();
-        }
-        (handle.clone(), body)
-    });
-    json!({ "channelTypes": types(&switches.channel_types), "notiflows": notiflows.collect::<Map<_, _>>() })
+fn switches(switches: &Switches) -> TransferSwitches {
+    let notiflows = switches
+        .notiflows
+        .iter()
+        .map(|(handle, set)| (handle.clone(), TransferNotiflow { enabled: set.enabled, channel_types: Some((&set.channel_types).into()) }));
+    TransferSwitches { channel_types: Some((&switches.channel_types).into()), notiflows: Some(notiflows.collect()) }
 }

@@ -3,8 +3,6 @@
 //! Contacts and users come and go, and two users may claim one address; what is counted here stays for its day all the same.
 //! Rows are locked in one order, after the user, and before anything is written.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest, Sha256};
 use watchbell_core::contact::Contact;
 use watchbell_core::{Timestamp, UserId};
@@ -29,7 +27,7 @@ pub(super) struct Budgets {
     user: Spent,
 }
 
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 struct Spent {
     scope: String,
     since: i64,
@@ -142,10 +140,5 @@ fn seconds(ms: i64) -> i64 {
 
 /// Hex SHA-256 of an address, however it is spelt.
 fn digest(contact: &Contact) -> String {
-    let digest = Sha256::digest(format!("{}:{}", contact.kind, contact.target.to_lowercase()));
-    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(Sha256::digest(format!("{}:{}", contact.kind, contact.target.to_lowercase())))
 }

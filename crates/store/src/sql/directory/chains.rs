@@ -49,7 +49,7 @@ macro_rules! select {
     };
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 struct ChainRow {
     #[sqlx(flatten)]
     rule: RuleRow,

@@ -1,7 +1,7 @@
 //! Codes on their way to contacts: made worthless when the contact changes, and forgotten once their messages have gone out.
 
 use watchbell_core::event::VerificationData;
-use watchbell_core::{ContactId, EventId, Secret, Timestamp, UserId};
+use watchbell_core::{ContactId, EventId, Reason, Secret, Timestamp, UserId};
 
 use super::super::array;
 use super::rows::to_json;
@@ -10,7 +10,7 @@ use crate::{Scope, StoreError};
 
 /// Makes a code that is on its way worthless, and stops the message that has not been sent yet. When it was asked for
 /// stays, so that changing a contact does not let codes go out faster.
-pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &str) -> Result<(), StoreError> {
+pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &Reason) -> Result<(), StoreError> {
     let event: Option<String> =
         sqlx::query_scalar(sql("UPDATE verifications SET code_hash = '' WHERE contact_id = $1 AND code_hash <> '' RETURNING event_id"))
             .bind(id.0)
@@ -26,7 +26,7 @@ pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &
         sqlx::query_scalar(sql("UPDATE deliveries SET state = 'cancelled', reason = $2, lease = NULL, updated_at = $3 \
          WHERE subject = $1 AND purpose = 'verification' AND state {states pending} RETURNING id"))
         .bind(Scope::Event(EventId(event)).subject())
-        .bind(reason)
+        .bind(to_json(reason)?)
         .bind(store.clock.now().as_millis())
         .fetch_all(&mut **tx)
         .await?;

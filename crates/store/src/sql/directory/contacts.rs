@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 use watchbell_core::contact::{self, Contact, ContactKind, ContactStatus};
-use watchbell_core::{ContactId, Timestamp, UserId, mask};
+use watchbell_core::{ContactId, Reason, Timestamp, UserId, mask};
 
 use super::super::audit::Done;
 use super::super::{array, blacklist};
@@ -177,7 +177,7 @@ pub(super) async fn put_shown(store: &SqlStore, tx: &mut Tx, by: Actor, user: Us
         (Some(same), Some(shown)) if same.id == shown.id => Ok(()),
         // It is there, but not verified: whoever may say so says so.
         (Some(same), shown) if is_confirmed(same, new) && (shown.is_none() || new.kind == ContactKind::Phone) => {
-            codes::void(store, tx, same.id, "an admin decided about the contact").await?;
+            codes::void(store, tx, same.id, &Reason::ContactDecided).await?;
             let confirmed = write_status(tx, user, same.id, new.status).await?;
             if new.kind == ContactKind::Phone {
                 make_primary(tx, user, same.id).await?;
@@ -219,7 +219,7 @@ async fn replace_in(
             return Err(StoreError::DuplicateContact(first));
         }
         // A code that went to the old address must not open the new one, nor be sent there.
-        codes::void(store, tx, id, "the address was changed").await?;
+        codes::void(store, tx, id, &Reason::AddressChanged).await?;
         blacklist::remember(tx, [&old]).await?;
     }
     let status = if moved { blacklist::status(tx, new.kind, &new.target, new.status).await? } else { old.status };
@@ -262,7 +262,7 @@ pub(super) async fn delete(
     if !rules.is_empty() && !force {
         return Err(StoreError::ContactInUse(rules));
     }
-    codes::void(store, tx, id, "the contact was deleted").await?;
+    codes::void(store, tx, id, &Reason::ContactDeleted).await?;
     blacklist::remember(tx, [&contact]).await?;
     for text in ["DELETE FROM rules WHERE contact_id = $1", "DELETE FROM contacts WHERE id = $1"] {
         sqlx::query(sql(text)).bind(id.0).execute(&mut **tx).await?;
@@ -285,7 +285,7 @@ pub(super) async fn set_status(
         blacklist::forget(&mut change.tx, &before).await?;
     }
     if status != ContactStatus::Locked {
-        codes::void(store, &mut change.tx, id, "an admin decided about the contact").await?;
+        codes::void(store, &mut change.tx, id, &Reason::ContactDecided).await?;
     }
     store.commit_change(change, by, "contact.status", Done::new(object(user, id), changes(Some(&before), Some(&contact)))).await?;
     Ok(contact)

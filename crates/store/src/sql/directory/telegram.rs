@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
-use watchbell_core::{ContactId, Timestamp, UserId};
+use watchbell_core::{ContactId, Reason, Timestamp, UserId};
 
 use super::super::blacklist;
 use super::rows::{ContactRow, all};
@@ -87,7 +87,7 @@ async fn link(store: &SqlStore, tx: &mut Tx, user: UserId, chat_id: &str) -> Res
     blacklist::remember(tx, &had).await?;
     let status = blacklist::status(tx, ContactKind::Telegram, chat_id, ContactStatus::Ok).await?;
     for contact in &had {
-        codes::void(store, tx, contact.id, "the chat was linked").await?;
+        codes::void(store, tx, contact.id, &Reason::ChatLinked).await?;
     }
     sqlx::query(sql("UPDATE rules SET contact_id = $2 WHERE contact_id IN \
          (SELECT id FROM contacts WHERE user_id = $1 AND kind = 'telegram' AND id <> $2)"))

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use sqlx::QueryBuilder;
-use watchbell_core::UserId;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::ids::{UserRef, check_external_id, public_id};
 use watchbell_core::user::{Profile, User};
+use watchbell_core::{Reason, UserId};
 
 use super::super::audit::Done;
 use super::super::{array, blacklist};
@@ -200,14 +200,14 @@ pub(super) async fn delete(store: &SqlStore, by: Actor, id: UserId) -> Result<()
     .await?;
     blacklist::remember(&mut change.tx, &all(blacklisted)?).await?;
     store.lock_waiting(&mut change.tx, &[id]).await?;
-    let stopped: Vec<String> = sqlx::query_scalar(sql(
-        "UPDATE deliveries SET state = 'cancelled', reason = 'user deleted', lease = NULL, updated_at = $2 WHERE id \
-         {anyof} SELECT id FROM ready_queue WHERE user_id = $1 {end} AND state {states pending} RETURNING id",
-    ))
-    .bind(id.0)
-    .bind(store.clock.now().as_millis())
-    .fetch_all(&mut *change.tx)
-    .await?;
+    let stopped: Vec<String> =
+        sqlx::query_scalar(sql("UPDATE deliveries SET state = 'cancelled', reason = $3, lease = NULL, updated_at = $2 WHERE id \
+         {anyof} SELECT id FROM ready_queue WHERE user_id = $1 {end} AND state {states pending} RETURNING id"))
+        .bind(id.0)
+        .bind(store.clock.now().as_millis())
+        .bind(to_json(&Reason::UserDeleted)?)
+        .fetch_all(&mut *change.tx)
+        .await?;
     store.dequeue(&mut change.tx, &stopped).await?;
     // Rules hold on to their contacts, so they go first; all else goes with the user.
     for text in ["DELETE FROM responders WHERE user_id = $1", "DELETE FROM rules WHERE user_id = $1", "DELETE FROM users WHERE id = $1"] {

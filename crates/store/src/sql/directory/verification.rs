@@ -5,7 +5,6 @@
 
 use async_trait::async_trait;
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
@@ -13,7 +12,7 @@ use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::{EventKind, VerificationData};
 use watchbell_core::ids::public_id;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Secret, Timestamp, UserId, mask};
+use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Reason, Secret, Timestamp, UserId, mask};
 
 use super::super::if_known::IfKnown;
 use super::super::together::Together;
@@ -42,7 +41,7 @@ impl Verification for SqlStore {
 const TRIES: i64 = 5;
 const VALID_S: i64 = 15 * 60;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     /// Empty: the code was made void.
     code_hash: String,
@@ -67,7 +66,7 @@ pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, id: Contact
     budgets.check_codes(&store.verification, now)?;
     // Eight digits, where somebody guesses.
     let code = Secret::new(code.expose().get(..if budgets.is_guessed_at() { 8 } else { 6 }).unwrap_or(code.expose()));
-    codes::void(store, tx, id, "a newer code was asked for").await?;
+    codes::void(store, tx, id, &Reason::CodeReplaced).await?;
     let expires_at = now.plus_s(VALID_S);
     let planned = message(&contact, now, expires_at);
     sqlx::query(sql("INSERT INTO events (id, identity, kind, base_at, received_at, subject, data) VALUES ($1, $1, $2, $3, $3, $4, $5)"))
@@ -124,7 +123,7 @@ pub(super) async fn confirm(store: &SqlStore, by: Actor, user: UserId, id: Conta
         change.tx.commit().await?;
         return Err(StoreError::Verification(VerificationError::Wrong { tries_left: kept.tries_left - 1 }));
     }
-    codes::void(store, tx, id, "the contact was verified").await?;
+    codes::void(store, tx, id, &Reason::ContactVerified).await?;
     let contact = contacts::write_status(tx, user, id, ContactStatus::Ok).await?;
     store.commit_change(change, by, "contact.verified", contacts::object(user, id)).await?;
     Ok(contact)
@@ -170,6 +169,7 @@ fn message(contact: &Contact, now: Timestamp, expires_at: Timestamp) -> Planned 
         expires_at: Some(expires_at),
         state: State::Scheduled,
         reason: None,
+        expedited: false,
         attempts: 0,
         collect: None,
     }
@@ -190,10 +190,5 @@ fn channel(kind: ContactKind) -> Channel {
 
 /// Hex SHA-256 of the contact's id and the code, so that equal codes of two contacts do not look equal.
 fn hash(id: ContactId, code: &str) -> String {
-    let digest = Sha256::digest(format!("{id}:{code}"));
-    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(Sha256::digest(format!("{id}:{code}")))
 }

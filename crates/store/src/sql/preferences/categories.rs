@@ -39,7 +39,7 @@ impl Categories for SqlStore {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 struct CategoryRow {
     handle: String,
     id: String,

@@ -50,7 +50,7 @@ macro_rules! columns {
     };
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct NotificationRow {
     id: String,
     user_id: i64,

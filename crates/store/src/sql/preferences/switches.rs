@@ -14,7 +14,7 @@ use crate::changes::Changes;
 use crate::columns::row;
 use crate::preferences::Switches;
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(in super::super) struct SwitchRow {
     pub user_id: i64,
     category: String,

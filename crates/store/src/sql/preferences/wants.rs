@@ -10,9 +10,9 @@ use crate::access::Actor;
 use crate::changes::Changes;
 use crate::preferences::{Preference, Wants};
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx_macros::FromRow)]
 pub(in super::super) struct PreferenceRow {
-    id: String,
+    pub id: String,
     pub user_id: i64,
     category: String,
     in_app: bool,

@@ -9,8 +9,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 use watchbell_core::{Clock, SystemClock, Timestamp};
+use watchbell_wire::Page;
+use watchbell_wire::deliveries::Delivery;
 
-use super::{Filter, Item, PATH, Page};
+use super::{Filter, PATH};
 use crate::cli::client::{Client, Error};
 
 /// How far each question reaches back: longer than a transaction stays open.
@@ -39,12 +41,12 @@ impl Follower {
         let mut follower = Self::from(client, filter, SystemClock.now());
         let mut query = follower.query.clone();
         query.push(("limit", PAGE.to_owned()));
-        let page: Page = follower.client.get(PATH, &query).await?;
+        let page: Page<Delivery> = follower.client.get(PATH, &query).await?;
         // The server's own clock, where there is something to read it from.
-        let newest = page.items.iter().filter_map(|item| Timestamp::parse_rfc3339(&item.updated_at).ok()).max();
+        let newest = page.items.iter().map(|delivery| delivery.updated_at.0).max();
         follower.latest = newest.unwrap_or(follower.latest.plus_ms(-OVERLAP_MS));
-        for item in page.items {
-            follower.note(&item);
+        for delivery in page.items {
+            follower.note(&delivery);
         }
         Ok(follower)
     }
@@ -55,7 +57,7 @@ impl Follower {
     }
 
     /// What changed since the last call, in the order of its changes, with the server's own JSON.
-    pub async fn changed(&mut self) -> Result<Vec<(Item, Value)>, Error> {
+    pub async fn changed(&mut self) -> Result<Vec<(Delivery, Value)>, Error> {
         let since = self.latest.plus_ms(-OVERLAP_MS);
         let mut changed = vec![];
         let mut cursor = None;
@@ -66,9 +68,9 @@ impl Follower {
             query.extend(cursor.map(|cursor| ("cursor", cursor)));
             let page: Page<Value> = self.client.get(PATH, &query).await?;
             for json in page.items {
-                let Ok(item) = Item::deserialize(&json) else { continue };
-                if let Some(at) = self.note(&item) {
-                    changed.push((at, item, json));
+                let Ok(delivery) = Delivery::deserialize(&json) else { continue };
+                if let Some(at) = self.note(&delivery) {
+                    changed.push((at, delivery, json));
                 }
             }
             cursor = page.next_cursor;
@@ -78,14 +80,14 @@ impl Follower {
         }
         let reach = self.latest.plus_ms(-2 * OVERLAP_MS);
         self.seen.retain(|_, at| *at >= reach);
-        changed.sort_by(|(at, item, _), (other_at, other, _)| (at, &item.due_at, &item.id).cmp(&(other_at, &other.due_at, &other.id)));
-        Ok(changed.into_iter().map(|(_, item, json)| (item, json)).collect())
+        changed.sort_by(|(at, one, _), (other_at, other, _)| (at, one.due_at, &one.id).cmp(&(other_at, other.due_at, &other.id)));
+        Ok(changed.into_iter().map(|(_, delivery, json)| (delivery, json)).collect())
     }
 
-    /// When the item changed, if that is news.
-    fn note(&mut self, item: &Item) -> Option<Timestamp> {
-        let at = Timestamp::parse_rfc3339(&item.updated_at).ok()?;
+    /// When the delivery changed, if that is news.
+    fn note(&mut self, delivery: &Delivery) -> Option<Timestamp> {
+        let at = delivery.updated_at.0;
         self.latest = self.latest.max(at);
-        (self.seen.insert(item.id.clone(), at) != Some(at)).then_some(at)
+        (self.seen.insert(delivery.id.clone(), at) != Some(at)).then_some(at)
     }
 }

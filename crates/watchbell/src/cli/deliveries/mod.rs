@@ -1,15 +1,16 @@
 //! `watchbell deliveries list|get|tail`.
 
 pub mod follow;
-mod item;
+pub mod item;
 
 use clap::{Args, Subcommand};
 use watchbell_core::delivery::State;
 use watchbell_core::time::BadTime;
 use watchbell_core::{Channel, Timestamp};
+use watchbell_wire::Page;
+use watchbell_wire::deliveries::{Delivery, DeliveryWithAttempts};
 
 use self::follow::Follower;
-pub use self::item::{Item, Page};
 use super::client::{Server, segment};
 use super::{Error, output};
 
@@ -126,12 +127,12 @@ impl List {
             let page: serde_json::Value = client.get(PATH, &query).await?;
             return Ok(output::line(&format!("{page:#}"))?);
         }
-        let page: Page = client.get(PATH, &query).await?;
+        let page: Page<Delivery> = client.get(PATH, &query).await?;
         if page.items.is_empty() {
             return Ok(output::line("no deliveries")?);
         }
-        let rows: Vec<_> = page.items.iter().map(Item::row).collect();
-        output::line(&output::table(Item::HEADING, &rows))?;
+        let rows: Vec<_> = page.items.iter().map(item::row).collect();
+        output::line(&output::table(item::HEADING, &rows))?;
         if let Some(cursor) = page.next_cursor {
             output::line(&format!("more: --cursor {}", output::tame(&cursor)))?;
         }
@@ -144,11 +145,11 @@ impl Get {
         let path = format!("{PATH}/{}", segment(&self.id));
         let client = self.server.client()?;
         if self.json {
-            let item: serde_json::Value = client.get(&path, &[]).await?;
-            return Ok(output::line(&format!("{item:#}"))?);
+            let shown: serde_json::Value = client.get(&path, &[]).await?;
+            return Ok(output::line(&format!("{shown:#}"))?);
         }
-        let item: Item = client.get(&path, &[]).await?;
-        Ok(output::line(&item.in_full())?)
+        let shown: DeliveryWithAttempts = client.get(&path, &[]).await?;
+        Ok(output::line(&item::in_full(&shown))?)
     }
 }
 
@@ -159,11 +160,11 @@ impl Tail {
     async fn run(self) -> Result<(), Error> {
         let mut follower = Follower::latest(self.server.client()?, &self.filter).await?;
         if !self.json {
-            output::line(&output::aligned(&Item::HEADING.map(str::to_owned), &Self::WIDTHS))?;
+            output::line(&output::aligned(&item::HEADING.map(str::to_owned), &Self::WIDTHS))?;
         }
         loop {
-            for (item, json) in follower.changed().await? {
-                let line = if self.json { json.to_string() } else { output::aligned(&item.row(), &Self::WIDTHS) };
+            for (delivery, json) in follower.changed().await? {
+                let line = if self.json { json.to_string() } else { output::aligned(&item::row(&delivery), &Self::WIDTHS) };
                 output::line(&line)?;
             }
             tokio::select! {

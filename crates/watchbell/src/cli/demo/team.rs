@@ -5,7 +5,10 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchbell_core::device::DeviceKind;
 use watchbell_core::{Clock, SystemClock};
+use watchbell_wire::contacts::TelegramLink;
+use watchbell_wire::devices::NewDevice;
 
 use super::telegram::BotApi;
 use crate::cli::client::{Client, Error};
@@ -40,11 +43,6 @@ struct Member {
 #[derive(Deserialize)]
 struct Id {
     id: i64,
-}
-
-#[derive(Deserialize)]
-struct Link {
-    url: String,
 }
 
 /// A user's numbers.
@@ -151,11 +149,11 @@ async fn load_one(client: &Client, bot: &BotApi, member: Member) -> Result<Loade
     let phone = json!({ "target": member.phone.0, "regionCode": member.phone.1, "primary": true });
     let phone =
         find_or_make(client, &format!("{numbers}/search-target"), &json!({ "target": e164(member.phone.0) }), &numbers, &phone).await?;
-    let device = json!({ "kind": "fcm", "token": member.push_token });
+    let device = NewDevice { kind: DeviceKind::Fcm.into(), token: member.push_token.to_owned(), keys: None };
     // A token that is registered already keeps its id.
-    client.call(Method::POST, &format!("/watchbell/v1/users/{id}/devices"), &[], Some(&device)).await?;
+    client.call(Method::POST, &format!("/watchbell/v1/users/{id}/devices"), &[], Some(&json!(device))).await?;
     if let Some(chat) = member.telegram_chat {
-        let Link { url } = client.post(&format!("/watchbell/v1/users/{id}/telegram-link"), &[], None).await?;
+        let TelegramLink { url, .. } = client.post(&format!("/watchbell/v1/users/{id}/telegram-link"), &[], None).await?;
         tokio::select! {
             () = bot.open(&url, chat) => {}
             // Her Telegram step then says that there is no address, and the rest goes on.

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use watchbell_core::{Clock, SystemClock, Timestamp};
+use watchbell_core::delivery::State;
+use watchbell_core::{Clock, SystemClock};
+use watchbell_wire::Named;
+use watchbell_wire::deliveries::Delivery;
 
 use super::{Error, output};
 use crate::cli::client::Client;
 use crate::cli::deliveries::follow::Follower;
-use crate::cli::deliveries::{Filter, Item};
+use crate::cli::deliveries::{Filter, item};
 
 /// Between two looks: quick enough to feel immediate.
 const EVERY: Duration = Duration::from_millis(200);
@@ -28,8 +31,8 @@ impl Watch {
     pub async fn show_for(&mut self, duration: Duration) -> Result<(), Error> {
         let until = SystemClock.now() + duration;
         loop {
-            for (item, _) in self.follower.changed().await.map_err(Error::Watch)? {
-                output::line(&told(&item))?;
+            for (delivery, _) in self.follower.changed().await.map_err(Error::Watch)? {
+                output::line(&told(&delivery))?;
             }
             if SystemClock.now() >= until {
                 return Ok(());
@@ -40,26 +43,23 @@ impl Watch {
 }
 
 /// Time, who, channel, address, what became of it, and why.
-fn told(item: &Item) -> String {
-    let at = Timestamp::parse_rfc3339(&item.updated_at).unwrap_or_default();
-    let clock = at.to_jiff().to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string();
-    let cells = [clock, item.user(), item.channel.clone(), item.address(), became(item), item.why()];
+fn told(delivery: &Delivery) -> String {
+    let clock = delivery.updated_at.0.to_jiff().to_zoned_datetime(TimeZone::system()).strftime("%H:%M:%S").to_string();
+    let (channel, address) = (output::tame(delivery.channel.as_str()), output::tame(&delivery.address));
+    let cells = [clock, item::user(delivery), channel, address, became(delivery), item::why(delivery)];
     format!("  {}", output::aligned(&cells, &[8, 12, 9, 20, 20, 0]))
 }
 
-fn became(item: &Item) -> String {
-    match (item.state.as_str(), due_in(item)) {
-        ("scheduled", Some(wait)) => format!("waits {wait}"),
-        ("scheduled", None) => "is due".to_owned(),
-        (state, _) => output::tame(state),
+fn became(delivery: &Delivery) -> String {
+    if delivery.state.as_str() != State::Scheduled.name() {
+        return output::tame(delivery.state.as_str());
     }
+    due_in(delivery).map_or_else(|| "is due".to_owned(), |wait| format!("waits {wait}"))
 }
 
 /// How long from its last change until it is due, where that lies ahead.
-fn due_in(item: &Item) -> Option<String> {
-    let due = Timestamp::parse_rfc3339(&item.due_at).ok()?;
-    let changed = Timestamp::parse_rfc3339(&item.updated_at).ok()?;
-    match u64::try_from(due.ms_since(changed)).ok()?.div_ceil(1_000) {
+fn due_in(delivery: &Delivery) -> Option<String> {
+    match u64::try_from(delivery.due_at.0.ms_since(delivery.updated_at.0)).ok()?.div_ceil(1_000) {
         0 => None,
         seconds @ 1..=59 => Some(format!("{seconds} s")),
         seconds => Some(format!("{} min", seconds.div_ceil(60))),

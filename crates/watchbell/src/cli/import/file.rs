@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use watchbell_wire::transfer::VERSION;
 
 use super::Target;
 use crate::cli::Error;
@@ -34,8 +35,8 @@ impl FromFile {
         // By way of an object: serde would take an array for a struct, and complain of its length.
         let members: Map<String, Value> = serde_json::from_slice(&bytes).map_err(no_export)?;
         let content: Content = serde_json::from_value(members.into()).map_err(no_export)?;
-        if content.version != 1 {
-            return Err(wrong(format!("it is an export of version {}, and this watchbell reads version 1", content.version)));
+        if content.version != VERSION {
+            return Err(wrong(format!("it is an export of version {}, and this watchbell reads version {VERSION}", content.version)));
         }
         self.target.send(&content.categories, content.users, false, 0).await
     }

@@ -5,8 +5,8 @@ mod file;
 mod oncall;
 
 use clap::{Args, Subcommand};
-use serde::Deserialize;
 use serde_json::{Value, json};
+use watchbell_wire::transfer::{self, Imported, VERSION};
 
 use super::Error;
 use super::client::{Client, Server};
@@ -36,24 +36,6 @@ struct Target {
     /// Do it; without, only say what would be done
     #[arg(long)]
     apply: bool,
-}
-
-/// What an import answers.
-#[derive(Debug, Default, Deserialize)]
-struct Answer {
-    #[serde(default)]
-    categories: Vec<String>,
-    users: Vec<Person>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Person {
-    external_id: String,
-    #[serde(default)]
-    username: String,
-    changes: Vec<String>,
-    problems: Vec<String>,
 }
 
 /// What has come of it so far.
@@ -99,10 +81,10 @@ impl Target {
         count: &mut Count,
     ) -> Result<(), Error> {
         let query = [("dryRun", (!self.apply).to_string()), ("join", is_joining.to_string())];
-        let mut categories = Some(categories);
+        let mut categories = Some(categories.to_vec());
         for users in batches(users) {
-            let body = json!({ "version": 1, "categories": categories.take().unwrap_or_default(), "users": users });
-            let answer: Answer = client.post("/watchbell/v1/import", &query, Some(&body)).await?;
+            let body = transfer::Import { version: Some(VERSION), categories: Some(categories.take().unwrap_or_default()), users };
+            let answer: Imported = client.post("/watchbell/v1/import", &query, Some(&json!(body))).await?;
             count.tell(&answer, self.apply)?;
         }
         Ok(())
@@ -110,7 +92,7 @@ impl Target {
 }
 
 impl Count {
-    fn tell(&mut self, answer: &Answer, is_done: bool) -> std::io::Result<()> {
+    fn tell(&mut self, answer: &Imported, is_done: bool) -> std::io::Result<()> {
         let would = if is_done { "done: " } else { "would " };
         for change in &answer.categories {
             self.changes += 1;

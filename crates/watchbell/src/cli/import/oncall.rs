@@ -10,8 +10,11 @@ use clap::Args;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use watchbell_core::contact::ContactKind;
 use watchbell_core::user::parse_timezone;
 use watchbell_core::{Clock, Secret, SystemClock};
+use watchbell_wire::Nullable;
+use watchbell_wire::transfer::{TransferContact, TransferStep, TransferUser};
 
 use super::{Target, line};
 use crate::cli::Error;
@@ -78,7 +81,7 @@ impl Oncall {
         for problem in &problems {
             line(&tame(problem))?;
         }
-        self.target.send(&[], people, true, problems.len()).await
+        self.target.send(&[], people.iter().map(|person| json!(person)).collect(), true, problems.len()).await
     }
 }
 
@@ -111,7 +114,7 @@ async fn patiently<T>(clock: &dyn Clock, ask: impl AsyncFn() -> Result<T, client
 }
 
 /// Users as an import takes them, and what cannot be taken over, a line each.
-fn people(users: Vec<User>, rules: Vec<Rule>) -> (Vec<Value>, Vec<String>) {
+fn people(users: Vec<User>, rules: Vec<Rule>) -> (Vec<TransferUser>, Vec<String>) {
     let (mut people, mut problems) = (Vec::new(), Vec::new());
     let mut of_user: HashMap<String, Vec<Rule>> = HashMap::new();
     for rule in rules {
@@ -126,19 +129,25 @@ fn people(users: Vec<User>, rules: Vec<Rule>) -> (Vec<Value>, Vec<String>) {
             continue;
         };
         let name = name.unwrap_or_else(|| email.clone());
-        let steps: Vec<Value> = rules.iter().filter_map(|rule| step(&name, rule, &mut problems)).collect();
-        let mut person = json!({
-            "externalId": user.id,
-            "username": name,
-            "contacts": [{ "kind": "email", "target": email }],
-            "chains": steps,
-        });
-        match user.timezone.filter(|zone| !zone.is_empty()) {
-            Some(zone) if parse_timezone(&zone).is_ok() => person["timezone"] = zone.into(),
-            Some(zone) => problems.push(format!("{name}: not taken over: the time zone {zone}, which is none; it is UTC")),
-            None => {}
+        let steps = rules.iter().filter_map(|rule| step(&name, rule, &mut problems)).collect();
+        let kind = ContactKind::Email.into();
+        let contact = TransferContact { kind, target: email, region_code: None, primary: None, status: None };
+        let timezone = user.timezone.filter(|zone| !zone.is_empty());
+        let (timezone, unknown) = match timezone {
+            Some(zone) if parse_timezone(&zone).is_err() => (None, Some(zone)),
+            timezone => (timezone, None),
+        };
+        if let Some(zone) = unknown {
+            problems.push(format!("{name}: not taken over: the time zone {zone}, which is none; it is UTC"));
         }
-        people.push(person);
+        people.push(TransferUser {
+            external_id: user.id,
+            username: Some(name),
+            timezone,
+            contacts: Some(vec![contact]),
+            chains: Some(steps),
+            ..TransferUser::default()
+        });
     }
     let mut strangers: Vec<_> = of_user.into_iter().collect();
     strangers.sort_by(|a, b| a.0.cmp(&b.0));
@@ -146,16 +155,29 @@ fn people(users: Vec<User>, rules: Vec<Rule>) -> (Vec<Value>, Vec<String>) {
     (people, problems)
 }
 
-fn step(name: &str, rule: &Rule, problems: &mut Vec<String>) -> Option<Value> {
+fn step(name: &str, rule: &Rule, problems: &mut Vec<String>) -> Option<TransferStep> {
     let Some(kind) = &rule.kind else {
         problems.push(format!("{name}: not taken over: the rule {}, which has no type", rule.id));
         return None;
     };
-    let mut body = json!({ "id": rule.id, "important": rule.important, "position": rule.position, "type": kind });
-    if let Some(duration) = rule.duration.as_ref().filter(|duration| !duration.is_null()) {
-        body["duration"] = duration.clone();
-    }
-    Some(body)
+    let duration = match &rule.duration {
+        None | Some(Value::Null) => None,
+        Some(duration) => match duration.as_i64() {
+            Some(seconds) => Some(seconds),
+            None => {
+                problems.push(format!("{name}: not taken over: the rule {}, whose duration is no number of seconds", rule.id));
+                return None;
+            }
+        },
+    };
+    Some(TransferStep {
+        id: Some(Nullable::Value(rule.id.clone())),
+        user_id: None,
+        important: Some(rule.important),
+        position: rule.position,
+        kind: kind.clone(),
+        duration,
+    })
 }
 
 #[cfg(test)]
@@ -211,8 +233,8 @@ mod tests {
                 { "id": "N2", "important": false, "position": 3, "type": "wait", "duration": 300 },
             ],
         });
-        assert_eq!(people[0], anna);
-        assert_eq!((people.len(), people[1]["username"].as_str()), (2, Some("cleo@example.org")));
+        assert_eq!(json!(people[0]), anna);
+        assert_eq!((people.len(), people[1].username.as_deref()), (2, Some("cleo@example.org")));
         let expected = [
             "ben: not taken over: the user has no email, and 1 rules",
             "cleo@example.org: not taken over: the rule N5, which has no type",

@@ -1,0 +1,34 @@
+//! What all channel workers and deliveries of this process share.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use watchbell_core::Clock;
+use watchbell_store::{Retries, Store};
+
+use super::batch::batcher::Batcher;
+use super::batch::begin::BeginBatch;
+use super::batch::finish::FinishBatch;
+use super::held::LeaseTracker;
+use super::routes::breaker::ProviderStates;
+use super::session::OwnSession;
+use crate::render::Renderer;
+
+#[derive(Debug)]
+pub(super) struct DispatchContext {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub renderer: Arc<Renderer>,
+    pub retries: Retries,
+    pub callback_base: Option<Arc<str>>,
+    pub session: OwnSession,
+    /// The breakers of this process's providers, for whoever asks.
+    pub states: ProviderStates,
+    pub begin: Batcher<BeginBatch>,
+    pub finish: Batcher<FinishBatch>,
+    pub stop: CancellationToken,
+    /// The calls under way, each with all that follows from its answer.
+    pub calls: TaskTracker,
+    pub held: LeaseTracker,
+}

@@ -1,0 +1,55 @@
+//! What decides by which provider a message goes, and what is left when one has failed.
+
+use watchbell_core::Timestamp;
+use watchbell_core::outcome::Class;
+use watchbell_store::queue::{Attempt, Job};
+
+use crate::provider::Address;
+
+/// What matters of a message for the choice of its provider.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::dispatch) struct RouteRequest<'a> {
+    pub to: &'a Address,
+    /// A HIGH alert.
+    pub is_urgent: bool,
+    /// What was tried before, the last one last.
+    pub log: &'a [Attempt],
+}
+
+impl<'a> RouteRequest<'a> {
+    pub fn new(job: &'a Job, to: &'a Address) -> Self {
+        Self { to, is_urgent: job.rank == watchbell_store::rank::HIGH, log: &job.log }
+    }
+
+    fn attempts(self, provider: &str) -> impl Iterator<Item = &'a Attempt> {
+        self.log.iter().rev().filter(move |attempt| attempt.provider == provider)
+    }
+
+    /// Whether a provider has said that it has no way for this message. (A message that every provider would refuse has failed by then.)
+    pub(super) fn is_refused_by(self, provider: &str) -> bool {
+        self.attempts(provider).any(|attempt| attempt.class == Class::BadMessage && attempt.goes_on)
+    }
+
+    /// When a provider may be asked again, by what it said itself.
+    pub(super) fn not_before(self, provider: &str) -> Timestamp {
+        self.attempts(provider).find_map(|attempt| attempt.not_before).unwrap_or_default()
+    }
+
+    /// Whether a provider was asked since all were asked the last time.
+    pub(super) fn was_tried_by(self, provider: &str) -> bool {
+        self.log.iter().rev().take_while(|attempt| attempt.goes_on).any(|attempt| attempt.provider == provider)
+    }
+}
+
+/// What a failed attempt leaves to be tried.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::dispatch) struct FailoverOptions {
+    /// Another provider, at once.
+    pub has_alternative: bool,
+    /// Some provider, later.
+    pub has_any: bool,
+    /// None of them may be asked before this time, by what they said themselves.
+    pub not_before: Option<Timestamp>,
+    /// All of them are down: when one of them is tried, if that is before the ladder's next step.
+    pub probe_at: Option<Timestamp>,
+}

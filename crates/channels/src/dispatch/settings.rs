@@ -1,0 +1,47 @@
+//! How a worker is set up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use watchbell_core::Channel;
+use watchbell_store::Retries;
+
+use crate::provider::{AccountLimit, Provider};
+use crate::settings::OnUnknown;
+
+/// How the worker role of one process works.
+#[derive(Debug)]
+pub struct DispatchSettings {
+    /// Shown to operators: which process holds a lease.
+    pub process_name: String,
+    pub roles: String,
+    /// Between two heartbeats.
+    pub heartbeat: Duration,
+    /// How long a worker session lasts after its last heartbeat.
+    pub lease: Duration,
+    /// How long calls in flight may take after the worker was told to stop.
+    pub drain: Duration,
+    pub retries: Retries,
+    /// `http.public_url`, for receipts and key presses.
+    pub callback_base: Option<String>,
+    /// Look for due deliveries at least so often, in case a wake-up from another process was missed; None where there is no other
+    /// process.
+    pub recheck: Option<Duration>,
+    pub channels: Vec<ChannelRoute>,
+}
+
+/// A channel that this worker serves, with its providers in order of preference.
+#[derive(Debug)]
+pub struct ChannelRoute {
+    pub channel: Channel,
+    pub providers: Vec<ProviderRoute>,
+    pub on_unknown: OnUnknown,
+}
+
+/// A provider as one channel uses it.
+#[derive(Debug)]
+pub struct ProviderRoute {
+    pub name: String,
+    pub provider: Arc<dyn Provider>,
+    pub limit: AccountLimit,
+}

@@ -1,0 +1,179 @@
+#![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+
+use watchbell_core::ManualClock;
+use watchbell_core::outcome::LimitScope;
+
+use super::*;
+use crate::provider::Text;
+use crate::http::Answer;
+use crate::kinds::stand_in::{Act, StandIn, at, outgoing};
+
+const TAKEN: &str = r#"{"ok":true,"channel":"C024BE91L","ts":"1503435956.000247","message":{"text":"x"}}"#;
+const HOOK: &str = "https://hooks.slack.com/services/T024BE7LD/B024BE91L/hush1234";
+
+fn provider(service: &StandIn, token: &str) -> Arc<dyn Provider> {
+    let settings = Settings { base_url: format!("{}/api", service.url), hooks_url: service.url.clone(), token: Secret::new(token) };
+    settings.check(&service.common()).unwrap();
+    let provider = settings.build("slack", &service.common(), Arc::new(ManualClock::new(at("2026-11-20T08:00:00Z")))).unwrap();
+    assert!(!format!("{provider:?}").contains("xoxb"));
+    provider
+}
+
+fn to(target: &str) -> Outgoing {
+    outgoing(Channel::Slack, Address::Other(Secret::new(target)))
+}
+
+#[tokio::test]
+async fn a_bot_posts_to_a_channel() {
+    let service = StandIn::start([Act::Answer(200, "", TAKEN.to_owned())]).await;
+    let report = provider(&service, "xoxb-1").send(&to("C024BE91L")).await;
+    assert_eq!(report, Report::accepted("1503435956.000247".to_owned()));
+    let seen = service.only();
+    assert_eq!(seen.line, "POST /api/chat.postMessage HTTP/1.1");
+    assert!(seen.headers.contains("authorization: Bearer xoxb-1"));
+    assert_eq!(
+        seen.json(),
+        json!({
+            "channel": "C024BE91L",
+            "text": "Disk full on db-1\n\nhttps://alerts.example.org/7",
+            "mrkdwn": false,
+            "blocks": [
+                {"type": "section", "text": {
+                    "type": "plain_text", "text": "Disk full on db-1\n\nhttps://alerts.example.org/7", "emoji": false,
+                }},
+                {"type": "section", "text": {"type": "mrkdwn", "text": "<https://alerts.example.org/7|Open>", "verbatim": true}},
+            ],
+            "unfurl_links": false,
+            "unfurl_media": false,
+        })
+    );
+}
+
+#[tokio::test]
+async fn an_incoming_webhook_needs_no_token_and_is_at_the_configured_host() {
+    let service = StandIn::start([Act::Answer(200, "", "ok".to_owned())]).await;
+    assert_eq!(provider(&service, "").send(&to(HOOK)).await, Report::accepted(None));
+    let seen = service.only();
+    assert_eq!(seen.line, "POST /services/T024BE7LD/B024BE91L/hush1234 HTTP/1.1");
+    assert!(!seen.headers.to_lowercase().contains("authorization"));
+    assert!(seen.json().get("channel").is_none());
+}
+
+#[tokio::test]
+async fn it_takes_what_it_can_reach() {
+    let service = StandIn::start([]).await;
+    let (bot, hooks) = (provider(&service, "xoxb-1"), provider(&service, ""));
+    let (id, hook) = (to("U0G9QF9C6"), to(HOOK));
+    assert!(bot.takes(&id.to) && bot.takes(&hook.to) && hooks.takes(&hook.to) && !hooks.takes(&id.to));
+    assert_eq!(hooks.send(&id).await, Report::new(Outcome::BadMessage, "no_token".to_owned()));
+}
+
+#[test]
+fn no_text_of_an_event_is_taken_for_a_mention() {
+    let mut message = to("C1");
+    message.content.text = Text::read(&format!("\u{fdd1}<!channel> & *x* {}\u{fdd0}\nAlert: A-17", "x<".repeat(5_000)));
+    message.content.url = Some("https://alerts.example.org/7?a=<b>|c&d".to_owned());
+    let body = body(&message);
+    let text = body["text"].as_str().unwrap();
+    assert!(text.starts_with("&lt;!channel&gt; &amp; *x* x&lt;") && text.ends_with("…\nAlert: A-17"), "{text}");
+    assert!((LONGEST_TEXT - 10..=LONGEST_TEXT).contains(&text.chars().count()));
+    assert_eq!((&body["blocks"][0]["text"]["type"], body["blocks"][0]["text"]["text"].as_str()), (&json!("plain_text"), Some(text)));
+    assert_eq!(body["blocks"][1]["text"]["text"], "<https://alerts.example.org/7?a=&lt;b&gt;%7Cc&amp;d|Open>");
+}
+
+#[test]
+fn every_answer_to_a_message_has_a_meaning() {
+    let now = at("2026-11-20T08:00:00Z");
+    let retry = |scope| Outcome::Retry { after: None, scope };
+    let error = |code: &str| format!(r#"{{"ok":false,"error":"{code}"}}"#);
+    let table = [
+        (200, TAKEN.to_owned(), Outcome::Accepted { message_id: Some("1503435956.000247".to_owned()) }),
+        (200, "<html>".to_owned(), Outcome::Unknown),
+        (200, error("ratelimited"), retry(LimitScope::Recipient)),
+        (200, error("channel_not_found"), Outcome::BadAddress),
+        (200, error("is_archived"), Outcome::BadAddress),
+        (200, error("not_in_channel"), Outcome::BadAddress),
+        (200, error("user_not_found"), Outcome::BadAddress),
+        (200, error("restricted_action"), Outcome::BadAddress),
+        (200, error("invalid_auth"), Outcome::ProviderDown),
+        (200, error("not_authed"), Outcome::ProviderDown),
+        (200, error("account_inactive"), Outcome::ProviderDown),
+        (200, error("token_revoked"), Outcome::ProviderDown),
+        (200, error("missing_scope"), Outcome::ProviderDown),
+        (200, error("msg_too_long"), Outcome::BadMessage),
+        (200, error("invalid_blocks"), Outcome::BadMessage),
+        (200, error("no_text"), Outcome::BadMessage),
+        (200, error("something_new"), Outcome::BadMessage),
+        (200, error("fatal_error"), retry(LimitScope::Message)),
+        (200, error("internal_error"), retry(LimitScope::Message)),
+        (200, error("service_unavailable"), retry(LimitScope::Message)),
+        (429, error("ratelimited"), retry(LimitScope::Recipient)),
+        (429, String::new(), retry(LimitScope::Recipient)),
+        (401, "<html>".to_owned(), Outcome::ProviderDown),
+        (503, "<html>".to_owned(), retry(LimitScope::Message)),
+        // A passing fault stays one, whatever the text says.
+        (500, error("channel_not_found"), retry(LimitScope::Message)),
+        (500, TAKEN.to_owned(), retry(LimitScope::Message)),
+    ];
+    for (status, body, outcome) in table {
+        let answer = Answer { status, body: body.clone().into_bytes(), ..Answer::default() };
+        assert_eq!(classify::posted(&answer, now).outcome, outcome, "{status} {body}");
+    }
+    // A text that is no code could quote the message.
+    let answer = Answer { status: 200, body: error("Disk full on db-1").into_bytes(), ..Answer::default() };
+    assert_eq!(classify::posted(&answer, now).code.as_deref(), Some("no_error"));
+}
+
+#[tokio::test]
+async fn a_limit_holds_up_the_channel_for_as_long_as_slack_says() {
+    let after = Some(at("2026-11-20T08:00:30Z"));
+    for (status, header, body) in [
+        (429, "Retry-After: 30\r\n", r#"{"ok":false,"error":"ratelimited"}"#),
+        (429, "", r#"{"ok":false,"error":"ratelimited","retry_after":30}"#),
+        (200, "", r#"{"ok":false,"error":"ratelimited","retry_after":30}"#),
+    ] {
+        let service = StandIn::start([Act::Answer(status, header, body.to_owned())]).await;
+        let report = provider(&service, "xoxb-1").send(&to("C1")).await;
+        assert_eq!(report, Report::new(Outcome::Retry { after, scope: LimitScope::Recipient }, "ratelimited".to_owned()));
+    }
+}
+
+#[test]
+fn every_answer_to_a_webhook_has_a_meaning() {
+    let now = at("2026-11-20T08:00:00Z");
+    let retry = Outcome::Retry { after: None, scope: LimitScope::Recipient };
+    let table = [
+        (200, "ok", Outcome::Accepted { message_id: None }),
+        (400, "invalid_payload", Outcome::BadMessage),
+        (400, "no_text", Outcome::BadMessage),
+        (400, "user_not_found", Outcome::BadAddress),
+        (403, "action_prohibited", Outcome::BadAddress),
+        (403, "invalid_token", Outcome::BadAddress),
+        (404, "channel_not_found", Outcome::BadAddress),
+        (404, "no_service", Outcome::BadAddress),
+        (404, "no_team", Outcome::BadAddress),
+        (410, "channel_is_archived", Outcome::BadAddress),
+        (404, "<html>", Outcome::BadMessage),
+        (429, "rate_limited", retry.clone()),
+        (500, "rollup_error", retry.clone()),
+        (503, "", retry),
+    ];
+    for (status, body, outcome) in table {
+        let answer = Answer { status, body: body.as_bytes().to_vec(), ..Answer::default() };
+        assert_eq!(classify::hooked(&answer, now).outcome, outcome, "{status} {body}");
+    }
+}
+
+#[test]
+fn settings_are_checked() {
+    let read = |base: &str, hooks: &str, token: &str| {
+        let settings = Settings { base_url: base.to_owned(), hooks_url: hooks.to_owned(), token: Secret::new(token) };
+        settings.check(&CommonSettings::default()).map_err(|error| error.key)
+    };
+    let (base, hooks) = (default_base_url(), default_hooks_url());
+    assert_eq!(read(&base, &hooks, ""), Ok(()));
+    assert_eq!(read(&base, &hooks, "xoxb-1"), Ok(()));
+    assert_eq!(read("slack.com", &hooks, ""), Err("base_url".to_owned()));
+    assert_eq!(read(&base, "ftp://x", ""), Err("hooks_url".to_owned()));
+    assert_eq!(read(&base, &hooks, "xoxb 1"), Err("token".to_owned()));
+}

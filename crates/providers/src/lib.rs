@@ -1,0 +1,19 @@
+//! Providers: who delivers messages, and hears what became of them and what people answered.
+//!
+//! A kind of provider is one folder in [`kinds`], and its line there: how it is set up, how it sends, how it is read. Nothing
+//! outside of this crate names a kind.
+
+pub mod about;
+pub mod address_guard;
+pub mod endpoint;
+pub mod fit;
+pub mod gate;
+pub mod http;
+mod jwt;
+pub mod kinds;
+mod markup;
+pub mod provider;
+pub mod registry;
+pub mod settings;
+mod thread;
+mod tls;

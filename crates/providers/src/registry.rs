@@ -1,0 +1,126 @@
+//! Every kind of provider there is.
+//!
+//! A new one is a file in `kinds/` whose settings implement [`ProviderKind`], and one line in `kinds/mod.rs`.
+//! Nothing else names a kind: the configuration, the commands and the workers ask here.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use watchbell_core::{Channel, Clock};
+
+use crate::provider::{AccountLimit, Provider};
+use crate::settings::{CommonSettings, Configured, ProviderSettings, SettingError, from_table};
+
+/// What a kind of provider is; its settings implement it.
+pub trait ProviderKind: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
+    /// As the configuration writes it: `kind = "…"`.
+    const NAME: &'static str;
+    /// What it can deliver.
+    const CHANNELS: &'static [Channel];
+
+    /// What the service allows an account on a channel, unless the settings say otherwise. The timeout is the settings'.
+    fn limit(channel: Channel) -> AccountLimit;
+
+    /// Whether the settings can be used, files included.
+    fn check(&self, common: &CommonSettings) -> Result<(), SettingError>;
+
+    /// Whether it can deliver on one of its channels with just these settings; the error names the key that is missing.
+    fn check_channel(&self, _channel: Channel) -> Result<(), SettingError> {
+        Ok(())
+    }
+
+    /// Secrets that these settings send in the clear to where others can read them: each the key, the value, and what would be
+    /// right.
+    fn exposed(&self) -> Vec<SettingError> {
+        Vec::new()
+    }
+
+    /// Makes the provider. `name` is its table's; callbacks come to `/callbacks/{name}`.
+    fn build(&self, name: &str, common: &CommonSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError>;
+}
+
+impl<K: ProviderKind> Configured for K {
+    fn check(&self, common: &CommonSettings) -> Result<(), SettingError> {
+        ProviderKind::check(self, common)
+    }
+
+    fn check_channel(&self, channel: Channel) -> Result<(), SettingError> {
+        ProviderKind::check_channel(self, channel)
+    }
+
+    fn exposed(&self) -> Vec<SettingError> {
+        ProviderKind::exposed(self)
+    }
+
+    fn build(&self, name: &str, common: &CommonSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {
+        ProviderKind::build(self, name, common, clock)
+    }
+}
+
+type Read = fn(Map<String, Value>) -> Result<Arc<dyn Configured>, SettingError>;
+
+/// A kind's entry.
+pub struct Kind {
+    pub name: &'static str,
+    pub channels: &'static [Channel],
+    pub(crate) limit: fn(Channel) -> AccountLimit,
+    read: Read,
+}
+
+impl Kind {
+    pub(crate) const fn of<K: ProviderKind>() -> Self {
+        Self { name: K::NAME, channels: K::CHANNELS, limit: K::limit, read: |table| Ok(Arc::new(from_table::<K>(table)?)) }
+    }
+
+    pub fn serves(&self, channel: Channel) -> bool {
+        self.channels.contains(&channel)
+    }
+
+    pub(crate) fn read(&self, table: Map<String, Value>) -> Result<Arc<dyn Configured>, SettingError> {
+        (self.read)(table)
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// All kinds, in the order in which the documentation lists them.
+pub fn kinds() -> &'static [Kind] {
+    crate::kinds::KINDS
+}
+
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    kinds().iter().find(|kind| kind.name == name)
+}
+
+/// The kinds that can serve a channel, for the message that a channel's provider cannot.
+pub fn kinds_for(channel: Channel) -> impl Iterator<Item = &'static Kind> {
+    kinds().iter().filter(move |kind| kind.serves(channel))
+}
+
+/// Makes the provider of the table `[providers.{name}]`.
+pub fn build(name: &str, settings: &ProviderSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {
+    settings.build(name, clock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_the_six_channels_of_the_main_job_are_served() {
+        let mut names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), kinds().len());
+        for channel in [Channel::Email, Channel::Sms, Channel::Voice, Channel::Push, Channel::Whatsapp, Channel::Telegram] {
+            assert!(kinds_for(channel).any(|kind| kind.name != "sandbox"), "{channel}");
+        }
+        assert_eq!(kind("sandbox").map(|kind| kind.channels), Some(Channel::ALL));
+    }
+}
