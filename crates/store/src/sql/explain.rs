@@ -78,7 +78,7 @@ impl SqlStore {
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject = $1 AND user_id = $2 \
-             AND purpose NOT IN ('bundle', 'digest')",
+             AND purpose NOT {purposes collective}",
         ))
         .bind(subject_key(event))
         .bind(user.0)
