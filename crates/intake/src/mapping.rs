@@ -45,10 +45,10 @@ impl Mapping {
         templates.set_undefined_behavior(UndefinedBehavior::Chainable);
         let texts = [&settings.priority, &settings.category, &settings.summary, &settings.details, &settings.url, &settings.alert_id];
         for (key, text) in FIELDS.into_iter().zip(texts) {
-            add(&mut templates, key, key.to_owned(), text)?;
+            add(&mut templates, key, key, text)?;
         }
         for (at, text) in settings.responders.iter().enumerate() {
-            add(&mut templates, "responders", format!("responders.{at}"), text)?;
+            add(&mut templates, "responders", &format!("responders.{at}"), text)?;
         }
         let trimmed = settings.default_responders.iter().map(|name| name.trim().to_owned());
         Ok(Self {
@@ -133,14 +133,12 @@ impl Mapping {
 
     /// What a template gives; None where it gives nothing, or fails: then what stands in for it counts.
     fn render(&self, template: &str, scope: &minijinja::Value, failed: &mut BTreeSet<String>) -> Option<String> {
-        match self.templates.get_template(template).and_then(|template| template.render(scope)) {
-            // A null of the payload is written as "none".
-            Ok(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty() && text != "none"),
-            Err(_) => {
-                failed.insert(template.to_owned());
-                None
-            }
-        }
+        let Ok(text) = self.templates.get_template(template).and_then(|template| template.render(scope)) else {
+            failed.insert(template.to_owned());
+            return None;
+        };
+        // A null of the payload is written as "none".
+        Some(text.trim().to_owned()).filter(|text| !text.is_empty() && text != "none")
     }
 
     /// The same alert for the default responders, for an alert whose own do not exist; None for what is no alert, or theirs already.
@@ -177,10 +175,10 @@ fn scope(report: &Report, payload: &Value) -> minijinja::Value {
 
 /// Adds a template. What names a filter, test or function that does not exist shows only when it is rendered, so it is tried on
 /// an alert that says nothing; what else fails then may well succeed on one that says something.
-fn add(templates: &mut Environment<'static>, key: &'static str, name: String, text: &str) -> Result<(), Invalid> {
+fn add(templates: &mut Environment<'static>, key: &'static str, name: &str, text: &str) -> Result<(), Invalid> {
     let no_template = |error: &minijinja::Error| Invalid { key, wrong: format!("is no template: {}", error.kind()) };
-    templates.add_template_owned(name.clone(), text.to_owned()).map_err(|error| no_template(&error))?;
-    let tried = templates.get_template(&name).and_then(|template| template.render(()));
+    templates.add_template_owned(name.to_owned(), text.to_owned()).map_err(|error| no_template(&error))?;
+    let tried = templates.get_template(name).and_then(|template| template.render(()));
     let is_unknown =
         |kind| matches!(kind, ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod);
     tried.err().filter(|error| is_unknown(error.kind())).map_or(Ok(()), |error| Err(no_template(&error)))

@@ -10,7 +10,7 @@ use crate::report::{Report, What, members, text};
 
 pub(super) fn read(request: &Request<'_>) -> Result<Said, Unreadable> {
     let path = request.path.strip_prefix("v2/").unwrap_or(request.path);
-    let below = path.strip_prefix("alerts").map(|rest| rest.trim_matches('/')).unwrap_or(path);
+    let below = path.strip_prefix("alerts").map_or(path, |rest| rest.trim_matches('/'));
     if request.method == "GET" {
         return match below.strip_prefix("requests/") {
             Some(id) => Ok(Said::Asks(Question::Request(id.to_owned()))),
