@@ -251,7 +251,9 @@ impl fmt::Display for Reason {
             Self::UnansweredAndGivenUp { code } => {
                 said(f, "no answer came; it may have gone out, and this channel prefers a loss to a double", code.as_deref())
             }
-            Self::InterruptedTooOften { code } => said(f, "the process that was sending it ended, ten times; it may have gone out", code.as_deref()),
+            Self::InterruptedTooOften { code } => {
+                said(f, "the process that was sending it ended, ten times; it may have gone out", code.as_deref())
+            }
             Self::Interrupted => f.write_str("who was sending it is gone; it may have gone out"),
             Self::Undelivered { code } => said(f, "the provider could not deliver it", code.as_deref()),
             Self::CallNotAnswered { code } => said(f, "nobody answered the call", code.as_deref()),
