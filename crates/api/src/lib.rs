@@ -40,4 +40,4 @@ pub mod watchbell;
 pub use auth::bootstrap_admin_key;
 pub use proxies::TrustedProxies;
 pub use server::{router, serve};
-pub use state::{Api, ApiSettings, ChannelStatus, Health, ProviderStatus, TelegramSettings};
+pub use state::{Api, ApiSettings, ChannelStatus, Health, ProviderStatus};

@@ -12,8 +12,9 @@ use watchbell_core::contact::ContactKind;
 use watchbell_core::contact_key::ContactKey;
 use watchbell_core::decode::EventSettings;
 use watchbell_core::network::Reach;
-use watchbell_core::{Channel, Clock, Secret};
+use watchbell_core::{Channel, Clock};
 use watchbell_intake::Intake;
+use watchbell_providers::inbound::{ChatLink, Inbound};
 use watchbell_store::Store;
 
 use crate::gates::Gates;
@@ -45,17 +46,6 @@ pub struct ProviderStatus {
     /// The name of its table in the configuration.
     pub name: String,
     pub kind: String,
-}
-
-/// Telegram's side of linking a chat.
-#[derive(Clone, Debug, Default)]
-pub struct TelegramSettings {
-    /// The bot's table in the configuration, which its updates are addressed by.
-    pub provider: String,
-    /// The bot's user name, without @; None when Telegram is not set up.
-    pub bot_name: Option<String>,
-    /// What Telegram sends in `X-Telegram-Bot-Api-Secret-Token`; None: the webhook is closed.
-    pub webhook_secret: Option<Secret>,
 }
 
 #[derive(Clone, Debug)]
@@ -104,14 +94,14 @@ pub struct ApiSettings {
     pub contact_reach: BTreeMap<ContactKind, Reach>,
     /// The same for browsers' push services.
     pub push_reach: Reach,
-    pub telegram: TelegramSettings,
-    /// Auth tokens that sign Twilio's callbacks: of each account, by its provider's name, the current one and, during a rotation,
-    /// the previous.
-    pub twilio_tokens: BTreeMap<String, Vec<Secret>>,
+    /// How users link a chat; None where nobody can.
+    pub chat_link: Option<ChatLink>,
+    /// Who reads what providers say, by their tables' names.
+    pub inbound: BTreeMap<String, Arc<dyn Inbound>>,
     /// Words what is said to whoever answers, in their language.
     pub renderer: Arc<Renderer>,
-    /// What webhook contacts' own signing secrets are made from; None: they have none.
-    pub webhook_contact_key: Option<ContactKey>,
+    /// What contacts' own signing secrets are made from, by kind; others have none.
+    pub contact_keys: BTreeMap<ContactKind, ContactKey>,
 }
 
 impl Default for ApiSettings {
@@ -143,10 +133,10 @@ impl Default for ApiSettings {
             trusted_proxies: TrustedProxies::none(),
             contact_reach: BTreeMap::new(),
             push_reach: Reach::default(),
-            telegram: TelegramSettings::default(),
-            twilio_tokens: BTreeMap::new(),
+            chat_link: None,
+            inbound: BTreeMap::new(),
             renderer: Arc::new(Renderer::built_in()),
-            webhook_contact_key: None,
+            contact_keys: BTreeMap::new(),
         }
     }
 }

@@ -73,6 +73,17 @@ named_enum! {
     }
 }
 
+/// What a provider says later about a message that it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiptOutcome {
+    Delivered,
+    Undelivered,
+    /// The recipient cannot be reached this way, ever.
+    BadAddress,
+    /// A call that nobody answered: tried again within the retry window.
+    NotAnswered,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,8 +8,11 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use watchbell_core::contact_key::ContactKey;
+use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock};
 
+use crate::inbound::{ChatLink, Inbound};
 use crate::provider::{AccountLimit, Provider};
 use crate::settings::{CommonSettings, Configured, ProviderSettings, SettingError, from_table};
 
@@ -39,6 +42,26 @@ pub trait ProviderKind: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
 
     /// Makes the provider. `name` is its table's; callbacks come to `/callbacks/{name}`.
     fn build(&self, name: &str, common: &CommonSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError>;
+
+    /// Makes what reads what the provider says; None where it says nothing.
+    fn inbound(&self, _name: &str, _common: &CommonSettings) -> Result<Option<Arc<dyn Inbound>>, SettingError> {
+        Ok(None)
+    }
+
+    /// Where addresses that users name may lead; None where only the service's own are called.
+    fn contact_reach(&self) -> Option<Reach> {
+        None
+    }
+
+    /// What contacts' own signing secrets are made from, where they have any.
+    fn contact_key(&self) -> Option<ContactKey> {
+        None
+    }
+
+    /// How users link a chat, where they do it by opening a link.
+    fn chat_link(&self) -> Option<ChatLink> {
+        None
+    }
 }
 
 impl<K: ProviderKind> Configured for K {
@@ -56,6 +79,22 @@ impl<K: ProviderKind> Configured for K {
 
     fn build(&self, name: &str, common: &CommonSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {
         ProviderKind::build(self, name, common, clock)
+    }
+
+    fn inbound(&self, name: &str, common: &CommonSettings) -> Result<Option<Arc<dyn Inbound>>, SettingError> {
+        ProviderKind::inbound(self, name, common)
+    }
+
+    fn contact_reach(&self) -> Option<Reach> {
+        ProviderKind::contact_reach(self)
+    }
+
+    fn contact_key(&self) -> Option<ContactKey> {
+        ProviderKind::contact_key(self)
+    }
+
+    fn chat_link(&self) -> Option<ChatLink> {
+        ProviderKind::chat_link(self)
     }
 }
 

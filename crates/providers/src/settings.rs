@@ -12,11 +12,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use url::Url;
+use watchbell_core::contact_key::ContactKey;
+use watchbell_core::network::Reach;
 pub use watchbell_core::setting::SettingError;
 use watchbell_core::{Channel, Clock, channel, setting};
 
+use crate::inbound::{ChatLink, Inbound};
 use crate::provider::{AccountLimit, Provider};
-use crate::registry::{self, Kind, ProviderKind};
+use crate::registry::{self, Kind};
 
 /// The keys that every provider's table may have.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -59,12 +62,16 @@ impl CommonSettings {
     }
 }
 
-/// A kind's settings behind the registry: what is left of a [`ProviderKind`] once its type is forgotten.
-pub(crate) trait Configured: std::any::Any + Send + Sync + std::fmt::Debug {
+/// A kind's settings behind the registry: what is left of a [`registry::ProviderKind`] once its type is forgotten.
+pub(crate) trait Configured: Send + Sync + std::fmt::Debug {
     fn check(&self, common: &CommonSettings) -> Result<(), SettingError>;
     fn check_channel(&self, channel: Channel) -> Result<(), SettingError>;
     fn exposed(&self) -> Vec<SettingError>;
     fn build(&self, name: &str, common: &CommonSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError>;
+    fn inbound(&self, name: &str, common: &CommonSettings) -> Result<Option<Arc<dyn Inbound>>, SettingError>;
+    fn contact_reach(&self) -> Option<Reach>;
+    fn contact_key(&self) -> Option<ContactKey>;
+    fn chat_link(&self) -> Option<ChatLink>;
 }
 
 /// One provider's table, read.
@@ -122,9 +129,24 @@ impl ProviderSettings {
         }
     }
 
-    /// The kind's own settings, for who must know them too (signatures of callbacks, the bot's name).
-    pub fn get<K: ProviderKind>(&self) -> Option<&K> {
-        (self.own.as_ref() as &dyn std::any::Any).downcast_ref()
+    /// What reads what the provider says, as the table `name`; None where it says nothing.
+    pub fn inbound(&self, name: &str) -> Result<Option<Arc<dyn Inbound>>, SettingError> {
+        self.own.inbound(name, &self.common)
+    }
+
+    /// Where addresses that users name may lead; None where only the service's own are called.
+    pub fn contact_reach(&self) -> Option<Reach> {
+        self.own.contact_reach()
+    }
+
+    /// What contacts' own signing secrets are made from, where they have any.
+    pub fn contact_key(&self) -> Option<ContactKey> {
+        self.own.contact_key()
+    }
+
+    /// How users link a chat, where they do it by opening a link.
+    pub fn chat_link(&self) -> Option<ChatLink> {
+        self.own.chat_link()
     }
 
     pub(crate) fn build(&self, name: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {

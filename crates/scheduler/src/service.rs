@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use watchbell_core::{Clock, Timestamp};
-use watchbell_store::queue::Cutoffs;
-use watchbell_store::{Store, StoreError};
+use watchbell_store::housekeeping::Cutoffs;
+use watchbell_store::{HousekeepingStore, StoreError};
 
 /// How often a process without a worker, which looks every second, looks for topic events that another one left unfinished.
 const FAN_OUT_CHECK: Duration = Duration::from_secs(5);
@@ -48,7 +48,7 @@ impl Retention {
 /// The scheduler role's background work.
 #[derive(Clone)]
 pub struct Scheduler {
-    store: Arc<dyn Store>,
+    store: Arc<dyn HousekeepingStore>,
     clock: Arc<dyn Clock>,
     retention: Retention,
     /// Nobody else in this process does.
@@ -63,7 +63,7 @@ impl std::fmt::Debug for Scheduler {
 
 impl Scheduler {
     /// `looks`: whether it has to look by itself for what another process left unfinished; a worker on PostgreSQL does so for all.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, retention: Retention, looks: bool) -> Self {
+    pub fn new(store: Arc<dyn HousekeepingStore>, clock: Arc<dyn Clock>, retention: Retention, looks: bool) -> Self {
         Self { store, clock, retention, looks }
     }
 

@@ -17,7 +17,7 @@ macro_rules! row {
         struct $name $(<$life>)? { $($field: $type),+ }
 
         impl $(<$life>)? $crate::columns::Row for $name $(<$life>)? {
-            const KINDS: &'static [$crate::columns::Kind] = &[$(<$type as $crate::columns::Field>::KIND),+];
+            const KINDS: &'static [$crate::columns::ColumnType] = &[$(<$type as $crate::columns::Field>::KIND),+];
 
             fn push(&self, columns: &mut [$crate::columns::Column]) {
                 let mut columns = columns.iter_mut();
@@ -30,13 +30,13 @@ pub(crate) use row;
 
 /// What a `{rows …}` hole is filled with.
 pub(crate) trait Row: Serialize {
-    const KINDS: &'static [Kind];
+    const KINDS: &'static [ColumnType];
 
     fn push(&self, columns: &mut [Column]);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ColumnType {
     Text,
     Number,
     Flag,
@@ -44,7 +44,7 @@ pub(crate) enum Kind {
 
 /// One value of a column.
 pub(crate) trait Field: Serialize {
-    const KIND: Kind;
+    const KIND: ColumnType;
 
     fn push(&self, column: &mut Column);
 }
@@ -52,7 +52,7 @@ pub(crate) trait Field: Serialize {
 /// An array as PostgreSQL reads it.
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
-    kind: Kind,
+    kind: ColumnType,
     count: i32,
     has_null: bool,
     /// Each value behind its length.
@@ -60,7 +60,7 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    pub(crate) fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: ColumnType) -> Self {
         Self { kind, count: 0, has_null: false, values: Vec::new() }
     }
 
@@ -105,18 +105,18 @@ impl Type<Postgres> for Column {
 impl Encode<'_, Postgres> for Column {
     fn produces(&self) -> Option<PgTypeInfo> {
         Some(match self.kind {
-            Kind::Text => <Vec<String> as Type<Postgres>>::type_info(),
-            Kind::Number => <Vec<i64> as Type<Postgres>>::type_info(),
-            Kind::Flag => <Vec<bool> as Type<Postgres>>::type_info(),
+            ColumnType::Text => <Vec<String> as Type<Postgres>>::type_info(),
+            ColumnType::Number => <Vec<i64> as Type<Postgres>>::type_info(),
+            ColumnType::Flag => <Vec<bool> as Type<Postgres>>::type_info(),
         })
     }
 
     /// As `array_recv` reads it: dimensions, whether there are nulls, the type of the values, how many from which, the values.
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         let value_oid: u32 = match self.kind {
-            Kind::Text => 25,
-            Kind::Number => 20,
-            Kind::Flag => 16,
+            ColumnType::Text => 25,
+            ColumnType::Number => 20,
+            ColumnType::Flag => 16,
         };
         buffer.extend(i32::from(self.count > 0).to_be_bytes());
         buffer.extend(i32::from(self.has_null).to_be_bytes());
@@ -131,7 +131,7 @@ impl Encode<'_, Postgres> for Column {
 }
 
 impl Field for str {
-    const KIND: Kind = Kind::Text;
+    const KIND: ColumnType = ColumnType::Text;
 
     fn push(&self, column: &mut Column) {
         column.push(self.as_bytes());
@@ -139,7 +139,7 @@ impl Field for str {
 }
 
 impl Field for i64 {
-    const KIND: Kind = Kind::Number;
+    const KIND: ColumnType = ColumnType::Number;
 
     fn push(&self, column: &mut Column) {
         column.push(&self.to_be_bytes());
@@ -147,7 +147,7 @@ impl Field for i64 {
 }
 
 impl Field for bool {
-    const KIND: Kind = Kind::Flag;
+    const KIND: ColumnType = ColumnType::Flag;
 
     fn push(&self, column: &mut Column) {
         column.push(&[u8::from(*self)]);
@@ -155,7 +155,7 @@ impl Field for bool {
 }
 
 impl<F: Field + ?Sized> Field for &F {
-    const KIND: Kind = F::KIND;
+    const KIND: ColumnType = F::KIND;
 
     fn push(&self, column: &mut Column) {
         (**self).push(column);
@@ -163,7 +163,7 @@ impl<F: Field + ?Sized> Field for &F {
 }
 
 impl<F: Field> Field for Option<F> {
-    const KIND: Kind = F::KIND;
+    const KIND: ColumnType = F::KIND;
 
     fn push(&self, column: &mut Column) {
         match self {
@@ -177,7 +177,7 @@ impl<F: Field> Field for Option<F> {
 macro_rules! as_field {
     ($($type:ty => $as:ty: $get:expr;)+) => {$(
         impl Field for $type {
-            const KIND: Kind = <$as as Field>::KIND;
+            const KIND: ColumnType = <$as as Field>::KIND;
 
             fn push(&self, column: &mut Column) {
                 let get: fn(&Self) -> &$as = $get;
@@ -196,7 +196,7 @@ as_field! {
 }
 
 impl Field for Timestamp {
-    const KIND: Kind = Kind::Number;
+    const KIND: ColumnType = ColumnType::Number;
 
     fn push(&self, column: &mut Column) {
         self.as_millis().push(column);

@@ -8,6 +8,8 @@
 //! | `{stop}` | what cancels a delivery, for a reason in `r.reason` | the same |
 //! | `{first_of_digest}` | that the entry `w` waits for no digest, or is the first of its digest | the same |
 //! | `{if lease = $1}` | the condition, as none that a planner takes for rare, and looks for everywhere before it joins | the same |
+//! | `{rank high}` | a rank's number ([`crate::rank`]) | the same |
+//! | `{states pending}`, `{purposes collective}` | `IN ('scheduled', …)`: a list that has a name (`states.rs`) | the same |
 //! | `{row}` | `ctid` | `rowid` |
 //! | `{numeric}` | that `external_id` is written as a whole number | the same |
 //! | `{entries}` | where the entries of deliveries `d` lie that nobody has locked | where they lie |
@@ -21,11 +23,25 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
-/// Every statement goes through an index (a test looks at their plans), at any size of the tables. Plans are made once a
-/// connection, maybe when the tables were still empty: what looks cheap then, such as reading all of one, must not be chosen. What
-/// counts is how many rows are looked at, not how many pages a table happens to have.
+use crate::{rank, states};
+
+/// What holds for the engine's statements on PostgreSQL: those that accept, plan, claim, begin, finish and tidy up.
+///
+/// They go through an index (a test looks at their plans), at any size of the tables. Each is planned once for a connection, which
+/// may be when its tables are still empty, or empty at night: what looks cheap then, such as reading a whole table, must not be
+/// chosen. So what counts is how many rows are looked at, not how many pages a table happens to have. Why this is no property of
+/// every connection: `docs/decisions/0010-planner-settings.md`.
 pub const PLAN_FOR_LARGE_TABLES: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; \
      SET random_page_cost = 0; SET seq_page_cost = 0; SET plan_cache_mode = force_generic_plan";
+
+/// The beginning of a change for a request to the API on PostgreSQL. It runs the engine's statements, to plan anew what was not sent
+/// yet, on a connection that is otherwise for reading: what holds for these statements holds until it ends.
+pub const BEGIN_CHANGE: &str = "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+     SET LOCAL jit = off; SET LOCAL random_page_cost = 0; SET LOCAL seq_page_cost = 0; SET LOCAL plan_cache_mode = force_generic_plan";
+
+/// What holds for statements that only read for a request to the API on PostgreSQL: each is planned for the values that it is given
+/// and the tables as they are now, by PostgreSQL's own rules. Their filters combine freely, so no plan fits all of them.
+pub const PLAN_EACH_TIME: &str = "SET jit = off; SET plan_cache_mode = force_custom_plan";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
@@ -60,7 +76,7 @@ impl Dialect {
         let mut rest = text;
         while let Some(start) = rest.find('{') {
             sql.push_str(&rest[..start]);
-            let end = rest[start..].find('}').map_or(rest.len(), |len| start + len);
+            let end = closing(rest, start);
             self.fill(&mut sql, &rest[start + 1..end]);
             rest = rest.get(end + 1..).unwrap_or_default();
         }
@@ -110,6 +126,7 @@ impl Dialect {
             "each" => sql.push_str(if postgres { "OFFSET 0" } else { "" }),
             "anyof" => sql.push_str(if postgres { "= ANY(ARRAY(" } else { "IN (" }),
             "end" => sql.push_str(if postgres { "))" } else { ")" }),
+            "purposes collective" => push_list(sql, states::COLLECTIVE.iter().map(|purpose| purpose.as_str())),
             _ => {
                 if let Some((parameter, ty)) = hole.strip_prefix("in ").and_then(|in_| in_.split_once(' ')) {
                     if postgres {
@@ -118,7 +135,11 @@ impl Dialect {
                         sql.extend([format!("IN (SELECT value FROM json_each({parameter}))")]);
                     }
                 } else if let Some(condition) = hole.strip_prefix("if ") {
-                    sql.extend([format!("CASE WHEN {condition} THEN TRUE ELSE FALSE END")]);
+                    sql.extend(["CASE WHEN ", &self.expand(condition), " THEN TRUE ELSE FALSE END"]);
+                } else if let Some(rank) = hole.strip_prefix("rank ").and_then(rank::named) {
+                    sql.push_str(&rank.to_string());
+                } else if let Some(states) = hole.strip_prefix("states ").and_then(states::named) {
+                    push_list(sql, states.iter().map(|state| state.as_str()));
                 } else if let Some((parameter, columns)) = hole.strip_prefix("rows ").and_then(|rows| rows.split_once(':')) {
                     self.rows(sql, parameter, columns.trim());
                 } else {
@@ -143,6 +164,27 @@ impl Dialect {
     }
 }
 
+/// Where the hole ends that begins at `start`: there may be holes within it.
+fn closing(text: &str, start: usize) -> usize {
+    let mut depth = 0;
+    for (at, byte) in text.bytes().enumerate().skip(start) {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth -= 1,
+            _ => continue,
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    text.len()
+}
+
+fn push_list<'a>(sql: &mut String, names: impl Iterator<Item = &'a str>) {
+    let names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
+    sql.extend(["IN (", &names.join(", "), ")"]);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +201,16 @@ mod tests {
             Dialect::Sqlite.sql(text),
             "UPDATE t SET a = r.a FROM (SELECT value->>'id' AS id, value->>'a' AS a FROM jsonb_each($2)) AS r WHERE t.id = r.id \
              AND b IN (SELECT value FROM json_each($1)) "
+        );
+    }
+
+    #[test]
+    fn ranks_and_lists_have_names_within_other_holes_too() {
+        let text = "SELECT {if state {states pending} AND rank = {rank high}} FROM t WHERE purpose NOT {purposes collective}";
+        assert_eq!(
+            Dialect::Sqlite.sql(text),
+            "SELECT CASE WHEN state IN ('scheduled', 'held') AND rank = 0 THEN TRUE ELSE FALSE END FROM t \
+             WHERE purpose NOT IN ('bundle', 'digest')"
         );
     }
 }

@@ -40,7 +40,7 @@ pub enum StoreError {
     /// The database could not do it now, whatever the reason: somebody may have to mend it, but nobody has to ask for anything else.
     #[error("the database is not available")]
     Unavailable(Fault, #[source] sqlx::Error),
-    /// The process's life has ended, or was not renewed in time: it may take no leases until it is.
+    /// The worker session has ended, or was not renewed in time: it may take no leases until it is.
     #[error("this process's lease was not renewed in time")]
     Lapsed,
     /// Another transition did the same at the same moment, or changed what this one went by; to be done again.

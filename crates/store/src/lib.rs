@@ -20,38 +20,31 @@ mod error;
 pub mod facts;
 mod fault;
 pub mod history;
+pub mod housekeeping;
 pub mod inline;
 pub mod intake;
 mod migrations;
 mod open;
 mod options;
 mod packed;
+pub mod page;
+mod parts;
 mod pool;
 mod postgres;
 pub mod preferences;
 pub mod private;
 pub mod queue;
+pub mod rank;
 pub mod runs;
 mod sqlite;
+mod states;
 pub mod throttle;
 pub mod wake;
 
-pub use access::Access;
-pub use directory::Directory;
 pub use error::{StoreError, VerificationError};
 pub use facts::{Facts, Plan, Planner, Policy, Scope};
 pub use fault::Fault;
-pub use history::History;
-pub use intake::Intake;
 pub use open::open;
 pub use options::{Options, Quotas, Retries, VerificationLimits};
-pub use preferences::Preferences;
-pub use queue::Queue;
-pub use runs::Runs;
+pub use parts::{DirectoryStore, HousekeepingStore, IntakeStore, Store, WorkerStore};
 pub use wake::{Notified, Wakes};
-
-/// Everything that is kept.
-pub trait Store: Access + Directory + History + Intake + Preferences + Queue + Runs + std::fmt::Debug {
-    /// Where transitions that make something due are announced.
-    fn wakes(&self) -> &Wakes;
-}

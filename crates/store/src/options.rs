@@ -3,6 +3,7 @@
 use watchbell_core::retry::RetryPolicy;
 
 use crate::connections;
+use crate::rank;
 use crate::throttle::RecipientLimits;
 
 /// How to open the database.
@@ -103,8 +104,8 @@ impl Default for Retries {
 }
 
 impl Retries {
-    /// The ladder of a delivery's rank: 0 is a HIGH alert.
+    /// The ladder of a delivery's [`rank`].
     pub fn of(&self, rank: i64) -> &RetryPolicy {
-        if rank == 0 { &self.high } else { &self.normal }
+        if rank == rank::HIGH { &self.high } else { &self.normal }
     }
 }

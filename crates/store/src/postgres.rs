@@ -15,13 +15,14 @@ use watchbell_core::Clock;
 
 use crate::columns::{Column, Field, Row};
 use crate::connections::{HEARTBEATS, LISTENER, too_few};
-use crate::dialect::PLAN_FOR_LARGE_TABLES;
+use crate::dialect::{PLAN_EACH_TIME, PLAN_FOR_LARGE_TABLES};
 use crate::pool::{Backend, Connect, Limits, Pool};
 use crate::{Options, Planner, Store, StoreError};
 
 pub(crate) type Db = sqlx::Postgres;
 pub(crate) const DIALECT: crate::dialect::Dialect = crate::dialect::Dialect::Postgres;
 pub(crate) const BEGIN: &str = "BEGIN";
+pub(crate) use crate::dialect::BEGIN_CHANGE;
 /// Every statement of the transaction sees the database as it was at the first one.
 pub(crate) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -82,10 +83,10 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     crate::migrations::run(&MIGRATIONS, &mut first).await?;
     // It has served its purpose, however it ends.
     let _ = first.close().await;
-    let pool = |most: u32, limits| Pool::new(most as usize, limits, connecting(connect.clone()));
-    let write = pool(options.max_connections - HEARTBEATS - LISTENER - options.api_connections, LIMITS);
-    let read = if options.api_connections == 0 { write.clone() } else { pool(options.api_connections, LIMITS) };
-    let pools = sql::Pools { heartbeats: pool(HEARTBEATS, HEARTBEATS_LIMITS), edit: read.clone(), read, write };
+    let pool = |most: u32, limits, planning| Pool::new(most as usize, limits, connecting(connect.clone(), planning));
+    let write = pool(options.max_connections - HEARTBEATS - LISTENER - options.api_connections, LIMITS, PLAN_FOR_LARGE_TABLES);
+    let read = if options.api_connections == 0 { write.clone() } else { pool(options.api_connections, LIMITS, PLAN_EACH_TIME) };
+    let pools = sql::Pools { heartbeats: pool(HEARTBEATS, HEARTBEATS_LIMITS, PLAN_FOR_LARGE_TABLES), edit: read.clone(), read, write };
     let wakes = Arc::default();
     if let Some(shared) = clock.shared() {
         time::read_well(&pools.heartbeats, shared).await.map_err(|error| {
@@ -99,13 +100,14 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     Ok(Arc::new(store))
 }
 
-fn connecting(options: PgConnectOptions) -> Connect<Db> {
+/// `planning`: how PostgreSQL plans the statements of such a connection.
+fn connecting(options: PgConnectOptions, planning: &'static str) -> Connect<Db> {
     let options = Arc::new(options);
     Box::new(move || {
         let options = Arc::clone(&options);
         Box::pin(async move {
             let mut connection = options.connect().await?;
-            connection.execute(AssertSqlSafe(format!("{SETTINGS}{PLAN_FOR_LARGE_TABLES}"))).await?;
+            connection.execute(AssertSqlSafe(format!("{SETTINGS}{planning}"))).await?;
             Ok(connection)
         })
     })

@@ -10,17 +10,7 @@ use watchbell_core::event::SubscriptionData;
 use watchbell_core::{Channel, DeliveryId, EventId, Timestamp, UserId};
 
 use crate::StoreError;
-
-/// Where a page of a list that has the newest first begins.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Side<C> {
-    #[default]
-    Newest,
-    /// With what is right after this place: older.
-    After(C),
-    /// With what is right before this place: newer.
-    Before(C),
-}
+use crate::page::Side;
 
 /// A delivery of a run. Messages that collect several are left out, as are channels that Notiflows does not know.
 #[derive(Clone, Debug, PartialEq)]

@@ -20,6 +20,7 @@ pub(crate) type Db = sqlx::Sqlite;
 pub(crate) const DIALECT: crate::dialect::Dialect = crate::dialect::Dialect::Sqlite;
 /// The writer takes its lock at once, so that a transaction never finds out at its end that it cannot write.
 pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
+pub(crate) const BEGIN_CHANGE: &str = BEGIN;
 /// Every statement of the transaction sees the database as it was at the first one.
 pub(crate) const SNAPSHOT: &str = "BEGIN DEFERRED";
 

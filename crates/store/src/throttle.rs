@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use watchbell_core::delivery::Purpose;
 use watchbell_core::{Channel, DeliveryId, Timestamp};
 
+use crate::rank;
+
 /// At most `calls` messages to one recipient in any `per_s` seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,7 +106,7 @@ pub struct Candidate<'a> {
     /// None: no address, so no limit.
     pub recipient: Option<&'a str>,
     pub purpose: Purpose,
-    /// 0 is a HIGH alert.
+    /// See [`rank`](crate::rank).
     pub rank: i64,
     /// It has been tried before, so it went singly then: it counts among the first ones already.
     pub is_retry: bool,
@@ -232,8 +234,8 @@ impl Address {
         let at_most = self.now.plus_s(i64::from(self.bundling.high_wait_s));
         let due = match (candidate.collect, candidate.rank) {
             (Some(_), _) => self.free_at(recipient),
-            (None, 0) if self.rate.is_some() => self.slot(recipient, recipient.in_line(0)).min(at_most),
-            (None, 0) => at_most,
+            (None, rank::HIGH) if self.rate.is_some() => self.slot(recipient, recipient.in_line(rank::HIGH)).min(at_most),
+            (None, rank::HIGH) => at_most,
             (None, rank) => recipient.window_ends(self.bundling).max(self.slot(recipient, recipient.in_line(rank))),
         };
         if due > self.now || !self.gathers {

@@ -1,58 +1,83 @@
-//! `/callbacks/{provider}`: what providers say later, and what people answer. Each proves that it comes from its provider.
+//! `/callbacks/{provider}`: what providers say later, and what people answer.
 //!
-//! A provider is named as its table in the configuration: that is what it was told to call, and only its own secrets count.
+//! A provider is named as its table in the configuration: that is what it was told to call, and only its own secrets count. Its
+//! kind verifies and reads what came (`watchbell_providers::inbound`); here it is applied, in the same way for every kind.
 //! Whoever names no provider, or sends no signature, is answered before anything of the body is read.
 
+mod answer;
+mod apply;
+mod listen;
 pub(crate) mod openapi;
-pub mod telegram;
-pub mod telegram_poll;
-mod twilio;
 
 use std::net::IpAddr;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::Uri;
+use axum::http::uri::PathAndQuery;
 use axum::response::Response;
 use axum::routing::post;
+use watchbell_providers::inbound::{self, Inbound, Refusal};
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Fault, Kind, Problem};
 use crate::request::{Params, Payload};
 use crate::state::Api;
+
+pub use listen::listen;
 
 /// What a callback's body may have at most, in bytes: no provider sends a tenth of it.
 const BODY_BYTES: usize = 64 * 1024;
 
 /// Part of what needs no key.
 pub(crate) fn routes() -> Router<Api> {
-    Router::new().route("/callbacks/{provider}", post(told)).route("/callbacks/{provider}/gather", post(gather))
+    Router::new().route("/callbacks/{provider}", post(callback)).route("/callbacks/{provider}/{*rest}", post(callback))
 }
 
-/// A bot's update, or what became of a message: the provider's name says which.
-async fn told(State(api): State<Api>, uri: Uri, params: Params, request: Request) -> Result<Response, Problem> {
-    let provider = params.path("provider");
-    let is_telegram = api.settings.telegram.provider == provider;
-    let header = if is_telegram {
-        telegram::secret(&api)?;
-        telegram::SECRET_HEADER
-    } else {
-        twilio::tokens(&api, provider)?;
-        twilio::SIGNATURE_HEADER
+async fn callback(State(api): State<Api>, uri: Uri, params: Params, request: Request) -> Result<Response, Problem> {
+    let (provider, path) = (params.path("provider"), params.path("rest"));
+    let (public_url, inbound) = open(&api, provider)?;
+    let method = request.method().clone();
+    let caller = Caller::of(&api, &request);
+    let proof = inbound.proof(path).map_err(problem)?;
+    if let Some(header) = proof
+        && !request.headers().contains_key(header)
+    {
+        return Err(caller.refused(&api, Problem::forbidden(format!("the header {header} is missing"))));
+    }
+    let (payload, _room) = Payload::read(request, &api, BODY_BYTES).await?;
+    let url = format!("{public_url}{}", uri.path_and_query().map_or("", PathAndQuery::as_str));
+    let request = inbound::Request {
+        method: &method,
+        path,
+        query: params.queries(),
+        headers: &payload.headers,
+        body: &payload.bytes,
+        public_url,
+        url: &url,
+        now: api.clock.now(),
     };
-    let caller = Caller::with(&api, &request, header)?;
-    let (payload, _room) = Payload::read(request, &api, BODY_BYTES).await?;
+    let heard = inbound.read(&request).await.map_err(|refusal| caller.refused(&api, problem(refusal)))?;
     let _turn = api.gates.change().await?;
-    let answered = if is_telegram { telegram::webhook(&api, &payload).await } else { twilio::status(&api, &uri, &params, &payload).await };
-    answered.map_err(|problem| caller.refused(&api, problem))
+    Ok(apply::apply(&api, provider, heard).await?.map(Body::from))
 }
 
-/// A key was pressed during a call.
-async fn gather(State(api): State<Api>, uri: Uri, params: Params, request: Request) -> Result<Response, Problem> {
-    twilio::tokens(&api, params.path("provider"))?;
-    let caller = Caller::with(&api, &request, twilio::SIGNATURE_HEADER)?;
-    let (payload, _room) = Payload::read(request, &api, BODY_BYTES).await?;
-    let _turn = api.gates.change().await?;
-    twilio::gather(&api, &uri, &params, &payload).await.map_err(|problem| caller.refused(&api, problem))
+/// How the world reaches this server, and who reads what that provider says.
+///
+/// # Errors
+/// `NotFound` where no callbacks of that name are taken.
+fn open<'a>(api: &'a Api, provider: &str) -> Result<(&'a str, &'a dyn Inbound), Problem> {
+    let inbound = api.settings.inbound.get(provider);
+    let open = api.settings.public_url.as_deref().zip(inbound.map(AsRef::as_ref));
+    open.ok_or_else(|| Problem::new(Kind::NotFound, "no callbacks are taken here: no such provider has any, or http.public_url is not set"))
+}
+
+fn problem(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::NotFound(message) => Problem::new(Kind::NotFound, message),
+        Refusal::Forbidden(message) => Problem::forbidden(message),
+        Refusal::Malformed(message) => Problem::bad_request(message).because(Fault::Syntax),
+    }
 }
 
 /// Where a callback comes from.
@@ -60,14 +85,8 @@ async fn gather(State(api): State<Api>, uri: Uri, params: Params, request: Reque
 struct Caller(IpAddr);
 
 impl Caller {
-    /// # Errors
-    /// `Forbidden` without the header that a provider signs with: nothing more is read of such a request.
-    fn with(api: &Api, request: &Request, header: &str) -> Result<Self, Problem> {
-        let caller = Self(api.limits.client(request.extensions(), request.headers(), &api.settings.trusted_proxies));
-        if request.headers().contains_key(header) {
-            return Ok(caller);
-        }
-        Err(caller.refused(api, Problem::forbidden(format!("the header {header} is missing"))))
+    fn of(api: &Api, request: &Request) -> Self {
+        Self(api.limits.client(request.extensions(), request.headers(), &api.settings.trusted_proxies))
     }
 
     /// Counts a callback that was not its provider's.

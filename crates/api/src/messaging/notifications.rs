@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use watchbell_core::DeliveryId;
 use watchbell_core::preference::NotificationAction;
-use watchbell_store::preferences::{Notification, NotificationFilter, NotificationsFrom};
+use watchbell_store::page::Side;
+use watchbell_store::preferences::{Notification, NotificationCursor, NotificationFilter};
 use watchbell_wire::messaging::{MarkedAllSeen, MarkedAllSeenObject, UnreadCount, UnreadCountObject};
 
 use super::page::{self, Neighbours};
@@ -35,7 +36,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, origin: 
     };
     let mut found = api.store.notifications(user, &filter).await?;
     // One more than is shown was asked for. It is the one farthest from where the page starts.
-    let is_upwards = matches!(from, NotificationsFrom::NewerThan(_));
+    let is_upwards = from.is_upwards();
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = found.len() > shown;
     if is_upwards {
@@ -43,14 +44,14 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, origin: 
     } else {
         found.truncate(shown);
     }
-    let beside = async |from: NotificationsFrom| -> Result<bool, Problem> {
+    let beside = async |from: Side<NotificationCursor>| -> Result<bool, Problem> {
         let filter = NotificationFilter { from, limit: 1, ..filter.clone() };
         Ok(!api.store.notifications(user, &filter).await?.is_empty())
     };
     let mut neighbours = Neighbours::default();
     if let (Some(first), Some(last)) = (found.first().map(Notification::cursor), found.last().map(Notification::cursor)) {
-        let has_newer = if is_upwards { has_more } else { beside(NotificationsFrom::NewerThan(first.clone())).await? };
-        let has_older = if is_upwards { beside(NotificationsFrom::OlderThan(last.clone())).await? } else { has_more };
+        let has_newer = if is_upwards { has_more } else { beside(Side::Before(first.clone())).await? };
+        let has_older = if is_upwards { beside(Side::After(last.clone())).await? } else { has_more };
         neighbours.previous = has_newer.then(|| page::url(&origin, &params, "before", &first)).transpose()?;
         neighbours.next = has_older.then(|| page::url(&origin, &params, "after", &last)).transpose()?;
     }

@@ -1,7 +1,8 @@
 //! Lists: `{"object":"list","page_info":{…},"data":[…]}`.
 
 use url::form_urlencoded::Serializer;
-use watchbell_store::preferences::{NotificationCursor, NotificationsFrom};
+use watchbell_store::page::Side;
+use watchbell_store::preferences::NotificationCursor;
 use watchbell_wire::messaging::{List, ListObject, PageInfo};
 
 use super::MOUNT;
@@ -28,12 +29,12 @@ pub(super) fn list<T>(data: Vec<T>, neighbours: Neighbours) -> List<T> {
 
 /// Which side of the list a request asks for. A cursor names the notification it starts beside, and `before.` or `after.`
 /// for the side.
-pub(super) fn from(params: &Params) -> Result<NotificationsFrom, Problem> {
-    let Some(text) = params.query("cursor")? else { return Ok(NotificationsFrom::Newest) };
+pub(super) fn from(params: &Params) -> Result<Side<NotificationCursor>, Problem> {
+    let Some(text) = params.query("cursor")? else { return Ok(Side::Newest) };
     let read = |cursor: &str| cursor.parse().ok();
     let from = match text.split_once('.') {
-        Some(("after", cursor)) => read(cursor).map(NotificationsFrom::OlderThan),
-        Some(("before", cursor)) => read(cursor).map(NotificationsFrom::NewerThan),
+        Some(("after", cursor)) => read(cursor).map(Side::After),
+        Some(("before", cursor)) => read(cursor).map(Side::Before),
         _ => None,
     };
     from.ok_or_else(|| parameter("cursor", "is none of ours", "take next_page_url or previous_page_url as they are"))

@@ -24,7 +24,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use watchbell_core::{DeliveryId, KeyId, Timestamp, UserId};
-use watchbell_store::preferences::{Notification, NotificationCursor, NotificationFilter, NotificationsFrom};
+use watchbell_store::page::Side;
+use watchbell_store::preferences::{Notification, NotificationCursor, NotificationFilter};
 use watchbell_store::{Notified, StoreError};
 
 use super::{own_user, wire};
@@ -111,7 +112,7 @@ fn last_seen(headers: &HeaderMap) -> Result<Option<NotificationCursor>, Problem>
 
 /// What is there already when a client begins to listen, oldest first: only what is new shall come.
 async fn newest(api: &Api, user: UserId) -> Result<VecDeque<NotificationCursor>, Problem> {
-    let filter = NotificationFilter { from: NotificationsFrom::Newest, category: None, status: None, limit: PAGE };
+    let filter = NotificationFilter { from: Side::Newest, category: None, status: None, limit: PAGE };
     let found = api.store.notifications(user, &filter).await?;
     Ok(found.iter().rev().map(Notification::cursor).collect())
 }
@@ -178,7 +179,7 @@ impl Following {
         };
         let mut from = if is_before(&back, &self.floor) { self.floor.clone() } else { back };
         loop {
-            let filter = NotificationFilter { from: NotificationsFrom::NewerThan(from), category: None, status: None, limit: PAGE };
+            let filter = NotificationFilter { from: Side::Before(from), category: None, status: None, limit: PAGE };
             let mut page = self.api.store.notifications(self.user, &filter).await?;
             let is_last = i64::try_from(page.len()).is_ok_and(|count| count < PAGE);
             let Some(newest) = page.first().map(Notification::cursor) else { return Ok(true) };

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde_json::{Value, json};
-use watchbell_store::runs::Side;
+use watchbell_store::page::Side;
 
 use crate::problem::Problem;
 use crate::request::{Params, parameter};

@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use watchbell_core::{Timestamp, UserId};
-use watchbell_store::directory::{Subscription, SubscriptionFilter, Topic};
-use watchbell_store::{Directory, StoreError};
+use watchbell_store::StoreError;
+use watchbell_store::directory::{Subscription, SubscriptionFilter, Topic, Topics};
 
 use super::page::Asked;
 use super::{ID_MUST, Scope, external_id_of, find, is_external_id, wire};
@@ -174,5 +174,5 @@ fn outcome(users: &BTreeMap<UserId, (String, String)>, done: &[Subscription], fa
 }
 
 async fn found(api: &Api, topic: &str) -> Result<Topic, Problem> {
-    Directory::topic(&*api.store, topic).await?.ok_or_else(|| Problem::not_found("topic").named(topic))
+    Topics::topic(&*api.store, topic).await?.ok_or_else(|| Problem::not_found("topic").named(topic))
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use watchbell_core::UserId;
 use watchbell_core::user::User;
 use watchbell_store::directory::UserFilter;
-use watchbell_store::runs::Side;
+use watchbell_store::page::Side;
 
 use super::page::Asked;
 use super::profile::Profile;

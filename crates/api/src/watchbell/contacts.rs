@@ -68,7 +68,7 @@ pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params
 pub(super) async fn signing_secret(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     let user = subject(&api, &caller, &params, Intent::Change).await?;
     let contact = found(&api, user.id, &params).await?;
-    let key = api.settings.webhook_contact_key.as_ref().filter(|_| contact.kind == ContactKind::Webhook);
+    let key = api.settings.contact_keys.get(&contact.kind);
     let key = key.ok_or_else(|| {
         let message = "this contact has no signing secret of its own: it is no webhook, or the provider has no contact_key";
         Problem::new(Kind::NotFound, message)

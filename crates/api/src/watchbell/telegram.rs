@@ -18,13 +18,13 @@ const LIFE_S: i64 = 15 * 60;
 
 pub(super) async fn link(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     let user = subject(&api, &caller, &params, Intent::Change).await?;
-    let Some(bot) = &api.settings.telegram.bot_name else {
-        return Err(Problem::conflict("Telegram is not set up here: no provider of kind telegram has a bot_name"));
+    let Some(link) = &api.settings.chat_link else {
+        return Err(Problem::conflict("Telegram is not set up here: no provider of that channel has a bot_name"));
     };
     // 48 bytes are the 64 characters that Telegram passes on at most.
     let token = Secret::new(random_text::<48>());
     let expires_at = api.clock.now().plus_s(LIFE_S);
     api.store.start_telegram_link(caller.actor(), user.id, &hash_key(&token), expires_at).await?;
-    let url = format!("https://t.me/{bot}?start={}", token.expose());
-    Ok(surface::json(StatusCode::CREATED, &TelegramLink { url, expires_at: expires_at.into() }))
+    let link = TelegramLink { url: link.url(&token), expires_at: expires_at.into() };
+    Ok(surface::json(StatusCode::CREATED, &link))
 }

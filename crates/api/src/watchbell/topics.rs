@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use watchbell_core::UserId;
-use watchbell_store::Directory;
+use watchbell_store::directory::Topics;
 use watchbell_wire::topics::{Member, NewMembers};
 
 use super::{page, subject, user_name};
@@ -22,7 +22,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
     let topic = topic(&params)?;
     let limit = page::limit(&params)?;
     let after = UserId(page::numeric_cursor(&params)?.unwrap_or(i64::MIN));
-    let members = Directory::members(&*api.store, topic, after, limit + 1).await?;
+    let members = Topics::members(&*api.store, topic, after, limit + 1).await?;
     page::write(members, limit, ToString::to_string, |user| Member { id: user.0 })
 }
 

@@ -8,13 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use watchbell_api::callbacks::telegram::handle_update;
-use watchbell_channels::render::Renderer;
 use watchbell_core::outcome::Class;
-use watchbell_core::{Channel, Clock, DeliveryId, Secret};
+use watchbell_core::{Channel, Clock, DeliveryId};
 use watchbell_store::queue::{Attempt, Call, Finished, Next, Ranks};
 
-use crate::harness::{ADMIN, Answer, TELEGRAM_SECRET, TWILIO_TOKEN, USER, World, world, world_with};
+use crate::harness::{self, ADMIN, Answer, TELEGRAM_SECRET, TWILIO_TOKEN, USER, World, inbound, world, world_with};
 
 /// A form as Twilio signs it: sorted, name and value joined.
 async fn twilio(world: &World, token: &str, path: &str, form: &[(&str, &str)]) -> Answer {
@@ -104,8 +102,8 @@ async fn pending(world: &World) -> usize {
 #[tokio::test]
 async fn receipts_of_another_message_move_nothing() {
     type Fields = &'static [(&'static str, &'static str)];
-    let accounts = ["twilio", "backup"].map(|name| (name.to_owned(), vec![Secret::new(name)]));
-    let world = world_with(|settings| settings.twilio_tokens = accounts.into()).await;
+    let accounts = ["twilio", "backup"].map(|name| (name, harness::twilio(name)));
+    let world = world_with(|settings| settings.inbound = inbound(accounts)).await;
     let id = called(&world, "A-1").await;
     let own = format!("/callbacks/twilio?delivery={id}");
     let others: [(String, &str, Fields); 4] = [
@@ -180,8 +178,8 @@ async fn a_call_is_answered_in_the_language_of_whom_it_was_for() {
 /// A key press in another account's call, in an earlier one, of an email, or of a round that is over changes nothing.
 #[tokio::test]
 async fn an_answer_counts_for_its_own_call_and_round() {
-    let accounts = ["twilio", "backup"].map(|name| (name.to_owned(), vec![Secret::new(name)]));
-    let world = world_with(|settings| settings.twilio_tokens = accounts.into()).await;
+    let accounts = ["twilio", "backup"].map(|name| (name, harness::twilio(name)));
+    let world = world_with(|settings| settings.inbound = inbound(accounts)).await;
     let id = called(&world, "A-1").await;
     let press = async |account: &str, id: &str, sid: &str| {
         let path = format!("/callbacks/{account}/gather?delivery={id}");
@@ -223,15 +221,16 @@ async fn what_is_not_signed_by_twilio_changes_nothing() {
     assert_eq!(state(&world, &id).await, "sent");
     let closed = world_with(|settings| settings.public_url = None).await;
     twilio(&closed, TWILIO_TOKEN, "/callbacks/twilio?delivery=x", &form).await.expect(404);
-    let closed = world_with(|settings| settings.twilio_tokens.clear()).await;
+    let closed = world_with(|settings| settings.inbound.clear()).await;
     twilio(&closed, TWILIO_TOKEN, "/callbacks/twilio?delivery=x", &form).await.expect(404);
 }
 
 #[tokio::test]
 async fn each_account_s_callbacks_are_signed_with_its_own_tokens() {
-    let tokens = |tokens: &[&str]| tokens.iter().map(|token| Secret::new(*token)).collect::<Vec<_>>();
-    let accounts = [("sms eu".to_owned(), tokens(&["new", "previous"])), ("backup".to_owned(), tokens(&["other"]))];
-    let world = world_with(|settings| settings.twilio_tokens = accounts.into()).await;
+    let mut rotated = harness::twilio("new");
+    rotated["previous_auth_token"] = json!("previous");
+    let accounts = [("sms eu", rotated), ("backup", harness::twilio("other"))];
+    let world = world_with(|settings| settings.inbound = inbound(accounts)).await;
     let form = [("MessageStatus", "sent")];
     for (path, token, status) in [
         ("/callbacks/sms%20eu?delivery=x", "new", 204),
@@ -250,7 +249,7 @@ async fn each_account_s_callbacks_are_signed_with_its_own_tokens() {
 
 #[tokio::test]
 async fn a_bot_s_updates_come_under_its_provider_s_name() {
-    let world = world_with(|settings| settings.telegram.provider = "pager".to_owned()).await;
+    let world = world_with(|settings| settings.inbound = inbound([("pager", harness::telegram(TELEGRAM_SECRET))])).await;
     let update = async |path: &str, secret: &str| {
         let request = Request::builder().method("POST").uri(path).header("x-telegram-bot-api-secret-token", secret);
         world.send(request.body(Body::from("{}")).unwrap()).await
@@ -309,9 +308,9 @@ async fn other_updates_are_taken_and_left() {
         telegram(&world, TELEGRAM_SECRET, body).await.expect(400);
     }
     for text in ["/start", "/start x", "/start@bell_bot äöü", &format!("/start {}", "a".repeat(64))] {
-        let reply = handle_update(&*world.store, &Renderer::built_in(), &start(text, "private"), world.clock.now()).await.unwrap().unwrap();
-        assert!(reply.text.contains("not valid"), "{text}");
+        let reply = telegram(&world, TELEGRAM_SECRET, &start(text, "private").to_string()).await.expect(200);
+        assert!(reply["text"].as_str().unwrap().contains("not valid"), "{text}");
     }
-    let closed = world_with(|settings| settings.telegram.webhook_secret = None).await;
+    let closed = world_with(|settings| settings.inbound = inbound([("telegram", harness::telegram(""))])).await;
     telegram(&closed, "", "{}").await.expect(404);
 }

@@ -182,7 +182,9 @@ async fn who_only_reads_sees_no_address_that_one_could_write_to() {
 #[tokio::test]
 async fn a_webhook_s_receiver_is_shown_its_own_signing_secret() {
     const KEY: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    let world = world_with(|settings| settings.webhook_contact_key = ContactKey::parse(&Secret::new(KEY))).await;
+    let world =
+        world_with(|settings| settings.contact_keys.extend(ContactKey::parse(&Secret::new(KEY)).map(|key| (ContactKind::Webhook, key))))
+            .await;
     let all = format!("/watchbell/v1/users/{}/contacts", world.anna);
     let add = async |key: &str, kind: &str, target: &str| {
         let made = world.call(key, "POST", &all, &json!({ "kind": kind, "target": target })).await;

@@ -1,5 +1,6 @@
 //! A database with two users and a key of each role, and a way to call.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,11 +8,13 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
-use watchbell_api::{Api, ApiSettings, ChannelStatus, Health, ProviderStatus, TelegramSettings};
+use watchbell_api::{Api, ApiSettings, ChannelStatus, Health, ProviderStatus};
 use watchbell_channels::inline::EventIntake;
 use watchbell_core::access::Role;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Clock, ManualClock, Secret, Timestamp, UserId};
+use watchbell_providers::inbound::Inbound;
+use watchbell_providers::settings::ProviderSettings;
 use watchbell_scheduler::{RulePlanner, SchedulerSettings};
 use watchbell_store::access::Actor;
 use watchbell_store::directory::NewUser;
@@ -80,6 +83,24 @@ impl Answer {
     }
 }
 
+/// A provider's table.
+pub fn twilio(token: &str) -> Value {
+    json!({ "kind": "twilio", "account_sid": "AC1", "auth_token": token, "sms_from": "+15005550006" })
+}
+
+pub fn telegram(secret: &str) -> Value {
+    json!({ "kind": "telegram", "token": "1:a", "bot_name": "bell_bot", "webhook_secret": secret })
+}
+
+fn read(table: Value) -> ProviderSettings {
+    serde_json::from_value(table).unwrap()
+}
+
+/// Who reads what the providers of these tables say.
+pub fn inbound<const N: usize>(tables: [(&str, Value); N]) -> BTreeMap<String, Arc<dyn Inbound>> {
+    tables.map(|(name, table)| (name.to_owned(), read(table).inbound(name).unwrap().unwrap())).into()
+}
+
 pub async fn world() -> World {
     world_with(|_| {}).await
 }
@@ -106,12 +127,8 @@ async fn made(change: impl FnOnce(&mut ApiSettings), change_options: impl FnOnce
         key_per_minute: 100_000,
         failures_per_minute: 100_000,
         request_timeout: Duration::from_secs(5),
-        telegram: TelegramSettings {
-            provider: "telegram".to_owned(),
-            bot_name: Some("bell_bot".to_owned()),
-            webhook_secret: Some(Secret::new(TELEGRAM_SECRET)),
-        },
-        twilio_tokens: [("twilio".to_owned(), vec![Secret::new(TWILIO_TOKEN)])].into(),
+        chat_link: read(telegram(TELEGRAM_SECRET)).chat_link(),
+        inbound: inbound([("twilio", twilio(TWILIO_TOKEN)), ("telegram", telegram(TELEGRAM_SECRET))]),
         ..ApiSettings::default()
     };
     change(&mut settings);

@@ -79,7 +79,7 @@ async fn documented_verbs_are_allowed_and_others_are_not() {
 }
 
 /// What an example alone cannot do: it needs a code that is sent, or a provider's signature.
-const NEED_MORE: [&str; 4] = ["/verification/confirm", "/callbacks/{provider}", "/callbacks/{provider}/gather", "/signing-secret"];
+const NEED_MORE: [&str; 4] = ["/verification/confirm", "/callbacks/{provider}", "/callbacks/{provider}/{rest}", "/signing-secret"];
 
 #[tokio::test]
 async fn every_example_is_accepted() {

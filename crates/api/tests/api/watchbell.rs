@@ -83,7 +83,7 @@ async fn a_contact_is_verified_by_the_code_that_was_sent_to_it() {
 
 #[tokio::test]
 async fn a_telegram_link_needs_a_bot() {
-    let world = world_with(|settings| settings.telegram.bot_name = None).await;
+    let world = world_with(|settings| settings.chat_link = None).await;
     let answer = world.raw(USER, "POST", "/watchbell/v1/users/current/telegram-link", "").await.expect(409);
     assert!(answer["error"]["message"].as_str().unwrap().contains("bot_name"));
 }

@@ -11,7 +11,7 @@ mod cuttable;
 mod event_text;
 mod message;
 mod part;
-pub mod phrase;
+mod phrase;
 mod plain;
 mod renderer;
 mod sms;

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use minijinja::{Environment, Template};
+use watchbell_providers::phrase::Phrase;
 
 use super::message::{MessageKind, RenderError};
 use super::part::MessagePart;
-use super::phrase::{self, Phrase};
+use super::phrase;
 
 macro_rules! built_in {
     ($($language:literal: $parts:tt of $kinds:tt),+ $(,)?) => { &[$(built_in!(@kinds $language $parts $kinds)),+] };

@@ -9,9 +9,9 @@ use watchbell_core::event::{
     AlertData, DutyData, DutyStatus, EventData, Priority, SubscriptionData, UpdateData, UpdateStatus, VerificationData,
 };
 use watchbell_core::{Channel, Secret, Timestamp};
+use watchbell_providers::phrase::{Phrase, Wording};
 use watchbell_providers::provider::Content;
 
-use super::phrase::Phrase;
 use super::*;
 
 fn at(text: &str) -> Timestamp {
@@ -436,6 +436,6 @@ fn every_phrase_is_said_in_every_language_and_one_s_own_may_fail() {
     assert_eq!(renderer.phrase(Phrase::CallMenu, &reader("de"), now, None).text, "Drücke die 1, um den Alarm anzunehmen.");
     assert_eq!(
         renderer.phrase(Phrase::Open, &reader("fr-CA"), now, None),
-        phrase::Said { text: "Ouvrir".to_owned(), language: "fr-CA".to_owned() }
+        Wording { text: "Ouvrir".to_owned(), language: "fr-CA".to_owned() }
     );
 }

@@ -5,8 +5,9 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use minijinja::{Environment, Error, ErrorKind, State, Value, context};
 use watchbell_core::Timestamp;
+use watchbell_providers::phrase::Phrase;
 
-use super::phrase::{FOLDER, Phrase};
+use super::phrase::FOLDER;
 use super::templates;
 use super::text::one_line;
 

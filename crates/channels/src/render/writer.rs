@@ -7,12 +7,12 @@ use watchbell_core::Channel;
 use watchbell_core::event::EventData;
 use watchbell_core::text::visible;
 use watchbell_providers::fit::Text;
+use watchbell_providers::phrase::Phrase;
 use watchbell_providers::provider::Content;
 
 use super::event_text::{is_high, plain_sentence, web_url};
 use super::message::{Item, MessageKind, Reader, RenderContext, RenderError, Rendered};
 use super::part::MessagePart;
-use super::phrase::Phrase;
 use super::renderer::Renderer;
 use super::templates::refined;
 use super::vars::{About, Around, Entry, Made, Vars, to_value};

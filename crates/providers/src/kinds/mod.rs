@@ -7,7 +7,7 @@ pub(crate) mod stand_in;
 
 macro_rules! providers {
     ($($module:ident),+ $(,)?) => {
-        $(pub mod $module;)+
+        $(mod $module;)+
 
         pub(crate) const KINDS: &[Kind] = &[$(Kind::of::<$module::Settings>()),+];
 

@@ -33,7 +33,7 @@ pub struct Settings {
 
 impl Settings {
     /// Where contacts may be.
-    pub fn reach(&self) -> Result<Reach, SettingError> {
+    fn reach(&self) -> Result<Reach, SettingError> {
         endpoint::reach(self.allow_private, &self.allow_networks)
     }
 }
@@ -53,6 +53,10 @@ impl ProviderKind for Settings {
 
     fn build(&self, _name: &str, common: &CommonSettings, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {
         Ok(Arc::new(Teams { endpoints: Endpoints::new(common, self.reach()?)? }))
+    }
+
+    fn contact_reach(&self) -> Option<Reach> {
+        self.reach().ok()
     }
 }
 

@@ -46,13 +46,8 @@ pub struct Settings {
 
 impl Settings {
     /// Where contacts may be.
-    pub fn reach(&self) -> Result<Reach, SettingError> {
+    fn reach(&self) -> Result<Reach, SettingError> {
         endpoint::reach(self.allow_private, &self.allow_networks)
-    }
-
-    /// What contacts' own secrets are made from, if they have any.
-    pub fn contact_key(&self) -> Option<ContactKey> {
-        ContactKey::parse(&self.contact_key)
     }
 
     fn keys(&self) -> Result<Keys, SettingError> {
@@ -104,6 +99,14 @@ impl ProviderKind for Settings {
 
     fn build(&self, _name: &str, common: &CommonSettings, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {
         Ok(Arc::new(Webhook { endpoints: Endpoints::new(common, self.reach()?)?, keys: self.keys()? }))
+    }
+
+    fn contact_reach(&self) -> Option<Reach> {
+        self.reach().ok()
+    }
+
+    fn contact_key(&self) -> Option<ContactKey> {
+        ContactKey::parse(&self.contact_key)
     }
 }
 

@@ -57,12 +57,12 @@ pub(crate) type Connect<DB> = Box<dyn Fn() -> BoxFuture<'static, Result<<DB as D
 
 /// Some connections; a clone shares them.
 pub(crate) struct Pool<DB: Backend> {
-    shared: Arc<Shared<DB>>,
+    shared: Arc<PoolState<DB>>,
     /// Where others use the same connections: how many of them at once are for whoever has this handle.
     turns: Option<Arc<Semaphore>>,
 }
 
-struct Shared<DB: Backend> {
+struct PoolState<DB: Backend> {
     connect: Connect<DB>,
     limits: Limits,
     slots: Arc<Semaphore>,
@@ -99,7 +99,7 @@ impl<DB: Backend> Pool<DB> {
     /// At most `most` connections, each made when there is need of it.
     pub(crate) fn new(most: usize, limits: Limits, connect: Connect<DB>) -> Self {
         let shared =
-            Shared { connect, limits, slots: Arc::new(Semaphore::new(most)), idle: Mutex::default(), generation: AtomicU64::new(0) };
+            PoolState { connect, limits, slots: Arc::new(Semaphore::new(most)), idle: Mutex::default(), generation: AtomicU64::new(0) };
         Self { shared: Arc::new(shared), turns: None }
     }
 
@@ -140,7 +140,7 @@ async fn permit(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, sqlx::Error
     Arc::clone(of).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)
 }
 
-impl<DB: Backend> Shared<DB> {
+impl<DB: Backend> PoolState<DB> {
     /// An idle connection that works, the one that was used last; those that do not are closed.
     async fn working(&self) -> Option<(DB::Connection, u64)> {
         loop {

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use sqlx::{Connection as _, Error, Executor};
 use tokio::time::timeout;
 
-use super::{Backend, Limits, Permit, Shared, late};
+use super::{Backend, Limits, Permit, PoolState, late};
 use crate::fault::Fault;
 
 /// A connection in use. Dropped, it goes back to its pool, or is closed if it cannot be trusted any more.
@@ -19,7 +19,7 @@ pub(crate) struct Session<DB: Backend> {
     use_: Use,
     limits: Limits,
     generation: u64,
-    shared: Arc<Shared<DB>>,
+    shared: Arc<PoolState<DB>>,
     /// Given back after the connection.
     permit: Option<Permit>,
 }
@@ -35,7 +35,7 @@ struct Use {
 }
 
 impl<DB: Backend> Session<DB> {
-    pub(super) fn new(connection: DB::Connection, permit: Permit, shared: Arc<Shared<DB>>, generation: u64) -> Self {
+    pub(super) fn new(connection: DB::Connection, permit: Permit, shared: Arc<PoolState<DB>>, generation: u64) -> Self {
         let limits = shared.limits;
         Self { connection: Some(connection), use_: Use::default(), limits, generation, shared, permit: Some(permit) }
     }

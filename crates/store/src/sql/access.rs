@@ -1,7 +1,6 @@
 //! API keys and small settings.
 
 use async_trait::async_trait;
-use serde_json::{Map, Value};
 use watchbell_core::access::Role;
 use watchbell_core::{KeyId, UserId};
 
@@ -9,7 +8,7 @@ use super::audit::Done;
 use super::rows::{all, at, name};
 use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
-use crate::access::{Access, Actor, AdminKey, ApiKey, AuditEntry};
+use crate::access::{Actor, AdminKey, ApiKey, Keys, StoredSettings};
 use crate::changes::Changes;
 
 #[derive(sqlx_macros::FromRow)]
@@ -48,7 +47,7 @@ macro_rules! columns {
 }
 
 #[async_trait]
-impl Access for SqlStore {
+impl Keys for SqlStore {
     async fn ensure_admin_key(&self, name: &str, hash: &str, configured: bool) -> Result<AdminKey, StoreError> {
         let mut tx = self.begin_edit().await?;
         // The row is made first, so that of several processes that start at once one does this after the other.
@@ -146,15 +145,10 @@ impl Access for SqlStore {
         tx.commit().await?;
         Ok(())
     }
+}
 
-    async fn note(&self, by: Actor, action: &str, object: &str, detail: Option<Map<String, Value>>) -> Result<(), StoreError> {
-        self.record_alone(by, action, object, detail).await
-    }
-
-    async fn audit(&self, before: Option<i64>, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
-        self.list_audit(before, limit).await
-    }
-
+#[async_trait]
+impl StoredSettings for SqlStore {
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
         Ok(sqlx::query_scalar(sql("SELECT value FROM settings WHERE name = $1")).bind(name).fetch_optional(&self.read).await?)
     }
@@ -166,10 +160,6 @@ impl Access for SqlStore {
             .execute(&self.edit)
             .await?;
         Ok(())
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.probe().await
     }
 }
 

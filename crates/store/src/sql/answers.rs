@@ -1,6 +1,7 @@
 //! Answers that took effect, on their way to whoever waits for them. They are written with what they changed, and forgotten when
 //! the broker has them, so that none is lost while it is away or when a process dies.
 
+use async_trait::async_trait;
 use watchbell_core::event::{Answer, Event, EventData};
 use watchbell_core::{EventId, Timestamp};
 
@@ -9,7 +10,7 @@ use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
 use crate::columns::row;
 use crate::facts::Plan;
-use crate::intake::Answered;
+use crate::intake::{Answered, Answers};
 
 row! {
     struct Row<'a> {
@@ -28,24 +29,9 @@ pub(super) fn taken<'e>(event: &'e Event, plan: &Plan) -> Option<(&'e str, &'e A
     }
 }
 
-impl SqlStore {
-    pub(super) async fn note_answers(&self, tx: &mut Tx, answers: Vec<(EventId, &str, &Answer)>) -> Result<(), StoreError> {
-        if answers.is_empty() {
-            return Ok(());
-        }
-        let now = self.clock.now().as_millis();
-        let row = |(event_id, alert_id, answer)| Ok(Row { event_id, alert_id, answer: to_json(answer)?, at: now });
-        let answers: Vec<_> = answers.iter().map(|(event_id, alert_id, answer)| (event_id, *alert_id, *answer)).collect();
-        let rows = answers.into_iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
-        sqlx::query(sql("INSERT INTO answers (event_id, alert_id, answer, taken_until, at) SELECT event_id, alert_id, answer, 0, at \
-             FROM {rows $1: event_id text, alert_id text, answer text, at bigint} WHERE true ON CONFLICT DO NOTHING"))
-        .bind_all(columns(&rows)?)
-        .execute(&mut **tx)
-        .await?;
-        Ok(())
-    }
-
-    pub(super) async fn take_some_answers(&self, most: i64, until: Timestamp) -> Result<Vec<Answered>, StoreError> {
+#[async_trait]
+impl Answers for SqlStore {
+    async fn take_answers(&self, most: i64, until: Timestamp) -> Result<Vec<Answered>, StoreError> {
         // Nearly always there is none, and nothing need be written to know that.
         let any: Option<i64> =
             sqlx::query_scalar(sql("SELECT at FROM answers ORDER BY event_id LIMIT 1")).fetch_optional(&self.write).await?;
@@ -71,10 +57,28 @@ impl SqlStore {
         Ok(answers)
     }
 
-    pub(super) async fn forget_answers(&self, answers: &[EventId]) -> Result<(), StoreError> {
+    async fn answers_told(&self, answers: &[EventId]) -> Result<(), StoreError> {
         let ids: Vec<&str> = answers.iter().map(EventId::as_str).collect();
         let mut tx = self.begin_tx().await?;
         sqlx::query(sql("DELETE FROM answers WHERE event_id {in $1 text}")).bind(array(&ids)?).execute(&mut *tx).await?;
         Ok(tx.commit().await?)
+    }
+}
+
+impl SqlStore {
+    pub(super) async fn note_answers(&self, tx: &mut Tx, answers: Vec<(EventId, &str, &Answer)>) -> Result<(), StoreError> {
+        if answers.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now().as_millis();
+        let row = |(event_id, alert_id, answer)| Ok(Row { event_id, alert_id, answer: to_json(answer)?, at: now });
+        let answers: Vec<_> = answers.iter().map(|(event_id, alert_id, answer)| (event_id, *alert_id, *answer)).collect();
+        let rows = answers.into_iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
+        sqlx::query(sql("INSERT INTO answers (event_id, alert_id, answer, taken_until, at) SELECT event_id, alert_id, answer, 0, at \
+             FROM {rows $1: event_id text, alert_id text, answer text, at bigint} WHERE true ON CONFLICT DO NOTHING"))
+        .bind_all(columns(&rows)?)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
     }
 }

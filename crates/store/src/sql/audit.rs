@@ -1,5 +1,6 @@
 //! The audit log: a line for every change, written in its transaction, and for readings that matter.
 
+use async_trait::async_trait;
 use serde_json::{Map, Value};
 use watchbell_core::KeyId;
 use watchbell_core::event::Event;
@@ -7,7 +8,7 @@ use watchbell_core::event::Event;
 use super::rows::{at, json, to_json};
 use super::{SqlStore, Tx, sql};
 use crate::StoreError;
-use crate::access::{Actor, AuditEntry};
+use crate::access::{Actor, AuditEntry, AuditLog};
 use crate::changes::Changes;
 use crate::intake::Accepted;
 
@@ -56,6 +57,17 @@ impl TryFrom<Row> for AuditEntry {
             object: row.object,
             detail: row.detail.as_deref().map(json).transpose()?,
         })
+    }
+}
+
+#[async_trait]
+impl AuditLog for SqlStore {
+    async fn note(&self, by: Actor, action: &str, object: &str, detail: Option<Map<String, Value>>) -> Result<(), StoreError> {
+        self.record_alone(by, action, object, detail).await
+    }
+
+    async fn audit(&self, before: Option<i64>, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
+        self.list_audit(before, limit).await
     }
 }
 

@@ -10,11 +10,10 @@ use watchbell_core::rule::Trigger;
 use super::audit::Done;
 use super::plan::Writes;
 use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all};
-use super::{BEGIN, Db, SqlStore, Tx, array, sql};
+use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::facts::{Alert, Planned, Policy, Responder, Scope, UserFacts};
-use crate::pool::Pool;
 use crate::wake::Effects;
 
 /// A change of one user that is under way. The user is locked: no event of theirs is planned meanwhile, as that locks whoever it tells.
@@ -29,16 +28,15 @@ impl SqlStore {
     /// # Errors
     /// `NotFound("user")`.
     pub(super) async fn begin_change(&self, user: UserId) -> Result<Change, StoreError> {
-        self.begin_change_on(&self.edit, user).await
+        self.begin_change_on(self.begin_edit().await?, user).await
     }
 
     /// The same for what the engine finds out about a user's addresses.
     pub(super) async fn begin_own_change(&self, user: UserId) -> Result<Change, StoreError> {
-        self.begin_change_on(&self.write, user).await
+        self.begin_change_on(self.begin_tx().await?, user).await
     }
 
-    async fn begin_change_on(&self, pool: &Pool<Db>, user: UserId) -> Result<Change, StoreError> {
-        let mut tx = pool.begin(BEGIN).await?;
+    async fn begin_change_on(&self, mut tx: Tx, user: UserId) -> Result<Change, StoreError> {
         let found: Option<i64> =
             sqlx::query_scalar(sql("SELECT id FROM users WHERE id = $1 {lock}")).bind(user.0).fetch_optional(&mut *tx).await?;
         found.map(|_| Change { tx, user }).ok_or(StoreError::NotFound("user"))
@@ -115,10 +113,10 @@ impl SqlStore {
     /// not reach the user. What else is open has been told, however many that are.
     async fn alerts_within_reach(&self, tx: &mut Tx, policy: &Policy) -> Result<BTreeSet<String>, StoreError> {
         let (user, now, reach) = (policy.user.id, self.clock.now(), self.planner.reach(policy));
-        // What is being sent, and bundles that wait: their members are pending as well.
+        // What is being sent, and bundles that wait, because their members are pending as well.
         let mut leased = self.all_leased(tx).await?;
         let bundles: Vec<String> = sqlx::query_scalar(sql(
-            "SELECT d.id FROM ready_queue w JOIN deliveries d ON d.id = w.id WHERE w.user_id = $1 AND d.purpose IN ('bundle', 'digest')",
+            "SELECT d.id FROM ready_queue w JOIN deliveries d ON d.id = w.id WHERE w.user_id = $1 AND d.purpose {purposes collective}",
         ))
         .bind(user.0)
         .fetch_all(&mut **tx)
@@ -156,7 +154,7 @@ impl SqlStore {
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries \
              WHERE id {anyof} SELECT id FROM deliveries WHERE subject {in $3 text} AND user_id = $1 AND scope {in $2 text} \
-             UNION SELECT id FROM ready_queue WHERE user_id = $1 {end} AND (state IN ('scheduled', 'held') OR scope {in $2 text}) ORDER BY id {lock}",
+             UNION SELECT id FROM ready_queue WHERE user_id = $1 {end} AND (state {states pending} OR scope {in $2 text}) ORDER BY id {lock}",
         ))
         .bind(user.0)
         .bind(array(&scopes)?)

@@ -1,8 +1,9 @@
 //! What could not be used, kept as it came.
 
+use async_trait::async_trait;
 use sqlx::QueryBuilder;
-use watchbell_core::decode::MAX_PAYLOAD_BYTES;
-use watchbell_core::event::Original;
+use watchbell_core::decode::{MAX_PAYLOAD_BYTES, Reason};
+use watchbell_core::event::{Event, Original};
 
 use super::audit::Done;
 use super::rows::{all, at, json, to_json};
@@ -11,7 +12,7 @@ use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
 use crate::columns::row;
-use crate::intake::{DETAIL_BYTES, DeadLetter, DeadLetterFilter, Rejected, TOO_LARGE_KEPT_BYTES};
+use crate::intake::{Accepted, DETAIL_BYTES, DeadLetter, DeadLetterFilter, DeadLetters, Rejected, TOO_LARGE_KEPT_BYTES};
 use crate::packed;
 
 row! {
@@ -61,26 +62,15 @@ impl TryFrom<Row> for DeadLetter {
     }
 }
 
-impl SqlStore {
-    /// Keeps what is no usable event, in the order given. Whatever it holds can be kept: an event that could be neither used
-    /// nor kept would block its stream for ever.
-    pub(super) async fn insert_dead_letters(&self, tx: &mut Tx, rejected: &[Rejected]) -> Result<(), StoreError> {
-        if rejected.is_empty() {
-            return Ok(());
-        }
-        let rows: Vec<NewRow> = rejected.iter().map(new_row).collect::<Result<_, StoreError>>()?;
-        sqlx::query(sql("INSERT INTO dead_letters (subject, reason, detail, headers, payload, received_at, created_at) \
-             SELECT r.subject, r.reason, r.detail, r.headers, r.payload, r.received_at, $1 \
-             FROM {rows $2: subject text, reason text, detail text, headers text, payload text, received_at bigint}"))
-        .bind(self.clock.now().as_millis())
-        .bind_all(columns(&rows)?)
-        .execute(&mut **tx)
-        .await?;
-        Ok(())
+#[async_trait]
+impl DeadLetters for SqlStore {
+    async fn reject(&self, rejected: Vec<Rejected>) -> Result<(), StoreError> {
+        let mut tx = self.begin_tx().await?;
+        self.insert_dead_letters(&mut tx, &rejected).await?;
+        Ok(tx.commit().await?)
     }
 
-    /// Newest first.
-    pub(super) async fn list_dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, StoreError> {
+    async fn dead_letters(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, StoreError> {
         let mut query = QueryBuilder::<Db>::new(concat!("SELECT ", columns!(), " FROM dead_letters WHERE id < "));
         query.push_bind(filter.before.unwrap_or(i64::MAX));
         push_filter(&mut query, filter);
@@ -89,7 +79,7 @@ impl SqlStore {
         all(rows)
     }
 
-    pub(super) async fn get_dead_letter(&self, id: i64) -> Result<Option<(DeadLetter, Original)>, StoreError> {
+    async fn dead_letter(&self, id: i64) -> Result<Option<(DeadLetter, Original)>, StoreError> {
         #[derive(sqlx_macros::FromRow)]
         struct Whole {
             #[sqlx(flatten)]
@@ -113,8 +103,7 @@ impl SqlStore {
         Ok(Some((letter, original)))
     }
 
-    /// Deletes what the filter finds, whatever its cursor and limit; how many. What comes meanwhile stays.
-    pub(super) async fn purge(&self, by: Actor, filter: &DeadLetterFilter) -> Result<u64, StoreError> {
+    async fn purge_dead_letters(&self, by: Actor, filter: &DeadLetterFilter) -> Result<u64, StoreError> {
         let newest: Option<i64> = sqlx::query_scalar(sql("SELECT MAX(id) FROM dead_letters")).fetch_one(&self.read).await?;
         let mut deleted = 0;
         loop {
@@ -141,6 +130,40 @@ impl SqlStore {
                 return Ok(deleted);
             }
         }
+    }
+}
+
+impl SqlStore {
+    /// Keeps what is no usable event, in the order given. Whatever it holds can be kept: an event that could be neither used
+    /// nor kept would block its stream for ever.
+    pub(super) async fn insert_dead_letters(&self, tx: &mut Tx, rejected: &[Rejected]) -> Result<(), StoreError> {
+        if rejected.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<NewRow> = rejected.iter().map(new_row).collect::<Result<_, StoreError>>()?;
+        sqlx::query(sql("INSERT INTO dead_letters (subject, reason, detail, headers, payload, received_at, created_at) \
+             SELECT r.subject, r.reason, r.detail, r.headers, r.payload, r.received_at, $1 \
+             FROM {rows $2: subject text, reason text, detail text, headers text, payload text, received_at bigint}"))
+        .bind(self.clock.now().as_millis())
+        .bind_all(columns(&rows)?)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// A dead letter of which still not all can be used stays open.
+    pub(super) async fn mark_replayed(&self, tx: &mut Tx, events: &[Event], accepted: &[Accepted]) -> Result<(), StoreError> {
+        let used = events.iter().zip(accepted).filter(|(_, accepted)| !accepted.is_rejected_for(Reason::UnknownUser));
+        let replayed: Vec<i64> = used.filter_map(|(event, _)| event.replay_of).collect();
+        if replayed.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(sql("UPDATE dead_letters SET replayed_at = $2 WHERE id {in $1 bigint}"))
+            .bind(array(&replayed)?)
+            .bind(self.clock.now().as_millis())
+            .execute(&mut **tx)
+            .await?;
+        Ok(())
     }
 }
 

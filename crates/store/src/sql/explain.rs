@@ -19,8 +19,8 @@ use crate::intake::Accepted;
 impl SqlStore {
     pub(super) async fn explain_for(&self, mut event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
         let mut tx = self.read.begin(SNAPSHOT).await?;
-        let written: BTreeSet<String> = names(&event).into_iter().cloned().collect();
-        let resolved = self.resolve(&mut tx, &written).await?;
+        let names_used: BTreeSet<String> = names(&event).into_iter().cloned().collect();
+        let resolved = self.resolve(&mut tx, &names_used).await?;
         only_naming(&mut event.data, |name| resolved.get(name).is_none_or(|ids| ids.contains(&user)));
         let mut facts = self.snapshot_of(&mut tx, &event, user).await?;
         facts.names = named(&event, &resolved);
@@ -78,7 +78,7 @@ impl SqlStore {
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject = $1 AND user_id = $2 \
-             AND purpose NOT IN ('bundle', 'digest')",
+             AND purpose NOT {purposes collective}",
         ))
         .bind(subject_key(event))
         .bind(user.0)

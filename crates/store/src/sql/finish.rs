@@ -29,8 +29,8 @@ pub(super) struct Lost {
 
 impl SqlStore {
     pub(super) async fn finish_all(&self, epoch: Epoch, finished: &[Finished]) -> Result<Vec<DeliveryId>, StoreError> {
-        // First, so that no step that is expedited goes to an address that is known to be bad. A crash in between leaves
-        // the call as `Unknown`, and the next try finds the address locked.
+        // This comes first, so that no step that is expedited below goes to an address that is known to be bad. After a crash in
+        // between, the call is `Unknown`, and the next try finds the address locked.
         for end in finished {
             if matches!(end.next, Next::Failed { address: AddressFate::Bad, .. }) {
                 self.retire_address(&end.id).await;
@@ -61,7 +61,7 @@ impl SqlStore {
                 Next::Sent | Next::Expired => {}
             }
         }
-        // What was called has left the table of what waits when it began.
+        // What was called has left the ready queue when it began.
         self.dequeue(&mut tx, &uncalled).await?;
         self.enqueue(&mut tx, &again).await?;
         self.note_failures(&mut tx, &failed).await?;
@@ -134,7 +134,7 @@ impl SqlStore {
         let rows = by_id(rows, |row| row.id.as_str());
         let held: Vec<(String, Option<String>)> = sqlx::query_as(sql("UPDATE deliveries SET \
              reason = CASE WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN stop ELSE r.reason END, \
-             state = CASE WHEN deliveries.state NOT IN ('sending', 'scheduled') THEN deliveries.state \
+             state = CASE WHEN deliveries.state NOT {states to_send} THEN deliveries.state \
              WHEN r.state = 'scheduled' AND stop IS NOT NULL THEN 'cancelled' ELSE r.state END, \
              ready_at = COALESCE(r.ready_at, deliveries.ready_at), provider = COALESCE(r.provider, deliveries.provider), \
              message_id = COALESCE(r.message_id, deliveries.message_id), sent_at = COALESCE(r.sent_at, deliveries.sent_at), \
@@ -152,7 +152,7 @@ impl SqlStore {
         Ok(held.into_iter().map(DeliveryId).collect())
     }
 
-    /// For listing them: what else is asked of deliveries by state is asked of those that wait.
+    /// Lists deliveries that failed. No other state is looked for among deliveries, except those that wait, which the ready queue holds.
     pub(super) async fn note_failures(&self, tx: &mut Tx, failed: &[&DeliveryId]) -> Result<(), StoreError> {
         if failed.is_empty() {
             return Ok(());
@@ -170,7 +170,7 @@ impl SqlStore {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let bundles = sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE id {in $1 text} AND purpose IN ('bundle', 'digest')"));
+        let bundles = sqlx::query_scalar(sql("SELECT id FROM deliveries WHERE id {in $1 text} AND purpose {purposes collective}"));
         Ok(bundles.bind(array(ids)?).fetch_all(&mut **tx).await?)
     }
 
@@ -233,7 +233,7 @@ impl SqlStore {
             "UPDATE deliveries SET due_at = $4, ready_at = $4, reason = $5, expedited = TRUE, lease = NULL, updated_at = $4 WHERE id {anyof} \
              SELECT id FROM deliveries WHERE subject = $7 AND user_id = $2 AND scope = $1 AND state = 'scheduled' AND attempts = 0 \
              AND due_at > $3 AND due_at > $4 AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.subject = $7 AND o.user_id = $2 AND o.scope = $1 \
-             AND o.due_at = $3 AND o.id <> $6 AND o.channel <> 'in_app' AND o.state IN ('scheduled', 'sending', 'sent', 'delivered', 'bundled')) \
+             AND o.due_at = $3 AND o.id <> $6 AND o.channel <> 'in_app' AND o.state {states hopeful}) \
              ORDER BY due_at, id LIMIT 1 {end} RETURNING id, channel",
         ))
         .bind(lost.scope.clone())
@@ -252,7 +252,7 @@ impl SqlStore {
 
     async fn note_if_unreachable(&self, tx: &mut Tx, lost: &Lost, scope: Scope) -> Result<(), StoreError> {
         let hope: i64 = sqlx::query_scalar(sql("SELECT count(*) FROM deliveries WHERE subject = $3 AND user_id = $2 AND scope = $1 \
-             AND state NOT IN ('failed', 'undelivered', 'expired', 'suppressed')"))
+             AND state NOT {states lost}"))
         .bind(lost.scope.clone())
         .bind(lost.user_id)
         .bind(lost.subject.clone())

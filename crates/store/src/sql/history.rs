@@ -15,6 +15,7 @@ use super::{Db, SqlStore, attempts, sql};
 use crate::access::Actor;
 use crate::history::{Delivery, DeliveryFilter, History};
 use crate::queue::Attempt;
+use crate::rank;
 use crate::wake::Effects;
 use crate::{Scope, StoreError};
 
@@ -83,7 +84,7 @@ impl TryFrom<Row> for Delivery {
             user_id: UserId(row.user_id),
             contact_id: row.contact_id.map(ContactId),
             address: row.address,
-            high: row.rank == 0,
+            high: row.rank == rank::HIGH,
             due_at: at(row.due_at),
             ready_at: at(row.ready_at),
             reason: row.reason.as_deref().map(Reason::read),

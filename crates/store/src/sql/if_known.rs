@@ -1,12 +1,12 @@
-//! What becomes of a transaction that writes a row that exists already.
+//! What becomes of a transaction that meets what is known already.
 
-/// What the database is told to do about rows that exist already.
+/// What becomes of a transaction that writes what is known already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum IfKnown {
-    /// The transaction fails, and is done again with [`IfKnown::LeaveAlone`]. Nearly always all rows are new, and asking about each of
-    /// them would cost more than a tenth of the transaction's time.
+    /// It fails, and is then done again with [`IfKnown::LeaveAlone`]. This is for rows that are nearly always new: asking the database for
+    /// each of them whether it is there makes writing it more than a tenth slower.
     GiveUp,
-    /// A row that exists stays as it is; a responder's becomes what is written.
+    /// What is known stays as it is, or becomes what is written, as each statement says.
     #[default]
     LeaveAlone,
 }

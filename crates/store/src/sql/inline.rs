@@ -8,7 +8,7 @@ use watchbell_core::delivery::State;
 use watchbell_core::event::EventData;
 use watchbell_core::{Channel, EventId, Secret, Timestamp, UserId};
 
-use super::plan::{Begun, Writes, rank};
+use super::plan::{Begun, Writes};
 use super::recipients::recipient_key;
 use super::{SqlStore, Tx};
 use crate::StoreError;
@@ -111,7 +111,7 @@ fn job(planned: &Planned, event: &EventData, policy: &Policy, now: Timestamp) ->
         trigger: planned.trigger,
         channel: planned.channel,
         critical: planned.critical,
-        rank: rank(planned.trigger),
+        rank: crate::rank::of(planned.trigger),
         due_at: planned.due_at,
         planned_at: now,
         expires_at: planned.expires_at,

@@ -96,8 +96,9 @@ pub(super) struct Known {
 }
 
 impl SqlStore {
-    /// Locks what the batch's events are about and reads it, but for deliveries: these come after the users. Duties that are new are
-    /// made here; alerts are made when their plan is written, and if another transition was faster, this one is done again.
+    /// Locks what the batch's events are about and reads it, except for deliveries, which are locked after the users. Duties that are new
+    /// are made here, so that there is a row to lock. Alerts that are new are made when their plan is written: where another transition
+    /// has made the same one meanwhile, this one is done again.
     pub(super) async fn known(
         &self,
         tx: &mut Tx,
@@ -243,7 +244,7 @@ impl SqlStore {
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
              due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject = $1 \
-             AND purpose NOT IN ('bundle', 'digest')",
+             AND purpose NOT {purposes collective}",
         ))
         .bind(Scope::subject_of_duty(duty))
         .fetch_all(&mut **tx)

@@ -42,7 +42,7 @@ impl SqlStore {
         if DIALECT == Dialect::Sqlite || subjects.is_empty() {
             return Ok(0);
         }
-        let text = "SELECT id FROM deliveries WHERE subject {in $1 text} AND state IN ('scheduled', 'held', 'sending', 'bundled') \
+        let text = "SELECT id FROM deliveries WHERE subject {in $1 text} AND state {states stoppable} \
              ORDER BY id {lock}";
         Ok(sqlx::query(sql(text)).bind(array(subjects)?).execute(&mut **tx).await?.rows_affected())
     }

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use quick_cache::sync::Cache;
 use watchbell_core::{Clock, UserId};
 
-use super::{Argument, BEGIN, DIALECT, Db, SNAPSHOT, array, columns};
+use super::{Argument, BEGIN, BEGIN_CHANGE, DIALECT, Db, SNAPSHOT, array, columns};
 use crate::pool::Pool;
 use crate::throttle::RecipientLimits;
 use crate::{Options, Planner, Policy, Quotas, Retries, Store, StoreError, VerificationLimits, Wakes};
@@ -17,36 +18,46 @@ mod answers;
 mod attempts;
 mod audit;
 mod blacklist;
+mod bundles;
 mod change;
 mod dead_letters;
+mod deliveries;
 mod directory;
+mod events;
 mod explain;
+mod fan_out;
 mod finish;
 mod history;
 mod if_known;
 mod inline;
+mod insert_events;
 mod intake;
 mod jobs;
 mod known;
-mod lives;
+mod leases;
 mod locks;
+mod page;
 mod plan;
 mod policy;
 mod preferences;
 mod queue;
 mod readiness;
+mod ready_queue;
 mod receipts;
 mod recipients;
 mod responders;
+mod retention;
 pub(super) mod rows;
 mod runs;
 mod said;
 mod slots;
 mod statistics;
-mod tidy;
+mod subjects;
+mod throttling;
 mod together;
 mod unreadable;
-mod waiting;
+mod wake_ups;
+mod worker_sessions;
 
 /// Users whose policies are kept in memory, about 1 KB each.
 const REMEMBERED_USERS: usize = 20_000;
@@ -137,13 +148,14 @@ impl SqlStore {
 
     /// A transaction of a request to the API.
     async fn begin_edit(&self) -> Result<Tx, StoreError> {
-        Ok(self.edit.begin(BEGIN).await?)
+        Ok(self.edit.begin(BEGIN_CHANGE).await?)
     }
 }
 
+#[async_trait]
 impl Store for SqlStore {
-    fn wakes(&self) -> &Wakes {
-        &self.wakes
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.probe().await
     }
 }
 

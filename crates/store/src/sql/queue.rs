@@ -2,22 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use watchbell_core::ids::Epoch;
-use watchbell_core::{Channel, ContactId, DeliveryId, Timestamp};
+use watchbell_core::{Channel, DeliveryId, Timestamp};
 
 use super::locks::by_id;
-use super::rows::{at, to_json};
-use super::waiting::{HELD, Order, count};
-use super::{BindAll, DIALECT, SqlStore, Tx, array, columns, sql};
-use crate::StoreError;
-use crate::access::Actor;
+use super::ready_queue::{Order, count};
+use super::rows::at;
+use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::columns::row;
-use crate::dialect::Dialect;
-use crate::queue::{Call, Cutoffs, Finished, Heartbeat, HeldLeases, Job, Outage, Queue, Ranks, Ready, Receipt, Target, WorkerSession};
-use crate::wake::Effects;
+use crate::queue::{Call, Finished, Job, Queue, Ranks, Target};
+use crate::{StoreError, rank};
 
 /// One claim in so many slots is kept for others than HIGH alerts, so that a storm of those does not starve the rest.
 const LOW_SHARE: i64 = 10;
@@ -33,84 +29,19 @@ fn share(slots: i64, parts: i64, turn: u64) -> i64 {
 
 #[async_trait]
 impl Queue for SqlStore {
-    async fn open_session(&self, name: &str, roles: &str, channels: &[Channel], lease: Duration) -> Result<Epoch, StoreError> {
-        let mut tx = self.begin_tx().await?;
-        let now = self.clock.now();
-        let mut due = BTreeSet::new();
-        if DIALECT == Dialect::Sqlite {
-            // The lock file says that nobody else is there: whoever was has died.
-            let dead = self.dead_sessions(&mut tx, Timestamp::MAX).await?;
-            due = self.reap_sessions(&mut tx, &dead).await?;
-        }
-        let epoch: i64 = sqlx::query_scalar(sql(
-            "INSERT INTO worker_sessions (name, roles, channels, started_at, alive_until) VALUES ($1, $2, $3, $4, $5) RETURNING epoch",
-        ))
-        .bind(name.to_owned())
-        .bind(roles.to_owned())
-        .bind(to_json(channels)?)
-        .bind(now.as_millis())
-        .bind((now + lease).as_millis())
-        .fetch_one(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        self.wakes.announce(Effects::due(due));
-        Ok(Epoch(epoch))
-    }
-
-    async fn heartbeat(&self, epoch: Epoch, lease: Duration) -> Result<Heartbeat, StoreError> {
-        self.write_heartbeat(epoch, lease).await
-    }
-
-    async fn reap(&self, epoch: Epoch, held: &HeldLeases, before: Timestamp) -> Result<(), StoreError> {
-        self.reap_dead().await?;
-        self.free_lost(epoch, held, before).await
-    }
-
-    async fn show_outages(&self, epoch: Epoch, outages: &[Outage]) -> Result<(), StoreError> {
-        sqlx::query(sql("UPDATE worker_sessions SET outages = $2 WHERE epoch = $1"))
-            .bind(epoch.0)
-            .bind(to_json(outages)?)
-            .execute(&self.write)
-            .await?;
-        Ok(())
-    }
-
-    async fn close_session(&self, epoch: Epoch) -> Result<(), StoreError> {
-        let mut tx = self.begin_tx().await?;
-        let due = self.reap_sessions(&mut tx, &[epoch.0]).await?;
-        tx.commit().await?;
-        self.wakes.announce(Effects::due(due));
-        Ok(())
-    }
-
-    async fn live_sessions(&self) -> Result<Vec<WorkerSession>, StoreError> {
-        let now = self.clock.now();
-        let mut processes = self.all_sessions(&mut self.read.acquire().await?).await?;
-        processes.retain(|process| process.alive_until >= now);
-        Ok(processes)
-    }
-
-    async fn tell_others(&self, channels: &BTreeSet<Channel>) -> Result<(), StoreError> {
-        if DIALECT == Dialect::Postgres {
-            let names: Vec<&str> = channels.iter().map(|channel| channel.as_str()).collect();
-            sqlx::query("SELECT pg_notify('watchbell_wake', $1)").bind(names.join(",")).execute(&self.write).await?;
-        }
-        Ok(())
-    }
-
     async fn claim(&self, epoch: Epoch, channel: Channel, ranks: Ranks, most: i64) -> Result<Vec<Job>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let mut ready = self.ready_ranks(&mut tx, epoch, channel).await?.ok_or(StoreError::Lapsed)?;
         if ranks == Ranks::High {
-            ready.retain(|rank| *rank == 0);
+            ready.retain(|rank| *rank == rank::HIGH);
         }
-        if ready.contains(&HELD) {
+        if ready.contains(&rank::HELD) {
             // By itself: a transaction locks deliveries only once.
             self.release_held(&mut tx, channel).await?;
             tx.commit().await?;
             tx = self.begin_tx().await?;
             ready = self.ready_ranks(&mut tx, epoch, channel).await?.ok_or(StoreError::Lapsed)?;
-            ready.remove(&HELD);
+            ready.remove(&rank::HELD);
         }
         let taken = self.take_ready(&mut tx, channel, &ready, most).await?;
         if taken.is_empty() {
@@ -203,15 +134,7 @@ impl Queue for SqlStore {
         .bind(job.id.as_str().to_owned())
         .bind(array(message_ids)?)
         .bind(contact);
-        Ok(known.fetch_all(&self.read).await?)
-    }
-
-    async fn last_served(&self, channel: Channel) -> Result<Option<Timestamp>, StoreError> {
-        let until: Option<i64> = sqlx::query_scalar(sql("SELECT until FROM served WHERE channel = $1"))
-            .bind(channel.as_str())
-            .fetch_optional(&self.read)
-            .await?;
-        Ok(until.map(at))
+        Ok(known.fetch_all(&self.write).await?)
     }
 
     async fn finish(&self, epoch: Epoch, finished: &[Finished]) -> Result<Vec<DeliveryId>, StoreError> {
@@ -220,45 +143,20 @@ impl Queue for SqlStore {
 
     async fn next_ready(&self, channel: Channel, ranks: Ranks) -> Result<Option<Timestamp>, StoreError> {
         if ranks == Ranks::High {
-            let next =
-                sqlx::query_scalar(sql("SELECT ready_at FROM ready_queue WHERE channel = $1 AND rank = 0 ORDER BY ready_at LIMIT 1"));
-            let next: Option<i64> = next.bind(channel.as_str()).fetch_optional(&self.read).await?;
+            let next = sqlx::query_scalar(sql(
+                "SELECT ready_at FROM ready_queue WHERE channel = $1 AND rank = {rank high} ORDER BY ready_at LIMIT 1",
+            ));
+            let next: Option<i64> = next.bind(channel.as_str()).fetch_optional(&self.write).await?;
             return Ok(next.map(at));
         }
         let next: Option<i64> = sqlx::query_scalar(sql("SELECT min(ready_at) FROM (\
-             SELECT (SELECT ready_at FROM ready_queue WHERE channel = $1 AND rank = 0 ORDER BY ready_at LIMIT 1) AS ready_at \
-             UNION ALL SELECT (SELECT ready_at FROM ready_queue WHERE channel = $1 AND rank = 1 ORDER BY ready_at LIMIT 1) \
-             UNION ALL SELECT (SELECT ready_at FROM ready_queue WHERE channel = $1 AND rank = 2 ORDER BY ready_at LIMIT 1)) AS firsts"))
+             SELECT (SELECT ready_at FROM ready_queue WHERE channel = $1 AND rank = {rank high} ORDER BY ready_at LIMIT 1) AS ready_at \
+             UNION ALL SELECT (SELECT ready_at FROM ready_queue WHERE channel = $1 AND rank = {rank normal} ORDER BY ready_at LIMIT 1) \
+             UNION ALL SELECT (SELECT ready_at FROM ready_queue WHERE channel = $1 AND rank = {rank held} ORDER BY ready_at LIMIT 1)) AS firsts"))
         .bind(channel.as_str())
         .fetch_one(&self.write)
         .await?;
         Ok(next.map(at))
-    }
-
-    async fn ready(&self) -> Result<Ready, StoreError> {
-        self.what_is_ready(&mut self.heartbeats.acquire().await?).await
-    }
-
-    async fn receipts(&self, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError> {
-        super::retrying(|| self.apply_receipts(&receipts)).await
-    }
-
-    async fn contact_moved(&self, contact: ContactId, target: &str) -> Result<(), StoreError> {
-        let user: Option<i64> =
-            sqlx::query_scalar(sql("SELECT user_id FROM contacts WHERE id = $1")).bind(contact.0).fetch_optional(&self.write).await?;
-        let Some(user) = user else { return Ok(()) };
-        let mut change = self.begin_own_change(watchbell_core::UserId(user)).await?;
-        let moved = sqlx::query(sql("UPDATE contacts SET target = $2 WHERE id = $1")).bind(contact.0).bind(target.to_owned());
-        match moved.execute(&mut *change.tx).await {
-            Ok(_) => self.commit_change(change, Actor::System, "contact.moved", format!("contact {contact}")).await,
-            // The user has the new address already, as another contact.
-            Err(error) if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn tidy(&self, before: &Cutoffs, most: i64) -> Result<bool, StoreError> {
-        self.tidy_once(before, most).await
     }
 }
 
@@ -271,7 +169,7 @@ impl SqlStore {
         let mut taken = Vec::new();
         for rank in ranks.iter().copied() {
             let left = most - count(&taken);
-            let room = if rank == 0 && ranks.contains(&1) { left - share(left, LOW_SHARE, turn) } else { left };
+            let room = if rank == rank::HIGH && ranks.contains(&rank::NORMAL) { left - share(left, LOW_SHARE, turn) } else { left };
             let newest = share(room, NEWEST_SHARE, turn);
             let oldest = self.take_entries(tx, channel, rank, room - newest, Order::Oldest).await?;
             let all_taken = count(&oldest) < room - newest;

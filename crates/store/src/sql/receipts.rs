@@ -2,15 +2,38 @@
 
 use std::collections::BTreeSet;
 
+use async_trait::async_trait;
 use watchbell_core::delivery::State;
 use watchbell_core::outcome::Class;
-use watchbell_core::{Channel, DeliveryId, Reason, Timestamp};
+use watchbell_core::{Channel, ContactId, DeliveryId, Reason, Timestamp};
 
 use super::rows::{at, name, to_json};
 use super::{SqlStore, Tx, attempts, sql};
 use crate::StoreError;
-use crate::queue::{Attempt, Receipt, ReceiptOutcome};
+use crate::access::Actor;
+use crate::queue::{Attempt, Receipt, ReceiptOutcome, Receipts};
 use crate::wake::{Effects, Moved};
+
+#[async_trait]
+impl Receipts for SqlStore {
+    async fn receipts(&self, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError> {
+        super::retrying(|| self.apply_receipts(&receipts)).await
+    }
+
+    async fn contact_moved(&self, contact: ContactId, target: &str) -> Result<(), StoreError> {
+        let user: Option<i64> =
+            sqlx::query_scalar(sql("SELECT user_id FROM contacts WHERE id = $1")).bind(contact.0).fetch_optional(&self.write).await?;
+        let Some(user) = user else { return Ok(()) };
+        let mut change = self.begin_own_change(watchbell_core::UserId(user)).await?;
+        let moved = sqlx::query(sql("UPDATE contacts SET target = $2 WHERE id = $1")).bind(contact.0).bind(target.to_owned());
+        match moved.execute(&mut *change.tx).await {
+            Ok(_) => self.commit_change(change, Actor::System, "contact.moved", format!("contact {contact}")).await,
+            // The user has the new address already, as another contact.
+            Err(error) if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
 
 #[derive(sqlx_macros::FromRow)]
 struct Row {
@@ -58,7 +81,7 @@ impl Row {
 
 impl SqlStore {
     pub(super) async fn apply_receipts(&self, receipts: &[Receipt]) -> Result<Vec<bool>, StoreError> {
-        // First, so that no step that is expedited goes to an address that is known to be bad.
+        // This comes first, so that no step that is expedited below goes to an address that is known to be bad.
         for receipt in receipts.iter().filter(|receipt| receipt.outcome == ReceiptOutcome::BadAddress) {
             if self.counts_on(receipt).await? {
                 self.retire_address(&receipt.delivery).await;

@@ -9,18 +9,19 @@ use sqlx::QueryBuilder;
 use watchbell_core::event::SubscriptionData;
 use watchbell_core::{DeliveryId, EventId, UserId};
 
+use super::page::{beyond, newest_first, push_order};
 use super::rows::{all, at, json, name};
 use super::{Db, SqlStore, sql};
 use crate::StoreError;
-use crate::runs::{RunDelivery, RunFilter, RunNotification, RunPlace, Runs, Side};
+use crate::runs::{RunDelivery, RunFilter, RunNotification, RunPlace, Runs};
 
 /// Events that are looked at together, at most.
 const MOST_EVENTS: i64 = 64;
 
-/// A message of its own, of a category, to somebody who is there.
+/// What joins deliveries with their events, of messages that have a category.
 macro_rules! of_runs {
     () => {
-        "e.kind = 'subscription' AND d.event_id = e.id AND d.category IS NOT NULL AND d.purpose NOT IN ('bundle', 'digest')"
+        "e.kind = 'subscription' AND d.event_id = e.id AND d.category IS NOT NULL"
     };
 }
 
@@ -97,7 +98,7 @@ impl Runs for SqlStore {
         while let Some(window) = windows.next(self, filter, found.len()).await? {
             found.extend(self.deliveries_within(filter, &window, found.len()).await?);
         }
-        Ok(newest_first(found, filter))
+        Ok(newest_first(found, &filter.side))
     }
 
     async fn run_notifications(&self, filter: &RunFilter) -> Result<Vec<RunNotification>, StoreError> {
@@ -105,7 +106,7 @@ impl Runs for SqlStore {
         while let Some(window) = windows.next(self, filter, found.len()).await? {
             found.extend(self.notifications_within(filter, &window, found.len()).await?);
         }
-        Ok(newest_first(found, filter))
+        Ok(newest_first(found, &filter.side))
     }
 }
 
@@ -124,10 +125,7 @@ struct Windows {
 impl Windows {
     fn of(filter: &RunFilter) -> Self {
         let is_narrow = filter.user.is_some() || filter.event.is_some() || filter.delivery.is_some();
-        let from = match &filter.side {
-            Side::Newest => None,
-            Side::After(place) | Side::Before(place) => Some((place.event.0.clone(), true)),
-        };
+        let from = filter.side.place().map(|place| (place.event.0.clone(), true));
         Self { size: i64::from(!is_narrow), from, is_done: false }
     }
 
@@ -140,7 +138,7 @@ impl Windows {
             self.is_done = true;
             return Ok(Some(None));
         }
-        let is_upwards = is_upwards(filter);
+        let is_upwards = filter.side.is_upwards();
         let mut query =
             QueryBuilder::<Db>::new("SELECT MIN(w.id), MAX(w.id), COUNT(*) FROM (SELECT e.id FROM events e WHERE e.kind = 'subscription'");
         if let Some(topic) = &filter.topic {
@@ -164,10 +162,6 @@ impl Windows {
 /// Entries that a list still lacks.
 fn remaining(filter: &RunFilter, found: usize) -> i64 {
     (filter.limit - i64::try_from(found).unwrap_or(i64::MAX)).max(0)
-}
-
-fn is_upwards(filter: &RunFilter) -> bool {
-    matches!(filter.side, Side::Before(_))
 }
 
 impl SqlStore {
@@ -200,7 +194,8 @@ impl SqlStore {
             query.push(" AND d.created_at < ").push_bind(before.as_millis());
         }
         push_place(&mut query, filter);
-        push_order(&mut query, filter, if filter.user.is_some() { &["d.id"] } else { &["e.id", "d.user_id", "d.id"] }, found);
+        let order: &[&str] = if filter.user.is_some() { &["d.id"] } else { &["e.id", "d.user_id", "d.id"] };
+        push_order(&mut query, &filter.side, order, remaining(filter, found));
         let rows: Vec<DeliveryRow> = query.build_query_as().fetch_all(&self.read).await?;
         all(rows)
     }
@@ -225,13 +220,14 @@ impl SqlStore {
         if let Some(before) = filter.created_before {
             query.push(" AND MIN(d.created_at) < ").push_bind(before.as_millis());
         }
-        push_order(&mut query, filter, &["e.id", "d.user_id"], found);
+        push_order(&mut query, &filter.side, &["e.id", "d.user_id"], remaining(filter, found));
         let rows: Vec<NotificationRow> = query.build_query_as().fetch_all(&self.read).await?;
         all(rows)
     }
 }
 
 fn push_filter(query: &mut QueryBuilder<Db>, filter: &RunFilter, window: &Window) {
+    query.push(sql(" AND d.purpose NOT {purposes collective}"));
     match window {
         // Of a single event, entries come in the order of the index.
         Some((first, last)) if first == last => drop(query.push(" AND e.id = ").push_bind(first.clone())),
@@ -253,12 +249,8 @@ fn push_filter(query: &mut QueryBuilder<Db>, filter: &RunFilter, window: &Window
 
 /// What lies beyond the place that a page begins at, in the order of [`push_order`].
 fn push_place(query: &mut QueryBuilder<Db>, filter: &RunFilter) {
-    let (place, beyond) = match &filter.side {
-        Side::Newest => return,
-        Side::After(place) => (place, "<"),
-        Side::Before(place) => (place, ">"),
-    };
-    let RunPlace { event, user, delivery } = place;
+    let Some(RunPlace { event, user, delivery }) = filter.side.place() else { return };
+    let beyond = beyond(&filter.side);
     if let (Some(_), Some(delivery)) = (filter.user, delivery) {
         query.push(format_args!(" AND d.id {beyond} ")).push_bind(delivery.0.clone());
         return;
@@ -271,20 +263,4 @@ fn push_place(query: &mut QueryBuilder<Db>, filter: &RunFilter) {
         query.push(format_args!(" AND d.id {beyond} ")).push_bind(delivery.0.clone()).push(")");
     }
     query.push(")");
-}
-
-fn push_order(query: &mut QueryBuilder<Db>, filter: &RunFilter, columns: &[&str], found: usize) {
-    let direction = if is_upwards(filter) { "ASC" } else { "DESC" };
-    for (at, column) in columns.iter().enumerate() {
-        query.push(format_args!("{} {column} {direction}", if at == 0 { " ORDER BY" } else { "," }));
-    }
-    query.push(" LIMIT ").push_bind(remaining(filter, found));
-}
-
-/// What is right before a place was found from there backwards.
-fn newest_first<T>(mut rows: Vec<T>, filter: &RunFilter) -> Vec<T> {
-    if is_upwards(filter) {
-        rows.reverse();
-    }
-    rows
 }

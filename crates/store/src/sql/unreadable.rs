@@ -60,7 +60,7 @@ impl SqlStore {
         let rows = unreadable.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
         let failed: Vec<String> = sqlx::query_scalar(sql("UPDATE deliveries SET state = 'failed', reason = r.reason, lease = NULL, \
              begun_at = NULL, updated_at = $1 FROM {rows $2: id text, reason text} \
-             WHERE deliveries.id = r.id AND {if deliveries.state IN ('scheduled', 'sending', 'bundled')} RETURNING deliveries.id"))
+             WHERE deliveries.id = r.id AND {if deliveries.state {states claimable}} RETURNING deliveries.id"))
         .bind(self.clock.now().as_millis())
         .bind_all(columns(&rows)?)
         .fetch_all(&mut **tx)

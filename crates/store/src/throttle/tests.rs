@@ -79,7 +79,7 @@ fn play(mut coming: Vec<Message>, channel: Channel, limits: &RecipientLimits, go
 }
 
 /// So many HIGH alerts, one every `apart_ms`; when each message went, and how many it told of.
-fn flood(count: usize, apart_ms: i64, channel: Channel, rate: Option<(u32, u32)>) -> Vec<(i64, usize)> {
+fn burst(count: usize, apart_ms: i64, channel: Channel, rate: Option<(u32, u32)>) -> Vec<(i64, usize)> {
     let coming = (0..count).map(|number| message(number, 0, ms(i64::try_from(number).unwrap_or_default() * apart_ms))).collect();
     let told = play(coming, channel, &limits(rate), &[]);
     told.into_iter().map(|(at, ids, _)| (at.ms_since(s(0)), ids.len())).collect()
@@ -88,18 +88,18 @@ fn flood(count: usize, apart_ms: i64, channel: Channel, rate: Option<(u32, u32)>
 #[test]
 fn what_waits_for_a_slot_counts_and_is_collected() {
     // Eight at once to a phone: three singly, then one that names five.
-    assert_eq!(flood(8, 0, Channel::Sms, Some((1, 1))), [(0, 1), (1_000, 1), (2_000, 1), (3_000, 5)]);
-    assert_eq!(flood(20, 0, Channel::Sms, Some((1, 1))), [(0, 1), (1_000, 1), (2_000, 1), (3_000, 17)]);
+    assert_eq!(burst(8, 0, Channel::Sms, Some((1, 1))), [(0, 1), (1_000, 1), (2_000, 1), (3_000, 5)]);
+    assert_eq!(burst(20, 0, Channel::Sms, Some((1, 1))), [(0, 1), (1_000, 1), (2_000, 1), (3_000, 17)]);
     // As those that come faster than they can go.
-    assert_eq!(flood(8, 250, Channel::Sms, Some((1, 1))), [(0, 1), (1_000, 1), (2_000, 1), (3_000, 5)]);
+    assert_eq!(burst(8, 250, Channel::Sms, Some((1, 1))), [(0, 1), (1_000, 1), (2_000, 1), (3_000, 5)]);
     // What is due after fifteen seconds still waits for its slot: the rate is the provider's.
-    assert_eq!(flood(8, 0, Channel::Whatsapp, Some((1, 6))), [(0, 1), (6_000, 1), (12_000, 1), (18_000, 5)]);
+    assert_eq!(burst(8, 0, Channel::Whatsapp, Some((1, 6))), [(0, 1), (6_000, 1), (12_000, 1), (18_000, 5)]);
     // Of calls one, and then one that tells of all that wait.
-    assert_eq!(flood(8, 0, Channel::Voice, Some((1, 60))), [(0, 1), (60_000, 7)]);
+    assert_eq!(burst(8, 0, Channel::Voice, Some((1, 60))), [(0, 1), (60_000, 7)]);
     // Where a recipient takes whatever comes, the first ones go at once and the others are collected for fifteen seconds.
-    assert_eq!(flood(8, 0, Channel::Push, None), [(0, 1), (0, 1), (0, 1), (15_000, 5)]);
+    assert_eq!(burst(8, 0, Channel::Push, None), [(0, 1), (0, 1), (0, 1), (15_000, 5)]);
     // Slower than the rate: the next slot is there already.
-    assert_eq!(flood(5, 1_000, Channel::Sms, Some((1, 1))), [(0, 1), (1_000, 1), (2_000, 1), (3_000, 1), (4_000, 1)]);
+    assert_eq!(burst(5, 1_000, Channel::Sms, Some((1, 1))), [(0, 1), (1_000, 1), (2_000, 1), (3_000, 1), (4_000, 1)]);
 }
 
 #[test]
@@ -175,8 +175,8 @@ fn a_call_that_reached_nobody_uses_no_slot_up_but_a_pause_stays() {
 
 #[test]
 fn a_verification_code_is_never_bundled() {
-    let flooded = Recipient { busy_until: s(0), sent: vec![s(0); 3], queued: Vec::new() };
-    let mut recipients = BTreeMap::from([("a".to_owned(), flooded)]);
+    let in_burst = Recipient { busy_until: s(0), sent: vec![s(0); 3], queued: Vec::new() };
+    let mut recipients = BTreeMap::from([("a".to_owned(), in_burst)]);
     let code = message(1, 1, s(1));
     let candidate =
         Candidate { id: &code.id, recipient: Some("a"), purpose: Purpose::Verification, rank: 1, is_retry: false, collect: None };

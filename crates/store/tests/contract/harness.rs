@@ -129,8 +129,13 @@ impl Bed {
         }
     }
 
-    /// How the database would run a statement, whatever its parameters are.
+    /// How the database would run one of the engine's statements, whatever its parameters are.
     pub async fn explain(&self, sql: &str) -> String {
+        self.explain_planned_by(watchbell_store::dialect::PLAN_FOR_LARGE_TABLES, sql).await
+    }
+
+    /// The same under other settings of PostgreSQL's planner.
+    pub async fn explain_planned_by(&self, settings: &'static str, sql: &str) -> String {
         let lines: Vec<String> = match &mut *self.raw.lock().await {
             Raw::Sqlite(raw) => {
                 let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
@@ -140,7 +145,7 @@ impl Bed {
             Raw::Postgres(raw) => {
                 let parameters = (1..60).take_while(|n| sql.contains(&format!("${n}"))).map(|_| "NULL").collect::<Vec<_>>().join(", ");
                 let call = if parameters.is_empty() { "seen".to_owned() } else { format!("seen({parameters})") };
-                raw.execute(watchbell_store::dialect::PLAN_FOR_LARGE_TABLES).await.unwrap();
+                raw.execute(settings).await.unwrap();
                 let prepared = raw.execute(AssertSqlSafe(format!("PREPARE seen AS {sql}"))).await;
                 prepared.unwrap_or_else(|error| panic!("{error}: {sql}"));
                 let lines = sqlx::query_scalar(AssertSqlSafe(format!("EXPLAIN EXECUTE {call}"))).fetch_all(&mut *raw).await.unwrap();

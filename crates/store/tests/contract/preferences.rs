@@ -10,7 +10,8 @@ use watchbell_core::preference::{
 };
 use watchbell_core::user::User;
 use watchbell_core::{Channel, DeliveryId, UserId};
-use watchbell_store::preferences::{NewCategory, Notification, NotificationCursor, NotificationFilter, NotificationsFrom};
+use watchbell_store::page::Side;
+use watchbell_store::preferences::{NewCategory, Notification, NotificationCursor, NotificationFilter};
 use watchbell_store::queue::Ranks;
 use watchbell_store::{Notified, StoreError};
 
@@ -151,19 +152,19 @@ async fn notifications_are_listed_from_both_sides(bed: &Bed) {
         bed.clock.advance(Duration::from_secs(step_s));
         bed.store.add_notification(notification(bed, id, anna, category)).await.unwrap();
     }
-    let list = async |from: NotificationsFrom, category: Option<&str>, limit| -> Vec<Notification> {
+    let list = async |from: Side<NotificationCursor>, category: Option<&str>, limit| -> Vec<Notification> {
         let filter = NotificationFilter { from, category: category.map(str::to_owned), status: None, limit };
         bed.store.notifications(anna, &filter).await.unwrap()
     };
     let ids = |list: &[Notification]| list.iter().map(|one| one.id.0.clone()).collect::<Vec<_>>();
-    let all = list(NotificationsFrom::Newest, None, 10).await;
+    let all = list(Side::Newest, None, 10).await;
     assert_eq!(ids(&all), ["01D", "01A", "01E", "01C"]);
-    assert_eq!(ids(&list(NotificationsFrom::Newest, Some("a"), 10).await), ["01A", "01E"]);
+    assert_eq!(ids(&list(Side::Newest, Some("a"), 10).await), ["01A", "01E"]);
     let cursor: NotificationCursor = all[1].cursor().to_string().parse().unwrap();
-    assert_eq!(ids(&list(NotificationsFrom::OlderThan(cursor.clone()), None, 1).await), ["01E"]);
-    assert_eq!(ids(&list(NotificationsFrom::OlderThan(cursor), None, 9).await), ["01E", "01C"]);
-    assert_eq!(ids(&list(NotificationsFrom::NewerThan(all[3].cursor()), None, 2).await), ["01A", "01E"]);
-    assert_eq!(ids(&list(NotificationsFrom::NewerThan(all[0].cursor()), None, 2).await), [""; 0]);
+    assert_eq!(ids(&list(Side::After(cursor.clone()), None, 1).await), ["01E"]);
+    assert_eq!(ids(&list(Side::After(cursor), None, 9).await), ["01E", "01C"]);
+    assert_eq!(ids(&list(Side::Before(all[3].cursor()), None, 2).await), ["01A", "01E"]);
+    assert_eq!(ids(&list(Side::Before(all[0].cursor()), None, 2).await), [""; 0]);
     for wrong in ["", "7", "-01A", "x-01A", "7-", "7-0'1"] {
         assert!(wrong.parse::<NotificationCursor>().is_err(), "{wrong}");
     }
@@ -186,7 +187,7 @@ async fn what_is_done_with_a_notification_keeps_its_time(bed: &Bed) {
     act("01C", Action::Dismiss).await;
     assert_eq!(bed.store.unread_count(anna).await.unwrap(), 1);
     let list = async |status: Option<Status>| -> Vec<String> {
-        let filter = NotificationFilter { from: NotificationsFrom::Newest, category: None, status, limit: 9 };
+        let filter = NotificationFilter { from: Side::Newest, category: None, status, limit: 9 };
         bed.store.notifications(anna, &filter).await.unwrap().into_iter().map(|one| one.id.0).collect()
     };
     assert_eq!(list(None).await, ["01D", "01B", "01A"]);
@@ -218,7 +219,7 @@ async fn what_was_told_goes_with_its_user_and_its_time(bed: &Bed) {
         assert_eq!(bed.number(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
     }
     assert_eq!(bed.store.unread_count(ben).await.unwrap(), 2);
-    bed.store.tidy(&watchbell_store::queue::Cutoffs::all(bed.now()), 100).await.unwrap();
+    bed.store.tidy(&watchbell_store::housekeeping::Cutoffs::all(bed.now()), 100).await.unwrap();
     assert_eq!(bed.store.unread_count(ben).await.unwrap(), 1);
 }
 

@@ -3,7 +3,8 @@
 use watchbell_core::delivery::State;
 use watchbell_core::event::{EventData, SubscriptionData};
 use watchbell_core::{Channel, EventId, Timestamp, UserId};
-use watchbell_store::runs::{RunDelivery, RunFilter, RunPlace, Side};
+use watchbell_store::page::Side;
+use watchbell_store::runs::{RunDelivery, RunFilter, RunPlace};
 
 use crate::harness::{BY, Bed};
 

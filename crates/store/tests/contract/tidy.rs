@@ -2,7 +2,7 @@
 
 use watchbell_core::{DeliveryId, EventId, Timestamp};
 
-use watchbell_store::queue::Cutoffs;
+use watchbell_store::housekeeping::Cutoffs;
 
 use crate::harness::{Bed, START};
 

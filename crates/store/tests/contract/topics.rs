@@ -3,7 +3,7 @@
 use watchbell_core::UserId;
 use watchbell_store::StoreError;
 use watchbell_store::directory::{Subscription, SubscriptionFilter, Topic};
-use watchbell_store::runs::Side;
+use watchbell_store::page::Side;
 
 use crate::harness::{BY, Bed};
 

@@ -29,7 +29,7 @@ pub fn infer_kinds(layers: &mut Layers) {
 pub fn read_all(layers: &mut Layers, findings: &mut Findings) -> BTreeMap<String, ProviderSettings> {
     let all = ["providers".to_owned()];
     if layers.get(&all).is_some_and(|value| !value.is_table()) {
-        findings.push(all.to_vec(), "must hold tables such as [providers.twilio]".to_owned());
+        findings.push(all.to_vec(), "must hold a table for each provider, such as [providers.my-mail]".to_owned());
     }
     let read = names(layers).into_iter().filter_map(|name| Some((name.clone(), read_one(layers, &name, findings)?))).collect();
     layers.remove(&all);

@@ -8,7 +8,6 @@ mod descriptors;
 mod health;
 mod providers;
 mod sink;
-mod telegram;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -18,7 +17,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use watchbell_api::{Api, ApiSettings, TelegramSettings, TrustedProxies};
+use watchbell_api::{Api, ApiSettings, TrustedProxies};
 use watchbell_channels::dispatch::{DispatchSettings, Dispatcher};
 use watchbell_channels::inline::{EventIntake, InlineWorkers};
 use watchbell_channels::render::{RenderError, Renderer};
@@ -127,6 +126,7 @@ impl Server {
         };
         let renderer = Arc::new(Renderer::new(config.templates.dir())?.with_sms_parts(config.templates.sms_parts()));
         let mut routes = providers::routes(&config, &clock)?;
+        let inbound = providers::inbound(&config)?;
         // The port first: a process that cannot serve must not begin to send.
         let listener = if has(Role::Api) { Some(listen(&config.http.listen).await?) } else { None };
         let options = store_options(&config, &roles);
@@ -187,14 +187,12 @@ impl Server {
             parts.spawn(dispatcher.run(stop.clone()));
         }
         let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
-        let api_settings = ApiSettings { renderer: renderer.clone(), ..api_settings(&config) };
-        if has(Role::Api) {
-            telegram::start(&config, &store, &renderer, &clock, &parts, &stop)?;
-        }
+        let api_settings = ApiSettings { renderer: renderer.clone(), inbound, ..api_settings(&config) };
         let (address, http) = match listener {
             Some(listener) => {
                 let address = listener.local_addr().map_err(Error::Http)?;
                 let api = Api::new(store.clone(), intake, clock, health, api_settings);
+                watchbell_api::callbacks::listen(&api, &parts, &stop);
                 let stop = stop.clone();
                 (Some(address), Some(tokio::spawn(async move { watchbell_api::serve(listener, &api, stop).await })))
             }
@@ -276,7 +274,6 @@ fn at_once(database: &config::Database) -> (usize, usize) {
 
 fn api_settings(config: &Config) -> ApiSettings {
     let networks = config.http.trusted_proxies();
-    let telegram = providers::telegram(config);
     let (reads_at_once, changes_at_once) = at_once(&config.database);
     ApiSettings {
         public_url: config.http.public_url().map(str::to_owned),
@@ -299,13 +296,8 @@ fn api_settings(config: &Config) -> ApiSettings {
         events: config.event_settings(),
         intakes: crate::config::intake::all(&config.intake),
         trusted_proxies: TrustedProxies::new(move |address| networks.iter().any(|network| network.contains(address))),
-        telegram: TelegramSettings {
-            provider: telegram.map(|(name, _)| name.to_owned()).unwrap_or_default(),
-            bot_name: telegram.map(|(_, settings)| settings.bot_name.clone()),
-            webhook_secret: telegram.map(|(_, settings)| settings.webhook_secret.clone()).filter(|secret| !secret.is_empty()),
-        },
-        twilio_tokens: providers::twilio_tokens(config),
-        webhook_contact_key: providers::webhook_contact_key(config),
+        chat_link: providers::chat_link(config),
+        contact_keys: providers::contact_keys(config),
         contact_reach: providers::contact_reach(config),
         push_reach: providers::push_reach(config),
         ..ApiSettings::default()

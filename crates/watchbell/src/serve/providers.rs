@@ -7,9 +7,9 @@ use watchbell_channels::dispatch::{ChannelRoute, ProviderRoute};
 use watchbell_core::contact::ContactKind;
 use watchbell_core::contact_key::ContactKey;
 use watchbell_core::network::Reach;
-use watchbell_core::{Channel, Clock, Secret};
-use watchbell_providers::kinds::{mattermost, teams, telegram, twilio, webhook, webpush};
-use watchbell_providers::registry::{self, ProviderKind};
+use watchbell_core::{Channel, Clock};
+use watchbell_providers::inbound::{ChatLink, Inbound};
+use watchbell_providers::registry;
 use watchbell_store::Store;
 
 use super::Error;
@@ -56,51 +56,48 @@ pub fn say_what_is_exposed(config: &Config) {
     }
 }
 
-/// The first table of a kind that the channel uses, else the first there is, with its name.
-fn first<K: ProviderKind>(config: &Config, channel: Channel) -> Option<(&str, &K)> {
+/// Who reads what the providers say, by their tables' names.
+pub fn inbound(config: &Config) -> Result<BTreeMap<String, Arc<dyn Inbound>>, Error> {
+    let mut all = BTreeMap::new();
+    for (name, settings) in &config.providers {
+        let inbound = settings.inbound(name).map_err(|error| Error::Provider { provider: name.clone(), error })?;
+        all.extend(inbound.map(|inbound| (name.clone(), inbound)));
+    }
+    Ok(all)
+}
+
+/// The first answer of the providers that serve a channel: those that it uses in their order, then the others.
+fn first<T>(config: &Config, channel: Channel, ask: impl Fn(&ProviderSettings) -> Option<T>) -> Option<T> {
     let used = config.channels.get(&channel).into_iter().flat_map(|channel| &channel.providers);
-    let used = used.filter_map(|name| config.providers.get_key_value(name));
-    used.chain(&config.providers).find_map(|(name, settings)| Some((name.as_str(), settings.get::<K>()?)))
+    let used = used.filter_map(|name| config.providers.get(name));
+    used.chain(config.providers.values()).filter(|settings| settings.kind.serves(channel)).find_map(ask)
 }
 
-/// The bot that chats are linked with.
-pub fn telegram(config: &Config) -> Option<(&str, &telegram::Settings)> {
-    first(config, Channel::Telegram)
+/// How users link a chat.
+pub fn chat_link(config: &Config) -> Option<ChatLink> {
+    first(config, Channel::Telegram, ProviderSettings::chat_link)
 }
 
-/// What webhook contacts' own secrets are made from.
-pub fn webhook_contact_key(config: &Config) -> Option<ContactKey> {
-    first::<webhook::Settings>(config, Channel::Webhook)?.1.contact_key()
-}
-
-/// What callbacks may be signed with: of each Twilio account, by its table's name, the token, and the one before it.
-pub fn twilio_tokens(config: &Config) -> BTreeMap<String, Vec<Secret>> {
-    let tokens = |(name, settings): (&String, &ProviderSettings)| {
-        let account = settings.get::<twilio::Settings>()?;
-        Some((name.clone(), std::iter::once(account.auth_token.clone()).chain(account.previous_auth_token.clone()).collect()))
-    };
-    config.providers.iter().filter_map(tokens).collect()
+/// What contacts' own signing secrets are made from, by kind.
+pub fn contact_keys(config: &Config) -> BTreeMap<ContactKind, ContactKey> {
+    let key = |channel: &Channel| Some((ContactKind::for_channel(*channel)?, first(config, *channel, ProviderSettings::contact_key)?));
+    Channel::ALL.iter().filter_map(key).collect()
 }
 
 /// Where contacts that are URLs may lead, by kind: all that one of the kind's providers calls.
 pub fn contact_reach(config: &Config) -> BTreeMap<ContactKind, Reach> {
-    let mut all: BTreeMap<ContactKind, Reach> = BTreeMap::new();
-    for settings in config.providers.values() {
-        let teams = settings.get::<teams::Settings>().map(|settings| (ContactKind::Teams, settings.reach()));
-        let mattermost = settings.get::<mattermost::Settings>().map(|settings| (ContactKind::Mattermost, settings.reach()));
-        let webhook = settings.get::<webhook::Settings>().map(|settings| (ContactKind::Webhook, settings.reach()));
-        // What cannot be read was refused with the configuration.
-        if let Some((kind, Ok(reach))) = teams.or(mattermost).or(webhook) {
-            all.entry(kind).or_default().widen(&reach);
-        }
-    }
-    all
+    Channel::ALL.iter().filter_map(|channel| Some((ContactKind::for_channel(*channel)?, reach(config, *channel)?))).collect()
 }
 
 /// Where browsers' push services may be.
 pub fn push_reach(config: &Config) -> Reach {
-    let browsers = config.providers.values().filter_map(|settings| settings.get::<webpush::Settings>()?.reach().ok());
-    browsers.fold(Reach::default(), |mut all, reach| {
+    reach(config, Channel::Push).unwrap_or_default()
+}
+
+/// All that one of a channel's providers calls; None where users name no servers.
+fn reach(config: &Config, channel: Channel) -> Option<Reach> {
+    let serving = config.providers.values().filter(|settings| settings.kind.serves(channel));
+    serving.filter_map(ProviderSettings::contact_reach).reduce(|mut all, reach| {
         all.widen(&reach);
         all
     })

@@ -55,7 +55,7 @@ pub(super) fn prepare(worker: &ChannelWorker, job: &Job) -> Result<Outgoing, Nex
         about: about(job, message_kind(job).folder()),
         members: Vec::new(),
         attempt: job.attempts + 1,
-        urgent: job.rank == 0,
+        urgent: job.rank == watchbell_store::rank::HIGH,
         critical: job.critical,
         thread: match &job.scope {
             Scope::Alert { id, .. } | Scope::Duty { id, .. } => Some(id.clone()),

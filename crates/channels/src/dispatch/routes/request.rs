@@ -18,7 +18,7 @@ pub(in crate::dispatch) struct RouteRequest<'a> {
 
 impl<'a> RouteRequest<'a> {
     pub fn new(job: &'a Job, to: &'a Address) -> Self {
-        Self { to, is_urgent: job.rank == 0, log: &job.log }
+        Self { to, is_urgent: job.rank == watchbell_store::rank::HIGH, log: &job.log }
     }
 
     fn attempts(self, provider: &str) -> impl Iterator<Item = &'a Attempt> {

@@ -1,9 +1,10 @@
-//! Telegram's Bot API: one `sendMessage` a message.
+//! Telegram's Bot API: one `sendMessage` a message, and updates that link chats.
 //!
 //! The bot's token is part of the URL, so no URL of this module may reach a log or an error; [`crate::http`] drops them.
 //! The text goes as plain text, without `parse_mode`: what an alert says is never taken for markup, and cannot fail as such.
 
 mod classify;
+mod inbound;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Clock, Secret};
 
 use crate::http::{self, Answer, Http};
+use crate::inbound::{ChatLink, Inbound};
 use crate::provider::{AccountLimit, Address, Outgoing, Provider};
 use crate::registry::ProviderKind;
 use crate::settings::{self, CommonSettings, DEFAULT_TIMEOUT, SettingError};
@@ -76,6 +78,14 @@ impl ProviderKind for Settings {
         let bot = format!("bot{}", self.token.expose());
         let url = Secret::new(http::join(&base, &[&bot, "sendMessage"]));
         Ok(Arc::new(Telegram { http: Http::new(common)?, url }))
+    }
+
+    fn inbound(&self, _name: &str, common: &CommonSettings) -> Result<Option<Arc<dyn Inbound>>, SettingError> {
+        Ok(Some(Arc::new(inbound::Updates::new(self, common)?)))
+    }
+
+    fn chat_link(&self) -> Option<ChatLink> {
+        Some(ChatLink::new(format!("https://t.me/{}?start=", self.bot_name)))
     }
 }
 

@@ -1,12 +1,13 @@
 //! Twilio, and what speaks like it: SMS, WhatsApp and calls.
 //!
 //! One account serves three channels. Receipts and key presses come back to `/callbacks/{name}`, signed with the account's
-//! token; the API checks them with [`Settings::auth_token`] and reads their codes with [`classify::by_code`].
+//! token. What its error codes mean is one table, of answers and of receipts: [`classify::by_code`].
 
-pub mod classify;
+mod classify;
+mod inbound;
 mod look_up;
 mod request;
-pub mod twiml;
+mod twiml;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Clock, Secret, Timestamp};
 
 use crate::http::{self, Http, Request};
+use crate::inbound::Inbound;
 use crate::provider::{AccountLimit, Address, Found, Outgoing, Provider};
 use crate::registry::ProviderKind;
 use crate::settings::{self, CommonSettings, DEFAULT_TIMEOUT, SettingError};
@@ -47,6 +49,9 @@ pub struct Settings {
     #[serde(default)]
     pub whatsapp_content_sid: Option<String>,
 }
+
+/// Where keys pressed in a call are told, below the provider's own path; receipts come to that itself.
+const KEY_PATH: &str = "gather";
 
 fn default_base_url() -> String {
     "https://api.twilio.com".to_owned()
@@ -119,6 +124,10 @@ impl ProviderKind for Settings {
             settings: self.clone(),
             http: Http::new(common)?,
         }))
+    }
+
+    fn inbound(&self, name: &str, _common: &CommonSettings) -> Result<Option<Arc<dyn Inbound>>, SettingError> {
+        Ok(Some(Arc::new(inbound::Callbacks::new(name, self))))
     }
 }
 

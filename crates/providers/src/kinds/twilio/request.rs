@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Settings, twiml};
+use super::{KEY_PATH, Settings, twiml};
 use crate::http::callback;
 use crate::provider::Outgoing;
 use crate::markup;
@@ -66,7 +66,7 @@ pub fn call(settings: &Settings, name: &str, to: &str, message: &Outgoing) -> Op
     let delivery = message.delivery_id.as_str();
     let content = &message.content;
     // Where nothing can be chosen, or nobody would hear of it, no key is waited for.
-    let action = base.filter(|_| !content.menu.is_empty()).map(|base| callback(base, &[name, "gather"], delivery));
+    let action = base.filter(|_| !content.menu.is_empty()).map(|base| callback(base, &[name, KEY_PATH], delivery));
     let twiml = |speech: &str| {
         twiml::response(&match &action {
             Some(action) => twiml::ask(&format!("{speech} {}", content.menu), &content.locale, TIMES, action),

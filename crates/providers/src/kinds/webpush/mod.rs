@@ -53,7 +53,7 @@ pub struct Settings {
 
 impl Settings {
     /// Where endpoints may be.
-    pub fn reach(&self) -> Result<Reach, SettingError> {
+    fn reach(&self) -> Result<Reach, SettingError> {
         endpoint::reach(self.allow_private, &self.allow_networks)
     }
 
@@ -94,6 +94,10 @@ impl ProviderKind for Settings {
         let (key, public_key) = self.key()?;
         let endpoints = Endpoints::new(common, self.reach()?)?;
         Ok(Arc::new(WebPush { endpoints, key, public_key, subject: self.subject.clone() }))
+    }
+
+    fn contact_reach(&self) -> Option<Reach> {
+        self.reach().ok()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Positions are unique within a chain because they are written only while its user is locked. They may have gaps: deleting
 //! a rule leaves one. No index makes them unique, as a shift of several rows would trip over it half-way.
 
+use async_trait::async_trait;
 use sqlx::QueryBuilder;
 use watchbell_core::rule::{Rule, Surface, Trigger};
 use watchbell_core::{Channel, RuleId, UserId};
@@ -12,7 +13,34 @@ use super::rows::{RuleRow, all};
 use super::{Db, SqlStore, Tx, rules, sql};
 use crate::StoreError;
 use crate::access::Actor;
-use crate::directory::{ChainFilter, ChainRule, ChainStep, NewRule, Place};
+use crate::directory::{ChainFilter, ChainRule, ChainStep, Chains, NewRule, Place};
+
+#[async_trait]
+impl Chains for SqlStore {
+    async fn create_chain_rule(&self, by: Actor, user: UserId, rule: NewRule, place: Place) -> Result<Rule, StoreError> {
+        create(self, by, user, rule, place).await
+    }
+
+    async fn change_chain_rule(
+        &self,
+        by: Actor,
+        user: UserId,
+        surface: Surface,
+        id: RuleId,
+        step: Option<ChainStep>,
+        place: Option<Place>,
+    ) -> Result<Rule, StoreError> {
+        change(self, by, user, surface, id, step, place).await
+    }
+
+    async fn chain_rule(&self, surface: Surface, public_id: &str) -> Result<Option<ChainRule>, StoreError> {
+        get(self, surface, public_id).await
+    }
+
+    async fn chain_rules(&self, filter: &ChainFilter) -> Result<(Vec<ChainRule>, i64), StoreError> {
+        list(self, filter).await
+    }
+}
 
 macro_rules! select {
     () => {

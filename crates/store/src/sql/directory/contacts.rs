@@ -2,6 +2,7 @@
 //!
 //! They are written only while their user is locked.
 
+use async_trait::async_trait;
 use std::collections::HashMap;
 
 use serde_json::Value;
@@ -11,11 +12,54 @@ use watchbell_core::{ContactId, Reason, Timestamp, UserId, mask};
 use super::super::audit::Done;
 use super::super::{array, blacklist};
 use super::rows::{ContactRow, all, at};
-use super::{Connection, SqlStore, Tx, sql, users, verification};
+use super::{Connection, SqlStore, Tx, codes, owners, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
-use crate::directory::NewContact;
+use crate::directory::{Contacts, NewContact};
+
+#[async_trait]
+impl Contacts for SqlStore {
+    async fn create_contact(&self, by: Actor, user: UserId, contact: NewContact) -> Result<Contact, StoreError> {
+        create(self, by, user, contact).await
+    }
+
+    async fn contacts(&self, user: UserId, kind: Option<ContactKind>) -> Result<Vec<Contact>, StoreError> {
+        list(self, user, kind).await
+    }
+
+    async fn contacts_of(&self, users: &[UserId]) -> Result<Vec<Contact>, StoreError> {
+        of_users(self, users).await
+    }
+
+    async fn contact_times(&self, user: UserId) -> Result<HashMap<ContactId, (Timestamp, Timestamp)>, StoreError> {
+        times(self, user).await
+    }
+
+    async fn contact(&self, user: UserId, kind: Option<ContactKind>, id: ContactId) -> Result<Option<Contact>, StoreError> {
+        let mut on = self.read.acquire().await?;
+        find(&mut on, user, kind, id).await
+    }
+
+    async fn replace_contact(&self, by: Actor, user: UserId, id: ContactId, contact: NewContact) -> Result<Contact, StoreError> {
+        replace(self, by, user, id, contact).await
+    }
+
+    async fn delete_contact(
+        &self,
+        by: Actor,
+        user: UserId,
+        kind: Option<ContactKind>,
+        id: ContactId,
+        force: bool,
+    ) -> Result<(), StoreError> {
+        delete(self, by, user, kind, id, force).await
+    }
+
+    async fn set_contact_status(&self, by: Actor, user: UserId, id: ContactId, status: ContactStatus) -> Result<Contact, StoreError> {
+        set_status(self, by, user, id, status).await
+    }
+}
 
 macro_rules! columns {
     () => {
@@ -52,7 +96,7 @@ pub(super) async fn insert(store: &SqlStore, tx: &mut Tx, user: UserId, new: &Ne
     .bind(store.clock.now().as_millis())
     .fetch_optional(&mut **tx)
     .await
-    .map_err(users::taken)?;
+    .map_err(owners::taken)?;
     let Some(made) = made else {
         let first = with_target(tx, user, new.kind, &new.target).await?;
         return Err(first.map_or(StoreError::NotFound("contact"), StoreError::DuplicateContact));
@@ -73,7 +117,7 @@ pub(super) async fn list(store: &SqlStore, user: UserId, kind: Option<ContactKin
             .fetch_all(&store.read)
             .await?;
     if rows.is_empty() {
-        users::must_exist(store, user).await?;
+        owners::must_exist(store, user).await?;
     }
     all(rows)
 }
@@ -133,7 +177,7 @@ pub(super) async fn put_shown(store: &SqlStore, tx: &mut Tx, by: Actor, user: Us
         (Some(same), Some(shown)) if same.id == shown.id => Ok(()),
         // It is there, but not verified: whoever may say so says so.
         (Some(same), shown) if is_confirmed(same, new) && (shown.is_none() || new.kind == ContactKind::Phone) => {
-            verification::void(store, tx, same.id, &Reason::ContactDecided).await?;
+            codes::void(store, tx, same.id, &Reason::ContactDecided).await?;
             let confirmed = write_status(tx, user, same.id, new.status).await?;
             if new.kind == ContactKind::Phone {
                 make_primary(tx, user, same.id).await?;
@@ -154,12 +198,12 @@ pub(super) async fn put_shown(store: &SqlStore, tx: &mut Tx, by: Actor, user: Us
     }
 }
 
-/// The contact as it was and as it is.
 /// Whether an admin gives as a user's what the user has claimed.
 fn is_confirmed(claimed: &Contact, new: &NewContact) -> bool {
     claimed.status == ContactStatus::Locked && new.status == ContactStatus::Ok
 }
 
+/// Replaces a contact within a change of its user; answers it as it was and as it is.
 async fn replace_in(
     store: &SqlStore,
     tx: &mut Tx,
@@ -175,7 +219,7 @@ async fn replace_in(
             return Err(StoreError::DuplicateContact(first));
         }
         // A code that went to the old address must not open the new one, nor be sent there.
-        verification::void(store, tx, id, &Reason::AddressChanged).await?;
+        codes::void(store, tx, id, &Reason::AddressChanged).await?;
         blacklist::remember(tx, [&old]).await?;
     }
     let status = if moved { blacklist::status(tx, new.kind, &new.target, new.status).await? } else { old.status };
@@ -198,7 +242,7 @@ async fn replace_in(
     .bind(store.clock.now().as_millis())
     .fetch_one(&mut **tx)
     .await
-    .map_err(users::taken)?;
+    .map_err(owners::taken)?;
     Ok((old, row.try_into()?))
 }
 
@@ -218,7 +262,7 @@ pub(super) async fn delete(
     if !rules.is_empty() && !force {
         return Err(StoreError::ContactInUse(rules));
     }
-    verification::void(store, tx, id, &Reason::ContactDeleted).await?;
+    codes::void(store, tx, id, &Reason::ContactDeleted).await?;
     blacklist::remember(tx, [&contact]).await?;
     for text in ["DELETE FROM rules WHERE contact_id = $1", "DELETE FROM contacts WHERE id = $1"] {
         sqlx::query(sql(text)).bind(id.0).execute(&mut **tx).await?;
@@ -241,7 +285,7 @@ pub(super) async fn set_status(
         blacklist::forget(&mut change.tx, &before).await?;
     }
     if status != ContactStatus::Locked {
-        verification::void(store, &mut change.tx, id, &Reason::ContactDecided).await?;
+        codes::void(store, &mut change.tx, id, &Reason::ContactDecided).await?;
     }
     store.commit_change(change, by, "contact.status", Done::new(object(user, id), changes(Some(&before), Some(&contact)))).await?;
     Ok(contact)
@@ -255,7 +299,7 @@ pub(super) async fn write_status(tx: &mut Tx, user: UserId, id: ContactId, statu
             .bind(status.as_str())
             .fetch_optional(&mut **tx)
             .await
-            .map_err(users::taken)?;
+            .map_err(owners::taken)?;
     row.ok_or(StoreError::NotFound("contact"))?.try_into()
 }
 
@@ -298,9 +342,5 @@ pub(super) fn object(user: UserId, id: ContactId) -> String {
 
 /// Whether codes are sent to a number that is to be verified: one that never can be is better not there at all.
 fn check_prefix(store: &SqlStore, new: &NewContact) -> Result<(), StoreError> {
-    if new.kind == ContactKind::Phone && new.status == ContactStatus::Locked {
-        verification::check_prefix(store, &new.target)
-    } else {
-        Ok(())
-    }
+    if new.kind == ContactKind::Phone && new.status == ContactStatus::Locked { codes::check_prefix(store, &new.target) } else { Ok(()) }
 }

@@ -1,15 +1,40 @@
 //! Devices that take push messages. A token is one installation of an app, so it belongs to one user.
 
+use async_trait::async_trait;
 use watchbell_core::device::{Device, DeviceKind};
 use watchbell_core::{DeviceId, UserId, mask};
 
 use super::super::audit::Done;
 use super::rows::{DeviceRow, all};
-use super::{Change, SqlStore, Tx, sql, users};
+use super::{Change, SqlStore, Tx, owners, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
+use crate::directory::Devices;
 use crate::wake::Effects;
+
+#[async_trait]
+impl Devices for SqlStore {
+    async fn add_device(
+        &self,
+        by: Actor,
+        user: UserId,
+        kind: DeviceKind,
+        token: &str,
+        keys: Option<&str>,
+        may_move: bool,
+    ) -> Result<Device, StoreError> {
+        add(self, by, user, kind, token, keys, may_move).await
+    }
+
+    async fn devices(&self, user: UserId) -> Result<Vec<Device>, StoreError> {
+        list(self, user).await
+    }
+
+    async fn delete_device(&self, by: Actor, user: UserId, id: DeviceId) -> Result<(), StoreError> {
+        delete(self, by, user, id).await
+    }
+}
 
 pub(super) async fn add(
     store: &SqlStore,
@@ -97,7 +122,7 @@ pub(super) async fn list(store: &SqlStore, user: UserId) -> Result<Vec<Device>, 
             .fetch_all(&store.read)
             .await?;
     if rows.is_empty() {
-        users::must_exist(store, user).await?;
+        owners::must_exist(store, user).await?;
     }
     all(rows)
 }

@@ -1,16 +1,40 @@
 //! Rules, each seen and changed only through the surface that made it.
 
+use async_trait::async_trait;
 use watchbell_core::rule::{Rule, Surface, Trigger};
 use watchbell_core::{Channel, RuleId, UserId};
 
 use super::super::array;
 use super::super::audit::Done;
 use super::rows::{RuleRow, all};
-use super::{Connection, SqlStore, Tx, contacts, sql, users};
+use super::{Connection, SqlStore, Tx, contacts, owners, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
-use crate::directory::NewRule;
+use crate::directory::{NewRule, Rules};
+
+#[async_trait]
+impl Rules for SqlStore {
+    async fn create_rule(&self, by: Actor, user: UserId, rule: NewRule) -> Result<Rule, StoreError> {
+        create(self, by, user, rule).await
+    }
+
+    async fn rules(&self, user: UserId, surface: Surface, triggers: &[Trigger]) -> Result<Vec<Rule>, StoreError> {
+        list(self, user, surface, triggers).await
+    }
+
+    async fn rule(&self, user: UserId, surface: Surface, triggers: &[Trigger], id: RuleId) -> Result<Option<Rule>, StoreError> {
+        get(self, user, surface, triggers, id).await
+    }
+
+    async fn replace_rule(&self, by: Actor, user: UserId, triggers: &[Trigger], id: RuleId, rule: NewRule) -> Result<Rule, StoreError> {
+        replace(self, by, user, triggers, id, rule).await
+    }
+
+    async fn delete_rule(&self, by: Actor, user: UserId, surface: Surface, triggers: &[Trigger], id: RuleId) -> Result<(), StoreError> {
+        delete(self, by, user, surface, triggers, id).await
+    }
+}
 
 macro_rules! columns {
     () => {
@@ -59,7 +83,7 @@ pub(super) async fn list(store: &SqlStore, user: UserId, surface: Surface, trigg
     .fetch_all(&store.read)
     .await?;
     if rows.is_empty() {
-        users::must_exist(store, user).await?;
+        owners::must_exist(store, user).await?;
     }
     all(rows)
 }

@@ -1,14 +1,26 @@
 //! Linking a Telegram chat: a deep link's token says whose chat it is.
 
+use async_trait::async_trait;
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::{ContactId, Reason, Timestamp, UserId};
 
 use super::super::blacklist;
 use super::rows::{ContactRow, all};
-use super::{SqlStore, Tx, contacts, no_such_user, sql, verification};
+use super::{SqlStore, Tx, codes, contacts, no_such_user, sql};
 use crate::StoreError;
 use crate::access::Actor;
-use crate::directory::NewContact;
+use crate::directory::{NewContact, TelegramLinks};
+
+#[async_trait]
+impl TelegramLinks for SqlStore {
+    async fn start_telegram_link(&self, by: Actor, user: UserId, token_hash: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+        start(self, by, user, token_hash, expires_at).await
+    }
+
+    async fn finish_telegram_link(&self, token_hash: &str, chat_id: &str) -> Result<Option<UserId>, StoreError> {
+        finish(self, token_hash, chat_id).await
+    }
+}
 
 pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, token_hash: &str, expires_at: Timestamp) -> Result<(), StoreError> {
     let mut tx = store.begin_edit().await?;
@@ -75,7 +87,7 @@ async fn link(store: &SqlStore, tx: &mut Tx, user: UserId, chat_id: &str) -> Res
     blacklist::remember(tx, &had).await?;
     let status = blacklist::status(tx, ContactKind::Telegram, chat_id, ContactStatus::Ok).await?;
     for contact in &had {
-        verification::void(store, tx, contact.id, &Reason::ChatLinked).await?;
+        codes::void(store, tx, contact.id, &Reason::ChatLinked).await?;
     }
     sqlx::query(sql("UPDATE rules SET contact_id = $2 WHERE contact_id IN \
          (SELECT id FROM contacts WHERE user_id = $1 AND kind = 'telegram' AND id <> $2)"))

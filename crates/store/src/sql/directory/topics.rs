@@ -1,9 +1,11 @@
 //! Topics, and who is told of their events.
 
+use async_trait::async_trait;
 use sqlx::QueryBuilder;
 use watchbell_core::UserId;
 
 use super::super::audit::Done;
+use super::super::page::{beyond, newest_first, push_order};
 use super::super::{BindAll, array, columns};
 use super::rows::at;
 use super::{Db, SqlStore, no_such_user, sql};
@@ -11,8 +13,47 @@ use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
 use crate::columns::row;
-use crate::directory::{Subscription, SubscriptionFilter, Topic};
-use crate::runs::Side;
+use crate::directory::{Subscription, SubscriptionFilter, Topic, Topics};
+use crate::page::Side;
+
+#[async_trait]
+impl Topics for SqlStore {
+    async fn add_members(&self, by: Actor, topic: &str, users: &[UserId]) -> Result<(), StoreError> {
+        add(self, by, topic, users).await
+    }
+
+    async fn remove_members(&self, by: Actor, topic: &str, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+        remove(self, by, topic, users).await
+    }
+
+    async fn topics(&self, side: &Side<Topic>, limit: i64) -> Result<Vec<Topic>, StoreError> {
+        list(self, side, limit).await
+    }
+
+    async fn topic(&self, topic: &str) -> Result<Option<Topic>, StoreError> {
+        get(self, topic).await
+    }
+
+    async fn delete_topic(&self, by: Actor, topic: &str) -> Result<(), StoreError> {
+        delete(self, by, topic).await
+    }
+
+    async fn subscriptions(&self, filter: &SubscriptionFilter) -> Result<Vec<Subscription>, StoreError> {
+        subscriptions(self, filter).await
+    }
+
+    async fn subscriptions_of(&self, topic: &str, users: &[UserId]) -> Result<Vec<Subscription>, StoreError> {
+        subscriptions_of(self, topic, users).await
+    }
+
+    async fn members(&self, topic: &str, after: UserId, limit: i64) -> Result<Vec<UserId>, StoreError> {
+        members(self, topic, after, limit).await
+    }
+
+    async fn topics_of(&self, user: UserId) -> Result<Vec<String>, StoreError> {
+        of_user(self, user).await
+    }
+}
 
 /// Of those who are added or taken out at once, so many are named in the audit log.
 const NAMED: usize = 20;
@@ -104,22 +145,14 @@ pub(super) async fn get(store: &SqlStore, topic: &str) -> Result<Option<Topic>, 
 
 pub(super) async fn list(store: &SqlStore, side: &Side<Topic>, limit: i64) -> Result<Vec<Topic>, StoreError> {
     let mut query = QueryBuilder::<Db>::new("SELECT topic, created_at FROM topics WHERE 1 = 1");
-    let upwards = match side {
-        Side::Newest => false,
-        Side::After(place) | Side::Before(place) => {
-            let upwards = matches!(side, Side::Before(_));
-            query.push(if upwards { " AND (created_at, topic) > (" } else { " AND (created_at, topic) < (" });
-            query.push_bind(place.created_at.as_millis()).push(", ").push_bind(place.name.clone()).push(")");
-            upwards
-        }
-    };
-    query.push(if upwards { " ORDER BY created_at, topic LIMIT " } else { " ORDER BY created_at DESC, topic DESC LIMIT " });
-    let rows: Vec<(String, i64)> = query.push_bind(limit.max(0)).build_query_as().fetch_all(&store.read).await?;
-    let mut topics: Vec<Topic> = rows.into_iter().map(|(name, made)| Topic { name, created_at: at(made) }).collect();
-    if upwards {
-        topics.reverse();
+    if let Some(place) = side.place() {
+        query.push(format_args!(" AND (created_at, topic) {} (", beyond(side)));
+        query.push_bind(place.created_at.as_millis()).push(", ").push_bind(place.name.clone()).push(")");
     }
-    Ok(topics)
+    push_order(&mut query, side, &["created_at", "topic"], limit);
+    let rows: Vec<(String, i64)> = query.build_query_as().fetch_all(&store.read).await?;
+    let topics = rows.into_iter().map(|(name, made)| Topic { name, created_at: at(made) }).collect();
+    Ok(newest_first(topics, side))
 }
 
 pub(super) async fn subscriptions(store: &SqlStore, filter: &SubscriptionFilter) -> Result<Vec<Subscription>, StoreError> {
@@ -136,20 +169,14 @@ pub(super) async fn subscriptions(store: &SqlStore, filter: &SubscriptionFilter)
     if let Some(before) = filter.created_before {
         query.push(" AND created_at < ").push_bind(before.as_millis());
     }
-    let upwards = matches!(filter.side, Side::Before(_));
-    if let Side::After(place) | Side::Before(place) = &filter.side {
-        query.push(if upwards { " AND (created_at, user_id, topic) > (" } else { " AND (created_at, user_id, topic) < (" });
+    if let Some(place) = filter.side.place() {
+        query.push(format_args!(" AND (created_at, user_id, topic) {} (", beyond(&filter.side)));
         query.push_bind(place.created_at.as_millis()).push(", ").push_bind(place.user_id.0).push(", ");
         query.push_bind(place.topic.clone()).push(")");
     }
-    let direction = if upwards { "ASC" } else { "DESC" };
-    query.push(format_args!(" ORDER BY created_at {direction}, user_id {direction}, topic {direction} LIMIT "));
-    let rows: Vec<(String, i64, i64)> = query.push_bind(filter.limit.max(0)).build_query_as().fetch_all(&store.read).await?;
-    let mut subscriptions: Vec<Subscription> = rows.into_iter().map(subscription).collect();
-    if upwards {
-        subscriptions.reverse();
-    }
-    Ok(subscriptions)
+    push_order(&mut query, &filter.side, &["created_at", "user_id", "topic"], filter.limit);
+    let rows: Vec<(String, i64, i64)> = query.build_query_as().fetch_all(&store.read).await?;
+    Ok(newest_first(rows.into_iter().map(subscription).collect(), &filter.side))
 }
 
 pub(super) async fn subscriptions_of(store: &SqlStore, topic: &str, users: &[UserId]) -> Result<Vec<Subscription>, StoreError> {

@@ -1,5 +1,6 @@
 //! Users: made, found, replaced, deleted.
 
+use async_trait::async_trait;
 use serde_json::{Map, Value};
 use sqlx::QueryBuilder;
 use watchbell_core::contact::{ContactKind, ContactStatus};
@@ -10,11 +11,38 @@ use watchbell_core::{Reason, UserId};
 use super::super::audit::Done;
 use super::super::{array, blacklist};
 use super::rows::{ContactRow, UserRow, all, to_json};
-use super::{Connection, Db, SqlStore, Tx, contacts, sql};
+use super::{Connection, Db, SqlStore, Tx, contacts, owners, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
-use crate::directory::{NewContact, NewUser, UserFilter};
+use crate::directory::{NewContact, NewUser, UserFilter, Users};
+
+#[async_trait]
+impl Users for SqlStore {
+    async fn create_user(&self, by: Actor, user: NewUser) -> Result<User, StoreError> {
+        create(self, by, user).await
+    }
+
+    async fn user(&self, user: &UserRef) -> Result<Option<User>, StoreError> {
+        get(self, user).await
+    }
+
+    async fn users(&self, filter: &UserFilter) -> Result<(Vec<User>, i64), StoreError> {
+        list(self, filter).await
+    }
+
+    async fn users_of(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        of_ids(self, ids).await
+    }
+
+    async fn replace_user(&self, by: Actor, id: UserId, user: NewUser, addresses: &[NewContact]) -> Result<User, StoreError> {
+        replace(self, by, id, user, addresses).await
+    }
+
+    async fn delete_user(&self, by: Actor, id: UserId) -> Result<(), StoreError> {
+        delete(self, by, id).await
+    }
+}
 
 macro_rules! columns {
     () => {
@@ -46,7 +74,7 @@ pub(super) async fn create(store: &SqlStore, by: Actor, new: NewUser) -> Result<
     .bind(store.clock.now().as_millis())
     .fetch_one(&mut *tx)
     .await
-    .map_err(taken)?;
+    .map_err(owners::taken)?;
     let user: User = row.try_into()?;
     for contact in &first_contacts {
         contacts::insert(store, &mut tx, user.id, contact).await?;
@@ -148,7 +176,7 @@ pub(super) async fn replace(store: &SqlStore, by: Actor, id: UserId, new: NewUse
     .bind(to_json(&new.profile)?)
     .execute(&mut *change.tx)
     .await
-    .map_err(taken)?;
+    .map_err(owners::taken)?;
     let after = read(&mut change.tx, id).await?;
     store.commit_change(change, by, "user.replace", Done::new(format!("users/{id}"), changes(Some(&before), Some(&after)))).await?;
     // Read anew, for the version that the change was given.
@@ -174,7 +202,7 @@ pub(super) async fn delete(store: &SqlStore, by: Actor, id: UserId) -> Result<()
     store.lock_waiting(&mut change.tx, &[id]).await?;
     let stopped: Vec<String> =
         sqlx::query_scalar(sql("UPDATE deliveries SET state = 'cancelled', reason = $3, lease = NULL, updated_at = $2 WHERE id \
-         {anyof} SELECT id FROM ready_queue WHERE user_id = $1 {end} AND state IN ('scheduled', 'held') RETURNING id"))
+         {anyof} SELECT id FROM ready_queue WHERE user_id = $1 {end} AND state {states pending} RETURNING id"))
         .bind(id.0)
         .bind(store.clock.now().as_millis())
         .bind(to_json(&Reason::UserDeleted)?)
@@ -237,12 +265,6 @@ async fn check_names(tx: &mut Tx, external_id: Option<&str>, user: Option<UserId
     other.map_or(Ok(()), |_| Err(StoreError::Taken("external id")))
 }
 
-/// For a list that came out empty: is the user there at all?
-pub(super) async fn must_exist(store: &SqlStore, user: UserId) -> Result<(), StoreError> {
-    let found: Option<i64> = sqlx::query_scalar(sql("SELECT id FROM users WHERE id = $1")).bind(user.0).fetch_optional(&store.read).await?;
-    found.map(|_| ()).ok_or(StoreError::NotFound("user"))
-}
-
 fn first_contacts(new: &NewUser) -> Vec<NewContact> {
     let contact =
         |kind, target: &str, region| NewContact { kind, target: target.to_owned(), region, primary: None, status: ContactStatus::Ok };
@@ -253,16 +275,4 @@ fn first_contacts(new: &NewUser) -> Vec<NewContact> {
 
 fn or(text: String, fallback: &str) -> String {
     if text.is_empty() { fallback.to_owned() } else { text }
-}
-
-/// What of a user's is another one's. (The public id is drawn from 34¹² and does not collide.)
-pub(super) fn taken(error: sqlx::Error) -> StoreError {
-    let Some(database) = error.as_database_error().filter(|database| database.is_unique_violation()) else { return error.into() };
-    // Both databases name the index.
-    let is_of = |index: &str| database.message().contains(index);
-    StoreError::Taken(match () {
-        () if is_of("users_username_taken") => "username",
-        () if is_of("contacts_email_taken") => "email",
-        () => "external id",
-    })
 }

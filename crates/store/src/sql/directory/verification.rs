@@ -3,6 +3,7 @@
 //! The code itself travels in an event of Watchbell's own, as any message does, and is forgotten there once its message has
 //! gone out; beside the contact only its hash is kept.
 
+use async_trait::async_trait;
 use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
@@ -13,21 +14,32 @@ use watchbell_core::ids::public_id;
 use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Reason, Secret, Timestamp, UserId, mask};
 
-use super::super::array;
 use super::super::if_known::IfKnown;
 use super::super::together::Together;
 use super::budgets::{Budgets, check_pause};
 use super::rows::to_json;
-use super::{Connection, SqlStore, Tx, contacts, sql};
+use super::{SqlStore, Tx, codes, contacts, sql};
 use crate::access::Actor;
+use crate::directory::Verification;
 use crate::error::VerificationError;
 use crate::facts::Planned;
 use crate::wake::Effects;
 use crate::{Scope, StoreError};
 
+#[async_trait]
+impl Verification for SqlStore {
+    async fn start_verification(&self, by: Actor, user: UserId, id: ContactId, code: Secret) -> Result<Timestamp, StoreError> {
+        start(self, by, user, id, code).await
+    }
+
+    async fn confirm_verification(&self, by: Actor, user: UserId, id: ContactId, code: &str) -> Result<Contact, StoreError> {
+        confirm(self, by, user, id, code).await
+    }
+}
+
 // The design's figures: five tries, 15 minutes.
 const TRIES: i64 = 5;
-const LIFE_S: i64 = 15 * 60;
+const VALID_S: i64 = 15 * 60;
 
 #[derive(sqlx_macros::FromRow)]
 struct Row {
@@ -45,7 +57,7 @@ pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, id: Contact
     let tx = &mut change.tx;
     let contact = unverified(tx, user, id).await?;
     if contact.kind == ContactKind::Phone {
-        check_prefix(store, &contact.target)?;
+        codes::check_prefix(store, &contact.target)?;
     }
     if let Some(last) = read(tx, id).await? {
         check_pause(last.sent_at, now)?;
@@ -54,8 +66,8 @@ pub(super) async fn start(store: &SqlStore, by: Actor, user: UserId, id: Contact
     budgets.check_codes(&store.verification, now)?;
     // Eight digits, where somebody guesses.
     let code = Secret::new(code.expose().get(..if budgets.is_guessed_at() { 8 } else { 6 }).unwrap_or(code.expose()));
-    void(store, tx, id, &Reason::CodeReplaced).await?;
-    let expires_at = now.plus_s(LIFE_S);
+    codes::void(store, tx, id, &Reason::CodeReplaced).await?;
+    let expires_at = now.plus_s(VALID_S);
     let planned = message(&contact, now, expires_at);
     sqlx::query(sql("INSERT INTO events (id, identity, kind, base_at, received_at, subject, data) VALUES ($1, $1, $2, $3, $3, $4, $5)"))
         .bind(planned.event_id.as_str())
@@ -111,60 +123,10 @@ pub(super) async fn confirm(store: &SqlStore, by: Actor, user: UserId, id: Conta
         change.tx.commit().await?;
         return Err(StoreError::Verification(VerificationError::Wrong { tries_left: kept.tries_left - 1 }));
     }
-    void(store, tx, id, &Reason::ContactVerified).await?;
+    codes::void(store, tx, id, &Reason::ContactVerified).await?;
     let contact = contacts::write_status(tx, user, id, ContactStatus::Ok).await?;
     store.commit_change(change, by, "contact.verified", contacts::object(user, id)).await?;
     Ok(contact)
-}
-
-/// Makes a code that is on its way worthless, and stops the message that has not been sent yet. When it was asked for
-/// stays, so that changing a contact does not let codes go out faster.
-pub(super) async fn void(store: &SqlStore, tx: &mut Tx, id: ContactId, reason: &Reason) -> Result<(), StoreError> {
-    let event: Option<String> =
-        sqlx::query_scalar(sql("UPDATE verifications SET code_hash = '' WHERE contact_id = $1 AND code_hash <> '' RETURNING event_id"))
-            .bind(id.0)
-            .fetch_optional(&mut **tx)
-            .await?;
-    let Some(event) = event else { return Ok(()) };
-    store.forget_codes(tx, std::slice::from_ref(&event)).await?;
-    let user: Option<i64> =
-        sqlx::query_scalar(sql("SELECT user_id FROM contacts WHERE id = $1")).bind(id.0).fetch_optional(&mut **tx).await?;
-    // The change goes on to plan all of these anew.
-    store.lock_waiting(tx, &user.map(UserId).into_iter().collect::<Vec<_>>()).await?;
-    let stopped: Vec<String> =
-        sqlx::query_scalar(sql("UPDATE deliveries SET state = 'cancelled', reason = $2, lease = NULL, updated_at = $3 \
-         WHERE subject = $1 AND purpose = 'verification' AND state IN ('scheduled', 'held') RETURNING id"))
-        .bind(Scope::Event(EventId(event)).subject())
-        .bind(to_json(reason)?)
-        .bind(store.clock.now().as_millis())
-        .fetch_all(&mut **tx)
-        .await?;
-    store.dequeue(tx, &stopped).await
-}
-
-/// # Errors
-/// `PhonePrefix`: no codes are sent to this number.
-pub(super) fn check_prefix(store: &SqlStore, number: &str) -> Result<(), StoreError> {
-    let prefixes = &store.verification.phone_prefixes;
-    if prefixes.is_empty() || prefixes.iter().any(|prefix| number.starts_with(prefix.as_str())) {
-        return Ok(());
-    }
-    Err(StoreError::PhonePrefix(prefixes.clone()))
-}
-
-impl SqlStore {
-    /// Takes codes out of the events that carried them, once nobody has to be told of them any more.
-    pub(in super::super) async fn forget_codes(&self, on: &mut Connection, events: &[String]) -> Result<(), StoreError> {
-        if events.is_empty() {
-            return Ok(());
-        }
-        sqlx::query(sql("UPDATE events SET data = $2 WHERE id {in $1 text} AND kind = 'verification'"))
-            .bind(array(events)?)
-            .bind(to_json(&VerificationData { code: Secret::new(""), expires_at: Timestamp::default() })?)
-            .execute(on)
-            .await?;
-        Ok(())
-    }
 }
 
 /// The contact, if a code can change anything about it.

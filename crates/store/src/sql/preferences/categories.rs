@@ -1,5 +1,6 @@
 //! Categories of events.
 
+use async_trait::async_trait;
 use std::collections::{BTreeSet, HashMap};
 
 use watchbell_core::Channel;
@@ -13,7 +14,30 @@ use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
 use crate::columns::row;
-use crate::preferences::{Category, NewCategory};
+use crate::preferences::{Categories, Category, NewCategory};
+
+#[async_trait]
+impl Categories for SqlStore {
+    async fn ensure_categories(&self, handles: &[String]) -> Result<(), StoreError> {
+        ensure(self, handles).await
+    }
+
+    async fn put_category(&self, by: Actor, category: NewCategory) -> Result<(Category, bool), StoreError> {
+        put(self, by, category).await
+    }
+
+    async fn delete_category(&self, by: Actor, handle: &str) -> Result<(), StoreError> {
+        delete(self, by, handle).await
+    }
+
+    async fn category(&self, id_or_handle: &str) -> Result<Option<Category>, StoreError> {
+        get(self, id_or_handle).await
+    }
+
+    async fn categories(&self) -> Result<Vec<Category>, StoreError> {
+        list(self).await
+    }
+}
 
 #[derive(Debug, sqlx_macros::FromRow)]
 struct CategoryRow {

@@ -1,13 +1,48 @@
 //! What users were told in the app.
 
+use async_trait::async_trait;
 use sqlx::QueryBuilder;
 use watchbell_core::{DeliveryId, UserId};
 
+use super::super::page::{beyond, newest_first, push_order};
 use super::rows::{all, at};
 use super::{Db, SqlStore, sql};
 use crate::access::Actor;
-use crate::preferences::{Notification, NotificationAction, NotificationFilter, NotificationStatus, NotificationsFrom};
+use crate::preferences::{Notification, NotificationAction, NotificationFilter, NotificationStatus, Notifications};
 use crate::{Notified, StoreError};
+
+#[async_trait]
+impl Notifications for SqlStore {
+    async fn add_notification(&self, notification: Notification) -> Result<bool, StoreError> {
+        add(self, notification).await
+    }
+
+    async fn notification(&self, user: UserId, id: &DeliveryId) -> Result<Option<Notification>, StoreError> {
+        get(self, user, id).await
+    }
+
+    async fn notifications(&self, user: UserId, filter: &NotificationFilter) -> Result<Vec<Notification>, StoreError> {
+        list(self, user, filter).await
+    }
+
+    async fn unread_count(&self, user: UserId) -> Result<i64, StoreError> {
+        unread_count(self, user).await
+    }
+
+    async fn act_on_notification(
+        &self,
+        by: Actor,
+        user: UserId,
+        id: &DeliveryId,
+        action: NotificationAction,
+    ) -> Result<Notification, StoreError> {
+        act(self, by, user, id, action).await
+    }
+
+    async fn mark_all_seen(&self, by: Actor, user: UserId) -> Result<u64, StoreError> {
+        mark_all_seen(self, by, user).await
+    }
+}
 
 macro_rules! columns {
     () => {
@@ -94,23 +129,13 @@ pub(super) async fn list(store: &SqlStore, user: UserId, filter: &NotificationFi
         Some(NotificationStatus::Read) => " AND dismissed_at IS NULL AND read_at IS NOT NULL",
         Some(NotificationStatus::Dismissed) => " AND dismissed_at IS NOT NULL",
     });
-    let (compare, cursor, upwards) = match &filter.from {
-        NotificationsFrom::Newest => ("", None, false),
-        NotificationsFrom::OlderThan(cursor) => ("<", Some(cursor), false),
-        NotificationsFrom::NewerThan(cursor) => (">", Some(cursor), true),
-    };
-    if let Some(cursor) = cursor {
-        query.push(format_args!(" AND (created_at, id) {compare} (")).push_bind(cursor.created_at.as_millis());
+    if let Some(cursor) = filter.from.place() {
+        query.push(format_args!(" AND (created_at, id) {} (", beyond(&filter.from))).push_bind(cursor.created_at.as_millis());
         query.push(", ").push_bind(cursor.id.0.clone()).push(")");
     }
-    query.push(if upwards { " ORDER BY created_at, id LIMIT " } else { " ORDER BY created_at DESC, id DESC LIMIT " });
-    query.push_bind(filter.limit.max(0));
+    push_order(&mut query, &filter.from, &["created_at", "id"], filter.limit);
     let rows: Vec<NotificationRow> = query.build_query_as().fetch_all(&store.read).await?;
-    let mut notifications: Vec<Notification> = all(rows)?;
-    if upwards {
-        notifications.reverse();
-    }
-    Ok(notifications)
+    Ok(newest_first(all(rows)?, &filter.from))
 }
 
 pub(super) async fn unread_count(store: &SqlStore, user: UserId) -> Result<i64, StoreError> {

@@ -2,13 +2,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
+use ring::hmac;
 use url::Url;
 use watchbell_core::Secret;
 
+/// Where it stands.
+pub const HEADER: &str = "x-twilio-signature";
+
 /// Whether one of the tokens made the signature, of the URL with or without its port. All are tried, each in constant time.
-pub(super) fn is_right(tokens: &[Secret], url: &str, form: &[(String, String)], given: &str) -> bool {
+pub fn is_right(tokens: &[Secret], url: &str, form: &[(String, String)], given: &str) -> bool {
     let Ok(given) = STANDARD.decode(given) else { return false };
     let mut sorted: Vec<&(String, String)> = form.iter().collect();
     sorted.sort();
@@ -16,21 +18,19 @@ pub(super) fn is_right(tokens: &[Secret], url: &str, form: &[(String, String)], 
     sorted.dedup();
     let mut is_right = false;
     for url in spellings(url) {
+        let signed = signed(&url, &sorted);
         for token in tokens {
-            is_right |= sign(token, &url, &sorted).is_some_and(|mac| mac.verify_slice(&given).is_ok());
+            let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.expose().as_bytes());
+            is_right |= hmac::verify(&key, &signed, &given).is_ok();
         }
     }
     is_right
 }
 
-fn sign(token: &Secret, url: &str, sorted: &[&(String, String)]) -> Option<Hmac<Sha1>> {
-    let mut mac = Hmac::<Sha1>::new_from_slice(token.expose().as_bytes()).ok()?;
-    mac.update(url.as_bytes());
-    for (name, value) in sorted {
-        mac.update(name.as_bytes());
-        mac.update(value.as_bytes());
-    }
-    Some(mac)
+/// What is signed: the URL, and then each field's name and value.
+fn signed(url: &str, sorted: &[&(String, String)]) -> Vec<u8> {
+    let fields = sorted.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+    std::iter::once(url).chain(fields).collect::<String>().into_bytes()
 }
 
 /// The URL as it is, and with its port left out or written out: proxies differ.

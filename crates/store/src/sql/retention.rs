@@ -1,22 +1,57 @@
-//! Deleting what has been kept long enough, in batches that hold no lock for long.
+//! Ending what nobody ends, and deleting what has been kept long enough, in batches that hold no lock for long.
 
+use async_trait::async_trait;
+use watchbell_core::Timestamp;
 use watchbell_core::ids::id_floor;
 
+use super::plan::Writes;
+use super::rows::{AlertRow, all};
 use super::{SqlStore, array, sql};
 use crate::StoreError;
-use crate::queue::Cutoffs;
+use crate::facts::{Alert, Scope};
+use crate::housekeeping::{Cutoffs, Retention};
 
 /// Milliseconds after which the event that carried a verification code is deleted; the code itself is worthless after 15 minutes.
 const CODE_KEPT_MS: i64 = 60 * 60 * 1000;
 
-impl SqlStore {
-    pub(super) async fn tidy_once(&self, before: &Cutoffs, most: i64) -> Result<bool, StoreError> {
+#[async_trait]
+impl Retention for SqlStore {
+    async fn close_unresolved(&self, before: Timestamp, most: i64) -> Result<bool, StoreError> {
+        let mut tx = self.begin_tx().await?;
+        let rows: Vec<AlertRow> = sqlx::query_as(sql(
+            "SELECT id, state, priority, summary, url, category, round, since_round, event_id, content, history FROM alerts \
+             WHERE updated_at < $1 AND state = 'open' AND NOT EXISTS (SELECT 1 FROM deliveries \
+             WHERE subject = 'alert:' || alerts.id AND state {states to_send}) ORDER BY updated_at LIMIT $2 {skip}",
+        ))
+        .bind(before.as_millis())
+        .bind(most)
+        .fetch_all(&mut *tx)
+        .await?;
+        let alerts: Vec<Alert> = all(rows)?;
+        if alerts.is_empty() {
+            return Ok(false);
+        }
+        let named = alerts.iter().flat_map(|alert| &alert.history).flat_map(|happened| &happened.named).map(|named| named.user_id);
+        // For their locks: no change of theirs is planned meanwhile.
+        self.policies(&mut tx, &named.collect()).await?;
+        self.lock_subjects(&mut tx, &alerts.iter().map(|alert| Scope::subject_of_alert(&alert.id)).collect::<Vec<_>>()).await?;
+        let mut writes = Writes::default();
+        for alert in &alerts {
+            writes.gather(self.planner.close(alert, self.clock.now()), &alert.event_id, true);
+        }
+        let (effects, _) = self.write(&mut tx, &writes).await?;
+        tx.commit().await?;
+        self.wakes.announce(effects);
+        Ok(i64::try_from(alerts.len()) == Ok(most))
+    }
+
+    async fn tidy(&self, before: &Cutoffs, most: i64) -> Result<bool, StoreError> {
         let (deliveries_before, events_before) = (before.deliveries, before.events);
         let now = self.clock.now();
         let mut tx = self.begin_tx().await?;
         let deliveries: Vec<String> =
             sqlx::query_scalar(sql("DELETE FROM deliveries WHERE id {anyof} SELECT id FROM deliveries WHERE id < $1 \
-             AND state NOT IN ('scheduled', 'held', 'sending') ORDER BY id LIMIT $2 {skip} {end} RETURNING id"))
+             AND state NOT {states open} ORDER BY id LIMIT $2 {skip} {end} RETURNING id"))
             .bind(id_floor(deliveries_before))
             .bind(most)
             .fetch_all(&mut *tx)

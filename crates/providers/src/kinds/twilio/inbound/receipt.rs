@@ -1,17 +1,16 @@
-//! What a status callback says of a delivery. Twilio repeats them, and in any order; the store moves states only forward.
+//! What a status callback says of a message.
 
-use watchbell_core::Channel;
-use watchbell_store::queue::ReceiptOutcome;
+use watchbell_core::delivery::ReceiptOutcome;
+use watchbell_core::outcome::Outcome;
+use watchbell_core::{Channel, DeliveryId, Timestamp};
 
+use super::super::classify::by_code;
 use super::{Form, value};
-
-/// Error codes of messages that say that the number itself cannot be reached: unknown handset, landline, opted out, no
-/// mobile, cannot be routed, no WhatsApp user.
-const BAD_ADDRESS: [&str; 7] = ["30005", "30006", "21211", "21610", "21612", "21614", "63024"];
+use crate::inbound::Subject;
 
 /// Which message a form is about: how it may have been sent, and its id if the form names it. A call names itself by CallSid, a
 /// message by MessageSid or, in older callbacks, SmsSid; WhatsApp's are told by the addresses.
-pub(super) fn about(form: &Form) -> (&'static [Channel], Option<String>) {
+pub fn subject(form: &Form, delivery: DeliveryId) -> Subject {
     let is_whatsapp = ["To", "From"].iter().any(|name| value(form, name).starts_with("whatsapp:"));
     let channels: &[Channel] = match value(form, "CallStatus") {
         "" if is_whatsapp => &[Channel::Whatsapp],
@@ -21,13 +20,16 @@ pub(super) fn about(form: &Form) -> (&'static [Channel], Option<String>) {
     };
     let names = if channels == [Channel::Voice] { &["CallSid"][..] } else { &["MessageSid", "SmsSid"] };
     let id = names.iter().map(|name| value(form, name)).find(|id| !id.is_empty());
-    (channels, id.map(str::to_owned))
+    Subject { delivery, channels, message_id: id.map(str::to_owned) }
 }
 
 /// The outcome, and Twilio's own code; None for what is on its way.
-pub(super) fn of(form: &Form) -> Option<(ReceiptOutcome, Option<String>)> {
+pub fn outcome(form: &Form, now: Timestamp) -> Option<(ReceiptOutcome, Option<String>)> {
     use ReceiptOutcome::{BadAddress, Delivered, NotAnswered, Undelivered};
     let code = Some(value(form, "ErrorCode")).filter(|code| is_code(code)).map(str::to_owned);
+    // The codes mean what they mean in an answer to a new message.
+    let is_bad_address = || code.as_deref().and_then(|code| by_code(code.parse().ok()?, now)) == Some(Outcome::BadAddress);
+    let lost = || if is_bad_address() { BadAddress } else { Undelivered };
     // A call names itself by CallSid, a message by MessageSid; older callbacks of messages say SmsStatus.
     let call = value(form, "CallStatus");
     if !call.is_empty() {
@@ -35,7 +37,7 @@ pub(super) fn of(form: &Form) -> Option<(ReceiptOutcome, Option<String>)> {
             "busy" | "no-answer" => NotAnswered,
             "completed" if is_machine(value(form, "AnsweredBy")) => NotAnswered,
             "completed" => Delivered,
-            "failed" | "canceled" => Undelivered,
+            "failed" | "canceled" => lost(),
             _ => return None,
         };
         return Some((outcome, code.or_else(|| Some(call.to_owned()).filter(|_| outcome != Delivered))));
@@ -44,8 +46,7 @@ pub(super) fn of(form: &Form) -> Option<(ReceiptOutcome, Option<String>)> {
     let outcome = match message {
         // A WhatsApp message that was read has arrived, whether or not that was said before.
         "delivered" | "read" => Delivered,
-        "undelivered" | "failed" if code.as_deref().is_some_and(|code| BAD_ADDRESS.contains(&code)) => BadAddress,
-        "undelivered" | "failed" => Undelivered,
+        "undelivered" | "failed" => lost(),
         _ => return None,
     };
     Some((outcome, code))
@@ -82,14 +83,16 @@ mod tests {
             (&[("MessageStatus", "read"), ("MessageSid", "SM3"), ("To", "whatsapp:+4915112345678")], &[Channel::Whatsapp], Some("SM3")),
             (&[("MessageStatus", "sent"), ("MessageSid", "")], &[Channel::Sms, Channel::Whatsapp], None),
         ];
+        let delivery = DeliveryId("01".to_owned());
         for (pairs, channels, id) in table {
-            assert_eq!(about(&form(pairs)), (channels, id.map(str::to_owned)), "{pairs:?}");
+            let expected = Subject { delivery: delivery.clone(), channels, message_id: id.map(str::to_owned) };
+            assert_eq!(subject(&form(pairs), delivery.clone()), expected, "{pairs:?}");
         }
     }
 
     #[test]
     fn every_status_has_its_meaning() {
-        let table: [Case; 18] = [
+        let table: [Case; 21] = [
             (&[("MessageStatus", "queued")], None),
             (&[("MessageStatus", "sent")], None),
             (&[("MessageStatus", "delivered")], Some((Delivered, None))),
@@ -98,6 +101,10 @@ mod tests {
             (&[("MessageStatus", "undelivered"), ("ErrorCode", "30003")], Some((Undelivered, Some("30003")))),
             (&[("MessageStatus", "undelivered"), ("ErrorCode", "30005")], Some((BadAddress, Some("30005")))),
             (&[("MessageStatus", "failed"), ("ErrorCode", "63024")], Some((BadAddress, Some("63024")))),
+            // As in the answer to a new message.
+            (&[("MessageStatus", "undelivered"), ("ErrorCode", "63003")], Some((BadAddress, Some("63003")))),
+            (&[("CallStatus", "failed"), ("ErrorCode", "13224")], Some((BadAddress, Some("13224")))),
+            (&[("CallStatus", "failed"), ("ErrorCode", "13225")], Some((Undelivered, Some("13225")))),
             (&[("MessageStatus", "failed"), ("ErrorCode", "x+4915")], Some((Undelivered, None))),
             (&[("CallStatus", "ringing")], None),
             (&[("CallStatus", "in-progress")], None),
@@ -111,7 +118,7 @@ mod tests {
         ];
         for (form, expected) in table {
             let form: Form = form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            let meant = of(&form);
+            let meant = outcome(&form, Timestamp::from_millis(0));
             assert_eq!(meant.as_ref().map(|(outcome, code)| (*outcome, code.as_deref())), expected, "{form:?}");
         }
     }

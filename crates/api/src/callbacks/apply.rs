@@ -1,0 +1,79 @@
+//! What a provider or a person said, applied. Every notice can be applied twice: providers repeat themselves.
+
+use axum::http::Response;
+use watchbell_channels::render::{Reader, Renderer};
+use watchbell_core::Timestamp;
+use watchbell_core::ids::UserRef;
+use watchbell_providers::inbound::{self, Change, Effect, Heard, Link, Notice, Words};
+use watchbell_providers::phrase::{Phrase, Since, Wording};
+use watchbell_store::StoreError;
+use watchbell_store::queue::Receipt;
+
+use super::answer;
+use crate::auth::hash_key;
+use crate::state::Api;
+
+/// Applies all that one request of a provider said, and words what it is told in return.
+///
+/// # Errors
+/// The database's; the provider should say it again.
+pub(super) async fn apply(api: &Api, provider: &str, heard: Heard) -> Result<Response<String>, StoreError> {
+    let mut known = receipts(api, provider, &heard.notices).await?.into_iter();
+    let mut effects = Vec::with_capacity(heard.notices.len());
+    for notice in &heard.notices {
+        effects.push(match notice {
+            Notice::Receipt(_) => {
+                let change = if known.next() == Some(true) { Change::Done } else { Change::Unknown };
+                Effect { change, locale: String::new() }
+            }
+            Notice::Answer(answer) => answer::apply(api, provider, answer).await?,
+            Notice::Link(link) => self::link(api, link).await?,
+        });
+    }
+    let phrases = Phrases { renderer: &api.settings.renderer, now: api.clock.now() };
+    Ok(heard.reply.give(&effects, &phrases))
+}
+
+/// Applies the receipts among the notices in one transaction; whether each one was about what this provider sent last, in order.
+async fn receipts(api: &Api, provider: &str, notices: &[Notice]) -> Result<Vec<bool>, StoreError> {
+    let receipt = |receipt: &inbound::Receipt| Receipt {
+        delivery: receipt.of.delivery.clone(),
+        provider: provider.to_owned(),
+        channels: receipt.of.channels,
+        message_id: receipt.of.message_id.clone(),
+        outcome: receipt.outcome,
+        code: receipt.code.clone(),
+    };
+    let receipts = notices.iter().filter_map(|notice| if let Notice::Receipt(said) = notice { Some(receipt(said)) } else { None });
+    let receipts: Vec<Receipt> = receipts.collect();
+    if receipts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let deliveries: Vec<_> = receipts.iter().map(|receipt| receipt.delivery.clone()).collect();
+    let known = api.store.receipts(receipts).await?;
+    for (delivery, _) in deliveries.iter().zip(&known).filter(|(_, is_known)| !**is_known) {
+        tracing::debug!(delivery = delivery.as_str(), provider, "a receipt for no message that this provider has sent last");
+    }
+    Ok(known)
+}
+
+/// Makes the chat the contact of whose link it is.
+async fn link(api: &Api, link: &Link) -> Result<Effect, StoreError> {
+    let linked = api.store.finish_telegram_link(&hash_key(&link.token), link.address.expose()).await?;
+    let Some(user) = linked else { return Ok(Effect { change: Change::Unknown, locale: link.locale.clone() }) };
+    let user = api.store.user(&UserRef::Id(user)).await?;
+    Ok(Effect { change: Change::Done, locale: user.map_or_else(|| link.locale.clone(), |user| user.locale) })
+}
+
+/// What is said to people, now.
+struct Phrases<'r> {
+    renderer: &'r Renderer,
+    now: Timestamp,
+}
+
+impl Words for Phrases<'_> {
+    fn say(&self, phrase: Phrase, locale: &str, since: Option<Since>) -> Wording {
+        let reader = Reader { locale: locale.to_owned(), ..Reader::default() };
+        self.renderer.phrase(phrase, &reader, self.now, since)
+    }
+}

@@ -1,0 +1,79 @@
+//! API keys.
+
+use async_trait::async_trait;
+use watchbell_core::access::Role;
+use watchbell_core::{KeyId, Timestamp, UserId};
+
+use super::Actor;
+use crate::StoreError;
+
+/// An API key as it is listed: without the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    pub id: KeyId,
+    pub name: String,
+    pub role: Role,
+    pub user_id: Option<UserId>,
+    /// Of a key pair: the part that is no secret, sent beside the one that is.
+    pub public_key: Option<String>,
+    pub created_at: Timestamp,
+}
+
+/// What became of the first admin key at a start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminKey {
+    /// It is new.
+    Made,
+    /// It was there, or another admin key was and none is configured.
+    Kept,
+    /// The configured key was deleted by somebody since it was first given, and stays so.
+    Deleted,
+}
+
+/// API keys; of the keys themselves only hashes are kept.
+#[async_trait]
+pub trait Keys: Send + Sync {
+    /// Makes sure, at a start, that there is an admin key. The `configured` one takes the place of the one that was configured
+    /// before; the same one again changes nothing, even if it was deleted meanwhile, as long as another admin key is there.
+    /// One that is not configured is kept only where there is no admin key at all.
+    async fn ensure_admin_key(&self, name: &str, hash: &str, configured: bool) -> Result<AdminKey, StoreError>;
+
+    /// Keeps a key by the hex SHA-256 of its text. A hash that is kept already is left as it is, and the key that has it is
+    /// answered.
+    ///
+    /// # Errors
+    /// `NotFound("user")` for a user that is not there.
+    async fn add_key(&self, by: Actor, name: &str, hash: &str, role: Role, user_id: Option<UserId>) -> Result<ApiKey, StoreError>;
+
+    /// Keeps a key pair: the public part as it is, of the secret one its hash.
+    ///
+    /// # Errors
+    /// `NotFound("user")` for a user that is not there.
+    async fn add_key_pair(
+        &self,
+        by: Actor,
+        name: &str,
+        public_key: &str,
+        hash: &str,
+        role: Role,
+        user_id: Option<UserId>,
+    ) -> Result<ApiKey, StoreError>;
+
+    /// The key with that hash; and the hash as it is kept, for a comparison in constant time.
+    async fn key_by_hash(&self, hash: &str) -> Result<Option<(ApiKey, String)>, StoreError>;
+
+    /// Whether the key is still there.
+    async fn has_key(&self, id: KeyId) -> Result<bool, StoreError>;
+
+    /// Keys with ids above `after`, in order of id.
+    async fn keys(&self, after: KeyId, limit: i64) -> Result<Vec<ApiKey>, StoreError>;
+
+    /// Which of these users an admin key is bound to.
+    async fn admins_among(&self, users: &[UserId]) -> Result<Vec<UserId>, StoreError>;
+
+    /// Deletes a key. The last admin key stays, whoever deletes at the same time: with none nobody could make another.
+    ///
+    /// # Errors
+    /// `NotFound("key")`, `LastAdminKey`.
+    async fn delete_key(&self, by: Actor, id: KeyId) -> Result<(), StoreError>;
+}

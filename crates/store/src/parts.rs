@@ -1,0 +1,60 @@
+//! The store as a whole, and what a part of Watchbell sees of it.
+//!
+//! Each trait of the store is one aggregate. A part that needs several asks for them by one of the names below, and is given the
+//! store as that: `Arc<dyn Store>` turns into each of them by itself.
+
+use async_trait::async_trait;
+
+use crate::StoreError;
+use crate::access::{AuditLog, Keys, StoredSettings};
+use crate::directory::{Chains, Contacts, Devices, Rules, TelegramLinks, Topics, Users, Verification};
+use crate::history::History;
+use crate::housekeeping::{FanOut, Retention};
+use crate::intake::{Answers, DeadLetters, Events, Intake};
+use crate::preferences::{Categories, Notifications, Preferences};
+use crate::queue::{Queue, Receipts, WakeUps, WorkerSessions};
+use crate::runs::Runs;
+
+/// Users and all that belongs to them.
+pub trait DirectoryStore: Users + Contacts + Verification + Devices + TelegramLinks + Rules + Chains + Topics {}
+
+impl<S: Users + Contacts + Verification + Devices + TelegramLinks + Rules + Chains + Topics> DirectoryStore for S {}
+
+/// What accepting events needs.
+pub trait IntakeStore: Intake + DeadLetters {}
+
+impl<S: Intake + DeadLetters> IntakeStore for S {}
+
+/// What the workers of channels need.
+pub trait WorkerStore: Queue + WorkerSessions + WakeUps {}
+
+impl<S: Queue + WorkerSessions + WakeUps> WorkerStore for S {}
+
+/// What the scheduler needs for its work in the background.
+pub trait HousekeepingStore: FanOut + Retention + WakeUps {}
+
+impl<S: FanOut + Retention + WakeUps> HousekeepingStore for S {}
+
+/// Everything that is kept.
+#[async_trait]
+pub trait Store:
+    DirectoryStore
+    + IntakeStore
+    + WorkerStore
+    + HousekeepingStore
+    + Answers
+    + AuditLog
+    + Categories
+    + Events
+    + History
+    + Keys
+    + Notifications
+    + Preferences
+    + Receipts
+    + Runs
+    + StoredSettings
+    + std::fmt::Debug
+{
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
