@@ -152,7 +152,7 @@ async fn a_message_that_is_refused_is_not_sent_again(bed: &mut Bed) {
     let refusal = json!({ "code": 21408, "message": "no permission for that region", "status": 400 });
     bed.stand_ins.http.program_always("Messages.json", Act::answer(400, "", refusal.to_string()));
     bed.publish("alert", "1", &alert("A-1", &[&anna])).await;
-    bed.outbox().expect(1, "call, pulled forward", |sent| sent.is(Channel::Voice, &anna.phone)).await;
+    bed.outbox().expect(1, "call, expedited", |sent| sent.is(Channel::Voice, &anna.phone)).await;
     let contact = bed.api().get(&format!("/api/users/{}/contacts/phone-numbers/{}", anna.id, anna.phone_id)).await.expect(200);
     assert_eq!(contact["status"], "OK", "{contact}");
     bed.advance(Duration::from_secs(7_200)).await;

@@ -108,7 +108,7 @@ async fn everything_is_explained(bed: &mut Bed) {
     bed.advance(Duration::from_secs(60)).await;
     bed.publish("update", "2", &update("A-1", "ACCEPTED", None)).await;
     assert_steps(&explain(bed, "alert=A-1").await, &["push sent: the user's rule", "sms cancelled: the alert was accepted"]);
-    // What failed, and what was pulled forward by that.
+    // What failed, and what was expedited by that.
     let refusal = json!({ "error": { "code": 400, "status": "INVALID_ARGUMENT", "message": "no" } });
     bed.stand_ins.http.program_always("messages:send", Act::answer(400, "", refusal.to_string()));
     bed.publish("alert", "3", &alert("A-2", &[&anna])).await;
