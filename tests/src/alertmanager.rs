@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::broker::free_port;
+use crate::client::Client;
 use crate::wait;
 
 /// Ends with the test.
@@ -15,8 +17,7 @@ use crate::wait;
 pub struct Alertmanager {
     _child: Child,
     _dir: TempDir,
-    http: reqwest::Client,
-    base: String,
+    client: Client,
 }
 
 impl Alertmanager {
@@ -40,10 +41,9 @@ impl Alertmanager {
             .kill_on_drop(true)
             .spawn()
             .unwrap_or_else(|error| panic!("{} cannot be started: {error}", program.display()));
-        let alertmanager = Self { _child: child, _dir: dir, http: reqwest::Client::new(), base: format!("http://127.0.0.1:{port}") };
+        let alertmanager = Self { _child: child, _dir: dir, client: Client::new(format!("http://127.0.0.1:{port}"), "") };
         wait::until("Alertmanager to be ready", async || {
-            let answer = alertmanager.http.get(format!("{}/-/ready", alertmanager.base)).send().await;
-            answer.is_ok_and(|answer| answer.status().is_success())
+            alertmanager.client.try_call(Method::GET, "/-/ready", &[], None).await.is_some_and(|answer| answer.status == 200)
         })
         .await;
         alertmanager
@@ -55,8 +55,7 @@ impl Alertmanager {
         if let Some(ends_at) = ends_at {
             alert["endsAt"] = ends_at.into();
         }
-        let answer = self.http.post(format!("{}/api/v2/alerts", self.base)).body(json!([alert]).to_string());
-        let answer = answer.header("content-type", "application/json").send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.status());
+        let answer = self.client.post("/api/v2/alerts", &json!([alert])).await;
+        assert_eq!(answer.status, 200);
     }
 }

@@ -183,7 +183,6 @@ fn greatest<T>(end: usize, make: impl Fn(usize) -> Option<T>) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
     use proptest::prelude::*;
 
     use super::*;

@@ -67,13 +67,11 @@ impl Source for Pager {
     async fn next(&self, position: Option<&str>) -> Result<Batch, InboundError> {
         self.note(format!("next {position:?}"));
         let next = self.batches.lock().unwrap().pop();
-        match next {
-            Some(batch) => batch,
-            None => {
-                self.stop.cancel();
-                std::future::pending().await
-            }
+        if let Some(batch) = next {
+            return batch;
         }
+        self.stop.cancel();
+        std::future::pending().await
     }
 
     async fn reply(&self, reply: Response<String>) -> Result<(), InboundError> {

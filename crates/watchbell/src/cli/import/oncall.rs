@@ -162,13 +162,14 @@ fn step(name: &str, rule: &Rule, problems: &mut Vec<String>) -> Option<TransferS
     };
     let duration = match &rule.duration {
         None | Some(Value::Null) => None,
-        Some(duration) => match duration.as_i64() {
-            Some(seconds) => Some(seconds),
-            None => {
+        Some(duration) => {
+            let seconds = duration.as_i64();
+            if seconds.is_none() {
                 problems.push(format!("{name}: not taken over: the rule {}, whose duration is no number of seconds", rule.id));
                 return None;
             }
-        },
+            seconds
+        }
     };
     Some(TransferStep {
         id: Some(Nullable::Value(rule.id.clone())),
