@@ -1,5 +1,7 @@
 //! What each tool's payloads become, as tables: payloads in the shape of what the tools publish of them.
 
+#![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+
 use serde_json::{Value, json};
 use watchbell_intake::{Dialect, Found, Intake, Question, Report, Request, Said, Settings, State, Taken, What};
 
