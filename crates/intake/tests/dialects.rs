@@ -193,7 +193,7 @@ fn pagerduty_s_clients_are_answered_as_they_are_used_to() {
     for (body, why) in table {
         let refused = intake.read(&post("v2/enqueue", body.as_bytes())).unwrap_err();
         assert_eq!(refused.detail, why);
-        let answer = Dialect::PagerDuty.refuse(400, &refused.detail, "r1");
+        let answer = Dialect::PagerDuty.refuse(400, &refused.detail, "r1").unwrap();
         assert_eq!((answer.status, &answer.body["errors"]), (400, &json!([why])));
     }
     // Nothing but whom to tell is needed to tell it.

@@ -9,9 +9,10 @@ pub(crate) mod openapi;
 
 use axum::Router;
 use axum::extract::{Request as HttpRequest, State};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::Response;
-use axum::routing::any;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use serde_json::{Value, json};
 use watchbell_core::EventId;
 use watchbell_core::decode::{self, Reason};
@@ -34,10 +35,12 @@ const SUBJECT: &str = "watchbell.intake.";
 
 /// Part of what finds its own key.
 pub(crate) fn routes() -> Router<Api> {
+    // Whatever a tool can be made to send by itself.
+    let own = get(receive).post(receive).put(receive);
     Router::new()
-        .route("/watchbell/v1/intake/{name}", any(receive))
-        .route("/watchbell/v1/intake/{name}/", any(receive))
-        .route("/watchbell/v1/intake/{name}/{*rest}", any(receive))
+        .route("/watchbell/v1/intake/{name}", own.clone())
+        .route("/watchbell/v1/intake/{name}/", own.clone())
+        .route("/watchbell/v1/intake/{name}/{*rest}", own.delete(receive))
 }
 
 async fn receive(State(api): State<Api>, params: Params, request: HttpRequest) -> Response {
@@ -45,18 +48,20 @@ async fn receive(State(api): State<Api>, params: Params, request: HttpRequest) -
     let dialect = api.settings.intakes.get(params.path("name")).map_or(Dialect::Generic, |intake| intake.dialect);
     match take(&api, &params, request, &request_id).await {
         Ok(answer) => write(answer),
-        Err(problem) => {
+        Err(mut problem) => {
+            // Some senders give up on 429 or 408, and none on 503.
+            if matches!(problem.kind, Kind::TooMany { .. } | Kind::Timeout) {
+                problem.kind = Kind::Unavailable;
+            }
+            let Some(answer) = dialect.refuse(problem.kind.status().as_u16(), &problem.message, &request_id) else {
+                return problem.into_response();
+            };
             if problem.source.is_some() {
                 tracing::error!(intake = params.path("name"), error = problem.chain(), "what a monitoring tool sent could not be stored");
             }
-            let status = match problem.kind {
-                // Some senders give up on 429, and none on 503.
-                Kind::TooMany { .. } | Kind::Timeout => StatusCode::SERVICE_UNAVAILABLE,
-                kind => kind.status(),
-            };
-            let mut response = write(dialect.refuse(status.as_u16(), &problem.message, &request_id));
+            let mut response = write(answer);
             if let Some(retry_s) = problem.retry_s() {
-                response.headers_mut().insert(axum::http::header::RETRY_AFTER, HeaderValue::from(retry_s));
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_s));
             }
             response
         }

@@ -21,13 +21,21 @@ pub(crate) fn part() -> Part {
             .path("name", "The intake's table in the configuration", string())
             .query("key", "The key, where the tool can send no header", string())
             .query("dry_run", "true: shows what the payload would become; nothing is stored", string())
+            .answers(200, "What was asked for, or what the payload would become", free())
+            .answers(202, "Stored; the answer is in the tool's own form", free())
     };
-    part.add(
-        Operation::post("/watchbell/v1/intake/{name}", "What a monitoring tool reports, in its own form")
-            .with(of_intake)
-            .takes_as("application/json", free(), example())
-            .answers(202, "Stored; the answer is in the tool's own form", free()),
-    );
+    let with_body = |operation: Operation| operation.takes_as("application/json", free(), example());
+    let own = "/watchbell/v1/intake/{name}";
+    let below = "/watchbell/v1/intake/{name}/{rest}";
+    part.add(Operation::post(own, "What a monitoring tool reports, in its own form").with(of_intake).with(with_body));
+    part.add(Operation::put(own, "The same, from a tool that puts").with(of_intake).with(with_body));
+    part.add(Operation::get(own, "The same, from a tool that has only a query").with(of_intake));
+    let of_rest =
+        |operation: Operation| operation.with(of_intake).path("rest", "The key, or what the tool puts behind its URL, or both", string());
+    part.add(Operation::post(below, "What a monitoring tool reports, by a URL of its own making").with(of_rest).with(with_body));
+    part.add(Operation::put(below, "The same, from a tool that puts").with(of_rest).with(with_body));
+    part.add(Operation::get(below, "What became of a request or an alert, as Opsgenie's clients ask").with(of_rest));
+    part.add(Operation::delete(below, "The end of an alert, as Opsgenie's clients delete it").with(of_rest));
     part
 }
 

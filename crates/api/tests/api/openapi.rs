@@ -78,8 +78,15 @@ async fn documented_verbs_are_allowed_and_others_are_not() {
     }
 }
 
-/// What an example alone cannot do: it needs a code that is sent, or a provider's signature.
-const NEED_MORE: [&str; 4] = ["/verification/confirm", "/callbacks/{provider}", "/callbacks/{provider}/{rest}", "/signing-secret"];
+/// What an example alone cannot do: it needs a code that is sent, a provider's signature, or an intake that is configured.
+const NEED_MORE: [&str; 6] = [
+    "/verification/confirm",
+    "/callbacks/{provider}",
+    "/callbacks/{provider}/{rest}",
+    "/signing-secret",
+    "/intake/{name}",
+    "/intake/{name}/{rest}",
+];
 
 #[tokio::test]
 async fn every_example_is_accepted() {

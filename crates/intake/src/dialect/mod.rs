@@ -144,12 +144,12 @@ impl Dialect {
         }
     }
 
-    /// The answer to what is not taken, in the original's form.
-    pub fn refuse(self, status: u16, why: &str, request_id: &str) -> Answer {
+    /// The answer to what is not taken, in the original's form; None: its senders look at the status alone.
+    pub fn refuse(self, status: u16, why: &str, request_id: &str) -> Option<Answer> {
         match self {
-            Self::PagerDuty => pagerduty::refuse(status, why),
-            Self::Opsgenie => opsgenie::refuse(status, why, request_id),
-            Self::Alertmanager | Self::Grafana | Self::Generic => Answer::new(status, json!({ "error": { "message": why } })),
+            Self::PagerDuty => Some(pagerduty::refuse(status, why)),
+            Self::Opsgenie => Some(opsgenie::refuse(status, why, request_id)),
+            Self::Alertmanager | Self::Grafana | Self::Generic => None,
         }
     }
 

@@ -181,6 +181,10 @@ async fn fill(bed: &Bed, rows: i64) {
              'event:01E' || n, '{{\"title\":\"t\",\"message\":\"m\"}}' FROM {series} AS s"
         ),
         format!(
+            "INSERT INTO dead_letters (subject, reason, detail, headers, payload, received_at, created_at) \
+             SELECT 'watchbell.events.alert', 'bad_json', 'd', '[]', '', {now}, {now} FROM {series} AS s"
+        ),
+        format!(
             "INSERT INTO alerts (id, state, priority, summary, round, since_round, event_id, updated_at) \
              SELECT 'A-' || n, 'resolved', 'HIGH', 's', 1, 1, '01E' || n, {now} FROM {series} AS s"
         ),

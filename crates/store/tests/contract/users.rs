@@ -127,7 +127,7 @@ async fn deleting_a_user_cancels_what_is_pending_and_keeps_the_history(bed: &Bed
         assert_eq!(delivery.reason, (state == State::Cancelled).then_some(Reason::UserDeleted), "{id}");
     }
     assert_eq!(bed.number("SELECT COUNT(*) FROM deliveries WHERE state = 'scheduled' OR lease IS NOT NULL").await, 0);
-    for table in ["users", "contacts", "rules", "topics", "keys", "verifications"] {
+    for table in ["users", "contacts", "rules", "topic_members", "keys", "verifications"] {
         assert_eq!(bed.number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
     }
     assert!(matches!(bed.store.delete_user(BY, user.id).await, Err(StoreError::NotFound("user"))));
