@@ -55,7 +55,8 @@ impl Alertmanager {
         if let Some(ends_at) = ends_at {
             alert["endsAt"] = ends_at.into();
         }
-        let answer = self.client.post("/api/v2/alerts", &json!([alert])).await;
-        assert_eq!(answer.status, 200);
+        let (headers, body) = ([("content-type", "application/json")], json!([alert]).to_string());
+        let answer = self.client.try_call(Method::POST, "/api/v2/alerts", &headers, Some(body)).await;
+        assert_eq!(answer.map(|answer| answer.status.as_u16()), Some(200));
     }
 }

@@ -26,7 +26,9 @@ async fn a_reader_s_explanations_need_no_writer(bed: &mut Bed) {
             let explained = reader.get(&format!("{path}&{query}")).await.expect(200);
             assert!(explained["steps"].is_array(), "{explained}");
         }
-        let made_up = json!({ "id": "2", "type": "watchbell.events.alert", "data": alert("A-2", &[&anna]) });
+        let mut made_up = alert("A-2", &[&anna]);
+        made_up["id"] = "2".into();
+        made_up["type"] = "watchbell.events.alert".into();
         let explained = reader.post(&path, &made_up).await.expect(200);
         assert_eq!(explained["steps"][0]["reason"], format!("the user's rule {rule} asks for it"), "{explained}");
         let user = anna.id.to_string();

@@ -96,10 +96,15 @@ async fn bad_providers_slow_nobody_else(bed: &mut Bed) {
         println!("round {round}: the slowest of {MAILS} mails took {slowest:.0?} beside bad providers");
         assert!(slowest < IN_TIME, "round {round}: {slowest:?}");
         for (channel, _, expected) in &faults {
+            let mut met = 0;
             for name in &names {
                 let found = wait::answer("the first attempt", async || class(name, channel).await).await;
-                assert_eq!(found, *expected, "{channel} of {name}");
+                met += usize::from(found == *expected);
+                // What has the account paused may be tried again before the others are tried at all, and meets their fault then.
+                let is_spared = *expected == "Retry" && found == "Accepted";
+                assert!(found == *expected || is_spared, "{channel} of {name}: {found}, not {expected}");
             }
+            assert!(met > 0, "no message by {channel} met its fault");
         }
         bed.stand_ins.http.behave();
         let left = "SELECT count(*) FROM deliveries WHERE channel <> 'push' AND state <> 'sent'";
