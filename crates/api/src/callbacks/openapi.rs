@@ -18,7 +18,7 @@ pub(crate) fn part() -> Part {
             .query("delivery", "Which delivery this is about, where the provider was given a URL for each", string())
             .takes_as("application/x-www-form-urlencoded", map_of(&string()), json!({ "MessageStatus": "delivered" }))
             .takes_as("application/json", free(), json!({ "update_id": 1 }))
-            .answers_as(200, "What the provider is to do or say next, in a form of its own", "*/*", string())
+            .answers_as(200, "What the provider is to do or say next, such as TwiML", "text/xml", string())
             .answers_nothing("Taken")
     };
     part.add(
