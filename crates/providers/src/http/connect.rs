@@ -32,9 +32,12 @@ type Carrier = MaybeHttpsStream<TokioIo<TcpStream>>;
 type Stream = MaybeHttpsStream<Carrier>;
 
 /// Connects within a time.
+///
+/// hyper-util clones a client's connector for each request, and moves it about with the request. Few requests connect, so only those
+/// clone what connecting takes.
 #[derive(Clone)]
 pub(super) struct Connector {
-    tls: HttpsConnector<Way>,
+    tls: Arc<HttpsConnector<Way>>,
     within: Duration,
 }
 
@@ -60,7 +63,7 @@ impl Connector {
         let mut to_proxy = tls.clone();
         to_proxy.alpn_protocols = Vec::new();
         let way = Way { proxies: proxies.map(Arc::new), to_proxy: HttpsConnector::from((tcp.clone(), to_proxy)), tcp };
-        Self { tls: HttpsConnector::from((way, tls)), within }
+        Self { tls: Arc::new(HttpsConnector::from((way, tls))), within }
     }
 }
 
@@ -74,7 +77,8 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let connecting = tokio::time::timeout(self.within, self.tls.call(to));
+        let mut tls = HttpsConnector::clone(&self.tls);
+        let connecting = tokio::time::timeout(self.within, tls.call(to));
         Box::pin(async move { connecting.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))? })
     }
 }
