@@ -47,6 +47,8 @@ pub enum Phrase {
     /// The end of a call in which nothing was chosen.
     CallEnded,
     CallAccepted,
+    CallResolved,
+    CallDeclined,
     /// The round is over: `state` says what the alert is, `at` since when, if it is not open.
     CallOver,
     /// Nothing is known of what the call was about.
@@ -54,7 +56,7 @@ pub enum Phrase {
 }
 
 impl Phrase {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Open,
         Self::Accept,
         Self::Resolve,
@@ -77,6 +79,8 @@ impl Phrase {
         Self::CallNoKey,
         Self::CallEnded,
         Self::CallAccepted,
+        Self::CallResolved,
+        Self::CallDeclined,
         Self::CallOver,
         Self::CallUnknown,
     ];
@@ -106,6 +110,8 @@ impl Phrase {
             Self::CallNoKey => "call_no_key.txt",
             Self::CallEnded => "call_ended.txt",
             Self::CallAccepted => "call_accepted.txt",
+            Self::CallResolved => "call_resolved.txt",
+            Self::CallDeclined => "call_declined.txt",
             Self::CallOver => "call_over.txt",
             Self::CallUnknown => "call_unknown.txt",
         }
