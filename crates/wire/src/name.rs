@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use watchbell_core::Channel;
 use watchbell_core::access::Role;
 use watchbell_core::contact::{ContactKind, ContactStatus};
-use watchbell_core::decode::Reason;
+use watchbell_core::decode::RejectReason;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::device::DeviceKind;
 use watchbell_core::event::{EventKind, Priority};
@@ -47,7 +47,7 @@ named!(
     NotificationStatus,
     Priority,
     Purpose,
-    Reason,
+    RejectReason,
     Role,
     State,
     Trigger,
