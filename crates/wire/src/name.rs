@@ -12,7 +12,7 @@ use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::decode::RejectReason;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::device::DeviceKind;
-use watchbell_core::event::{EventKind, Priority};
+use watchbell_core::event::{DutyStatus, EventKind, Priority, UpdateStatus};
 use watchbell_core::outcome::Class;
 use watchbell_core::preference::{Digest, NotificationStatus};
 use watchbell_core::rule::Trigger;
@@ -43,6 +43,7 @@ named!(
     ContactStatus,
     DeviceKind,
     Digest,
+    DutyStatus,
     EventKind,
     NotificationStatus,
     Priority,
@@ -51,6 +52,7 @@ named!(
     Role,
     State,
     Trigger,
+    UpdateStatus,
 );
 
 /// Makes enums of names that only the wire has.
