@@ -27,6 +27,7 @@ pub mod oncall;
 pub mod openapi;
 mod origin;
 mod paced;
+mod pages;
 mod people;
 pub mod problem;
 mod proxies;

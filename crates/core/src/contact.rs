@@ -40,6 +40,15 @@ impl ContactKind {
         }
     }
 
+    /// Whether people have accounts there by which it is known who pressed a button, where several can see it.
+    pub fn has_accounts(self) -> bool {
+        matches!(self, Self::Telegram | Self::Slack | Self::Mattermost)
+    }
+
+    pub fn with_accounts() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|kind| kind.has_accounts())
+    }
+
     /// Whether whoever knows an address of this kind can write to it: such a one is shown to nobody who could not change it.
     pub fn is_bearer(self) -> bool {
         matches!(self, Self::Slack | Self::Teams | Self::Mattermost | Self::Webhook)

@@ -27,6 +27,7 @@ use crate::problem::{Fault, Kind, Problem};
 use crate::request::{Params, Payload};
 use crate::state::Api;
 
+pub(crate) use answer::effect;
 pub use listen::listen;
 pub(crate) use text::Helped;
 

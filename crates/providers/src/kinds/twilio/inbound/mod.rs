@@ -52,7 +52,9 @@ pub struct Callbacks {
     numbers: Vec<String>,
     http: Http,
     messages: Url,
-    settings: Settings,
+    replies: Option<Replies>,
+    /// Whether anybody can write to us.
+    has_number: bool,
 }
 
 impl Callbacks {
@@ -60,6 +62,7 @@ impl Callbacks {
         let tokens = std::iter::once(&settings.auth_token).chain(&settings.previous_auth_token).cloned().collect();
         let whatsapp = settings.whatsapp_from.as_ref().map(|number| format!("whatsapp:{number}"));
         let sms = settings.sms_from.clone().filter(|sender| is_number(sender));
+        let has_number = sms.is_some() || whatsapp.is_some() || settings.messaging_service_sid.is_some();
         let numbers = if settings.messaging_service_sid.is_some() { Vec::new() } else { sms.into_iter().chain(whatsapp).collect() };
         Ok(Self {
             name: name.to_owned(),
@@ -68,13 +71,9 @@ impl Callbacks {
             numbers,
             http: Http::new(common)?,
             messages: settings.messages()?,
-            settings: settings.clone(),
+            replies: settings.replies,
+            has_number,
         })
-    }
-
-    /// Whether anybody can write to us.
-    fn has_number(&self) -> bool {
-        !self.numbers.is_empty() || self.settings.messaging_service_sid.is_some()
     }
 }
 
@@ -105,7 +104,7 @@ impl Inbound for Callbacks {
     }
 
     fn source(&self, is_reachable: bool) -> Option<&dyn Source> {
-        (self.has_number() && self.settings.replies(is_reachable) == Replies::Poll).then_some(self)
+        (self.has_number && Replies::of(self.replies, is_reachable) == Replies::Poll).then_some(self)
     }
 }
 
