@@ -304,6 +304,20 @@ CREATE TABLE texts (
 );
 CREATE INDEX texts_at ON texts (at);
 
+-- Messages that are to say that somebody has answered.
+CREATE TABLE edits (
+    delivery_id TEXT NOT NULL PRIMARY KEY,
+    channel     TEXT   NOT NULL,
+    -- What was answered, and by whom.
+    action      TEXT   NOT NULL,
+    user_id     BIGINT NOT NULL,
+    -- Until then some process is at it.
+    taken_until BIGINT NOT NULL,
+    at          BIGINT NOT NULL
+);
+CREATE INDEX edits_due ON edits (channel, taken_until);
+CREATE INDEX edits_at ON edits (at);
+
 CREATE TABLE dead_letters (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     subject     TEXT   NOT NULL,

@@ -54,6 +54,8 @@ pub enum Phrase {
     PageUnsubscribed,
     /// What the link was about is gone.
     PageUnsubscribeGone,
+    /// What a message says once somebody has answered: `state`, `at` and `by`.
+    EditNote,
     /// How long it is until then: from `days`, `hours`, `minutes` and `is_past`.
     Remaining,
     /// A Telegram chat is linked now.
@@ -78,7 +80,7 @@ pub enum Phrase {
 }
 
 impl Phrase {
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Open,
         Self::Accept,
         Self::Resolve,
@@ -104,6 +106,7 @@ impl Phrase {
         Self::PageUnsubscribeStop,
         Self::PageUnsubscribed,
         Self::PageUnsubscribeGone,
+        Self::EditNote,
         Self::Remaining,
         Self::ChatLinked,
         Self::ChatLinkInvalid,
@@ -146,6 +149,7 @@ impl Phrase {
             Self::PageUnsubscribeStop => "page_unsubscribe_stop.txt",
             Self::PageUnsubscribed => "page_unsubscribed.txt",
             Self::PageUnsubscribeGone => "page_unsubscribe_gone.txt",
+            Self::EditNote => "edit_note.txt",
             Self::Remaining => "remaining.txt",
             Self::ChatLinked => "chat_linked.txt",
             Self::ChatLinkInvalid => "chat_link_invalid.txt",

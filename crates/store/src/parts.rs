@@ -12,7 +12,7 @@ use crate::history::History;
 use crate::housekeeping::{FanOut, Retention};
 use crate::intake::{Answers, DeadLetters, Events, Intake, Texts};
 use crate::preferences::{Categories, Notifications, Preferences};
-use crate::queue::{Queue, Receipts, WakeUps, WorkerSessions};
+use crate::queue::{Edits, Queue, Receipts, WakeUps, WorkerSessions};
 use crate::runs::Runs;
 
 /// Users and all that belongs to them.
@@ -26,9 +26,9 @@ pub trait IntakeStore: Intake + DeadLetters {}
 impl<S: Intake + DeadLetters> IntakeStore for S {}
 
 /// What the workers of channels need.
-pub trait WorkerStore: Queue + Receipts + WorkerSessions + WakeUps + std::fmt::Debug {}
+pub trait WorkerStore: Edits + Queue + Receipts + WorkerSessions + WakeUps + std::fmt::Debug {}
 
-impl<S: Queue + Receipts + WorkerSessions + WakeUps + std::fmt::Debug> WorkerStore for S {}
+impl<S: Edits + Queue + Receipts + WorkerSessions + WakeUps + std::fmt::Debug> WorkerStore for S {}
 
 /// What the scheduler needs for its work in the background.
 pub trait HousekeepingStore: FanOut + Retention + WakeUps {}

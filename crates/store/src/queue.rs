@@ -6,12 +6,14 @@ use watchbell_core::{Channel, DeliveryId, Timestamp};
 
 use crate::StoreError;
 
+mod edits;
 mod jobs;
 mod outcomes;
 mod receipts;
 mod sessions;
 mod wake_ups;
 
+pub use edits::{EditJob, Edits};
 pub use jobs::{Call, Job, Ranks, Target};
 pub use outcomes::{AddressFate, Attempt, Finished, Next};
 pub use receipts::{Receipt, ReceiptOutcome, Receipts};

@@ -20,6 +20,7 @@
 
 mod accepts;
 mod access;
+mod answers;
 mod broker;
 mod channels;
 #[cfg(target_os = "linux")]

@@ -19,6 +19,7 @@ mod channel;
 mod claim;
 mod context;
 mod delivery;
+mod edits;
 mod heartbeat;
 mod held;
 mod inline;
@@ -125,8 +126,13 @@ impl Dispatcher {
         let reaping = tokio::spawn(heartbeat::reap(context.clone(), heartbeat_stop.clone()));
         let workers = TaskTracker::new();
         tracing::info!(channels = watchbell_core::channel::join(&served), "worker.started");
-        for route in settings.channels {
-            workers.spawn(work(ChannelWorker::new(context.clone(), route), self.inline.clone()));
+        let channels: Vec<Arc<ChannelWorker>> =
+            settings.channels.into_iter().map(|route| ChannelWorker::new(context.clone(), route)).collect();
+        if settings.edit_messages {
+            workers.spawn(edits::edit(channels.clone(), stop.clone()));
+        }
+        for worker in channels {
+            workers.spawn(work(worker, self.inline.clone()));
         }
         workers.close();
         workers.wait().await;

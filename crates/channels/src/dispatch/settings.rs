@@ -27,6 +27,8 @@ pub struct DispatchSettings {
     pub callback_base: Option<String>,
     /// What tokens of links and buttons are made with.
     pub answer_key: AnswerKey,
+    /// Whether messages that were sent say so, once somebody has answered.
+    pub edit_messages: bool,
     /// Look for due deliveries at least so often, in case a wake-up from another process was missed; None where there is no other
     /// process.
     pub recheck: Option<Duration>,

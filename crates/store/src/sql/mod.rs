@@ -23,6 +23,7 @@ mod change;
 mod dead_letters;
 mod deliveries;
 mod directory;
+mod edits;
 mod events;
 mod explain;
 mod fan_out;

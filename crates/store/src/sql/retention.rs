@@ -119,6 +119,8 @@ impl Retention for SqlStore {
             .await?
             .rows_affected();
         sqlx::query(sql("DELETE FROM answers WHERE event_id < $1")).bind(id_floor(events_before)).execute(&mut *tx).await?;
+        let edits_before = now.plus_ms(-super::edits::EDITED_MS).as_millis();
+        sqlx::query(sql("DELETE FROM edits WHERE at < $1")).bind(edits_before).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM texts WHERE at < $1")).bind(now.plus_ms(-TEXT_KEPT_MS).as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM unreachable WHERE at < $1")).bind(deliveries_before.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM recipients WHERE quiet_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;

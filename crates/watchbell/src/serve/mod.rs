@@ -180,6 +180,7 @@ impl Server {
                 retries: options.retries,
                 callback_base: config.http.public_url().map(str::to_owned),
                 answer_key: answer_key.clone(),
+                edit_messages: config.answers.edit_messages,
                 recheck: (!config.database.is_sqlite()).then_some(RECHECK),
                 channels: routes.into_iter().filter(|route| channels.is_empty() || channels.contains(&route.channel)).collect(),
             };

@@ -132,6 +132,7 @@ impl Server {
             retries: retries(),
             callback_base: None,
             answer_key: AnswerKey::new(&AnswerKey::fresh()),
+            edit_messages: false,
             recheck: None,
             channels: channels(settings, world, clock),
         };

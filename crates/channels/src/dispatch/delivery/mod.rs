@@ -23,6 +23,7 @@ use watchbell_store::queue::{Call, Finished, Job, Next};
 pub(super) use self::begun::Begun;
 use self::begun::BegunCall;
 use self::prepare::{complete, is_bundle, prepare};
+pub(super) use self::prepare::{content_of, reader};
 use super::batch::finish::FinishedDelivery;
 use super::batch::persist::until_written;
 use super::channel::ChannelWorker;
