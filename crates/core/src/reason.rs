@@ -312,6 +312,11 @@ mod tests {
                 "moved forward, because an earlier step failed: the provider says that this address cannot be reached (code 21211)",
             ),
             (
+                Reason::Expedited { because: Reason::Declined { user: UserId(7) }.boxed() },
+                r#"{"expedited":{"because":{"declined":{"user":7}}}}"#,
+                "moved forward: user 7 said that the alert is not theirs",
+            ),
+            (
                 Reason::TriedTooLong { last: Reason::PassingFault { code: None }.boxed() },
                 r#"{"tried_too_long":{"last":{"passing_fault":{"code":null}}}}"#,
                 "tried for too long: a passing fault",
