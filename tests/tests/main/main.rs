@@ -24,6 +24,7 @@ mod broker;
 mod channels;
 #[cfg(target_os = "linux")]
 mod clocks;
+mod commands;
 mod crash;
 mod database_away;
 mod database_trouble;
