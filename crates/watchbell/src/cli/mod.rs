@@ -14,6 +14,7 @@ mod export;
 mod health;
 mod import;
 mod output;
+mod provider;
 mod serve;
 mod usage;
 
@@ -46,6 +47,9 @@ enum Command {
     /// See, replay or throw away events that could not be used
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    /// See how providers do, or try one before it matters
+    #[command(subcommand)]
+    Provider(provider::Providers),
     /// Write all that users have said to a file, to be imported elsewhere
     Export(export::Export),
     /// Take over what users have said: from Grafana OnCall, or from an export
@@ -113,6 +117,7 @@ impl Command {
             Self::Deliveries(command) => command.run().await,
             Self::Explain(command) => command.run().await,
             Self::DeadLetters(command) => command.run().await,
+            Self::Provider(command) => command.run().await,
             Self::Export(command) => command.run().await,
             Self::Import(command) => command.run().await,
             Self::Health(command) => command.run().await,
