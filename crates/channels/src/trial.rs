@@ -11,7 +11,7 @@ use std::time::Duration;
 use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Clock, DeliveryId, EventId, Reason, Timestamp, UserId};
 use watchbell_store::queue::Budget;
-use watchbell_store::{Store, StoreError};
+use watchbell_store::{StoreError, WorkerStore};
 
 pub use crate::dispatch::address;
 use crate::dispatch::tally::tally;
@@ -26,7 +26,7 @@ pub const TRIALS_PER_MINUTE: usize = 10;
 /// Tries the providers that this process's configuration has.
 #[derive(Debug)]
 pub struct ProviderTrials {
-    store: Arc<dyn Store>,
+    store: Arc<dyn WorkerStore>,
     clock: Arc<dyn Clock>,
     renderer: Arc<Renderer>,
     channels: Vec<ChannelRoute>,
@@ -58,7 +58,7 @@ pub enum TrialError {
 }
 
 impl ProviderTrials {
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, renderer: Arc<Renderer>, channels: Vec<ChannelRoute>) -> Self {
+    pub fn new(store: Arc<dyn WorkerStore>, clock: Arc<dyn Clock>, renderer: Arc<Renderer>, channels: Vec<ChannelRoute>) -> Self {
         Self { store, clock, renderer, channels, begun: Mutex::default() }
     }
 

@@ -9,10 +9,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use watchbell_core::Channel;
 use watchbell_core::access::Role;
 use watchbell_core::contact::{ContactKind, ContactStatus};
-use watchbell_core::decode::Reason;
+use watchbell_core::decode::RejectReason;
 use watchbell_core::delivery::{Purpose, ReceiptOutcome, State};
 use watchbell_core::device::DeviceKind;
-use watchbell_core::event::{EventKind, Priority};
+use watchbell_core::event::{DutyStatus, EventKind, Priority, UpdateStatus};
 use watchbell_core::outcome::Class;
 use watchbell_core::preference::{Digest, NotificationStatus};
 use watchbell_core::rule::Trigger;
@@ -43,15 +43,17 @@ named!(
     ContactStatus,
     DeviceKind,
     Digest,
+    DutyStatus,
     EventKind,
     NotificationStatus,
     Priority,
     Purpose,
-    Reason,
     ReceiptOutcome,
+    RejectReason,
     Role,
     State,
     Trigger,
+    UpdateStatus,
 );
 
 /// Makes enums of names that only the wire has.

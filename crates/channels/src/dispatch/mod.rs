@@ -36,7 +36,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchbell_core::{Channel, Clock};
-use watchbell_store::Store;
+use watchbell_store::WorkerStore;
 
 use self::batch::batcher::Batcher;
 use self::batch::begin::BeginBatch;
@@ -57,7 +57,7 @@ use crate::render::Renderer;
 
 /// The worker role.
 pub struct Dispatcher {
-    store: Arc<dyn Store>,
+    store: Arc<dyn WorkerStore>,
     clock: Arc<dyn Clock>,
     renderer: Arc<Renderer>,
     inline: Arc<InlineWorkers>,
@@ -75,7 +75,7 @@ impl std::fmt::Debug for Dispatcher {
 impl Dispatcher {
     /// Its channel workers enter `inline` while they work.
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn WorkerStore>,
         clock: Arc<dyn Clock>,
         renderer: Arc<Renderer>,
         inline: Arc<InlineWorkers>,
