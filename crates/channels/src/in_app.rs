@@ -23,8 +23,7 @@ const NAME: &str = "in_app";
 /// their turn.
 pub fn route(store: Arc<dyn Notifications>, on_unknown: OnUnknown) -> ChannelRoute {
     let limit = AccountLimit { per_second: 1e6, burst: 1_000, in_flight: 8, timeout: Duration::from_secs(10) };
-    let provider =
-        ProviderRoute { name: NAME.to_owned(), provider: Arc::new(InApp { store }), limit, settings: RouteSettings::default() };
+    let provider = ProviderRoute { name: NAME.to_owned(), provider: Arc::new(InApp { store }), limit, settings: RouteSettings::default() };
     ChannelRoute::new(Channel::InApp, vec![provider], on_unknown)
 }
 

@@ -88,8 +88,7 @@ impl ProviderTrials {
         if !route.provider.takes(&to) {
             return Err(TrialError::Address);
         }
-        check_country(&of_channel.countries, &to)
-            .map_err(|country| TrialError::Refused(Reason::CountryNotAllowed { channel, country }))?;
+        check_country(&of_channel.countries, &to).map_err(|country| TrialError::Refused(Reason::CountryNotAllowed { channel, country }))?;
         let now = self.clock.now();
         self.take_turn(now)?;
         self.spend(channel, route, now).await?;

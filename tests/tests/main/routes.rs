@@ -84,7 +84,10 @@ async fn a_provider_that_lies_is_found_out_by_its_receipts(bed: &mut Bed) {
     let form = [("MessageSid", first.as_str()), ("MessageStatus", "delivered")];
     assert_eq!(call_back(bed, &format!("/callbacks/twilio?delivery={delivery}"), &form, TWILIO_TOKEN).await, 204);
     let told = bed.api().delivery(&delivery).await;
-    assert_eq!((&told["state"], &told["receipts"][0]["outcome"], &told["receipts"][0]["provider"]), (&json!("delivered"), &json!("delivered"), &json!("twilio")));
+    assert_eq!(
+        (&told["state"], &told["receipts"][0]["outcome"], &told["receipts"][0]["provider"]),
+        (&json!("delivered"), &json!("delivered"), &json!("twilio"))
+    );
     assert!(told["receipts"][0]["at"].is_string());
     // Once each.
     bed.advance(Duration::from_secs(600)).await;

@@ -24,7 +24,6 @@ mod transfer;
 mod user_name;
 mod users;
 
-
 use axum::Router;
 use axum::routing::{delete, get, post, put};
 use watchbell_core::ids::UserRef;

@@ -9,8 +9,8 @@ use watchbell_core::{Channel, Timestamp};
 use watchbell_store::Scope;
 use watchbell_store::access::AuditEntry;
 use watchbell_store::queue::WorkerSession;
-use watchbell_wire::{Items, Named};
 use watchbell_wire::operators::{self as wire, BreakerState, ProviderFinding, UnreachableUser, UnreachableUsers};
+use watchbell_wire::{Items, Named};
 
 use super::page;
 use crate::auth::Authenticated;

@@ -14,11 +14,9 @@ use watchbell_core::outcome::Outcome;
 use watchbell_core::{Channel, Secret, Timestamp, user};
 use watchbell_providers::provider::Address;
 use watchbell_store::queue::{CallTally, Failure, Spent, WorkerSession};
-use watchbell_wire::{Items, Named};
 use watchbell_wire::operators::BreakerState;
-use watchbell_wire::providers::{
-    Provider, ProviderChannel, ProviderFailure, ProviderLimits, ProviderSpend, ProviderTestResult,
-};
+use watchbell_wire::providers::{Provider, ProviderChannel, ProviderFailure, ProviderLimits, ProviderSpend, ProviderTestResult};
+use watchbell_wire::{Items, Named};
 
 use super::operator;
 use crate::auth::Authenticated;
@@ -95,7 +93,8 @@ pub(super) async fn test(State(api): State<Api>, caller: Authenticated, params: 
     let mut fields = payload.object()?;
     let choices: Vec<(&str, Channel)> = channels.iter().map(|channel| (channel.as_str(), *channel)).collect();
     let channel = match (fields.choice("channel", &choices)?, channels.as_slice()) {
-        (Some(channel), _) | (None, [channel]) => channel.to_owned(),
+        (Some(channel), _) => channel,
+        (None, [channel]) => *channel,
         (None, several) => return Err(fields.invalid("channel", "is missing", &format!("it must be one of {}", join(several)))),
     };
     let to = to(&api, &mut fields, channel)?;

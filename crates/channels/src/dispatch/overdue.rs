@@ -66,6 +66,8 @@ async fn settle(worker: &ChannelWorker) -> Result<(), StoreError> {
             let passed_on = settled.iter().filter(|(_, reason)| reason.is_some()).count();
             tracing::info!(channel = %worker.channel, overdue = settled.len(), passed_on, "receipt.overdue");
             context.store.settle_overdue(settled).await?;
+            // Whoever takes them over may have room while the channel's first provider has none.
+            (0..passed_on).for_each(|_| worker.notifier.passed_on());
         }
         if is_last {
             return Ok(());

@@ -37,15 +37,17 @@ impl SqlStore {
                 self.retire_address(&end.id).await;
             }
         }
-        let ends_there =
-            |end: &Finished| end.next == Next::Sent && end.attempt.is_some() && !end.is_bundle && end.receipt_by.is_none();
+        let ends_there = |end: &Finished| end.next == Next::Sent && end.attempt.is_some() && !end.is_bundle && end.receipt_by.is_none();
         if finished.iter().all(ends_there) {
             // Nothing follows, and one statement is a transaction by itself.
             let held = self.write_ends(&mut self.write.acquire().await?, epoch, finished).await?;
             return Ok(held.into_iter().collect());
         }
         let mut tx = self.begin_tx().await?;
-        let lost = finished.iter().filter(|end| matches!(end.next, Next::Failed { .. } | Next::Expired | Next::Undelivered { .. })).map(|end| &end.id);
+        let lost = finished
+            .iter()
+            .filter(|end| matches!(end.next, Next::Failed { .. } | Next::Expired | Next::Undelivered { .. }))
+            .map(|end| &end.id);
         let lost: Vec<&DeliveryId> = lost.collect();
         if !lost.is_empty() || finished.iter().any(|end| end.is_bundle) {
             self.lock_ends(&mut tx, &finished.iter().map(|end| &end.id).collect::<Vec<_>>(), &lost).await?;

@@ -38,8 +38,7 @@ impl SqlStore {
             }
         }
         let sent = finished.iter().filter(|end| end.next == Next::Sent && held.contains(&end.id));
-        let rows: Vec<Row<'_>> =
-            sent.filter_map(|end| Some(Row { id: &end.id, due_at: end.receipt_by?.as_millis() })).collect();
+        let rows: Vec<Row<'_>> = sent.filter_map(|end| Some(Row { id: &end.id, due_at: end.receipt_by?.as_millis() })).collect();
         if rows.is_empty() {
             return Ok(());
         }
@@ -70,7 +69,9 @@ impl SqlStore {
     pub(super) async fn overdue_receipts(&self, channel: Channel, most: i64) -> Result<Vec<Overdue>, StoreError> {
         let mut tx = self.begin_tx().await?;
         let due: Vec<(String, i64, Option<i64>)> = sqlx::query_as(sql(concat!(
-            "SELECT w.id, w.due_at, CASE WHEN ", is_wanted!(), " THEN COALESCE(d.sent_at, w.due_at) END FROM awaited_receipts w \
+            "SELECT w.id, w.due_at, CASE WHEN ",
+            is_wanted!(),
+            " THEN COALESCE(d.sent_at, w.due_at) END FROM awaited_receipts w \
              LEFT JOIN deliveries d ON d.id = w.id WHERE w.channel = $1 AND w.due_at <= $2 ORDER BY w.due_at LIMIT $3",
         )))
         .bind(channel.as_str())

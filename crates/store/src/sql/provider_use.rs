@@ -119,16 +119,17 @@ impl ProviderUse for SqlStore {
             failure_code: Option<String>,
         }
         let now = self.clock.now().as_millis();
-        let rows: Vec<Row> = sqlx::query_as(sql("SELECT s.channel, s.provider, s.calls, s.failures, s.success_at, f.failure_at, f.failure_class, \
+        let rows: Vec<Row> =
+            sqlx::query_as(sql("SELECT s.channel, s.provider, s.calls, s.failures, s.success_at, f.failure_at, f.failure_class, \
              f.failure_code FROM (SELECT channel, provider, CAST(sum(CASE WHEN since > $2 THEN calls ELSE 0 END) AS BIGINT) AS calls, \
              CAST(sum(CASE WHEN since > $2 THEN failures ELSE 0 END) AS BIGINT) AS failures, max(success_at) AS success_at, \
              max(CASE WHEN failure_at IS NOT NULL THEN since END) AS failed_in FROM provider_calls WHERE since > $1 \
              GROUP BY channel, provider) AS s LEFT JOIN provider_calls f \
              ON f.since = s.failed_in AND f.channel = s.channel AND f.provider = s.provider ORDER BY s.channel, s.provider"))
-        .bind(now - KEPT_MS)
-        .bind(now - LATELY_MS)
-        .fetch_all(&self.read)
-        .await?;
+            .bind(now - KEPT_MS)
+            .bind(now - LATELY_MS)
+            .fetch_all(&self.read)
+            .await?;
         let tally = |row: Row| {
             let failure = match (row.failure_at, row.failure_class) {
                 (Some(ms), Some(class)) => Some(Failure { at: at(ms), class: name(&class)?, code: row.failure_code }),

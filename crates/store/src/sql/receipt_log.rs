@@ -28,8 +28,7 @@ pub(super) fn line(log: &str, receipt: &Receipt, now: Timestamp) -> Result<Optio
         return Ok(None);
     }
     let outcome = receipt.outcome.as_str().to_owned();
-    let mut line =
-        to_json(&Line(now.as_millis(), receipt.provider.clone(), outcome, receipt.code.clone(), receipt.message_id.clone()))?;
+    let mut line = to_json(&Line(now.as_millis(), receipt.provider.clone(), outcome, receipt.code.clone(), receipt.message_id.clone()))?;
     line.push('\n');
     Ok(Some(line))
 }

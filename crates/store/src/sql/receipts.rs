@@ -161,12 +161,9 @@ impl SqlStore {
         };
         // One that overtakes the answer to its call cannot put it back: its worker has it still.
         match again.filter(|_| state != State::Sending) {
-            Some(at) if goes_on => Becomes {
-                state: State::Scheduled,
-                ready_at: Some(at),
-                reason: Some(Reason::PassedOn { after: reason.boxed() }),
-                goes_on,
-            },
+            Some(at) if goes_on => {
+                Becomes { state: State::Scheduled, ready_at: Some(at), reason: Some(Reason::PassedOn { after: reason.boxed() }), goes_on }
+            }
             Some(at) => Becomes { state: State::Scheduled, ready_at: Some(at), reason: Some(reason), goes_on },
             None => Becomes { state: State::Undelivered, ready_at: None, reason: Some(reason), goes_on: false },
         }

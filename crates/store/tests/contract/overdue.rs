@@ -20,7 +20,8 @@ async fn sent(bed: &Bed) -> (Epoch, DeliveryId) {
         r#"{"title":"t","message":"m"}"#
     ))
     .await;
-    bed.execute(&format!("INSERT INTO responders (user_id, alert_id, round, base_at, event_id) VALUES ({}, 'A-1', 1, 0, 'E1')", user.id)).await;
+    bed.execute(&format!("INSERT INTO responders (user_id, alert_id, round, base_at, event_id) VALUES ({}, 'A-1', 1, 0, 'E1')", user.id))
+        .await;
     bed.delivery("01D0", user.id, "scheduled").await;
     let epoch = bed.store.open_session("test", "worker", &[Channel::Email], Duration::from_hours(1)).await.unwrap();
     let id = call(bed, epoch, "p", "M1").await;

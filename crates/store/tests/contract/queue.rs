@@ -175,7 +175,8 @@ async fn a_receipt_of_anybody_else_changes_nothing(bed: &Bed) {
         goes_on: false,
         not_before: None,
     };
-    let end = Finished { id: ids[0].clone(), is_bundle: false, attempt: Some(attempt(1, "M1")), next: Next::Sent, pause: None, receipt_by: None };
+    let end =
+        Finished { id: ids[0].clone(), is_bundle: false, attempt: Some(attempt(1, "M1")), next: Next::Sent, pause: None, receipt_by: None };
     bed.store.finish(epoch, &[end]).await.unwrap();
     let own = || Receipt { outcome: ReceiptOutcome::BadAddress, message_id: Some("M1".to_owned()), ..receipt(&ids[0]) };
     let others = vec![

@@ -238,7 +238,10 @@ async fn a_bundle_from_which_something_dropped_out_is_not_begun_again(bed: &Bed)
     bed.execute("UPDATE deliveries SET stop = 'accepted' WHERE id = '01D1'").await;
     assert!(!begin(bed, epoch, &bundle, true).await);
     let next = Next::Retry { at: bed.now(), reason: Reason::NotBegun };
-    bed.store.finish(epoch, &[Finished { id: bundle.clone(), is_bundle: true, attempt: None, next, pause: None, receipt_by: None }]).await.unwrap();
+    bed.store
+        .finish(epoch, &[Finished { id: bundle.clone(), is_bundle: true, attempt: None, next, pause: None, receipt_by: None }])
+        .await
+        .unwrap();
     let jobs = claim(bed, epoch, Ranks::All).await;
     assert!(begin(bed, epoch, &jobs[0].id, true).await);
     assert_eq!(ids(&bed.store.bundled(&bundle).await.unwrap()), BTreeSet::from(["01D0", "01D2"]));

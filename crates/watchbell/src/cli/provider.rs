@@ -85,13 +85,19 @@ fn row(provider: &Provider, of: &ProviderChannel) -> [String; 9] {
             states.iter().map(state).collect::<Vec<_>>().join(", ")
         }
     };
-    let failure = of.last_failure.as_ref().map_or_else(|| "-".to_owned(), |failure| {
-        format!("{} {} {}", failure.at, failure.class.as_str(), failure.code.as_deref().unwrap_or_default()).trim_end().to_owned()
-    });
-    let spent = of.spend.as_ref().map_or_else(|| "-".to_owned(), |spend| match spend.refused_today {
-        0 => format!("{} of {}", spend.today, spend.max_per_day),
-        refused => format!("{} of {}, {refused} refused", spend.today, spend.max_per_day),
-    });
+    let failure = of.last_failure.as_ref().map_or_else(
+        || "-".to_owned(),
+        |failure| {
+            format!("{} {} {}", failure.at, failure.class.as_str(), failure.code.as_deref().unwrap_or_default()).trim_end().to_owned()
+        },
+    );
+    let spent = of.spend.as_ref().map_or_else(
+        || "-".to_owned(),
+        |spend| match spend.refused_today {
+            0 => format!("{} of {}", spend.today, spend.max_per_day),
+            refused => format!("{} of {}, {refused} refused", spend.today, spend.max_per_day),
+        },
+    );
     let success = of.last_success_at.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
     [
         provider.name.clone(),
@@ -114,7 +120,8 @@ impl Test {
         let path = format!("{PATH}/{}/test", segment(&self.name));
         let client = self.server.client()?;
         let answer: Value = client.post(&path, &[], Some(&body)).await?;
-        let result: ProviderTestResult = serde_json::from_value(answer.clone()).map_err(|_| Error::Client(super::client::Error::Answer(path)))?;
+        let result: ProviderTestResult =
+            serde_json::from_value(answer.clone()).map_err(|_| Error::Client(super::client::Error::Answer(path)))?;
         output::line(&if self.json { format!("{answer:#}") } else { sentence(&result) })?;
         if result.accepted { Ok(()) } else { Err(Error::Told) }
     }

@@ -46,7 +46,11 @@ pub fn validate(channels: &BTreeMap<Channel, ChannelSettings>, findings: &mut Fi
             "receipt_after_s",
             format!("must be {} to {}, or 0 for never", RECEIPT_AFTER_S.start(), RECEIPT_AFTER_S.end()),
         );
-        at.check(settings.countries.is_empty() || is_phone, "countries", "is for sms, voice and whatsapp: other addresses are of no country");
+        at.check(
+            settings.countries.is_empty() || is_phone,
+            "countries",
+            "is for sms, voice and whatsapp: other addresses are of no country",
+        );
         if let Some(wrong) = settings.countries.iter().find(|country| !contact::is_country(country)) {
             at.wrong("countries", format!("{wrong} is no country: it must be two capital letters such as DE or US (ISO 3166 alpha-2)"));
         }

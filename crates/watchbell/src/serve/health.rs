@@ -14,7 +14,8 @@ pub struct ProcessHealth {
 
 impl ProcessHealth {
     pub fn new(config: &Config, broker: Option<Connection>) -> Self {
-        let status = |name: &String, settings: &ProviderSettings| ProviderStatus { name: name.clone(), kind: settings.kind.name.to_owned() };
+        let status =
+            |name: &String, settings: &ProviderSettings| ProviderStatus { name: name.clone(), kind: settings.kind.name.to_owned() };
         let provider = |name: &String| Some(status(name, config.providers.get(name)?));
         let channels = config
             .channels

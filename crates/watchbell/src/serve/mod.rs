@@ -190,8 +190,7 @@ impl Server {
         }
         let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
         let trials = ProviderTrials::new(store.clone(), clock.clone(), renderer.clone(), providers::trial_routes(&config, &built));
-        let api_settings =
-            ApiSettings { renderer: renderer.clone(), inbound, trials: Some(Arc::new(trials)), ..api_settings(&config) };
+        let api_settings = ApiSettings { renderer: renderer.clone(), inbound, trials: Some(Arc::new(trials)), ..api_settings(&config) };
         let (address, http) = match listener {
             Some(listener) => {
                 let address = listener.local_addr().map_err(Error::Http)?;

@@ -44,12 +44,7 @@ pub fn trial_routes(config: &Config, providers: &Providers) -> Vec<ChannelRoute>
     config.channels.keys().filter(|channel| **channel != Channel::InApp).map(route).collect()
 }
 
-fn channel_route<'a>(
-    config: &Config,
-    providers: &Providers,
-    channel: Channel,
-    names: impl Iterator<Item = &'a String>,
-) -> ChannelRoute {
+fn channel_route<'a>(config: &Config, providers: &Providers, channel: Channel, names: impl Iterator<Item = &'a String>) -> ChannelRoute {
     let of_channel = config.channels.get(&channel);
     let route = |name: &String| {
         Some(ProviderRoute {

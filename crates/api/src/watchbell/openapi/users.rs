@@ -4,11 +4,11 @@ use serde_json::json;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::device::DeviceKind;
 use watchbell_core::user::QuietHours;
-use watchbell_wire::providers::{ContactTest, StartedTest};
 use watchbell_wire::contacts::{
     Contact, ContactStatusPut, NewContact, ReplacedContact, SigningSecret, StartedVerification, TelegramLink, VerificationCode,
 };
 use watchbell_wire::devices::{Device, NewDevice};
+use watchbell_wire::providers::{ContactTest, StartedTest};
 use watchbell_wire::topics::{Member, NewMembers};
 use watchbell_wire::users::{User, UserChange, UserName};
 use watchbell_wire::{Items, Nullable, Page};

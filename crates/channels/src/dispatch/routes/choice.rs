@@ -124,7 +124,11 @@ impl Routes {
         let channel = self.channel;
         if request.did_not_arrive() {
             Reason::NoOtherProvider
-        } else if self.all.iter().any(|route| route.provider.takes(request.to) && reach::fit(&route.settings.prefixes, request.to).is_none()) {
+        } else if self
+            .all
+            .iter()
+            .any(|route| route.provider.takes(request.to) && reach::fit(&route.settings.prefixes, request.to).is_none())
+        {
             Reason::NoProviderForNumber { channel }
         } else {
             Reason::NoProviderForAddress { channel }

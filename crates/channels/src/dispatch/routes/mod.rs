@@ -5,6 +5,6 @@ pub(super) mod account_limit;
 pub(super) mod breaker;
 mod budget;
 pub(super) mod choice;
-pub(super) mod request;
 pub(super) mod reach;
+pub(super) mod request;
 pub(super) mod route;

@@ -46,7 +46,8 @@ pub(super) fn chosen_by_share<'a>(routes: impl IntoIterator<Item = &'a RouteSett
 
 /// Where a delivery lies between 0 and 1, evenly spread: FNV-1a of its id, its bits mixed once more.
 fn fraction(delivery: &DeliveryId) -> f64 {
-    let hash = delivery.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash =
+        delivery.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     #[expect(clippy::cast_precision_loss, reason = "32 bits fit exactly")]
     let place = mixed as f64 / (1_u64 << 32) as f64;

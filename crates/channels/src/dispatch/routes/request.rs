@@ -1,7 +1,7 @@
 //! What decides by which provider a message goes, and what is left when one has failed.
 
-use watchbell_core::{DeliveryId, Timestamp};
 use watchbell_core::outcome::Class;
+use watchbell_core::{DeliveryId, Timestamp};
 use watchbell_store::queue::{Attempt, Job};
 
 use crate::provider::Address;

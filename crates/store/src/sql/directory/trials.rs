@@ -40,14 +40,16 @@ impl ContactTrials for SqlStore {
             users: vec![user.to_string()],
             ..SubscriptionData::default()
         };
-        sqlx::query(sql("INSERT INTO events (id, identity, kind, base_at, received_at, subject, data) VALUES ($1, $1, $2, $3, $3, $4, $5)"))
-            .bind(planned.event_id.as_str())
-            .bind(EventKind::Subscription.as_str())
-            .bind(now.as_millis())
-            .bind(planned.subject())
-            .bind(to_json(&data)?)
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(sql(
+            "INSERT INTO events (id, identity, kind, base_at, received_at, subject, data) VALUES ($1, $1, $2, $3, $3, $4, $5)",
+        ))
+        .bind(planned.event_id.as_str())
+        .bind(EventKind::Subscription.as_str())
+        .bind(now.as_millis())
+        .bind(planned.subject())
+        .bind(to_json(&data)?)
+        .execute(&mut **tx)
+        .await?;
         self.insert_deliveries(tx, Together::default(), &[planned], &HashMap::new(), IfKnown::LeaveAlone).await?;
         self.record(tx, by, "contact.test", contacts::object(user, id)).await?;
         change.tx.commit().await?;
