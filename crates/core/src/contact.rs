@@ -233,6 +233,17 @@ pub fn parse_e164(text: &str) -> Result<(String, String), BadTarget> {
     parse_phone(&text, region.as_ref())
 }
 
+/// The country of a number in E.164, as ISO 3166 alpha-2; none for one of no country, such as those of satellite networks.
+pub fn country_of(number: &str) -> Option<String> {
+    let number = phonenumber::parse(None, number).ok()?;
+    number.country().id().map(|id| id.as_ref().to_owned())
+}
+
+/// Whether it is a country with phone numbers, as ISO 3166 alpha-2 writes it.
+pub fn is_country(text: &str) -> bool {
+    text.len() == 2 && text.parse::<phonenumber::country::Id>().is_ok_and(|id| id.as_ref() == text)
+}
+
 /// The number in the characters that all countries dial with: digits of any script, dashes and the like of any kind become ASCII's.
 fn dialled(text: &str) -> Result<String, BadTarget> {
     /// The zeros of the scripts in which phone numbers are written: Arabic, Persian, N'Ko, those of India and its neighbours, Thai,

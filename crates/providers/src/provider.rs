@@ -34,6 +34,12 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
         true
     }
 
+    /// Whether it says later, of every message on this channel that it took, whether it arrived: by a callback, so only where the message
+    /// has a `callback_base`.
+    fn has_receipts(&self, _channel: Channel) -> bool {
+        false
+    }
+
     /// Whether it can be asked what became of a message on this channel whose sending ended as `Unknown`.
     fn can_look_up(&self, _channel: Channel) -> bool {
         false

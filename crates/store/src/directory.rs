@@ -9,6 +9,7 @@ mod devices;
 mod rules;
 mod telegram;
 mod topics;
+mod trials;
 mod users;
 mod verification;
 
@@ -18,5 +19,6 @@ pub use devices::Devices;
 pub use rules::{NewRule, Rules};
 pub use telegram::TelegramLinks;
 pub use topics::{Subscription, SubscriptionFilter, Topic, Topics};
+pub use trials::ContactTrials;
 pub use users::{NewUser, UserFilter, Users};
 pub use verification::Verification;

@@ -42,6 +42,7 @@ mod privacy;
 mod processes;
 mod promises;
 mod receipts;
+mod routes;
 mod scenarios;
 mod sessions;
 mod shares;

@@ -8,7 +8,7 @@ use watchbell_core::ids::UserRef;
 use watchbell_core::{DeliveryId, EventId, UserId};
 use watchbell_store::Scope;
 use watchbell_store::history::{Delivery, DeliveryFilter};
-use watchbell_store::queue::Attempt;
+use watchbell_store::queue::{Attempt, KeptReceipt};
 use watchbell_wire::deliveries::{self as wire, DeliveryWithAttempts};
 
 use super::page;
@@ -87,7 +87,11 @@ async fn found(api: &Api, own: Option<UserId>, params: &Params) -> Result<Delive
     let found = api.store.delivery(&id(params)?).await?;
     let (delivery, attempts) =
         found.filter(|(delivery, _)| own.is_none_or(|own| own == delivery.user_id)).ok_or_else(|| Problem::not_found("delivery"))?;
-    Ok(DeliveryWithAttempts { delivery: write(&delivery), attempt_log: attempts.iter().map(write_attempt).collect() })
+    Ok(DeliveryWithAttempts {
+        attempt_log: attempts.iter().map(write_attempt).collect(),
+        receipts: delivery.receipts.iter().map(write_receipt).collect(),
+        delivery: write(&delivery),
+    })
 }
 
 fn write(delivery: &Delivery) -> wire::Delivery {
@@ -127,5 +131,15 @@ fn write_attempt(attempt: &Attempt) -> wire::Attempt {
         code: attempt.code.clone(),
         message_id: attempt.message_id.clone(),
         latency_ms: attempt.latency_ms,
+    }
+}
+
+fn write_receipt(receipt: &KeptReceipt) -> wire::Receipt {
+    wire::Receipt {
+        at: receipt.at.into(),
+        provider: receipt.provider.clone(),
+        outcome: receipt.outcome.into(),
+        code: receipt.code.clone(),
+        message_id: receipt.message_id.clone(),
     }
 }

@@ -24,15 +24,15 @@ macro_rules! built_in {
 /// By language, kind and part.
 const BUILT_IN: &[&[&[(&str, &str)]]] = built_in! {
     "en": ["subject.txt", "text.txt", "short.txt", "speech.txt"]
-        of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "bundle", "digest"],
+        of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "test", "bundle", "digest"],
     "de": ["subject.txt", "text.txt", "short.txt", "speech.txt"]
-        of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "bundle", "digest"],
+        of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "test", "bundle", "digest"],
     "en": ["open.txt", "remaining.txt", "chat_linked.txt", "chat_link_invalid.txt", "call_menu.txt", "call_wrong_key.txt", "call_no_key.txt",
         "call_ended.txt", "call_accepted.txt", "call_over.txt", "call_unknown.txt"] of ["phrase"],
     "de": ["open.txt", "remaining.txt", "chat_linked.txt", "chat_link_invalid.txt", "call_menu.txt", "call_wrong_key.txt", "call_no_key.txt",
         "call_ended.txt", "call_accepted.txt", "call_over.txt", "call_unknown.txt"] of ["phrase"],
     "any": ["html.html"]
-        of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "bundle", "digest"],
+        of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "test", "bundle", "digest"],
 };
 
 /// What the HTML of every kind is set in.

@@ -16,6 +16,7 @@ mod health;
 mod import;
 mod keys;
 mod output;
+mod provider;
 mod reference;
 mod serve;
 mod usage;
@@ -55,6 +56,9 @@ enum Command {
     /// See, make or take away API keys
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// See how providers do, or try one before it matters
+    #[command(subcommand)]
+    Provider(provider::Providers),
     /// Write all that users have said to a file, to be imported elsewhere
     Export(export::Export),
     /// Take over what users have said: from Grafana OnCall, or from an export
@@ -130,6 +134,7 @@ impl Command {
             Self::Explain(command) => command.run().await,
             Self::DeadLetters(command) => command.run().await,
             Self::Keys(command) => command.run().await,
+            Self::Provider(command) => command.run().await,
             Self::Export(command) => command.run().await,
             Self::Import(command) => command.run().await,
             Self::Health(command) => command.run().await,

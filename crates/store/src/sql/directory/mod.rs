@@ -13,5 +13,6 @@ mod owners;
 mod rules;
 mod telegram;
 mod topics;
+mod trials;
 mod users;
 mod verification;
