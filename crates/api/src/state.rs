@@ -9,6 +9,7 @@ use std::time::Duration;
 use watchbell_channels::inline::EventIntake;
 use watchbell_channels::render::Renderer;
 use watchbell_channels::trial::ProviderTrials;
+use watchbell_core::answer_key::AnswerKey;
 use watchbell_core::contact::ContactKind;
 use watchbell_core::contact_key::ContactKey;
 use watchbell_core::decode::EventSettings;
@@ -18,6 +19,7 @@ use watchbell_intake::Intake;
 use watchbell_providers::inbound::{ChatLink, Inbound};
 use watchbell_store::Store;
 
+use crate::callbacks::Helped;
 use crate::gates::Gates;
 use crate::known_keys::KnownKeys;
 use crate::limits::{Limits, Rates};
@@ -108,6 +110,8 @@ pub struct ApiSettings {
     pub trials: Option<Arc<ProviderTrials>>,
     /// What contacts' own signing secrets are made from, by kind; others have none.
     pub contact_keys: BTreeMap<ContactKind, ContactKey>,
+    /// What tokens of links and buttons are made with.
+    pub answer_key: AnswerKey,
 }
 
 impl Default for ApiSettings {
@@ -144,6 +148,7 @@ impl Default for ApiSettings {
             renderer: Arc::new(Renderer::built_in()),
             trials: None,
             contact_keys: BTreeMap::new(),
+            answer_key: AnswerKey::new(&AnswerKey::fresh()),
         }
     }
 }
@@ -178,6 +183,7 @@ pub struct Shared {
     pub(crate) known_keys: KnownKeys,
     pub(crate) readiness: Readiness,
     pub(crate) refusals: Refusals,
+    pub(crate) helped: Helped,
 }
 
 impl Api {
@@ -189,9 +195,9 @@ impl Api {
         settings: ApiSettings,
     ) -> Self {
         let (limits, gates) = (Limits::new(&settings.rates(), &clock), Gates::new(&settings));
-        let (known_keys, readiness) = (KnownKeys::default(), Readiness::default());
+        let (known_keys, readiness, helped) = (KnownKeys::default(), Readiness::default(), Helped::default());
         let refusals = Refusals::new(store.clone(), clock.clone());
-        Self(Arc::new(Shared { store, intake, clock, health, settings, limits, gates, known_keys, readiness, refusals }))
+        Self(Arc::new(Shared { store, intake, clock, health, settings, limits, gates, known_keys, readiness, refusals, helped }))
     }
 }
 

@@ -56,6 +56,7 @@ mod runs;
 mod slots;
 mod statistics;
 mod subjects;
+mod texts;
 mod throttling;
 mod together;
 mod unreadable;
