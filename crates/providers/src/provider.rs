@@ -109,7 +109,7 @@ pub enum Address {
         user_id: UserId,
         category: Option<String>,
     },
-    /// Slack channel or member, Teams, Mattermost or webhook URL: the contact's target as it is.
+    /// Of all other chats and of webhooks, the contact's target as it is: a URL, a channel, a member, a room.
     Other(Secret),
 }
 
@@ -182,6 +182,8 @@ impl RecipientLimit {
             Channel::Whatsapp => every(6),
             Channel::Telegram if target.starts_with(TELEGRAM_GROUP) => Some(Self { calls: 20, per: Duration::from_mins(1) }),
             Channel::Sms | Channel::Telegram | Channel::Slack | Channel::Mattermost | Channel::Teams => every(1),
+            // Google's figure for a space, which everything in it shares; for the others a guard.
+            Channel::GoogleChat | Channel::Discord | Channel::Matrix => every(1),
             Channel::Email | Channel::Push | Channel::Webhook | Channel::InApp => None,
         }
     }
