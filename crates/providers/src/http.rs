@@ -8,6 +8,7 @@ mod answer;
 mod connect;
 mod payload;
 mod request;
+pub(crate) mod web_socket;
 
 use std::time::Duration;
 
@@ -90,6 +91,14 @@ impl Http {
 
     pub fn post(&self, url: &Url) -> Request {
         Request::new(Method::POST, url)
+    }
+
+    pub fn put(&self, url: &Url) -> Request {
+        Request::new(Method::PUT, url)
+    }
+
+    pub fn patch(&self, url: &Url) -> Request {
+        Request::new(Method::PATCH, url)
     }
 
     pub fn get(&self, url: &Url) -> Request {
@@ -179,14 +188,20 @@ pub fn join(base: &Url, segments: &[&str]) -> Url {
 
 /// `{base}/callbacks/{segments}?delivery={id}`: where the service shall report to.
 pub fn callback(base: &str, segments: &[&str], delivery: &str) -> String {
+    let mut url = callback_place(base, segments);
+    url.push_str("?delivery=");
+    url.extend(utf8_percent_encode(delivery, ENCODED));
+    url
+}
+
+/// `{base}/callbacks/{segments}`, where what is reported says itself which message it is about.
+pub fn callback_place(base: &str, segments: &[&str]) -> String {
     let mut url = String::with_capacity(base.len() + 100);
     url.extend([base.trim_end_matches('/'), "/callbacks"]);
     for segment in segments {
         url.push('/');
         url.extend(utf8_percent_encode(segment, ENCODED));
     }
-    url.push_str("?delivery=");
-    url.extend(utf8_percent_encode(delivery, ENCODED));
     url
 }
 
