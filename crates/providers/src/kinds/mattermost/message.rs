@@ -11,6 +11,8 @@ use crate::provider::{AnswerOffer, Edit, Outgoing};
 
 /// A post, in characters; of a webhook, a longer one is split into several.
 pub const LONGEST_TEXT: usize = 16_383;
+/// A longer text of a webhook's post is not handed to its buttons, in characters: each of the three would hold it.
+const LONGEST_KEPT: usize = 4_000;
 /// What a button is called, in characters: no figure of Mattermost's.
 const LONGEST_LABEL: usize = 64;
 
@@ -26,7 +28,7 @@ pub fn of_bot(message: &Outgoing, name: &str) -> Value {
 /// A webhook's post. It can only be changed in the answer to a press, and then as a whole: so its buttons know what it says.
 pub fn of_hook(message: &Outgoing, name: &str) -> Value {
     let text = text(message);
-    match buttons(message, name, Some(&text)) {
+    match buttons(message, name, Some(text.as_str()).filter(|text| text.chars().count() <= LONGEST_KEPT)) {
         Some(actions) => json!({"text": text, "attachments": [{"actions": actions}]}),
         None => json!({ "text": text }),
     }

@@ -80,6 +80,7 @@ impl Inbound for Updates {
 
     async fn read(&self, request: &Request<'_>) -> Result<Heard, Refusal> {
         self.proof(request.path)?;
+        request.posted()?;
         let given = request.headers.get(SECRET_HEADER).map_or(&b""[..], |value| value.as_bytes());
         if !bool::from(given.ct_eq(self.webhook_secret.expose().as_bytes())) {
             return Err(Refusal::Forbidden("X-Telegram-Bot-Api-Secret-Token is not ours"));
