@@ -203,6 +203,13 @@ pub struct AnswerOffer {
     pub decline: String,
 }
 
+impl AnswerOffer {
+    /// What a link to the page is called, on which each of the three can be chosen.
+    pub fn choices(&self) -> String {
+        format!("{} / {} / {}", self.accept, self.resolve, self.decline)
+    }
+}
+
 impl std::fmt::Debug for AnswerOffer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AnswerOffer(…)")

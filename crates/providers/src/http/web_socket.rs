@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
-use http::Uri;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
@@ -39,8 +40,8 @@ impl WebSockets {
         Ok(Self { connector, within: common.timeout() })
     }
 
-    /// Opens the one at a `wss` URL; `ws`, in clear text, is for stand-ins. Errors say nothing of the URL, which may hold a ticket.
-    pub async fn open(&self, url: &Url) -> Result<WebSocket, InboundError> {
+    /// Opens the one at a `wss` URL; `ws`, in clear text, is for stand-ins. `bearer` proves who opens it, where the URL does not. Errors say nothing of the URL, which may hold a ticket.
+    pub async fn open(&self, url: &Url, bearer: Option<&str>) -> Result<WebSocket, InboundError> {
         let wrong = |what: &str| InboundError(what.to_owned());
         let scheme = match url.scheme() {
             "wss" => "https",
@@ -50,11 +51,16 @@ impl WebSockets {
         let rest = url.as_str().split_once("://").map_or("", |(_, rest)| rest);
         let place: Uri = format!("{scheme}://{rest}").parse().map_err(|_| wrong("the socket's URL is none"))?;
         let target: Uri = url.as_str().parse().map_err(|_| wrong("the socket's URL is none"))?;
+        let authorization = bearer.map(|token| HeaderValue::try_from(format!("Bearer {token}"))).transpose();
+        let authorization = authorization.map_err(|_| wrong("the token cannot be sent"))?;
         let mut connector = self.connector.clone();
         let opening = async move {
             let stream = connector.call(place).await.map_err(|_| wrong("the socket cannot be connected"))?;
             let limits = Limits::default().max_payload_len(Some(LARGEST_MESSAGE));
-            let client = ClientBuilder::from_uri(target).limits(limits);
+            let mut client = ClientBuilder::from_uri(target).limits(limits);
+            if let Some(authorization) = authorization {
+                client = client.add_header(AUTHORIZATION, authorization).map_err(|_| wrong("the token cannot be sent"))?;
+            }
             let (stream, _) = client.connect_on(TokioIo::new(stream)).await.map_err(|_| wrong("the socket was refused"))?;
             Ok(WebSocket { stream })
         };

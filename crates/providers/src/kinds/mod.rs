@@ -25,6 +25,12 @@ providers! {
     slack,
     teams,
     mattermost,
+    discord,
+    google_chat,
+    matrix,
+    ntfy,
+    gotify,
+    pushover,
     webhook,
     sandbox,
 }

@@ -20,10 +20,8 @@ pub fn body(message: &Outgoing, is_heard: bool) -> Value {
     let mut blocks = blocks(content, &text);
     match &message.answer {
         Some(offer) if is_heard => blocks.push(buttons(offer)),
-        Some(AnswerOffer { url: Some(url), accept, resolve, decline, .. }) => {
-            blocks.push(link(url, &format!("{accept} / {resolve} / {decline}")));
-        }
-        _ => {}
+        Some(offer) => blocks.extend(offer.url.as_deref().map(|url| link(url, &offer.choices()))),
+        None => {}
     }
     message_of(&text, &blocks)
 }

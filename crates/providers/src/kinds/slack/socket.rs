@@ -56,7 +56,7 @@ impl Socket {
         let body = answer.json();
         let url = client::text(&body, "/url").filter(|_| body["ok"] == true).and_then(|url| Url::parse(url).ok());
         let url = url.ok_or_else(|| InboundError(format!("no socket was given (HTTP {})", answer.status)))?;
-        let socket = self.sockets.open(&url).await?;
+        let socket = self.sockets.open(&url, None).await?;
         *self.open.lock().await = Some(socket);
         Ok(())
     }
