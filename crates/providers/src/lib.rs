@@ -5,6 +5,7 @@
 
 pub mod about;
 pub mod address_guard;
+pub mod consent;
 pub mod endpoint;
 pub mod fit;
 pub mod gate;

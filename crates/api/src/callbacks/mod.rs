@@ -9,6 +9,8 @@ mod apply;
 mod follow_up;
 mod listen;
 pub(crate) mod openapi;
+pub(crate) mod said;
+mod text;
 
 use std::net::IpAddr;
 
@@ -26,8 +28,8 @@ use crate::problem::{Fault, Kind, Problem};
 use crate::request::{Params, Payload};
 use crate::state::Api;
 
-use apply::phrases;
 pub use listen::listen;
+pub(crate) use text::Helped;
 
 /// What a callback's body may have at most, in bytes: a press comes with the message that it was in, some tens of kilobytes where its letters are
 /// written as escapes. No other provider sends a tenth of it.

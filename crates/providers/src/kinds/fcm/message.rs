@@ -49,7 +49,7 @@ fn data(message: &Outgoing) -> Value {
         data.insert("url".to_owned(), json!(url));
     }
     // The app makes buttons of these, and answers on the page or with its user's key.
-    for offer in &message.answer {
+    if let Some(offer) = &message.answer {
         let labels = [(Action::Accept, &offer.accept), (Action::Resolve, &offer.resolve), (Action::Decline, &offer.decline)];
         data.extend(labels.map(|(action, label)| (action.as_str().to_owned(), json!(cut(label, LONGEST_LABEL)))));
         data.extend(offer.url.as_ref().map(|url| ("answerUrl".to_owned(), json!(url))));

@@ -115,7 +115,8 @@ impl Provider for Matrix {
         };
         let request = self.server.put(&room, message.delivery_id.as_str(), &message::body(message));
         match self.server.http.hand_over(message, request).await {
-            Ok(answer) => classify::posted(&answer, message.now),
+            // What is said there comes from the room, whatever it was called when it was written to.
+            Ok(answer) => Report { moved_to: Some(room).filter(|room| room != target.expose()), ..classify::posted(&answer, message.now) },
             Err(report) => report,
         }
     }

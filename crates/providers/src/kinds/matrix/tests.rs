@@ -70,6 +70,9 @@ async fn an_alias_leads_to_its_room_and_an_encrypted_room_is_refused() {
     let service = StandIn::start([ok(&json!({"room_id": "!abc:example.org"})), encrypted]).await;
     assert_eq!(provider(&service).send(&to("#ops:example.org")).await, Report::new(Outcome::BadAddress, "encrypted_room".to_owned()));
     assert_eq!(service.seen()[0].line, "GET /_matrix/client/v3/directory/room/%23ops:example.org HTTP/1.1");
+    let service = StandIn::start([ok(&json!({"room_id": "!abc:example.org"})), clear(), Act::Answer(200, "", TAKEN.to_owned())]).await;
+    let report = provider(&service).send(&to("#ops:example.org")).await;
+    assert_eq!(report, Report { moved_to: Some("!abc:example.org".to_owned()), ..Report::accepted("$made".to_owned()) });
     let service = StandIn::start([clear_of("M_NOT_FOUND")]).await;
     assert_eq!(provider(&service).send(&to("#gone:example.org")).await.outcome, Outcome::BadAddress);
     let service = StandIn::start([Act::Answer(403, "", json!({"errcode": "M_FORBIDDEN", "error": "not in room"}).to_string())]).await;

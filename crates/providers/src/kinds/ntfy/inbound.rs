@@ -12,7 +12,7 @@ use watchbell_core::Secret;
 use super::Settings;
 use crate::http::join;
 use crate::http::web_socket::{WebSocket, WebSockets};
-use crate::inbound::{Action, Answer, AnswerTo, Batch, Effect, Heard, Inbound, InboundError, Notice, Refusal, Reply, Request, Source, response};
+use crate::inbound::{Answer, AnswerTo, Batch, Effect, Heard, Inbound, InboundError, Notice, Refusal, Reply, Request, Source, button, response};
 use crate::settings::{self, CommonSettings, SettingError};
 
 /// The server says every 45 s that it is there, unless its owner says otherwise.
@@ -58,7 +58,7 @@ impl Inbound for Actions {
         self.proof(request.path)?;
         request.posted()?;
         let answer = std::str::from_utf8(request.body).ok().and_then(answer);
-        let answer = answer.ok_or_else(|| Refusal::Malformed("the body must be accept, resolve or decline, a space, and the message's token".to_owned()))?;
+        let answer = answer.ok_or_else(|| Refusal::Malformed("the body must be accept, resolve or decline, a colon, and the message's token".to_owned()))?;
         Ok(Heard { notices: vec![answer], reply: Reply::worded(|effects, _| said(effects)) })
     }
 
@@ -97,14 +97,12 @@ impl Source for Actions {
     }
 }
 
-/// `accept TOKEN`. Whoever has the token is who the message was for: theirs is the only phone that gets it.
+/// Whoever has the token is who the message was for: theirs is the only phone that gets it.
 fn answer(text: &str) -> Option<Notice> {
-    /// More than any has, in bytes.
-    const LONGEST_TOKEN: usize = 64;
-    let (action, token) = text.trim().split_once(' ')?;
-    let action: Action = action.parse().ok()?;
-    let token = Some(token.trim()).filter(|token| (1..=LONGEST_TOKEN).contains(&token.len()))?;
-    Some(Notice::Answer(Answer { of: AnswerTo::Token(Secret::new(token)), action: Some(action), by: None }))
+    /// More than any button has, in bytes.
+    const LONGEST: usize = 64;
+    let (action, token) = button(text.trim()).filter(|(_, token)| text.len() <= LONGEST && !token.is_empty())?;
+    Some(Notice::Answer(Answer { of: AnswerTo::Token(token), action: Some(action), by: None }))
 }
 
 fn said(effects: &[Effect]) -> Response<String> {

@@ -58,7 +58,7 @@ fn actions(offer: &AnswerOffer, base: Option<&str>, answers: &AnswerPlace) -> Op
         (None, None) => return None,
     };
     let action = |action: Action, label: &str| {
-        let body = format!("{action} {}", offer.token.expose());
+        let body = offer.button(action);
         json!({"action": "http", "label": cut(label, LONGEST_LABEL), "url": url, "method": "POST", "body": body, "clear": true})
     };
     Some(json!([action(Action::Accept, &offer.accept), action(Action::Resolve, &offer.resolve), action(Action::Decline, &offer.decline)]))

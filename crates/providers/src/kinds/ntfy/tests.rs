@@ -34,7 +34,7 @@ async fn send(service: &StandIn, answer_topic: &str, message: &Outgoing) -> Repo
 }
 
 fn action(action: &str, label: &str, url: &str) -> Value {
-    let body = format!("{action} {}", offer().token.expose());
+    let body = format!("{action}:{}", offer().token.expose());
     json!({"action": "http", "label": label, "url": url, "method": "POST", "body": body, "clear": true})
 }
 
@@ -133,14 +133,14 @@ fn answer(action: Action) -> Notice {
 
 #[tokio::test]
 async fn an_action_is_an_answer() {
-    for (body, action) in [("accept token-1", Action::Accept), ("resolve token-1\n", Action::Resolve), ("decline  token-1", Action::Decline)] {
+    for (body, action) in [("accept:token-1", Action::Accept), ("resolve:token-1\n", Action::Resolve), ("decline:token-1", Action::Decline)] {
         let heard = read(body.as_bytes()).await.unwrap();
         assert_eq!(heard.notices, [answer(action)]);
         let effect = Effect { said: "It is yours".to_owned(), ..Effect::quiet(Change::Done) };
         assert_eq!(heard.reply.give(&[effect], &Silence).body(), "It is yours");
     }
-    let long = format!("accept {}", "x".repeat(65));
-    for body in [&b""[..], b"accept", b"accept ", b"explode token-1", b"\xff\xff", long.as_bytes()] {
+    let long = format!("accept:{}", "x".repeat(65));
+    for body in [&b""[..], b"accept", b"accept:", b"explode:token-1", b"\xff\xff", long.as_bytes()] {
         assert!(matches!(read(body).await, Err(Refusal::Malformed(_))), "{}", body.escape_ascii());
     }
 }
@@ -157,7 +157,7 @@ async fn the_topic_of_answers_is_listened_to_from_where_it_was_left() {
         let (request, mut socket) = ServerBuilder::new().accept(stream).await.unwrap();
         let open = json!({"id": "a", "event": "open", "topic": "answers"});
         let junk = json!({"id": "b", "event": "message", "message": "hello"});
-        let press = json!({"id": "c", "event": "message", "message": "accept token-1"});
+        let press = json!({"id": "c", "event": "message", "message": "accept:token-1"});
         for message in [open, junk, press] {
             socket.send(Message::text(message.to_string())).await.unwrap();
         }

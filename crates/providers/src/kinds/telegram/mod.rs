@@ -200,7 +200,8 @@ fn link(content: &Content, is_wanted: bool) -> Option<Value> {
 
 /// The first row is the answer that is hoped for.
 fn buttons(offer: &AnswerOffer) -> [Value; 2] {
-    let button = |action, label: &str| json!({"text": cut(label, LONGEST_LABEL), "callback_data": data(action, &offer.token)});
+    // `callback_data` may have 64 bytes.
+    let button = |action, label: &str| json!({"text": cut(label, LONGEST_LABEL), "callback_data": offer.button(action)});
     let mut accept = button(Action::Accept, &offer.accept);
     accept["style"] = json!("success");
     [json!([accept]), json!([button(Action::Resolve, &offer.resolve), button(Action::Decline, &offer.decline)])]
@@ -208,16 +209,3 @@ fn buttons(offer: &AnswerOffer) -> [Value; 2] {
 
 /// What a button is called, in characters: no figure of Telegram's, but more is not shown.
 const LONGEST_LABEL: usize = 40;
-
-/// `callback_data` of a button: 64 bytes at most, so a letter and the token.
-fn data(action: Action, token: &Secret) -> String {
-    let letter = LETTERS.iter().find(|(known, _)| *known == action).map_or("", |(_, letter)| letter);
-    format!("{letter}{}", token.expose())
-}
-
-/// The button that such data came from.
-fn pressed(data: &str) -> Option<(Action, Secret)> {
-    LETTERS.iter().find_map(|(action, letter)| Some((*action, Secret::new(data.strip_prefix(letter)?))))
-}
-
-const LETTERS: [(Action, &str); 3] = [(Action::Accept, "a"), (Action::Resolve, "r"), (Action::Decline, "d")];

@@ -159,9 +159,9 @@ fn by(account: &str) -> Option<Presser> {
 async fn a_press_is_an_answer_and_always_acknowledged() {
     let (alone, group) = (json!({ "id": 4_242, "type": "private" }), json!({ "id": -77, "type": "supergroup" }));
     let table = [
-        ("atoken-1", &alone, Action::Accept, None),
-        ("rtoken-1", &alone, Action::Resolve, None),
-        ("dtoken-1", &group, Action::Decline, by("4242")),
+        ("accept:token-1", &alone, Action::Accept, None),
+        ("resolve:token-1", &alone, Action::Resolve, None),
+        ("decline:token-1", &group, Action::Decline, by("4242")),
     ];
     for (data, chat, action, by) in table {
         let heard = read(SECRET, &press(data, chat).to_string()).await.unwrap();
@@ -173,18 +173,18 @@ async fn a_press_is_an_answer_and_always_acknowledged() {
     let mut expected = acknowledged.clone();
     expected["text"] = json!("You have it");
     expected["show_alert"] = json!(false);
-    assert_eq!(said(&press("atoken-1", &alone), &[effect(Change::Done, "You have it")]), expected);
-    let long = said(&press("atoken-1", &group), &[effect(Change::Stranger, &"who? ".repeat(100))]);
+    assert_eq!(said(&press("accept:token-1", &alone), &[effect(Change::Done, "You have it")]), expected);
+    let long = said(&press("accept:token-1", &group), &[effect(Change::Stranger, &"who? ".repeat(100))]);
     assert_eq!((long["text"].as_str().unwrap().chars().count(), &long["show_alert"]), (200, &json!(true)));
     // Not of ours, or from nobody: acknowledged all the same, else the client waits on.
-    let mut nobody = press("atoken-1", &group);
+    let mut nobody = press("accept:token-1", &group);
     nobody["callback_query"]["from"].take();
     for update in [press("x", &alone), press("", &alone), nobody] {
         assert_eq!(update::heard(&update, Some(1)).notices, [], "{update}");
         assert_eq!(said(&update, &[]), acknowledged);
     }
     // A message that Telegram no longer shows: whoever pressed could be anybody.
-    let mut inaccessible = press("atoken-1", &alone);
+    let mut inaccessible = press("accept:token-1", &alone);
     inaccessible["callback_query"]["message"].take();
     let [Notice::Answer(answer)] = update::heard(&inaccessible, Some(1)).notices.try_into().unwrap() else { unreachable!() };
     assert_eq!(answer.by, by("4242"));

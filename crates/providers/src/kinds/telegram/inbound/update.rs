@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 use watchbell_core::contact::ContactKind;
 use watchbell_core::{Channel, Secret};
 
-use super::super::pressed;
 use crate::fit::cut;
-use crate::inbound::{Answer, AnswerTo, Change, Consent, Effect, Heard, Link, Notice, Presser, Reply, Text, Words, response};
+use crate::inbound::{Answer, AnswerTo, Change, Consent, Effect, Heard, Link, Notice, Presser, Reply, Text, Words, button, response};
 use crate::phrase::Phrase;
 
 /// `text` of `answerCallbackQuery`, in characters.
@@ -48,7 +47,7 @@ fn presser(from: &Value, chat: &Value) -> Option<Presser> {
 fn press(query: &Value) -> Option<Heard> {
     let id = query["id"].as_str()?.to_owned();
     let chat = &query["message"]["chat"];
-    let answer = query["data"].as_str().and_then(pressed).map(|(action, token)| {
+    let answer = query["data"].as_str().and_then(button).map(|(action, token)| {
         Notice::Answer(Answer { of: AnswerTo::Token(token), action: Some(action), by: presser(&query["from"], chat) })
     });
     // Who pressed is none that can be known, and it was no chat of theirs alone.
