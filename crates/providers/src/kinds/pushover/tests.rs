@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
-use http::{HeaderMap, Method};
+use ::http::{HeaderMap, Method};
 use serde_json::json;
 use watchbell_core::outcome::LimitScope;
 use watchbell_core::{DeliveryId, ManualClock};

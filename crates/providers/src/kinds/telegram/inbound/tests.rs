@@ -10,7 +10,7 @@ use watchbell_core::contact::ContactKind;
 
 use crate::inbound::{Action, Answer, AnswerTo, Change, Consent, Effect, Link, Notice, Presser, Text, Words};
 use crate::kinds::stand_in::{Act, StandIn, at};
-use crate::phrase::{Since, Wording};
+use crate::phrase::{Phrase, Since, Wording};
 
 const SECRET: &str = "hook-secret";
 
@@ -186,8 +186,8 @@ async fn a_press_is_an_answer_and_always_acknowledged() {
     // A message that Telegram no longer shows: whoever pressed could be anybody.
     let mut inaccessible = press("accept:token-1", &alone);
     inaccessible["callback_query"]["message"].take();
-    let [Notice::Answer(answer)] = update::heard(&inaccessible, Some(1)).notices.try_into().unwrap() else { unreachable!() };
-    assert_eq!(answer.by, by("4242"));
+    let answer = Answer { of: AnswerTo::Token(Secret::new("token-1")), action: Some(Action::Accept), by: by("4242") };
+    assert_eq!(update::heard(&inaccessible, Some(1)).notices, [Notice::Answer(answer)]);
 }
 
 fn written(text: &str, chat: &Value, replied: Option<i64>) -> Value {
