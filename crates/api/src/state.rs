@@ -23,8 +23,8 @@ use crate::gates::Gates;
 use crate::known_keys::KnownKeys;
 use crate::limits::{Limits, Rates};
 use crate::proxies::TrustedProxies;
+use crate::readiness::Readiness;
 use crate::refusals::Refusals;
-use crate::watchbell::Readiness;
 
 /// What the binary knows about the process beyond the database.
 pub trait Health: Send + Sync + fmt::Debug {
@@ -188,8 +188,8 @@ impl Api {
         settings: ApiSettings,
     ) -> Self {
         let (limits, gates) = (Limits::new(&settings.rates(), &clock), Gates::new(&settings));
-        let (known_keys, readiness, refusals) = (KnownKeys::default(), Readiness::default(), Refusals::default());
-        let helped = Helped::default();
+        let (known_keys, readiness, helped) = (KnownKeys::default(), Readiness::default(), Helped::default());
+        let refusals = Refusals::new(store.clone(), clock.clone());
         Self(Arc::new(Shared { store, intake, clock, health, settings, limits, gates, known_keys, readiness, refusals, helped }))
     }
 }

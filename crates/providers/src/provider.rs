@@ -109,6 +109,8 @@ pub struct Outgoing {
     pub content: Content,
     /// How it can be answered; None where it cannot.
     pub answer: Option<AnswerOffer>,
+    /// Of a mail of a category: the page on which its reader can turn such mails off, which takes a POST as RFC 8058 has it. A secret.
+    pub unsubscribe_url: Option<String>,
     /// Who is told, and of what; of a bundle or digest also what each of its messages is about.
     pub told: Told,
     pub about: About,

@@ -26,9 +26,9 @@ pub trait IntakeStore: Intake + DeadLetters {}
 impl<S: Intake + DeadLetters> IntakeStore for S {}
 
 /// What the workers of channels need.
-pub trait WorkerStore: Queue + WorkerSessions + WakeUps {}
+pub trait WorkerStore: Queue + Receipts + WorkerSessions + WakeUps + std::fmt::Debug {}
 
-impl<S: Queue + WorkerSessions + WakeUps> WorkerStore for S {}
+impl<S: Queue + Receipts + WorkerSessions + WakeUps + std::fmt::Debug> WorkerStore for S {}
 
 /// What the scheduler needs for its work in the background.
 pub trait HousekeepingStore: FanOut + Retention + WakeUps {}
@@ -50,7 +50,6 @@ pub trait Store:
     + Keys
     + Notifications
     + Preferences
-    + Receipts
     + Runs
     + StoredSettings
     + Texts

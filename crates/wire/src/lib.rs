@@ -14,6 +14,7 @@ pub mod dead_letters;
 pub mod deliveries;
 pub mod devices;
 pub mod error;
+pub mod event_data;
 pub mod events;
 pub mod explanation;
 pub mod keys;

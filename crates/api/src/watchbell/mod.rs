@@ -23,7 +23,6 @@ mod transfer;
 mod user_name;
 mod users;
 
-pub(crate) use health::Readiness;
 
 use axum::Router;
 use axum::routing::{delete, get, post, put};

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchbell_core::Clock;
 use watchbell_core::answer_key::AnswerKey;
-use watchbell_store::{Retries, Store};
+use watchbell_store::{Retries, WorkerStore};
 
 use super::batch::batcher::Batcher;
 use super::batch::begin::BeginBatch;
@@ -18,7 +18,7 @@ use crate::render::Renderer;
 
 #[derive(Debug)]
 pub(super) struct DispatchContext {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn WorkerStore>,
     pub clock: Arc<dyn Clock>,
     pub renderer: Arc<Renderer>,
     pub retries: Retries,

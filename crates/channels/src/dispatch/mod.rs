@@ -32,7 +32,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchbell_core::{Channel, Clock};
-use watchbell_store::Store;
+use watchbell_store::WorkerStore;
 
 use self::batch::batcher::Batcher;
 use self::batch::begin::BeginBatch;
@@ -50,7 +50,7 @@ use crate::render::Renderer;
 
 /// The worker role.
 pub struct Dispatcher {
-    store: Arc<dyn Store>,
+    store: Arc<dyn WorkerStore>,
     clock: Arc<dyn Clock>,
     renderer: Arc<Renderer>,
     inline: Arc<InlineWorkers>,
@@ -68,7 +68,7 @@ impl std::fmt::Debug for Dispatcher {
 impl Dispatcher {
     /// Its channel workers enter `inline` while they work.
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn WorkerStore>,
         clock: Arc<dyn Clock>,
         renderer: Arc<Renderer>,
         inline: Arc<InlineWorkers>,

@@ -10,7 +10,7 @@ use watchbell_providers::phrase::{Phrase, Since, Wording};
 use super::message::{MessageKind, Reader, RenderError};
 use super::renderer::Renderer;
 use super::templates::refined;
-use super::vars::{About, Made, Vars};
+use super::vars::{About, Answer, Made, Vars};
 use super::{templates, text};
 
 pub(super) const FOLDER: &str = "phrase";
@@ -63,6 +63,7 @@ fn say(
         is_fallback: false,
         items: Vec::new(),
         url: None,
+        answer: Answer::default(),
         more,
         made: Made::default(),
     });

@@ -8,7 +8,7 @@ use tokio::sync::broadcast;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Clock, DeliveryId};
-use watchbell_store::Store;
+use watchbell_store::WorkerStore;
 use watchbell_store::queue::{Finished, Job, Next};
 
 use super::batcher::BatchWork;
@@ -36,7 +36,7 @@ pub(in crate::dispatch) struct FinishedDelivery {
 
 #[derive(Clone)]
 pub(in crate::dispatch) struct FinishBatch {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn WorkerStore>,
     pub clock: Arc<dyn Clock>,
     pub progress: broadcast::Sender<Progress>,
     pub held: LeaseTracker,
