@@ -57,6 +57,7 @@ impl Inbound for Callbacks {
 
     async fn read(&self, request: &Request<'_>) -> Result<Heard, Refusal> {
         let topic = topic(request.path)?;
+        request.posted()?;
         let form: Form = url::form_urlencoded::parse(request.body).into_owned().collect();
         let given = request.header(signature::HEADER).unwrap_or_default();
         if !signature::is_right(&self.tokens, request.url, &form, given) {
