@@ -77,6 +77,7 @@ fn problem(refusal: Refusal) -> Problem {
         Refusal::NotFound(message) => Problem::new(Kind::NotFound, message),
         Refusal::Forbidden(message) => Problem::forbidden(message),
         Refusal::Malformed(message) => Problem::bad_request(message).because(Fault::Syntax),
+        Refusal::Unavailable(message) => Problem::new(Kind::Unavailable, message),
     }
 }
 
