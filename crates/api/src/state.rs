@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use watchbell_channels::inline::EventIntake;
 use watchbell_channels::render::Renderer;
+use watchbell_core::answer_key::AnswerKey;
 use watchbell_core::contact::ContactKind;
 use watchbell_core::contact_key::ContactKey;
 use watchbell_core::decode::EventSettings;
@@ -102,6 +103,8 @@ pub struct ApiSettings {
     pub renderer: Arc<Renderer>,
     /// What contacts' own signing secrets are made from, by kind; others have none.
     pub contact_keys: BTreeMap<ContactKind, ContactKey>,
+    /// What tokens of links and buttons are made with.
+    pub answer_key: AnswerKey,
 }
 
 impl Default for ApiSettings {
@@ -137,6 +140,7 @@ impl Default for ApiSettings {
             inbound: BTreeMap::new(),
             renderer: Arc::new(Renderer::built_in()),
             contact_keys: BTreeMap::new(),
+            answer_key: AnswerKey::new(&AnswerKey::fresh()),
         }
     }
 }

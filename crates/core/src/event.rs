@@ -73,6 +73,18 @@ impl UpdateStatus {
 }
 
 named_enum! {
+    /// What a person does with an alert that they were told of.
+    pub enum Action ("action") {
+        /// "I have it."
+        Accept = "accept",
+        /// "It is mended."
+        Resolve = "resolve",
+        /// "Not me": somebody else has to.
+        Decline = "decline",
+    }
+}
+
+named_enum! {
     /// Whether an alert still needs somebody.
     pub enum AlertState ("state of an alert") {
         Open = "open",

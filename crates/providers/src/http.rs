@@ -88,6 +88,10 @@ impl Http {
         Self { client: builder.build(connector), timeout: common.timeout(), is_status_enough: false }
     }
 
+    pub fn request(&self, method: Method, url: &Url) -> Request {
+        Request::new(method, url)
+    }
+
     pub fn post(&self, url: &Url) -> Request {
         Request::new(Method::POST, url)
     }
@@ -183,11 +187,16 @@ pub fn callback(base: &str, segments: &[&str], delivery: &str) -> String {
     url.extend([base.trim_end_matches('/'), "/callbacks"]);
     for segment in segments {
         url.push('/');
-        url.extend(utf8_percent_encode(segment, ENCODED));
+        encode(&mut url, segment);
     }
     url.push_str("?delivery=");
-    url.extend(utf8_percent_encode(delivery, ENCODED));
+    encode(&mut url, delivery);
     url
+}
+
+/// Adds a value as a part of a URL: in its path or query, where it stands for nothing but itself.
+pub(crate) fn encode(url: &mut String, value: &str) {
+    url.extend(utf8_percent_encode(value, ENCODED));
 }
 
 /// Everything but what RFC 3986 calls unreserved.

@@ -5,9 +5,11 @@
 
 pub mod about;
 pub mod address_guard;
+mod definition;
 pub mod endpoint;
 pub mod fit;
 pub mod gate;
+pub mod gsm;
 pub mod http;
 pub mod inbound;
 mod jwt;

@@ -10,6 +10,22 @@ use watchbell_core::Timestamp;
 pub enum Phrase {
     /// What a button or link to the alert's page is called.
     Open,
+    /// What the buttons are called by which an alert is answered.
+    Accept,
+    Resolve,
+    Decline,
+    /// What came of an answer, to whoever gave it.
+    AnswerAccepted,
+    AnswerResolved,
+    AnswerDeclined,
+    /// The round is over: `state` says what the alert is, `at` since when and `by` by whom, if it is not open.
+    AnswerOver,
+    /// Whoever answered is no user that we know.
+    AnswerStranger,
+    /// The message was sent too long ago.
+    AnswerExpired,
+    /// It is an answer to nothing that can be answered.
+    AnswerUnknown,
     /// How long it is until then: from `days`, `hours`, `minutes` and `is_past`.
     Remaining,
     /// A Telegram chat is linked now.
@@ -32,8 +48,18 @@ pub enum Phrase {
 }
 
 impl Phrase {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 21] = [
         Self::Open,
+        Self::Accept,
+        Self::Resolve,
+        Self::Decline,
+        Self::AnswerAccepted,
+        Self::AnswerResolved,
+        Self::AnswerDeclined,
+        Self::AnswerOver,
+        Self::AnswerStranger,
+        Self::AnswerExpired,
+        Self::AnswerUnknown,
         Self::Remaining,
         Self::ChatLinked,
         Self::ChatLinkInvalid,
@@ -50,6 +76,16 @@ impl Phrase {
     pub fn file(self) -> &'static str {
         match self {
             Self::Open => "open.txt",
+            Self::Accept => "accept.txt",
+            Self::Resolve => "resolve.txt",
+            Self::Decline => "decline.txt",
+            Self::AnswerAccepted => "answer_accepted.txt",
+            Self::AnswerResolved => "answer_resolved.txt",
+            Self::AnswerDeclined => "answer_declined.txt",
+            Self::AnswerOver => "answer_over.txt",
+            Self::AnswerStranger => "answer_stranger.txt",
+            Self::AnswerExpired => "answer_expired.txt",
+            Self::AnswerUnknown => "answer_unknown.txt",
             Self::Remaining => "remaining.txt",
             Self::ChatLinked => "chat_linked.txt",
             Self::ChatLinkInvalid => "chat_link_invalid.txt",
@@ -64,8 +100,14 @@ impl Phrase {
     }
 }
 
-/// What is, and since when: some phrases speak of it as `state` and `at`.
-pub type Since = (&'static str, Timestamp);
+/// What an alert is, since when, and who made it so: some phrases speak of it as `state`, `at` and `by`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Since {
+    pub state: &'static str,
+    pub at: Timestamp,
+    /// What to call them; empty where nobody knows.
+    pub by: String,
+}
 
 /// A phrase in a language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -64,6 +64,8 @@ impl CommonSettings {
 
 /// A kind's settings behind the registry: what is left of a [`registry::ProviderKind`] once its type is forgotten.
 pub(crate) trait Configured: Send + Sync + std::fmt::Debug {
+    fn channels(&self) -> &'static [Channel];
+    fn limit(&self, channel: Channel) -> AccountLimit;
     fn check(&self, common: &CommonSettings) -> Result<(), SettingError>;
     fn check_channel(&self, channel: Channel) -> Result<(), SettingError>;
     fn exposed(&self) -> Vec<SettingError>;
@@ -104,9 +106,18 @@ impl ProviderSettings {
         self.own.check(&self.common)
     }
 
+    /// What it can deliver: what its kind can, or its definition says.
+    pub fn channels(&self) -> &'static [Channel] {
+        self.own.channels()
+    }
+
+    pub fn serves(&self, channel: Channel) -> bool {
+        self.channels().contains(&channel)
+    }
+
     /// Whether a channel can use this provider. The error's key is `kind` where the kind cannot, else the key that is missing.
     pub fn validate_channel(&self, channel: Channel) -> Result<(), SettingError> {
-        if self.kind.serves(channel) {
+        if self.serves(channel) {
             return self.own.check_channel(channel);
         }
         let able = channel::join(&registry::kinds_for(channel).map(|kind| kind.name).collect::<Vec<_>>());
@@ -120,7 +131,7 @@ impl ProviderSettings {
 
     /// The rate limit of the account for one of its channels.
     pub fn account_limit(&self, channel: Channel) -> AccountLimit {
-        let default = (self.kind.limit)(channel);
+        let default = self.own.limit(channel);
         AccountLimit {
             per_second: self.common.per_second.unwrap_or(default.per_second),
             burst: self.common.burst.unwrap_or(default.burst),

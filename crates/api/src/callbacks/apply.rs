@@ -24,14 +24,14 @@ pub(super) async fn apply(api: &Api, provider: &str, heard: Heard) -> Result<Res
         effects.push(match notice {
             Notice::Receipt(_) => {
                 let change = if known.next() == Some(true) { Change::Done } else { Change::Unknown };
-                Effect { change, locale: String::new() }
+                Effect::quiet(change)
             }
             Notice::Answer(answer) => answer::apply(api, provider, answer).await?,
             Notice::Link(link) => self::link(api, link).await?,
+            Notice::Text(_) | Notice::Consent(_) => Effect::quiet(Change::Nothing),
         });
     }
-    let phrases = Phrases { renderer: &api.settings.renderer, now: api.clock.now() };
-    Ok(heard.reply.give(&effects, &phrases))
+    Ok(heard.reply.give(&effects, &phrases(api)))
 }
 
 /// Applies the receipts among the notices in one transaction; whether each one was about what this provider sent last, in order.
@@ -60,19 +60,23 @@ async fn receipts(api: &Api, provider: &str, notices: &[Notice]) -> Result<Vec<b
 /// Makes the chat the contact of whose link it is.
 async fn link(api: &Api, link: &Link) -> Result<Effect, StoreError> {
     let linked = api.store.finish_telegram_link(&hash_key(&link.token), link.address.expose()).await?;
-    let Some(user) = linked else { return Ok(Effect { change: Change::Unknown, locale: link.locale.clone() }) };
+    let Some(user) = linked else { return Ok(Effect { locale: link.locale.clone(), ..Effect::quiet(Change::Unknown) }) };
     let user = api.store.user(&UserRef::Id(user)).await?;
-    Ok(Effect { change: Change::Done, locale: user.map_or_else(|| link.locale.clone(), |user| user.locale) })
+    Ok(Effect { locale: user.map_or_else(|| link.locale.clone(), |user| user.locale), ..Effect::quiet(Change::Done) })
 }
 
 /// What is said to people, now.
-struct Phrases<'r> {
+pub(super) fn phrases(api: &Api) -> Phrases<'_> {
+    Phrases { renderer: &api.settings.renderer, now: api.clock.now() }
+}
+
+pub(super) struct Phrases<'r> {
     renderer: &'r Renderer,
     now: Timestamp,
 }
 
 impl Words for Phrases<'_> {
-    fn say(&self, phrase: Phrase, locale: &str, since: Option<Since>) -> Wording {
+    fn say(&self, phrase: Phrase, locale: &str, since: Option<&Since>) -> Wording {
         let reader = Reader { locale: locale.to_owned(), ..Reader::default() };
         self.renderer.phrase(phrase, &reader, self.now, since)
     }

@@ -14,16 +14,18 @@ use std::net::IpAddr;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::Uri;
+use axum::http::header::ALLOW;
 use axum::http::uri::PathAndQuery;
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{MethodRouter, get};
 use watchbell_providers::inbound::{self, Inbound, Refusal};
 
 use crate::problem::{Fault, Kind, Problem};
 use crate::request::{Params, Payload};
 use crate::state::Api;
 
+use apply::phrases;
 pub use listen::listen;
 
 /// What a callback's body may have at most, in bytes: no provider sends a tenth of it.
@@ -31,7 +33,12 @@ const BODY_BYTES: usize = 64 * 1024;
 
 /// Part of what needs no key.
 pub(crate) fn routes() -> Router<Api> {
-    Router::new().route("/callbacks/{provider}", post(callback)).route("/callbacks/{provider}/{*rest}", post(callback))
+    Router::new().route("/callbacks/{provider}", methods()).route("/callbacks/{provider}/{*rest}", methods())
+}
+
+/// GET and POST. What answers GET would answer HEAD, which no provider asks.
+fn methods() -> MethodRouter<Api> {
+    get(callback).post(callback).head(async || (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET,POST")]))
 }
 
 async fn callback(State(api): State<Api>, uri: Uri, params: Params, request: Request) -> Result<Response, Problem> {
@@ -76,6 +83,7 @@ fn problem(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::NotFound(message) => Problem::new(Kind::NotFound, message),
         Refusal::Forbidden(message) => Problem::forbidden(message),
+        Refusal::Method(method) => Problem::new(Kind::MethodNotAllowed, format!("{method} is not what this provider calls with")),
         Refusal::Malformed(message) => Problem::bad_request(message).because(Fault::Syntax),
         Refusal::Unavailable(message) => Problem::new(Kind::Unavailable, message),
     }

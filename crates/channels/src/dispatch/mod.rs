@@ -113,6 +113,7 @@ impl Dispatcher {
             renderer: self.renderer,
             retries: settings.retries,
             callback_base: settings.callback_base.map(Arc::from),
+            answer_key: settings.answer_key,
             session,
             states: ProviderStates::default(),
             stop: stop.clone(),

@@ -18,7 +18,7 @@ pub(super) const FOLDER: &str = "phrase";
 impl Renderer {
     /// Says something to somebody. A template of one's own that fails
     /// gives way to the built-in one of the last resort.
-    pub fn phrase(&self, phrase: Phrase, reader: &Reader, now: Timestamp, since: Option<Since>) -> Wording {
+    pub fn phrase(&self, phrase: Phrase, reader: &Reader, now: Timestamp, since: Option<&Since>) -> Wording {
         let said = say(&self.templates, phrase, reader, now, since).or_else(|error| {
             tracing::warn!(%error, "a phrase was said in the words of the built-in template");
             say(&self.built_in, phrase, reader, now, since)
@@ -32,7 +32,7 @@ fn say(
     phrase: Phrase,
     reader: &Reader,
     now: Timestamp,
-    since: Option<Since>,
+    since: Option<&Since>,
 ) -> Result<Wording, RenderError> {
     let Some((language, template)) = templates::find(templates, &reader.locale, FOLDER, phrase.file()) else {
         return Ok(Wording::default());
@@ -49,10 +49,15 @@ fn say(
         is_fallback: false,
         items: Vec::new(),
         url: None,
-        more: since.map(|(state, at)| vec![("state", state.into()), ("at", at.as_millis().into())]).unwrap_or_default(),
+        more: since.map(of).unwrap_or_default(),
         made: Made::default(),
     });
     let text = template.render(Value::from_object(Vars { about, lang: language.clone(), around: None }));
     let text = text.map_err(|error| RenderError::of(template.name(), &error))?;
     Ok(Wording { text: Text::read(&text::one_line(&text)).into_string(), language })
+}
+
+/// What phrases call it.
+fn of(since: &Since) -> Vec<(&'static str, Value)> {
+    vec![("state", since.state.into()), ("at", since.at.as_millis().into()), ("by", since.by.as_str().into())]
 }

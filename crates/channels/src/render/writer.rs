@@ -71,7 +71,7 @@ impl MessageWriter<'_> {
             said.unwrap_or_default()
         };
         let open = phrase(Phrase::Open, base.url.is_some());
-        let menu = phrase(Phrase::CallMenu, about.can_answer && parts.contains(&MessagePart::Speech));
+        let menu = phrase(Phrase::CallMenu, about.answer.is_some() && parts.contains(&MessagePart::Speech));
         let html = if parts.contains(&MessagePart::Html) {
             let around = Around { subject: subject.clone(), text: full.to_string(), open: open.clone() };
             self.part(MessagePart::Html, &base, Some(around))

@@ -56,6 +56,11 @@ impl Request {
         self.with(HeaderName::from_static(name), value.ok())
     }
 
+    /// A header that may hold a secret.
+    pub fn named_header(self, name: &HeaderName, value: String) -> Self {
+        self.secret_header(name.clone(), value)
+    }
+
     pub fn bearer_auth(self, token: &str) -> Self {
         self.secret_header(AUTHORIZATION, format!("Bearer {token}"))
     }

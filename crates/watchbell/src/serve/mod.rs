@@ -21,6 +21,7 @@ use watchbell_api::{Api, ApiSettings, TrustedProxies};
 use watchbell_channels::dispatch::{DispatchSettings, Dispatcher};
 use watchbell_channels::inline::{EventIntake, InlineWorkers};
 use watchbell_channels::render::{RenderError, Renderer};
+use watchbell_core::answer_key::AnswerKey;
 use watchbell_core::{Channel, Clock, Secret, SharedClock, SystemClock};
 use watchbell_ingest::{Connection, Ingest, NatsError};
 use watchbell_providers::settings::SettingError;
@@ -134,6 +135,7 @@ impl Server {
         routes.push(providers::in_app(&config, &store));
         store.ensure_categories(&config.messaging.categories).await?;
         let configured_key = Some(&config.admin_key).filter(|key| !key.is_empty());
+        let answer_key = answer_key(&config, store.as_ref()).await?;
         let first_key = watchbell_api::bootstrap_admin_key(store.as_ref(), configured_key).await?;
         show_first_key(first_key.as_ref());
         providers::say_what_is_missing(&config);
@@ -177,6 +179,7 @@ impl Server {
                 drain: Duration::from_secs(u64::from(config.worker.drain_s)),
                 retries: options.retries,
                 callback_base: config.http.public_url().map(str::to_owned),
+                answer_key: answer_key.clone(),
                 recheck: (!config.database.is_sqlite()).then_some(RECHECK),
                 channels: routes.into_iter().filter(|route| channels.is_empty() || channels.contains(&route.channel)).collect(),
             };
@@ -187,7 +190,7 @@ impl Server {
             parts.spawn(dispatcher.run(stop.clone()));
         }
         let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
-        let api_settings = ApiSettings { renderer: renderer.clone(), inbound, ..api_settings(&config) };
+        let api_settings = ApiSettings { renderer: renderer.clone(), inbound, answer_key, ..api_settings(&config) };
         let (address, http) = match listener {
             Some(listener) => {
                 let address = listener.local_addr().map_err(Error::Http)?;
@@ -245,6 +248,14 @@ pub fn store_options(config: &Config, roles: &BTreeSet<Role>) -> watchbell_store
         limits: RecipientLimits { rates: config.limits.recipient.clone(), bundling: config.bundling },
         quotas: config.limits.user,
         verification: config.verification.clone(),
+    }
+}
+
+/// What tokens of links and buttons are made with: what the operator set, or what the first process made up for all.
+async fn answer_key(config: &Config, store: &dyn Store) -> Result<AnswerKey, StoreError> {
+    match config.answers.key() {
+        Some(key) => Ok(AnswerKey::new(key)),
+        None => Ok(AnswerKey::new(&Secret::new(store.setting_or("answers.key", AnswerKey::fresh().expose()).await?))),
     }
 }
 

@@ -4,6 +4,7 @@
 //! `send` hands the message to its provider, and `ending` decides what the answer makes of the delivery. A delivery that cannot be
 //! called ends, or goes back to the ready queue, without an attempt.
 
+mod answer_offer;
 mod begun;
 pub(super) mod destination;
 mod ending;

@@ -76,6 +76,7 @@ impl Inbound for Updates {
 
     async fn read(&self, request: &Request<'_>) -> Result<Heard, Refusal> {
         self.proof(request.path)?;
+        request.posted()?;
         let given = request.headers.get(SECRET_HEADER).map_or(&b""[..], |value| value.as_bytes());
         if !bool::from(given.ct_eq(self.webhook_secret.expose().as_bytes())) {
             return Err(Refusal::Forbidden("X-Telegram-Bot-Api-Secret-Token is not ours"));
@@ -135,7 +136,7 @@ fn heard(update: &Value) -> Heard {
     let token = words.next().filter(|token| is_token(token));
     let link = token.map(|token| Link { token: Secret::new(token), address: Secret::new(chat_id.to_string()), locale: locale.clone() });
     // Without a token nothing can come of it.
-    let unknown = Effect { change: Change::Unknown, locale };
+    let unknown = Effect { locale, ..Effect::quiet(Change::Unknown) };
     Heard {
         notices: link.map(Notice::Link).into_iter().collect(),
         reply: Reply::worded(move |effects, words| reply(chat_id, effects.first().unwrap_or(&unknown), words)),

@@ -38,7 +38,7 @@ fn start(text: &str, kind: &str) -> Value {
 struct Names;
 
 impl Words for Names {
-    fn say(&self, phrase: Phrase, locale: &str, _: Option<Since>) -> Wording {
+    fn say(&self, phrase: Phrase, locale: &str, _: Option<&Since>) -> Wording {
         Wording { text: format!("{phrase:?} {locale}"), language: locale.to_owned() }
     }
 }
@@ -53,7 +53,7 @@ async fn a_start_with_a_token_links_the_chat() {
     let heard = read(SECRET, &start(&format!("/start {token}"), "private").to_string()).await.unwrap();
     let link = Link { token: Secret::new(token), address: Secret::new("4242"), locale: "de".to_owned() };
     assert_eq!(heard.notices, [Notice::Link(link)]);
-    let effect = Effect { change: Change::Done, locale: "fr".to_owned() };
+    let effect = Effect { locale: "fr".to_owned(), ..Effect::quiet(Change::Done) };
     assert_eq!(said(heard, &[effect]), json!({ "method": "sendMessage", "chat_id": 4_242, "text": "ChatLinked fr" }));
     for text in ["/start", "/start x", "/start@bell_bot äöü"] {
         let heard = super::heard(&start(text, "private"));
@@ -114,7 +114,7 @@ async fn updates_are_asked_for_from_where_the_last_ones_ended() {
     assert_eq!(first.heard.iter().map(|heard| heard.notices.len()).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(updates.next(Some("42")).await.unwrap().position, None);
     for heard in first.heard {
-        let effects: Vec<Effect> = heard.notices.iter().map(|_| Effect { change: Change::Done, locale: "fr".to_owned() }).collect();
+        let effects: Vec<Effect> = heard.notices.iter().map(|_| Effect { locale: "fr".to_owned(), ..Effect::quiet(Change::Done) }).collect();
         updates.reply(heard.reply.give(&effects, &Names)).await.unwrap();
     }
     let seen = bot.seen();

@@ -7,8 +7,8 @@ use watchbell_core::{Channel, DeliveryId};
 use super::super::{KEY_PATH, twiml};
 use super::{Form, value};
 use crate::http::callback;
-use crate::inbound::{Action, Answer, Change, Effect, Heard, Notice, Reply, Request, Subject, Words, response};
-use crate::phrase::{Phrase, Wording};
+use crate::inbound::{Action, Answer, AnswerTo, Change, Effect, Heard, Notice, Reply, Request, Subject, Words, response};
+use crate::phrase::{Phrase, Since, Wording};
 
 /// How often a call asks for a key.
 const MOST_ASKED: u8 = 3;
@@ -33,7 +33,7 @@ pub fn heard(form: &Form, delivery: DeliveryId, place: &Place<'_>) -> Heard {
     let call = Some(value(form, "CallSid")).filter(|id| !id.is_empty()).map(str::to_owned);
     let of = Subject { delivery, channels: &[Channel::Voice], message_id: call };
     Heard {
-        notices: vec![Notice::Answer(Answer { of, action })],
+        notices: vec![Notice::Answer(Answer { of: AnswerTo::Delivery(of), action, by: None })],
         reply: Reply::worded(move |effects, words| reply(effects.first(), words, &key, next.as_deref())),
     }
 }
@@ -41,14 +41,14 @@ pub fn heard(form: &Form, delivery: DeliveryId, place: &Place<'_>) -> Heard {
 /// `next` is where the next key is told, if one is asked for again.
 fn reply(effect: Option<&Effect>, words: &dyn Words, key: &str, next: Option<&str>) -> Response<String> {
     let locale = effect.map_or("", |effect| effect.locale.as_str());
-    let end = |phrase, since| {
+    let end = |phrase, since: Option<&Since>| {
         let Wording { text, language } = words.say(phrase, locale, since);
         twiml::say(&text, &language, 1)
     };
-    let verb = match (effect.map_or(Change::Unknown, |effect| effect.change), next) {
-        (Change::Unknown, _) => end(Phrase::CallUnknown, None),
+    let verb = match (effect.map_or(&Change::Unknown, |effect| &effect.change), next) {
+        (Change::Unknown | Change::Stranger | Change::Expired, _) => end(Phrase::CallUnknown, None),
         (Change::Done, _) => end(Phrase::CallAccepted, None),
-        (Change::Over(since), _) => end(Phrase::CallOver, since),
+        (Change::Over(since), _) => end(Phrase::CallOver, since.as_ref()),
         (Change::Nothing, None) => end(Phrase::CallEnded, None),
         (Change::Nothing, Some(next)) => {
             let Wording { text, language } = words.say(if key.is_empty() { Phrase::CallNoKey } else { Phrase::CallWrongKey }, locale, None);

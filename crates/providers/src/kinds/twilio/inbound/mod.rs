@@ -58,6 +58,7 @@ impl Inbound for Callbacks {
 
     async fn read(&self, request: &Request<'_>) -> Result<Heard, Refusal> {
         let topic = topic(request.path)?;
+        request.posted()?;
         self.verifier.verify(request).await?;
         let form: Form = url::form_urlencoded::parse(request.body).into_owned().collect();
         let delivery = request.delivery()?;

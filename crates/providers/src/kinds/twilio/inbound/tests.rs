@@ -10,7 +10,7 @@ use watchbell_core::delivery::ReceiptOutcome;
 use watchbell_core::{Channel, DeliveryId};
 
 use super::*;
-use crate::inbound::{Action, Answer, Change, Effect, Subject, Words};
+use crate::inbound::{Action, Answer, AnswerTo, Change, Effect, Subject, Words};
 use crate::kinds::stand_in::at;
 use crate::phrase::{Phrase, Since, Wording};
 
@@ -59,14 +59,14 @@ const OF: (&str, &str) = ("delivery", "01K");
 struct Names;
 
 impl Words for Names {
-    fn say(&self, phrase: Phrase, locale: &str, since: Option<Since>) -> Wording {
-        let since = since.map(|(state, _)| format!(" {state}")).unwrap_or_default();
+    fn say(&self, phrase: Phrase, locale: &str, since: Option<&Since>) -> Wording {
+        let since = since.map(|since| format!(" {}", since.state)).unwrap_or_default();
         Wording { text: format!("{phrase:?}{since}"), language: locale.to_owned() }
     }
 }
 
 fn reply(heard: Heard, change: Change) -> Response<String> {
-    heard.reply.give(&[Effect { change, locale: "de".to_owned() }], &Names)
+    heard.reply.give(&[Effect { locale: "de".to_owned(), ..Effect::quiet(change) }], &Names)
 }
 
 #[tokio::test]
@@ -106,18 +106,18 @@ async fn a_key_is_an_answer_of_its_call() {
     let of = |id: Option<&str>| Subject { delivery: DeliveryId("01K".to_owned()), channels: &[Channel::Voice], message_id: id.map(str::to_owned) };
     for (digits, action) in [("1", Some(Action::Accept)), ("5", None), ("", None)] {
         let heard = read("gather", &[OF], &[("Digits", digits), ("CallSid", "CA1")], "new").await.unwrap();
-        assert_eq!(heard.notices, [Notice::Answer(Answer { of: of(Some("CA1")), action })]);
+        assert_eq!(heard.notices, [Notice::Answer(Answer { of: AnswerTo::Delivery(of(Some("CA1"))), action, by: None })]);
     }
     let heard = read("gather", &[OF], &[("Digits", "1")], "new").await.unwrap();
-    assert_eq!(heard.notices, [Notice::Answer(Answer { of: of(None), action: Some(Action::Accept) })]);
+    assert_eq!(heard.notices, [Notice::Answer(Answer { of: AnswerTo::Delivery(of(None)), action: Some(Action::Accept), by: None })]);
 }
 
 #[tokio::test]
 async fn what_is_said_back_is_what_came_of_it() {
-    let since = at("2026-11-20T07:57:00Z");
+    let since = Since { state: "resolved", at: at("2026-11-20T07:57:00Z"), by: String::new() };
     let table = [
         ("1", None, Change::Done, "CallAccepted", false),
-        ("1", None, Change::Over(Some(("resolved", since))), "CallOver resolved", false),
+        ("1", None, Change::Over(Some(since)), "CallOver resolved", false),
         ("1", None, Change::Over(None), "CallOver", false),
         ("1", None, Change::Unknown, "CallUnknown", false),
         ("5", None, Change::Nothing, "CallWrongKey CallMenu", true),
@@ -127,7 +127,7 @@ async fn what_is_said_back_is_what_came_of_it() {
     for (digits, asked, change, said, asks_again) in table {
         let query: Vec<_> = std::iter::once(OF).chain(asked.map(|asked| ("asked", asked))).collect();
         let heard = read("gather", &query, &[("Digits", digits), ("CallSid", "CA1")], "new").await.unwrap();
-        let response = reply(heard, change);
+        let response = reply(heard, change.clone());
         let body = response.body();
         assert_eq!(response.headers()["content-type"], "text/xml; charset=utf-8");
         assert!(body.contains(&format!("<Say language=\"de-DE\">{said}</Say>")), "{digits} {change:?}: {body}");
