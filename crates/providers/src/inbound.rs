@@ -28,7 +28,7 @@ pub trait Inbound: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`Refusal::NotFound`] where nothing is taken under that path.
-    fn proof(&self, path: &str) -> Result<Option<&'static str>, Refusal>;
+    fn proof(&self, path: &str) -> Result<Option<&str>, Refusal>;
 
     /// Verifies one request and reads it. Callbacks are GET or POST; which of them is taken is the kind's to say
     /// ([`Request::posted`]).
@@ -138,6 +138,9 @@ pub enum Refusal {
     /// It is the provider's, and cannot be read.
     #[error("{0}")]
     Malformed(String),
+    /// Whether it is the provider's cannot be found out now; the provider should say it again.
+    #[error("{0}")]
+    Unavailable(&'static str),
     /// Nothing is taken there by this method.
     #[error("{0} is not taken here")]
     Method(http::Method),

@@ -19,5 +19,6 @@ pub mod phrase;
 pub mod provider;
 pub mod registry;
 pub mod settings;
+pub mod signature;
 mod thread;
 mod tls;

@@ -4,13 +4,13 @@
 
 mod key;
 mod receipt;
-mod signature;
 
 use async_trait::async_trait;
-use watchbell_core::Secret;
 
 use super::Settings;
 use crate::inbound::{Heard, Inbound, Notice, Receipt, Refusal, Request};
+use crate::settings::{CommonSettings, SettingError};
+use crate::signature::{self, Scheme, Verifier};
 
 /// A form that Twilio posted, in order.
 type Form = Vec<(String, String)>;
@@ -38,31 +38,29 @@ fn topic(path: &str) -> Result<Topic, Refusal> {
 pub struct Callbacks {
     /// The provider's table, which its callbacks are addressed by.
     name: String,
-    /// Any of them may sign: the account's token, and the one before the last rotation.
-    tokens: Vec<Secret>,
+    verifier: Verifier,
 }
 
 impl Callbacks {
-    pub fn new(name: &str, settings: &Settings) -> Self {
-        let tokens = std::iter::once(&settings.auth_token).chain(&settings.previous_auth_token).cloned().collect();
-        Self { name: name.to_owned(), tokens }
+    pub fn new(name: &str, settings: &Settings, common: &CommonSettings) -> Result<Self, SettingError> {
+        // Any of them may sign: the account's token, the one before the last rotation, and the shared key of a webhook rule.
+        let keys = std::iter::once(&settings.auth_token).chain(&settings.previous_auth_token).chain(&settings.webhook_key).cloned().collect();
+        let verifier = Scheme::Twilio(signature::Twilio {}).verifier("auth_token", keys, common)?;
+        Ok(Self { name: name.to_owned(), verifier })
     }
 }
 
 #[async_trait]
 impl Inbound for Callbacks {
-    fn proof(&self, path: &str) -> Result<Option<&'static str>, Refusal> {
-        topic(path).map(|_| Some(signature::HEADER))
+    fn proof(&self, path: &str) -> Result<Option<&str>, Refusal> {
+        topic(path).map(|_| self.verifier.proof())
     }
 
     async fn read(&self, request: &Request<'_>) -> Result<Heard, Refusal> {
         let topic = topic(request.path)?;
         request.posted()?;
+        self.verifier.verify(request).await?;
         let form: Form = url::form_urlencoded::parse(request.body).into_owned().collect();
-        let given = request.header(signature::HEADER).unwrap_or_default();
-        if !signature::is_right(&self.tokens, request.url, &form, given) {
-            return Err(Refusal::Forbidden("X-Twilio-Signature does not fit this request"));
-        }
         let delivery = request.delivery()?;
         Ok(match topic {
             Topic::Status => {

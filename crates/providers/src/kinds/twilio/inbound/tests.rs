@@ -18,7 +18,10 @@ const TOKENS: [&str; 2] = ["new", "previous"];
 const PUBLIC_URL: &str = "https://bell.example.org";
 
 fn callbacks() -> Callbacks {
-    Callbacks { name: "sms eu".to_owned(), tokens: TOKENS.map(Secret::new).to_vec() }
+    let settings = serde_json::json!({
+        "account_sid": "AC1", "auth_token": TOKENS[0], "previous_auth_token": TOKENS[1], "webhook_key": "shared", "sms_from": "+15005550006",
+    });
+    Callbacks::new("sms eu", &serde_json::from_value(settings).unwrap(), &CommonSettings::default()).unwrap()
 }
 
 /// What is read of a form that is signed by a token.
@@ -31,7 +34,8 @@ async fn read(path: &str, query: &[(&str, &str)], form: &[(&str, &str)], token: 
     let signed = form.iter().fold(url.clone(), |text, (name, value)| text + name + value);
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.as_bytes()), signed.as_bytes());
     let mut headers = HeaderMap::new();
-    headers.insert(signature::HEADER, HeaderValue::try_from(STANDARD.encode(signature)).unwrap());
+    headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.insert("x-twilio-signature", HeaderValue::try_from(STANDARD.encode(signature)).unwrap());
     let request = Request {
         method: &Method::POST,
         path,

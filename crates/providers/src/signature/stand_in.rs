@@ -1,0 +1,90 @@
+//! A request as a provider would send it, for the tests of the schemes.
+
+#![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use watchbell_core::Secret;
+
+use super::{Scheme, Verified};
+use crate::inbound::{Refusal, Request};
+use crate::kinds::stand_in::at;
+
+#[derive(Clone)]
+pub struct Sent {
+    body: Vec<u8>,
+    url: String,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    now: &'static str,
+}
+
+impl Sent {
+    /// At 08:00:00 of 20 November 2026, which is 1795161600.
+    pub fn post(body: &str) -> Self {
+        Self {
+            body: body.into(),
+            url: "https://bell.example.org/callbacks/p".to_owned(),
+            query: Vec::new(),
+            headers: HeaderMap::new(),
+            now: "2026-11-20T08:00:00Z",
+        }
+    }
+
+    pub fn form(self) -> Self {
+        self.header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+    }
+
+    pub fn body(self, body: &str) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
+    pub fn url(self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self }
+    }
+
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.query.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.append(HeaderName::from_static(name), HeaderValue::try_from(value).unwrap());
+        self
+    }
+
+    pub fn at(self, now: &'static str) -> Self {
+        Self { now, ..self }
+    }
+
+    pub async fn is_right(self, scheme: &Scheme, keys: &[&str]) -> bool {
+        let verifier = scheme.verifier("key", keys.iter().map(|key| Secret::new(*key)).collect(), &Default::default()).unwrap();
+        let request = Request {
+            method: &Method::POST,
+            path: "",
+            query: &self.query,
+            headers: &self.headers,
+            body: &self.body,
+            public_url: "https://bell.example.org",
+            url: &self.url,
+            now: at(self.now),
+        };
+        match verifier.verify(&request).await {
+            Ok(Verified::Body(body)) => {
+                assert_eq!(body.as_ref(), self.body);
+                true
+            }
+            Ok(Verified::Handshake) => true,
+            Err(refusal) => {
+                assert_eq!(refusal, Refusal::Forbidden(super::NOT_RIGHT));
+                false
+            }
+        }
+    }
+}
+
+/// A scheme as a definition writes it.
+pub fn scheme(definition: &str) -> Result<Scheme, String> {
+    let scheme: Scheme = toml::from_str(definition).map_err(|error| error.to_string())?;
+    scheme.check().map_err(|error| error.to_string())?;
+    Ok(scheme)
+}
