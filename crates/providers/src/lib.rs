@@ -5,6 +5,7 @@
 
 pub mod about;
 pub mod address_guard;
+pub mod consent;
 mod definition;
 pub mod endpoint;
 pub mod fit;

@@ -37,7 +37,11 @@ pub fn whatsapp(settings: &Settings, name: &str, to: &str, message: &Outgoing) -
     if let Some(template) = &settings.whatsapp_content_sid {
         // Variables of a template take no line ends.
         let flat = |text: &str| markup::whatsapp(&text.split_whitespace().collect::<Vec<_>>().join(" "));
-        let variables = json!({"1": flat(&message.content.subject), "2": flat(&message.content.short)});
+        let mut variables = json!({"1": flat(&message.content.subject), "2": flat(&message.content.short)});
+        if settings.whatsapp_buttons {
+            // A template's variable must not be empty; what cannot be answered has buttons that say so.
+            variables["3"] = message.answer.as_ref().map_or("none", |answer| answer.token.expose()).into();
+        }
         form.extend([("ContentSid", template.clone()), ("ContentVariables", variables.to_string())]);
     } else {
         form.push(("Body", markup::whatsapp(&message.content.short.fit(|text| is_body(&markup::whatsapp(text))))));

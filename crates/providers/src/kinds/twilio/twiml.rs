@@ -16,6 +16,11 @@ pub fn say(text: &str, language: &str, times: u8) -> String {
     format!("<Say language=\"{}\"{loops}>{}</Say>", voice(language), escape(text))
 }
 
+/// Replies to a message.
+pub fn message(text: &str) -> String {
+    format!("<Message>{}</Message>", escape(text))
+}
+
 /// The whole of what Twilio does, of what is asked or said.
 pub fn response(verb: &str) -> String {
     format!("<Response>{verb}</Response>")

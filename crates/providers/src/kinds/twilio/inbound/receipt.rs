@@ -53,7 +53,7 @@ pub fn outcome(form: &Form, now: Timestamp) -> Option<(ReceiptOutcome, Option<St
 }
 
 /// `machine_start`, `machine_end_beep`, …, and `fax`: not a person.
-fn is_machine(answered_by: &str) -> bool {
+pub fn is_machine(answered_by: &str) -> bool {
     answered_by.starts_with("machine") || answered_by == "fax"
 }
 
