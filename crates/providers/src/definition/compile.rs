@@ -377,6 +377,9 @@ impl Compiler {
         if let Err(error) = given.signature.check() {
             self.mistakes.add(&format!("inbound.signature.{}", error.key), error.wrong.to_string());
         }
+        if let Some(setting) = given.signature.server_setting() {
+            self.named_setting("inbound.signature.server_setting", file, setting);
+        }
         if given.keys.is_empty() {
             self.mistakes.add("inbound.keys", "must name the settings that hold the signature's keys");
         }

@@ -160,7 +160,8 @@ impl Configured for Defined {
             return Ok(None);
         };
         let key = inbound.keys.iter().find(|key| self.values.is_given(key)).map_or("", String::as_str);
-        let verifier = inbound.signature.verifier(key, inbound.keys(&self.values), common)?;
+        let server = inbound.signature.server_setting().and_then(|setting| self.values.get(setting)?.as_str());
+        let verifier = inbound.signature.verifier(key, inbound.keys(&self.values), server, common)?;
         let challenge_token = inbound.challenge.as_ref().and_then(|challenge| self.values.secret(&challenge.setting));
         Ok(Some(Arc::new(Callbacks { definition: self.definition.clone(), verifier, challenge_token })))
     }

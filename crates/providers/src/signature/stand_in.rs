@@ -8,6 +8,7 @@ use watchbell_core::Secret;
 use super::{Scheme, Verified};
 use crate::inbound::{Refusal, Request};
 use crate::kinds::stand_in::at;
+use crate::settings::CommonSettings;
 
 #[derive(Clone)]
 pub struct Sent {
@@ -57,7 +58,7 @@ impl Sent {
     }
 
     pub async fn is_right(self, scheme: &Scheme, keys: &[&str]) -> bool {
-        let verifier = scheme.verifier("key", keys.iter().map(|key| Secret::new(*key)).collect(), &Default::default()).unwrap();
+        let verifier = scheme.verifier("key", keys.iter().map(|key| Secret::new(*key)).collect(), None, &CommonSettings::default()).unwrap();
         let request = Request {
             method: &Method::POST,
             path: "",
