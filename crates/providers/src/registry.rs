@@ -169,7 +169,7 @@ impl fmt::Debug for Kind {
 
 /// All kinds, in the order in which the documentation lists them.
 pub fn kinds() -> &'static [Kind] {
-    crate::kinds::KINDS
+    &crate::kinds::KINDS
 }
 
 pub fn kind(name: &str) -> Option<&'static Kind> {

@@ -6,18 +6,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::{HeaderValue, Method, Response, StatusCode};
+use ::http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 use watchbell_core::{Channel, DeliveryId, Secret};
 
 use super::codes::recorded;
 use super::condition::Condition;
+use super::message::Callback;
 use super::place::{Place, Pointer, Source};
 use super::receipt::{self, Receipt};
 use super::template::Template;
 use super::values::Values;
 use super::{Definition, message};
+use crate::http;
 use crate::inbound::{self, Action, Answer, AnswerTo, Consent, Heard, Notice, Refusal, Reply, Request, Subject, Text};
 use crate::provider::Outgoing;
 use crate::signature::{Scheme, Verified, Verifier};
@@ -92,19 +94,23 @@ impl Inbound {
     }
 
     /// Where the service shall report to; None where nobody can call us, or where nothing could be verified.
-    pub fn callback(&self, name: &str, values: &Values, message: &Outgoing) -> Option<String> {
+    pub fn callback(&self, name: &str, values: &Values, message: &Outgoing) -> Option<Callback> {
         let base = message.callback_base.as_deref().filter(|_| self.is_verifiable(values))?;
-        let mut url = crate::http::callback(base, &[name], message.delivery_id.as_str());
+        let mut with_delivery = http::callback(base, &[name], message.delivery_id.as_str());
+        let mut url = with_delivery.split('?').next().unwrap_or_default().to_owned();
         let variables = message::variables(&values.for_templates, message, None);
-        for (key, template) in &self.callback_query {
+        for (at, (key, template)) in self.callback_query.iter().enumerate() {
             // What cannot be written was found out when the definition was read.
             let value = template.text(&variables).unwrap_or_default();
-            url.push('&');
-            crate::http::encode(&mut url, key);
-            url.push('=');
-            crate::http::encode(&mut url, &value);
+            url.push(if at == 0 { '?' } else { '&' });
+            with_delivery.push('&');
+            for url in [&mut url, &mut with_delivery] {
+                http::encode(url, key);
+                url.push('=');
+                http::encode(url, &value);
+            }
         }
-        Some(url)
+        Some(Callback { with_delivery, url })
     }
 }
 

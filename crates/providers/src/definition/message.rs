@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use minijinja::value::Object;
 use minijinja::{Value, context};
 use watchbell_core::Timestamp;
 
@@ -29,6 +28,7 @@ const VARIABLES: &[(&str, &[&str])] = &[
     ("now", &[]),
     ("ttl_s", &[]),
     ("callback", &[]),
+    ("callback_url", &[]),
     ("user", &["id", "name"]),
     (
         "answer",
@@ -81,15 +81,23 @@ impl Names for Variables {
     }
 }
 
+/// Where the service shall report to.
+pub struct Callback {
+    /// With our delivery's id.
+    pub with_delivery: String,
+    /// Without, for services that send back an id of ours.
+    pub url: String,
+}
+
 /// The values for one message.
-pub fn variables(settings: &Value, message: &Outgoing, callback: Option<String>) -> Value {
+pub fn variables(settings: &Value, message: &Outgoing, callback: Option<Callback>) -> Value {
     let content = &message.content;
     let text = |text: &crate::provider::Text| Value::from_object(text.clone());
     let answer = message.answer.as_ref().map(|answer| {
         let value = |letter: &str| format!("{letter}{}", answer.token.expose());
         context! {
-            token => answer.token.expose(), url => answer.url, code => answer.code,
-            accept => answer.accept, resolve => answer.resolve, decline => answer.decline,
+            token => answer.token.expose(), url => &answer.url, code => &answer.code,
+            accept => &answer.accept, resolve => &answer.resolve, decline => &answer.decline,
             // What a button carries for each.
             accept_value => value("a"), resolve_value => value("r"), decline_value => value("d"),
         }
@@ -113,7 +121,8 @@ pub fn variables(settings: &Value, message: &Outgoing, callback: Option<String>)
         thread => message.thread,
         now => message.now.as_millis().div_euclid(1000),
         ttl_s => message.expires_at.and_then(|at| seconds_until(at, message.now)),
-        callback => callback,
+        callback => callback.as_ref().map(|callback| callback.with_delivery.as_str()),
+        callback_url => callback.as_ref().map(|callback| callback.url.as_str()),
         user => context! { id => message.told.id.to_string(), name => message.told.name },
         answer => answer,
     }

@@ -1,7 +1,7 @@
 //! The request that sends a message, put together from its templates.
 
-use http::Method;
-use http::header::HeaderName;
+use ::http::Method;
+use ::http::header::HeaderName;
 use minijinja::Value;
 use watchbell_core::device::DeviceKind;
 

@@ -13,7 +13,7 @@ use super::reading::Mistakes;
 use super::request::{Auth, Body, Send};
 use super::template::Template;
 use super::values::Values;
-use super::{Definition, look_up, message};
+use super::{Definition, message};
 use crate::gate::Gate;
 use crate::provider::{About, Address, AnswerOffer, Content, Outgoing, Text, Told};
 
@@ -25,7 +25,10 @@ pub fn try_all(definition: &Definition, mistakes: &mut Mistakes) {
         let values = Values::sample(&definition.settings, is_full);
         for (channel, send) in &definition.send {
             let message = sample(*channel, definition.server, is_full);
-            let callback = is_full.then(|| "https://bell.example.org/callbacks/sample?delivery=01SAMPLE".to_owned());
+            let callback = is_full.then(|| {
+                let url = "https://bell.example.org/callbacks/sample".to_owned();
+                message::Callback { with_delivery: format!("{url}?delivery=01SAMPLE"), url }
+            });
             let variables = message::variables(&values.for_templates, &message, callback);
             trial.send(channel.as_str(), send, &variables);
             trial.auth(&definition.auth, &variables);

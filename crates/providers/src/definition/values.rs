@@ -66,7 +66,7 @@ impl Values {
             }
         }
         let none = declared.keys().map(|key| (key.clone(), minijinja::Value::from(())));
-        let given = values.iter().map(|(key, value)| (key.clone(), minijinja::Value::from_serialize(value)));
+        let given = values.iter().map(|(key, value)| (key.clone(), minijinja::Value::serialize(value)));
         let for_templates = none.chain(given).collect::<BTreeMap<_, _>>().into_iter().collect();
         Ok(Self { values, for_templates })
     }
@@ -82,7 +82,7 @@ impl Values {
         };
         let is_given = |declared: &Declared| with_optional || !declared.optional;
         let values: BTreeMap<_, _> = declared.iter().filter(|(_, d)| is_given(d)).map(|(key, d)| (key.clone(), sample(d))).collect();
-        let all = declared.keys().map(|key| (key.clone(), minijinja::Value::from_serialize(values.get(key))));
+        let all = declared.keys().map(|key| (key.clone(), minijinja::Value::serialize(values.get(key))));
         let for_templates = all.collect();
         Self { values, for_templates }
     }
@@ -101,7 +101,7 @@ impl Values {
 }
 
 impl Declared {
-    fn check(&self, key: &str, value: &Value) -> Result<(), SettingError> {
+    pub fn check(&self, key: &str, value: &Value) -> Result<(), SettingError> {
         let expected = |expected: &str| SettingError { key: key.to_owned(), value: None, wrong: Wrong::Type { expected: expected.to_owned() } };
         match (self.kind, value) {
             (SettingType::Text, Value::String(text)) => self.check_text(key, text, Some(text.clone())),

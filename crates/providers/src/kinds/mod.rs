@@ -11,7 +11,7 @@ macro_rules! providers {
     (code: $($module:ident),+; data: $($name:literal),+; own: $own:literal) => {
         $(mod $module;)+
 
-        pub(crate) static KINDS: &[Kind] = &[
+        pub(crate) static KINDS: [Kind; [$(stringify!($module),)+ $($name,)+ $own].len()] = [
             $(Kind::of::<$module::Settings>(),)+
             $(Kind::defined($name, || built_in($name, include_str!(concat!("../../definitions/", $name, ".toml")))),)+
             Kind::own($own),
