@@ -59,7 +59,7 @@ impl Compiler {
         let settings = self.settings(&file);
         self.one_of(&file);
         self.codes(&file);
-        let auth = self.auth(&file.auth);
+        let auth = self.auth(&file, &file.auth);
         let send = self.send(&file);
         let answers = self.answers(&file);
         let channels = kind::interned(send.keys().copied());
@@ -165,7 +165,7 @@ impl Compiler {
         self.right(key, HeaderName::try_from(name).map_err(|_| "is no name of a header".to_owned()))
     }
 
-    fn auth(&mut self, given: &format::Auth) -> Option<Auth> {
+    fn auth(&mut self, file: &File, given: &format::Auth) -> Option<Auth> {
         Some(match given {
             format::Auth::None => Auth::None,
             format::Auth::Basic { user, password } => {
@@ -179,6 +179,18 @@ impl Compiler {
             }
             format::Auth::Query { name, value } => {
                 Auth::Query { name: name.clone(), value: self.template("auth.query.value", value)? }
+            }
+            format::Auth::Sigv4 { access_key_id, secret_access_key, session_token, region, service } => {
+                let mut template = |key: &str, text: &String| self.template(&format!("auth.sigv4.{key}"), text);
+                let (id, secret) = (template("access_key_id", access_key_id), template("secret_access_key", secret_access_key));
+                let (session_token, region) = (template("session_token", session_token), template("region", region));
+                let service = template("service", service);
+                Auth::Sigv4 { access_key_id: id?, secret_access_key: secret?, session_token: session_token?, region: region?, service: service? }
+            }
+            format::Auth::JwtRs256 { application_id, private_key_setting } => {
+                self.named_setting("auth.jwt_rs256.private_key_setting", file, private_key_setting);
+                let application_id = self.template("auth.jwt_rs256.application_id", application_id)?;
+                Auth::JwtRs256 { application_id, private_key_setting: private_key_setting.clone() }
             }
         })
     }
@@ -377,8 +389,10 @@ impl Compiler {
         if let Err(error) = given.signature.check() {
             self.mistakes.add(&format!("inbound.signature.{}", error.key), error.wrong.to_string());
         }
-        if let Some(setting) = given.signature.server_setting() {
-            self.named_setting("inbound.signature.server_setting", file, setting);
+        if let Some(name) = given.signature.server_setting()
+            && file.settings.get(name).is_none_or(|setting| setting.kind != SettingType::Url)
+        {
+            self.mistakes.add("inbound.signature.server_setting", format!("names `{name}`, which must be a setting of the type url"));
         }
         if given.keys.is_empty() {
             self.mistakes.add("inbound.keys", "must name the settings that hold the signature's keys");

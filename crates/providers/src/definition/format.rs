@@ -118,7 +118,7 @@ pub enum Server {
     Recipient,
 }
 
-/// How a call shows who it is from. All values are templates.
+/// How a call shows who it is from. Values are templates.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Auth {
@@ -132,6 +132,23 @@ pub enum Auth {
     Header { name: String, value: String },
     /// A parameter of the query.
     Query { name: String, value: String },
+    /// Amazon's signature version 4, of the whole request.
+    Sigv4 {
+        access_key_id: String,
+        secret_access_key: String,
+        /// Of temporary credentials; empty where they are none.
+        #[serde(default)]
+        session_token: String,
+        region: String,
+        /// What Amazon calls the service in signatures, such as `ses`.
+        service: String,
+    },
+    /// `Authorization: Bearer` with a JSON Web Token by RS256 that names an application, as Vonage takes it.
+    JwtRs256 {
+        application_id: String,
+        /// The setting that holds the private key: PKCS #8 in PEM.
+        private_key_setting: String,
+    },
 }
 
 /// The request that sends a message. It has one body: `json`, `form` or `text`; a GET has none.

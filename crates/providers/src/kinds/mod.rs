@@ -36,7 +36,13 @@ providers! {
     sandbox;
 
     data:
-    "vonage";
+    "vonage",
+    "ses",
+    "sendgrid",
+    "mailgun",
+    "postmark",
+    "aws-eum",
+    "aws-sns";
 
     own: "http"
 }

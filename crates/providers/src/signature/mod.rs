@@ -198,4 +198,4 @@ fn check_age(max_age_s: Option<u32>) -> Result<(), SettingError> {
 }
 
 #[cfg(test)]
-mod stand_in;
+pub(crate) mod stand_in;

@@ -1,18 +1,14 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
 use http::{HeaderMap, Method};
-use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
-use rustls::pki_types::PrivatePkcs8KeyDer;
-use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 use super::super::Verifier;
-use super::super::stand_in::scheme;
+use super::super::stand_in::{CERTIFICATE, scheme, sign_sns};
 use super::*;
 use crate::kinds::stand_in::{Act, StandIn, at};
 
 const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:watchbell";
-const CERTIFICATE: &str = include_str!("test_certificate.pem");
 const MESSAGE: &str = r#"{"eventType":"Delivery"}"#;
 /// By `openssl dgst -sha1` and `-sha256`, the second with the subject `Hi`.
 const SHA1: &str = "hkZeRJa4gaGxeW/ayBxFQJAWYmdFmnxCXqsL6A/Rm4TSfvzINPMF7V2WRyUm2iGC1sV2DAvwJIa+u9EYGVt5xdSSPwNg1aSXpyUHFeLug0TYSVh/G6OhGEJjsF4b+IoTlKn0FKveDuIkZFk1KuNilQ0VA4KJR6Ko9CyQgyfgNMMowhcOuR949kCZlLcqb/ZhsRrbZr7RM+I2ydAs48/woTYdyohLQ0VkAeptB2yUeEV9VfzvZBFtBbXBwYYysw1rA3afhAmCC3Pga7B8ZElY3f+x5tUHfZ0Kyu9ChBwPKiH3OxRDmeWmc6PRJO92BxzqNytPMt4Rm+d6+c5xY6oz9A==";
@@ -63,18 +59,6 @@ fn certificate() -> Act {
     Act::Answer(200, "", CERTIFICATE.to_owned())
 }
 
-/// Signs what a test changes, as Amazon would.
-fn signed(mut envelope: Value) -> Value {
-    let key = PrivatePkcs8KeyDer::from_pem_slice(include_bytes!("test_key.pem")).unwrap();
-    let key = RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).unwrap();
-    envelope["SignatureVersion"] = json!("2");
-    let text = serde_json::from_value::<Envelope>(envelope.clone()).unwrap().text();
-    let mut signature = vec![0; key.public().modulus_len()];
-    key.sign(&RSA_PKCS1_SHA256, &ring::rand::SystemRandom::new(), text.as_bytes(), &mut signature).unwrap();
-    envelope["Signature"] = json!(STANDARD.encode(signature));
-    envelope
-}
-
 #[tokio::test]
 async fn a_notification_is_its_message_and_the_certificate_is_fetched_once() {
     let service = StandIn::start([certificate()]).await;
@@ -85,7 +69,7 @@ async fn a_notification_is_its_message_and_the_certificate_is_fetched_once() {
     }
     assert_eq!(service.only().line, "GET /SimpleNotificationService-1.pem HTTP/1.1");
     // What services say first to a new topic.
-    let greeting = signed(with(notification(&service), &[("Message", "Successfully validated SNS topic.")]));
+    let greeting = sign_sns(with(notification(&service), &[("Message", "Successfully validated SNS topic.")]));
     assert_eq!(verify(&verifier, &greeting, NOW).await, Ok(None));
 }
 
@@ -110,7 +94,7 @@ async fn what_is_not_signed_by_our_topic_is_refused() {
         assert_eq!(verify(&verifier, &with(notification(&service), changes), NOW).await, Err(Refusal::Forbidden(NOT_RIGHT)), "{changes:?}");
     }
     // Validly signed, by Amazon's key, for somebody else's topic.
-    let stranger = signed(with(notification(&service), &[("TopicArn", "arn:aws:sns:eu-central-1:999999999999:x")]));
+    let stranger = sign_sns(with(notification(&service), &[("TopicArn", "arn:aws:sns:eu-central-1:999999999999:x")]));
     assert_eq!(verify(&verifier, &stranger, NOW).await, Err(Refusal::Forbidden(NOT_RIGHT)));
     assert_eq!(verify(&verifier, &json!({}), NOW).await, Err(Refusal::Forbidden(NOT_RIGHT)));
     let other_path = with(notification(&service), &[("SigningCertURL", &format!("{}/1.txt", service.url))]);
@@ -130,14 +114,14 @@ async fn a_subscription_is_confirmed_for_our_topic_alone() {
     let url = format!("{}/?Action=ConfirmSubscription&Token=t0k3n", service.url);
     // Signed by nobody; signed, but elsewhere.
     assert_eq!(verify(&verifier, &confirmation(&service, &url), NOW).await, Err(Refusal::Forbidden(NOT_RIGHT)));
-    let elsewhere = signed(confirmation(&service, "https://evil.example/?Action=ConfirmSubscription"));
+    let elsewhere = sign_sns(confirmation(&service, "https://evil.example/?Action=ConfirmSubscription"));
     assert_eq!(verify(&verifier, &elsewhere, NOW).await, Err(Refusal::Forbidden(NOT_RIGHT)));
-    let right = signed(confirmation(&service, &url));
+    let right = sign_sns(confirmation(&service, &url));
     let not_now = Refusal::Unavailable("the subscription cannot be confirmed now");
     assert_eq!(verify(&verifier, &right, NOW).await, Err(not_now));
     assert_eq!(verify(&verifier, &right, NOW).await, Ok(None));
     assert_eq!(service.seen()[2].line, "GET /?Action=ConfirmSubscription&Token=t0k3n HTTP/1.1");
-    let ended = signed(with(confirmation(&service, &url), &[("Type", "UnsubscribeConfirmation")]));
+    let ended = sign_sns(with(confirmation(&service, &url), &[("Type", "UnsubscribeConfirmation")]));
     assert_eq!(verify(&verifier, &ended, NOW).await, Ok(None));
     assert_eq!(service.seen().len(), 3);
 }
