@@ -71,6 +71,10 @@ impl<K: ProviderKind> Configured for K {
         K::CHANNELS
     }
 
+    fn service(&self) -> Option<&str> {
+        None
+    }
+
     fn limit(&self, channel: Channel) -> AccountLimit {
         K::limit(channel)
     }

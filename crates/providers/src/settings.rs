@@ -65,6 +65,7 @@ impl CommonSettings {
 /// A kind's settings behind the registry: what is left of a [`registry::ProviderKind`] once its type is forgotten.
 pub(crate) trait Configured: Send + Sync + std::fmt::Debug {
     fn channels(&self) -> &'static [Channel];
+    fn service(&self) -> Option<&str>;
     fn limit(&self, channel: Channel) -> AccountLimit;
     fn check(&self, common: &CommonSettings) -> Result<(), SettingError>;
     fn check_channel(&self, channel: Channel) -> Result<(), SettingError>;
@@ -109,6 +110,11 @@ impl ProviderSettings {
     /// What it can deliver: what its kind can, or its definition says.
     pub fn channels(&self) -> &'static [Channel] {
         self.own.channels()
+    }
+
+    /// What is behind it, where a definition says so: "Vonage SMS API".
+    pub fn service(&self) -> Option<&str> {
+        self.own.service()
     }
 
     pub fn serves(&self, channel: Channel) -> bool {

@@ -6,7 +6,7 @@
 //! - A **template** is text with expressions in it: `"{{ settings.base_url }}/v1/messages"`. Expressions are those of Jinja. What
 //!   is one expression as a whole keeps the expression's type, and is absent where the value is none or empty.
 //! - A **place** says where something stands in a request or an answer: `/errors/0/code` in the body (a JSON pointer, whose
-//!   segment `*` is each member), `header:x-message-id`, `query:delivery`, `body:<Code>(\w+)</Code>` (a regular expression, of which
+//!   segment `*` is each member), `header.x-message-id`, `query.delivery`, `body:<Code>(\w+)</Code>` (a regular expression, of which
 //!   the first group counts), or `status`.
 //! - **Conditions** are places with what stands there: `where = { status = "4xx", "/code" = [21211, "30000-30999"] }`; instead of
 //!   values, `{ matches = "regular expression" }`, `{ exists = true }`, `{ every = [0] }` or `{ not = [0] }`. All of them must hold.
@@ -381,7 +381,7 @@ pub struct Receipt {
 }
 
 fn in_url() -> String {
-    "query:delivery".to_owned()
+    "query.delivery".to_owned()
 }
 
 /// What a receipt means. It has one of `outcome` and `codes`.

@@ -136,6 +136,10 @@ impl Configured for Defined {
         self.definition.channels()
     }
 
+    fn service(&self) -> Option<&str> {
+        Some(&self.definition.name)
+    }
+
     fn limit(&self, channel: Channel) -> AccountLimit {
         let none = AccountLimit { per_second: 1.0, burst: 1, in_flight: 1, timeout: DEFAULT_TIMEOUT };
         self.definition.limit(channel).unwrap_or(none)

@@ -96,7 +96,7 @@ pub fn variables(settings: &Value, message: &Outgoing, callback: Option<Callback
     let answer = message.answer.as_ref().map(|answer| {
         let value = |letter: &str| format!("{letter}{}", answer.token.expose());
         context! {
-            token => answer.token.expose(), url => &answer.url, code => &answer.code,
+            token => answer.token.expose(), url => answer.url.as_deref(), code => &answer.code,
             accept => &answer.accept, resolve => &answer.resolve, decline => &answer.decline,
             // What a button carries for each.
             accept_value => value("a"), resolve_value => value("r"), decline_value => value("d"),
@@ -106,24 +106,24 @@ pub fn variables(settings: &Value, message: &Outgoing, callback: Option<Callback
         settings => settings,
         to => address(&message.to),
         channel => message.channel.as_str(),
-        subject => content.subject,
+        subject => &content.subject,
         short => text(&content.short),
         text => text(&content.text),
-        html => content.html,
+        html => &content.html,
         speech => text(&content.speech),
-        url => content.url,
-        open => content.open,
-        locale => content.locale,
+        url => content.url.as_deref(),
+        open => &content.open,
+        locale => &content.locale,
         delivery => message.delivery_id.as_str(),
         attempt => message.attempt,
         urgent => message.urgent,
         critical => message.critical,
-        thread => message.thread,
+        thread => message.thread.as_deref(),
         now => message.now.as_millis().div_euclid(1000),
         ttl_s => message.expires_at.and_then(|at| seconds_until(at, message.now)),
         callback => callback.as_ref().map(|callback| callback.with_delivery.as_str()),
         callback_url => callback.as_ref().map(|callback| callback.url.as_str()),
-        user => context! { id => message.told.id.to_string(), name => message.told.name },
+        user => context! { id => message.told.id.to_string(), name => &message.told.name },
         answer => answer,
     }
 }

@@ -41,14 +41,16 @@ impl Place {
         if text.is_empty() || text.starts_with('/') {
             return Pointer::parse(text).map(Self::Pointer);
         }
-        match text.split_once(':') {
+        if let Some(pattern) = text.strip_prefix("body:") {
+            return regex(pattern).map(Self::Body);
+        }
+        match text.split_once('.') {
             Some(("header", name)) => {
                 let name = HeaderName::try_from(name).map_err(|_| format!("names no header: `{name}`"))?;
                 Ok(Self::Header(name))
             }
             Some(("query", name)) if !name.is_empty() => Ok(Self::Query(name.to_owned())),
-            Some(("body", pattern)) => regex(pattern).map(Self::Body),
-            _ => Err("is no place; one is /a/b/0 in the body, header:NAME, query:NAME, body:REGULAR EXPRESSION, or status".to_owned()),
+            _ => Err("is no place; one is /a/b/0 in the body, header.NAME, query.NAME, body:REGULAR EXPRESSION, or status".to_owned()),
         }
     }
 
@@ -187,10 +189,10 @@ mod tests {
             ("/empty", &[]),
             ("/deep/*/n", &["1", "2.5"]),
             ("", &["an object"]),
-            ("header:X-Message-Id", &["M1"]),
-            ("header:x-other", &[]),
-            ("query:delivery", &["D1"]),
-            ("query:e", &[]),
+            ("header.X-Message-Id", &["M1"]),
+            ("header.x-other", &[]),
+            ("query.delivery", &["D1"]),
+            ("query.e", &[]),
             (r"body:<Code>(\w+)</Code>", &["Throttling"]),
             ("body:<Code>", &["<Code>"]),
             ("body:nothing", &[]),
@@ -204,11 +206,11 @@ mod tests {
     #[test]
     fn what_is_no_place_says_what_one_is() {
         let table = [
-            ("errors/0", "is no place; one is /a/b/0 in the body, header:NAME, query:NAME, body:REGULAR EXPRESSION, or status"),
+            ("errors/0", "is no place; one is /a/b/0 in the body, header.NAME, query.NAME, body:REGULAR EXPRESSION, or status"),
             ("/a//b", "is no JSON pointer that finds anything: it has an empty segment"),
             ("/a~b", "is no JSON pointer; ~ is written ~0, and / within a name ~1"),
-            ("header:a b", "names no header: `a b`"),
-            ("query:", "is no place; one is /a/b/0 in the body, header:NAME, query:NAME, body:REGULAR EXPRESSION, or status"),
+            ("header.a b", "names no header: `a b`"),
+            ("query.", "is no place; one is /a/b/0 in the body, header.NAME, query.NAME, body:REGULAR EXPRESSION, or status"),
             ("body:(", "is no regular expression: unclosed group"),
             ("body:(a{1000}){1000}", "is no regular expression: Compiled regex exceeds size limit of 262144 bytes."),
         ];
