@@ -8,6 +8,7 @@ mod answer;
 mod connect;
 mod payload;
 mod request;
+pub mod sigv4;
 
 use std::time::Duration;
 

@@ -19,8 +19,9 @@ use super::receipt::{self, Receipt};
 use super::template::Template;
 use super::values::Values;
 use super::{Definition, message};
+use crate::consent::{self, Keyword};
 use crate::http;
-use crate::inbound::{self, Action, Answer, AnswerTo, Consent, Heard, Notice, Refusal, Reply, Request, Subject, Text};
+use crate::inbound::{self, Answer, AnswerTo, Consent, Heard, Notice, Refusal, Reply, Request, Subject, Text};
 use crate::provider::Outgoing;
 use crate::signature::{Scheme, Verified, Verifier};
 
@@ -60,6 +61,8 @@ pub struct Challenge {
 
 #[derive(Debug)]
 pub struct TextRule {
+    /// What it answers may have been sent by, what it came by first.
+    pub channels: &'static [Channel],
     pub each: Option<Pointer>,
     pub conditions: Vec<Condition>,
     pub from: Place,
@@ -77,6 +80,7 @@ pub struct ButtonRule {
 
 #[derive(Debug)]
 pub struct ConsentRule {
+    pub channels: &'static [Channel],
     pub each: Option<Pointer>,
     pub conditions: Vec<Condition>,
     pub address: Place,
@@ -220,7 +224,7 @@ impl Inbound {
             for part in parts(rule.each.as_ref()) {
                 let source = source(part);
                 let address = rule.address.first(&source).filter(|_| holds(&rule.conditions, &source));
-                let consent = |address| Consent { channels: self.channels, address, is_in: rule.is_in };
+                let consent = |address| Consent { channels: rule.channels, address, is_in: rule.is_in };
                 notices.extend(address.map(|address| Notice::Consent(consent(self.address(address)))));
             }
         }
@@ -228,13 +232,16 @@ impl Inbound {
             for part in parts(rule.each.as_ref()) {
                 let source = source(part);
                 let value = rule.value.first(&source).filter(|_| holds(&rule.conditions, &source));
-                notices.extend(value.and_then(|value| pressed(&value)).map(Notice::Answer));
+                let pressed = value.and_then(|value| inbound::button(&value));
+                let answer = |(action, token)| Answer { of: AnswerTo::Token(token), action: Some(action), by: None };
+                notices.extend(pressed.map(answer).map(Notice::Answer));
             }
         }
         for rule in &self.texts {
             for part in parts(rule.each.as_ref()) {
                 let source = source(part);
-                notices.extend(self.text(rule, &source).filter(|_| holds(&rule.conditions, &source)).map(Notice::Text));
+                let text = self.text(rule, &source).filter(|_| holds(&rule.conditions, &source));
+                notices.extend(text.into_iter().flat_map(|text| self.meant(text)));
             }
         }
         notices
@@ -253,7 +260,7 @@ impl Inbound {
     fn text(&self, rule: &TextRule, source: &Source<'_>) -> Option<Text> {
         let at = |place: &Option<Place>| place.as_ref().and_then(|place| place.first(source));
         Some(Text {
-            channels: self.channels,
+            channels: rule.channels,
             from: self.address(rule.from.first(source)?),
             by: None,
             replies_to: at(&rule.replies_to),
@@ -263,24 +270,27 @@ impl Inbound {
         })
     }
 
+    /// A text, or what it says of being written to, where the service did not act on that itself.
+    fn meant(&self, text: Text) -> Vec<Notice> {
+        let consent = |is_in| Notice::Consent(Consent { channels: text.channels, address: text.from.clone(), is_in });
+        match consent::keyword(text.text.expose()).filter(|_| self.is_phone()) {
+            Some(Keyword::Out) => vec![consent(false)],
+            // YES is both.
+            Some(Keyword::In) => vec![consent(true), Notice::Text(text)],
+            Some(Keyword::Help) => Vec::new(),
+            None => vec![Notice::Text(text)],
+        }
+    }
+
+    fn is_phone(&self) -> bool {
+        self.channels.iter().any(|channel| matches!(channel, Channel::Sms | Channel::Voice | Channel::Whatsapp))
+    }
+
     /// An address as contacts have it: numbers with their `+`.
     fn address(&self, text: String) -> Secret {
-        let is_phone = self.channels.iter().any(|channel| matches!(channel, Channel::Sms | Channel::Voice | Channel::Whatsapp));
         let is_bare = text.len() > 6 && text.bytes().all(|byte| byte.is_ascii_digit());
-        Secret::new(if is_phone && is_bare { format!("+{text}") } else { text })
+        Secret::new(if self.is_phone() && is_bare { format!("+{text}") } else { text })
     }
-}
-
-/// What a button's value says: a letter for the action, and the answer's token.
-fn pressed(value: &str) -> Option<Answer> {
-    let token = value.get(1..).filter(|token| (1..=LONGEST_ID).contains(&token.len()))?;
-    let action = match value.as_bytes()[0] {
-        b'a' => Action::Accept,
-        b'r' => Action::Resolve,
-        b'd' => Action::Decline,
-        _ => return None,
-    };
-    Some(Answer { of: AnswerTo::Token(Secret::new(token)), action: Some(action), by: None })
 }
 
 /// What a request says, as data.

@@ -59,7 +59,7 @@ impl Compiler {
         let settings = self.settings(&file);
         self.one_of(&file);
         self.codes(&file);
-        let auth = self.auth(&file.auth);
+        let auth = self.auth(&file, &file.auth);
         let send = self.send(&file);
         let answers = self.answers(&file);
         let channels = kind::interned(send.keys().copied());
@@ -165,7 +165,7 @@ impl Compiler {
         self.right(key, HeaderName::try_from(name).map_err(|_| "is no name of a header".to_owned()))
     }
 
-    fn auth(&mut self, given: &format::Auth) -> Option<Auth> {
+    fn auth(&mut self, file: &File, given: &format::Auth) -> Option<Auth> {
         Some(match given {
             format::Auth::None => Auth::None,
             format::Auth::Basic { user, password } => {
@@ -179,6 +179,18 @@ impl Compiler {
             }
             format::Auth::Query { name, value } => {
                 Auth::Query { name: name.clone(), value: self.template("auth.query.value", value)? }
+            }
+            format::Auth::Sigv4 { access_key_id, secret_access_key, session_token, region, service } => {
+                let mut template = |key: &str, text: &String| self.template(&format!("auth.sigv4.{key}"), text);
+                let (id, secret) = (template("access_key_id", access_key_id), template("secret_access_key", secret_access_key));
+                let (session_token, region) = (template("session_token", session_token), template("region", region));
+                let service = template("service", service);
+                Auth::Sigv4 { access_key_id: id?, secret_access_key: secret?, session_token: session_token?, region: region?, service: service? }
+            }
+            format::Auth::JwtRs256 { application_id, private_key_setting } => {
+                self.named_setting("auth.jwt_rs256.private_key_setting", file, private_key_setting);
+                let application_id = self.template("auth.jwt_rs256.application_id", application_id)?;
+                Auth::JwtRs256 { application_id, private_key_setting: private_key_setting.clone() }
             }
         })
     }
@@ -377,6 +389,11 @@ impl Compiler {
         if let Err(error) = given.signature.check() {
             self.mistakes.add(&format!("inbound.signature.{}", error.key), error.wrong.to_string());
         }
+        if let Some(name) = given.signature.server_setting()
+            && file.settings.get(name).is_none_or(|setting| setting.kind != SettingType::Url)
+        {
+            self.mistakes.add("inbound.signature.server_setting", format!("names `{name}`, which must be a setting of the type url"));
+        }
         if given.keys.is_empty() {
             self.mistakes.add("inbound.keys", "must name the settings that hold the signature's keys");
         }
@@ -405,9 +422,9 @@ impl Compiler {
             challenge,
             channels,
             receipt: file.receipt.as_ref().and_then(|receipt| self.receipt(receipt)),
-            texts: file.text.iter().enumerate().filter_map(|(at, rule)| self.text(&format!("text[{at}]"), rule)).collect(),
+            texts: file.text.iter().enumerate().filter_map(|(at, rule)| self.text(&format!("text[{at}]"), rule, channels)).collect(),
             buttons: file.button.iter().enumerate().filter_map(|(at, rule)| self.button(&format!("button[{at}]"), rule)).collect(),
-            consents: file.consent.iter().enumerate().filter_map(|(at, rule)| self.consent(&format!("consent[{at}]"), rule)).collect(),
+            consents: file.consent.iter().enumerate().filter_map(|(at, rule)| self.consent(&format!("consent[{at}]"), rule, channels)).collect(),
         })
     }
 
@@ -474,14 +491,33 @@ impl Compiler {
         rules
     }
 
-    fn text(&mut self, key: &str, given: &format::TextRule) -> Option<TextRule> {
+    fn text(&mut self, key: &str, given: &format::TextRule, channels: &[Channel]) -> Option<TextRule> {
         let conditions = self.conditions(key, &given.conditions);
         let each = self.each(&format!("{key}.each"), given.each.as_ref());
         let from = self.place(&format!("{key}.from"), &given.from);
         let text = self.place(&format!("{key}.text"), &given.text);
         let message_id = self.optional_place(&format!("{key}.message_id"), given.message_id.as_ref());
         let replies_to = self.optional_place(&format!("{key}.replies_to"), given.replies_to.as_ref());
-        Some(TextRule { each, conditions, from: from?, text: text?, message_id, replies_to })
+        let channels = self.comes_by(key, given.channel.as_ref(), channels)?;
+        Some(TextRule { channels, each, conditions, from: from?, text: text?, message_id, replies_to })
+    }
+
+    /// What something that a person says is about: the channel that it came by, and those that share its addresses.
+    fn comes_by(&mut self, key: &str, given: Option<&String>, all: &[Channel]) -> Option<&'static [Channel]> {
+        let channel = match (given, all) {
+            (Some(name), _) => self.channel(&format!("{key}.channel"), name)?,
+            (None, [only]) => *only,
+            (None, _) => {
+                self.mistakes.add(key, "must say by which channel it comes, as there are several: channel = \"…\"");
+                return None;
+            }
+        };
+        Some(match channel {
+            Channel::Sms => &[Channel::Sms, Channel::Whatsapp, Channel::Voice],
+            Channel::Whatsapp => &[Channel::Whatsapp, Channel::Sms, Channel::Voice],
+            Channel::Voice => &[Channel::Voice, Channel::Sms, Channel::Whatsapp],
+            other => kind::interned([other]),
+        })
     }
 
     fn button(&mut self, key: &str, given: &format::ButtonRule) -> Option<ButtonRule> {
@@ -491,11 +527,12 @@ impl Compiler {
         Some(ButtonRule { each, conditions, value })
     }
 
-    fn consent(&mut self, key: &str, given: &format::ConsentRule) -> Option<ConsentRule> {
+    fn consent(&mut self, key: &str, given: &format::ConsentRule, channels: &[Channel]) -> Option<ConsentRule> {
         let conditions = self.conditions(key, &given.conditions);
         let each = self.each(&format!("{key}.each"), given.each.as_ref());
         let address = self.place(&format!("{key}.address"), &given.address)?;
-        Some(ConsentRule { each, conditions, address, is_in: given.is_in })
+        let channels = self.comes_by(key, given.channel.as_ref(), channels)?;
+        Some(ConsentRule { channels, each, conditions, address, is_in: given.is_in })
     }
 
     fn look_up(&mut self, given: &format::LookUp) -> Option<LookUp> {

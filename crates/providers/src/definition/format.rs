@@ -118,7 +118,7 @@ pub enum Server {
     Recipient,
 }
 
-/// How a call shows who it is from. All values are templates.
+/// How a call shows who it is from. Values are templates.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Auth {
@@ -132,6 +132,23 @@ pub enum Auth {
     Header { name: String, value: String },
     /// A parameter of the query.
     Query { name: String, value: String },
+    /// Amazon's signature version 4, of the whole request.
+    Sigv4 {
+        access_key_id: String,
+        secret_access_key: String,
+        /// Of temporary credentials; empty where they are none.
+        #[serde(default)]
+        session_token: String,
+        region: String,
+        /// What Amazon calls the service in signatures, such as `ses`.
+        service: String,
+    },
+    /// `Authorization: Bearer` with a JSON Web Token by RS256 that names an application, as Vonage takes it.
+    JwtRs256 {
+        application_id: String,
+        /// The setting that holds the private key: PKCS #8 in PEM.
+        private_key_setting: String,
+    },
 }
 
 /// The request that sends a message. It has one body: `json`, `form` or `text`; a GET has none.
@@ -403,6 +420,9 @@ pub struct TextRule {
     #[serde(default, rename = "where")]
     #[schemars(with = "BTreeMap<String, Value>")]
     pub conditions: Conditions,
+    /// What it came by, where the definition has several channels.
+    #[serde(default)]
+    pub channel: Option<String>,
     /// The place of the sender's address. A number gets its `+` if it has none.
     pub from: String,
     pub text: String,
@@ -423,7 +443,7 @@ pub struct ButtonRule {
     #[serde(default, rename = "where")]
     #[schemars(with = "BTreeMap<String, Value>")]
     pub conditions: Conditions,
-    /// The place of what the button carries: one letter for the action (`a` accept, `r` resolve, `d` decline), and the token.
+    /// The place of what the button carries: `answer.accept_value`, `.resolve_value` or `.decline_value`.
     pub value: String,
 }
 
@@ -436,6 +456,10 @@ pub struct ConsentRule {
     #[serde(default, rename = "where")]
     #[schemars(with = "BTreeMap<String, Value>")]
     pub conditions: Conditions,
+    /// What it is about, where the definition has several channels.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// The place of the address.
     pub address: String,
     pub is_in: bool,
 }

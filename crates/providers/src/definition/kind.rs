@@ -12,12 +12,14 @@ use watchbell_core::{Channel, Clock};
 
 use super::callbacks::Callbacks;
 use super::format::{Server, SettingType};
+use super::request::Auth;
 use super::sender::{Client, Sender};
 use super::values::Values;
 use super::{Definition, Mistake};
 use crate::endpoint::{self, Endpoints};
 use crate::http::Http;
 use crate::inbound::{ChatLink, Inbound};
+use crate::jwt::SigningKey;
 use crate::provider::{AccountLimit, Provider};
 use crate::settings::{self, CommonSettings, Configured, DEFAULT_TIMEOUT, SettingError};
 
@@ -94,6 +96,18 @@ impl Defined {
     }
 }
 
+impl Defined {
+    /// The private key that requests are signed with.
+    fn signing_key(&self) -> Result<Option<Arc<SigningKey>>, SettingError> {
+        let Auth::JwtRs256 { private_key_setting: setting, .. } = &self.definition.auth else { return Ok(None) };
+        let Some(pem) = self.values.secret(setting) else { return Ok(None) };
+        match SigningKey::rs256_from_pem(pem.expose()) {
+            Some(key) => Ok(Some(Arc::new(key))),
+            None => Err(SettingError::new(setting, None, "must be an RSA private key of 2048 bits or more: PKCS #8 in PEM, which begins with -----BEGIN PRIVATE KEY-----")),
+        }
+    }
+}
+
 /// Takes the settings that widen the reach out of a table.
 fn reach(table: &mut Map<String, Value>) -> Result<Reach, SettingError> {
     let expected = |key: &str, expected: &str| SettingError {
@@ -133,6 +147,7 @@ impl Configured for Defined {
 
     /// The values were checked when they were read; keys of signatures have forms of their own.
     fn check(&self, common: &CommonSettings) -> Result<(), SettingError> {
+        self.signing_key()?;
         self.inbound("", common).map(drop)
     }
 
@@ -156,7 +171,8 @@ impl Configured for Defined {
             None => Client::Service(Http::new(common)?),
             Some(reach) => Client::Recipients(Endpoints::new(common, reach.clone())?),
         };
-        Ok(Arc::new(Sender { name: name.to_owned(), definition: self.definition.clone(), values: self.values.clone(), client }))
+        let signing_key = self.signing_key()?;
+        Ok(Arc::new(Sender { name: name.to_owned(), definition: self.definition.clone(), values: self.values.clone(), signing_key, client }))
     }
 
     fn inbound(&self, _name: &str, common: &CommonSettings) -> Result<Option<Arc<dyn Inbound>>, SettingError> {
@@ -164,7 +180,8 @@ impl Configured for Defined {
             return Ok(None);
         };
         let key = inbound.keys.iter().find(|key| self.values.is_given(key)).map_or("", String::as_str);
-        let verifier = inbound.signature.verifier(key, inbound.keys(&self.values), common)?;
+        let server = inbound.signature.server_setting().and_then(|setting| self.values.get(setting)?.as_str());
+        let verifier = inbound.signature.verifier(key, inbound.keys(&self.values), server, common)?;
         let challenge_token = inbound.challenge.as_ref().and_then(|challenge| self.values.secret(&challenge.setting));
         Ok(Some(Arc::new(Callbacks { definition: self.definition.clone(), verifier, challenge_token })))
     }

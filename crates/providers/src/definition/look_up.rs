@@ -35,7 +35,7 @@ impl LookUp {
         let variables = context! { since => since.as_millis().div_euclid(1000), ..variables };
         let auth = &sender.definition.auth;
         let url = auth.on_url(self.url.url(&variables).ok()?, &variables).ok()?;
-        let fill = auth.on_request(&variables).ok()?;
+        let fill = auth.on_request(sender.signing_key.as_ref(), &variables).ok()?;
         let answer = http.call(fill(http.get(&Url::parse(&url).ok()?))).await.ok()?;
         let list = answer.json();
         let same = self.same.iter().map(|(place, template)| Some((place, template.text(&variables).ok()?)));

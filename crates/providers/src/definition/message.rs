@@ -6,6 +6,7 @@ use minijinja::{Value, context};
 use watchbell_core::Timestamp;
 
 use super::template::Names;
+use crate::inbound::Action;
 use crate::provider::{Address, Outgoing};
 
 /// The variables of a request that sends, and what they are. Those with members are checked member by member.
@@ -94,12 +95,12 @@ pub fn variables(settings: &Value, message: &Outgoing, callback: Option<Callback
     let content = &message.content;
     let text = |text: &crate::provider::Text| Value::from_object(text.clone());
     let answer = message.answer.as_ref().map(|answer| {
-        let value = |letter: &str| format!("{letter}{}", answer.token.expose());
         context! {
             token => answer.token.expose(), url => answer.url.as_deref(), code => &answer.code,
             accept => &answer.accept, resolve => &answer.resolve, decline => &answer.decline,
             // What a button carries for each.
-            accept_value => value("a"), resolve_value => value("r"), decline_value => value("d"),
+            accept_value => answer.button(Action::Accept), resolve_value => answer.button(Action::Resolve),
+            decline_value => answer.button(Action::Decline),
         }
     });
     context! {

@@ -14,6 +14,7 @@ use super::values::Values;
 use super::{Definition, message};
 use crate::endpoint::Endpoints;
 use crate::http::Http;
+use crate::jwt::SigningKey;
 use crate::provider::{Address, Found, Outgoing, Provider};
 
 /// A definition with the values of one provider's table.
@@ -23,6 +24,8 @@ pub struct Sender {
     pub name: String,
     pub definition: Arc<Definition>,
     pub values: Values,
+    /// The private key that requests are signed with, where the definition names one.
+    pub signing_key: Option<Arc<SigningKey>>,
     pub client: Client,
 }
 
@@ -45,7 +48,7 @@ impl Provider for Sender {
         }
         let variables = self.variables(message);
         // Templates were tried when the definition was read; one that fails all the same fails because of what this message says.
-        let Ok((url, fill)) = send.fill(&self.definition.auth, &variables) else { return Report::new(Outcome::BadMessage, "template".to_owned()) };
+        let Ok((url, fill)) = send.fill(&self.definition.auth, self.signing_key.as_ref(), &variables) else { return Report::new(Outcome::BadMessage, "template".to_owned()) };
         let answer = match &self.client {
             Client::Service(http) => match Url::parse(&url) {
                 // A request without a body does not pass the gate by itself.

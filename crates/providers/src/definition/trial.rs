@@ -76,6 +76,14 @@ impl Trial {
             Auth::Bearer { token } => &[("auth.bearer.token", token)],
             Auth::Header { value, .. } => &[("auth.header.value", value)],
             Auth::Query { value, .. } => &[("auth.query.value", value)],
+            Auth::Sigv4 { access_key_id, secret_access_key, session_token, region, service } => &[
+                ("auth.sigv4.access_key_id", access_key_id),
+                ("auth.sigv4.secret_access_key", secret_access_key),
+                ("auth.sigv4.session_token", session_token),
+                ("auth.sigv4.region", region),
+                ("auth.sigv4.service", service),
+            ],
+            Auth::JwtRs256 { application_id, .. } => &[("auth.jwt_rs256.application_id", application_id)],
         };
         templates.iter().for_each(|(key, template)| self.template(key, template, variables));
     }

@@ -36,7 +36,18 @@ providers! {
     sandbox;
 
     data:
-    "vonage";
+    "vonage",
+    "vonage-messages",
+    "telnyx",
+    "plivo",
+    "bird",
+    "meta",
+    "ses",
+    "sendgrid",
+    "mailgun",
+    "postmark",
+    "aws-eum",
+    "aws-sns";
 
     own: "http"
 }

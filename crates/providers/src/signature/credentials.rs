@@ -70,6 +70,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
     use super::super::stand_in::{Sent, scheme};
     use super::*;
+    use crate::settings::CommonSettings;
 
     #[tokio::test]
     async fn a_user_and_a_password_in_the_url() {
@@ -85,7 +86,7 @@ mod tests {
         assert!(!Sent::post("").is_right(&basic, &keys).await);
         let twice = header("Basic b2xkOm9uZQ==").header("authorization", "Basic b2xkOm9uZQ==");
         assert!(!twice.is_right(&basic, &keys).await, "which of two counts, proxies differ about");
-        let error = basic.verifier("webhook_login", vec![Secret::new("alone")], &Default::default()).unwrap_err();
+        let error = basic.verifier("webhook_login", vec![Secret::new("alone")], None, &CommonSettings::default()).unwrap_err();
         assert_eq!(error.to_string(), "`webhook_login`: must be user:password");
     }
 
@@ -99,7 +100,7 @@ mod tests {
         assert!(Sent::post("").query("token", "hush").is_right(&query, &["other", "hush"]).await);
         assert!(!Sent::post("").query("token", "").is_right(&query, &["hush"]).await);
         assert!(!Sent::post("").query("token", "hush").query("token", "hush").is_right(&query, &["hush"]).await);
-        let error = header.verifier("webhook_token", vec![], &Default::default()).unwrap_err().to_string();
+        let error = header.verifier("webhook_token", vec![], None, &CommonSettings::default()).unwrap_err().to_string();
         assert_eq!(error, "`webhook_token`: is missing or empty, and nothing that comes in could be verified without it");
         let error = scheme("scheme = \"token\"\nsource = \"form.token\"").unwrap_err();
         assert!(error.contains("must be header.NAME or query.NAME"), "{error}");

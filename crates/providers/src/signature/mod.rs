@@ -8,12 +8,15 @@
 //! it signs none (Twilio, Plivo, Meta, SNS, passwords), what is repeated is harmless because of what it says: a receipt moves a
 //! delivery only forward, an answer counts once a delivery and round, and a text has its message's id.
 
+mod certificates;
 mod credentials;
+mod envelope;
 mod jwt_hmac;
 mod keys;
 mod plivo;
 mod reading;
 mod signed;
+mod sns_x509;
 mod source;
 mod template;
 mod twilio;
@@ -33,6 +36,8 @@ pub use keys::{Algorithm, KeyCoding};
 pub use plivo::Plivo;
 use reading::Reading;
 pub use signed::{Coding, Signed};
+pub use sns_x509::SnsX509;
+use sns_x509::Topics;
 pub use source::Source;
 pub use template::Template;
 pub use twilio::Twilio;
@@ -57,6 +62,8 @@ pub enum Scheme {
     JwtHmac(JwtHmac),
     /// A signature of a text that is put together from the request.
     Signed(Signed),
+    /// Amazon SNS. The keys are the names of the topics that are believed.
+    SnsX509(SnsX509),
     /// A user and a password. The keys are `user:password`.
     Basic(Basic),
     /// A secret as it is. The keys are what it may be.
@@ -68,8 +75,15 @@ pub enum Scheme {
 pub struct Verifier {
     scheme: Scheme,
     keys: Vec<Secret>,
-    /// The keys of a scheme that has them in a form of their own.
-    read: Vec<keys::Key>,
+    /// What is made of the keys, where it is more than their text.
+    read: Read,
+}
+
+#[derive(Debug)]
+enum Read {
+    Text,
+    Keys(Vec<keys::Key>),
+    Topics(Topics),
 }
 
 /// What a request that was verified holds.
@@ -88,7 +102,7 @@ impl Scheme {
     /// The key that cannot, and what would be right.
     pub fn check(&self) -> Result<(), SettingError> {
         match self {
-            Self::Twilio(_) | Self::Plivo(_) | Self::Basic(_) => Ok(()),
+            Self::Twilio(_) | Self::Plivo(_) | Self::SnsX509(_) | Self::Basic(_) => Ok(()),
             Self::VonageSig(scheme) => scheme.check(),
             Self::JwtHmac(scheme) => scheme.check(),
             Self::Signed(scheme) => scheme.check(),
@@ -96,19 +110,26 @@ impl Scheme {
         }
     }
 
-    /// Makes what verifies by it. `key` is the setting that the keys come from, for the error.
+    /// The setting that names a server which stands in for the one that the scheme asks.
+    pub fn server_setting(&self) -> Option<&str> {
+        if let Self::SnsX509(scheme) = self { scheme.server_setting.as_deref() } else { None }
+    }
+
+    /// Makes what verifies by it. `key` is the setting that the keys come from, for the error; `server` is what
+    /// [`Scheme::server_setting`] gives.
     ///
     /// # Errors
     /// A key cannot be one, or there is none.
-    pub fn verifier(&self, key: &str, keys: Vec<Secret>, _common: &CommonSettings) -> Result<Verifier, SettingError> {
+    pub fn verifier(&self, key: &str, keys: Vec<Secret>, server: Option<&str>, common: &CommonSettings) -> Result<Verifier, SettingError> {
         if keys.is_empty() || keys.iter().any(Secret::is_empty) {
             return Err(SettingError::new(key, None, "is missing or empty, and nothing that comes in could be verified without it"));
         }
         let wrong = |right| SettingError::new(key, None, right);
         let read = match self {
-            Self::Signed(scheme) => keys.iter().map(|text| scheme.key(text)).collect::<Result<_, _>>().map_err(wrong)?,
-            Self::Basic(_) => keys.iter().try_for_each(credentials::check_basic).map(|()| Vec::new()).map_err(wrong)?,
-            _ => Vec::new(),
+            Self::Signed(scheme) => Read::Keys(keys.iter().map(|text| scheme.key(text)).collect::<Result<_, _>>().map_err(wrong)?),
+            Self::Basic(_) => keys.iter().try_for_each(credentials::check_basic).map(|()| Read::Text).map_err(wrong)?,
+            Self::SnsX509(_) => Read::Topics(Topics::new(key, keys.clone(), server, common)?),
+            _ => Read::Text,
         };
         Ok(Verifier { scheme: self.clone(), keys, read })
     }
@@ -123,6 +144,7 @@ impl Verifier {
             Scheme::VonageSig(_) => None,
             Scheme::JwtHmac(scheme) => Some(scheme.header()),
             Scheme::Signed(scheme) => scheme.signature.header(),
+            Scheme::SnsX509(_) => Some(sns_x509::HEADER),
             Scheme::Basic(_) => Some(credentials::AUTHORIZATION),
             Scheme::Token(scheme) => scheme.source.header(),
         }
@@ -131,21 +153,28 @@ impl Verifier {
     /// Verifies a request, and answers what it holds.
     ///
     /// # Errors
-    /// [`Refusal::Forbidden`] whatever is wrong with it.
-    #[expect(clippy::unused_async, reason = "a certificate may have to be fetched")]
+    /// [`Refusal::Forbidden`] whatever is wrong with it; [`Refusal::Unavailable`] where that cannot be said now.
     pub async fn verify<'r>(&self, request: &Request<'r>) -> Result<Verified<'r>, Refusal> {
-        let reading = Reading::new(request);
-        let is_right = match &self.scheme {
-            Scheme::Twilio(_) => twilio::verify(&reading, &self.keys),
-            Scheme::Plivo(scheme) => scheme.verify(&reading, &self.keys),
-            Scheme::VonageSig(scheme) => scheme.verify(&reading, &self.keys),
-            Scheme::JwtHmac(scheme) => scheme.verify(&reading, &self.keys),
-            Scheme::Signed(scheme) => scheme.verify(&reading, &self.read),
-            Scheme::Basic(_) => credentials::verify_basic(&reading, &self.keys),
-            Scheme::Token(scheme) => scheme.verify(&reading, &self.keys),
-        };
+        if let Read::Topics(topics) = &self.read {
+            return topics.verify(request).await;
+        }
         // Nothing else is ever said, so that nobody can feel their way.
-        is_right.filter(|is_right| *is_right).map(|_| Verified::Body(Cow::Borrowed(request.body))).ok_or(Refusal::Forbidden(NOT_RIGHT))
+        if self.is_right(request) == Some(true) { Ok(Verified::Body(Cow::Borrowed(request.body))) } else { Err(Refusal::Forbidden(NOT_RIGHT)) }
+    }
+
+    /// None where something is missing.
+    fn is_right(&self, request: &Request<'_>) -> Option<bool> {
+        let reading = Reading::new(request);
+        match (&self.scheme, &self.read) {
+            (Scheme::Twilio(_), _) => twilio::verify(&reading, &self.keys),
+            (Scheme::Plivo(scheme), _) => scheme.verify(&reading, &self.keys),
+            (Scheme::VonageSig(scheme), _) => scheme.verify(&reading, &self.keys),
+            (Scheme::JwtHmac(scheme), _) => scheme.verify(&reading, &self.keys),
+            (Scheme::Signed(scheme), Read::Keys(keys)) => scheme.verify(&reading, keys),
+            (Scheme::Basic(_), _) => credentials::verify_basic(&reading, &self.keys),
+            (Scheme::Token(scheme), _) => scheme.verify(&reading, &self.keys),
+            (Scheme::Signed(_) | Scheme::SnsX509(_), _) => None,
+        }
     }
 }
 
@@ -169,4 +198,4 @@ fn check_age(max_age_s: Option<u32>) -> Result<(), SettingError> {
 }
 
 #[cfg(test)]
-mod stand_in;
+pub(crate) mod stand_in;

@@ -86,6 +86,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
     use super::super::stand_in::{Sent, scheme};
     use super::*;
+    use crate::settings::CommonSettings;
 
     /// Vectors: the first two by Plivo's own library, the others by Python's hmac over the text that is named.
     #[tokio::test]
@@ -132,7 +133,7 @@ mod tests {
         assert!(!sent.clone().is_right(&strict, &["secret"]).await);
         assert!(!sent.clone().is_right(&lenient, &["other"]).await);
         assert!(!sent.header(V3, "AAAA").header(V3_NONCE, "5").is_right(&lenient, &["secret"]).await);
-        assert_eq!(strict.verifier("auth_token", vec![Secret::new("t")], &Default::default()).unwrap().proof(), Some(V3_NONCE));
-        assert_eq!(lenient.verifier("auth_token", vec![Secret::new("t")], &Default::default()).unwrap().proof(), None);
+        assert_eq!(strict.verifier("auth_token", vec![Secret::new("t")], None, &CommonSettings::default()).unwrap().proof(), Some(V3_NONCE));
+        assert_eq!(lenient.verifier("auth_token", vec![Secret::new("t")], None, &CommonSettings::default()).unwrap().proof(), None);
     }
 }

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
 use super::super::stand_in::{Sent, scheme};
+use crate::settings::CommonSettings;
 
 /// A scheme, what comes before each of the tests' keys, and what is sent.
 fn meta() -> &'static str {
@@ -189,7 +190,7 @@ fn what_is_wrong_is_named() {
 
     let key = |definition: &str, key: &str| {
         let definition = format!("{}\n{definition}\ntext = \"{{body}}\"", "scheme = \"signed\"\nsignature = \"header.x-signature\"");
-        let verifier = scheme(&definition).unwrap().verifier("key", vec![watchbell_core::Secret::new(key)], &Default::default());
+        let verifier = scheme(&definition).unwrap().verifier("key", vec![watchbell_core::Secret::new(key)], None, &CommonSettings::default());
         verifier.unwrap_err().to_string()
     };
     assert_eq!(key("algorithm = \"ed25519\"", "AAAA"), "`key`: must be an Ed25519 public key, which has 32 bytes");
