@@ -400,6 +400,11 @@ impl Compiler {
         for (at, name) in given.keys.iter().enumerate() {
             self.named_setting(&format!("inbound.keys[{at}]"), file, name);
         }
+        for (at, rule) in file.text.iter().enumerate() {
+            if let Some(name) = &rule.sender {
+                self.named_setting(&format!("text[{at}].sender"), file, name);
+            }
+        }
         let mut callback_query = Vec::new();
         for (name, source) in &given.callback_query {
             callback_query.extend(self.template(&format!("inbound.callback_query.{name}"), source).map(|template| (name.clone(), template)));
@@ -499,7 +504,8 @@ impl Compiler {
         let message_id = self.optional_place(&format!("{key}.message_id"), given.message_id.as_ref());
         let replies_to = self.optional_place(&format!("{key}.replies_to"), given.replies_to.as_ref());
         let channels = self.comes_by(key, given.channel.as_ref(), channels)?;
-        Some(TextRule { channels, each, conditions, from: from?, text: text?, message_id, replies_to })
+        let sender = given.sender.clone();
+        Some(TextRule { sender, channels, each, conditions, from: from?, text: text?, message_id, replies_to })
     }
 
     /// What something that a person says is about: the channel that it came by, and those that share its addresses.
@@ -524,7 +530,8 @@ impl Compiler {
         let conditions = self.conditions(key, &given.conditions);
         let each = self.each(&format!("{key}.each"), given.each.as_ref());
         let value = self.place(&format!("{key}.value"), &given.value)?;
-        Some(ButtonRule { each, conditions, value })
+        let from = self.optional_place(&format!("{key}.from"), given.from.as_ref());
+        Some(ButtonRule { from, each, conditions, value })
     }
 
     fn consent(&mut self, key: &str, given: &format::ConsentRule, channels: &[Channel]) -> Option<ConsentRule> {

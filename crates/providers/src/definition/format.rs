@@ -423,6 +423,9 @@ pub struct TextRule {
     /// What it came by, where the definition has several channels.
     #[serde(default)]
     pub channel: Option<String>,
+    /// The setting that holds what messages are sent from. Where that has letters, nobody can reply, and messages say so.
+    #[serde(default)]
+    pub sender: Option<String>,
     /// The place of the sender's address. A number gets its `+` if it has none.
     pub from: String,
     pub text: String,
@@ -443,6 +446,9 @@ pub struct ButtonRule {
     #[serde(default, rename = "where")]
     #[schemars(with = "BTreeMap<String, Value>")]
     pub conditions: Conditions,
+    /// The place of the address of who pressed, to whom is said what came of it.
+    #[serde(default)]
+    pub from: Option<String>,
     /// The place of what the button carries: `answer.accept_value`, `.resolve_value` or `.decline_value`.
     pub value: String,
 }

@@ -4,7 +4,13 @@
 
 mod mistakes;
 mod own;
+mod bird;
+mod meta;
+mod plivo;
+mod schema;
+mod telnyx;
 mod vonage;
+mod vonage_messages;
 
 use std::sync::Arc;
 

@@ -57,7 +57,7 @@ impl Callbacks {
     pub fn new(name: &str, settings: &Settings, common: &CommonSettings) -> Result<Self, SettingError> {
         // Any of them may sign: the account's token, the one before the last rotation, and the shared key of a webhook rule.
         let keys = std::iter::once(&settings.auth_token).chain(&settings.previous_auth_token).chain(&settings.webhook_key).cloned().collect();
-        let verifier = Scheme::Twilio(signature::Twilio {}).verifier("auth_token", keys, common)?;
+        let verifier = Scheme::Twilio(signature::Twilio {}).verifier("auth_token", keys, None, common)?;
         let whatsapp = settings.whatsapp_from.as_ref().map(|number| format!("whatsapp:{number}"));
         let sms = settings.sms_from.clone().filter(|sender| is_number(sender));
         let numbers = if settings.messaging_service_sid.is_some() { Vec::new() } else { sms.into_iter().chain(whatsapp).collect() };
