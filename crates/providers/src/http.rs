@@ -8,6 +8,7 @@ mod answer;
 mod connect;
 mod payload;
 mod request;
+pub mod sigv4;
 pub(crate) mod web_socket;
 
 use std::time::Duration;
@@ -87,6 +88,10 @@ impl Http {
 
     fn with(common: &CommonSettings, connector: Connector, builder: &mut legacy::Builder) -> Self {
         Self { client: builder.build(connector), timeout: common.timeout(), is_status_enough: false }
+    }
+
+    pub fn request(&self, method: Method, url: &Url) -> Request {
+        Request::new(method, url)
     }
 
     pub fn post(&self, url: &Url) -> Request {
@@ -190,7 +195,7 @@ pub fn join(base: &Url, segments: &[&str]) -> Url {
 pub fn callback(base: &str, segments: &[&str], delivery: &str) -> String {
     let mut url = callback_place(base, segments);
     url.push_str("?delivery=");
-    url.extend(utf8_percent_encode(delivery, ENCODED));
+    encode(&mut url, delivery);
     url
 }
 
@@ -200,9 +205,14 @@ pub fn callback_place(base: &str, segments: &[&str]) -> String {
     url.extend([base.trim_end_matches('/'), "/callbacks"]);
     for segment in segments {
         url.push('/');
-        url.extend(utf8_percent_encode(segment, ENCODED));
+        encode(&mut url, segment);
     }
     url
+}
+
+/// Adds a value as a part of a URL: in its path or query, where it stands for nothing but itself.
+pub(crate) fn encode(url: &mut String, value: &str) {
+    url.extend(utf8_percent_encode(value, ENCODED));
 }
 
 /// Everything but what RFC 3986 calls unreserved.

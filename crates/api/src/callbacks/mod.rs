@@ -93,6 +93,7 @@ fn problem(refusal: Refusal) -> Problem {
         Refusal::Forbidden(message) => Problem::forbidden(message),
         Refusal::Method(method) => Problem::new(Kind::MethodNotAllowed, format!("{method} is not what this provider calls with")),
         Refusal::Malformed(message) => Problem::bad_request(message).because(Fault::Syntax),
+        Refusal::Unavailable(message) => Problem::new(Kind::Unavailable, message),
     }
 }
 

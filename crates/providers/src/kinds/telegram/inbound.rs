@@ -71,7 +71,7 @@ impl Updates {
 
 #[async_trait]
 impl Inbound for Updates {
-    fn proof(&self, path: &str) -> Result<Option<&'static str>, Refusal> {
+    fn proof(&self, path: &str) -> Result<Option<&str>, Refusal> {
         if path.is_empty() && !self.webhook_secret.is_empty() {
             return Ok(Some(SECRET_HEADER));
         }
