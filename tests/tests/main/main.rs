@@ -22,6 +22,7 @@ mod accepts;
 mod access;
 mod broker;
 mod channels;
+mod chats;
 #[cfg(target_os = "linux")]
 mod clocks;
 mod commands;
