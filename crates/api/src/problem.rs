@@ -274,6 +274,9 @@ impl From<StoreError> for Problem {
                 Self::invalid("target", "is a number that no codes are sent to, so it cannot be verified", &right)
             }
             StoreError::Verification(why) => verification(why),
+            ref error @ StoreError::TooManyTests { retry_s, .. } => {
+                Self::new(Kind::TooMany { retry_s: u64::try_from(retry_s).unwrap_or(0).max(1) }, error.to_string())
+            }
             error @ (StoreError::Unavailable(..) | StoreError::Conflict | StoreError::Known(_)) => Self {
                 source: Some(Arc::new(error)),
                 ..Self::new(Kind::Unavailable, "the database does not answer; nothing was changed; try again")

@@ -14,7 +14,7 @@ use watchbell_store::preferences::{Notification, Notifications};
 
 use crate::dispatch::{ChannelRoute, ProviderRoute};
 use crate::provider::{AccountLimit, Address, Content, Found, Outgoing, Provider};
-use crate::settings::OnUnknown;
+use crate::settings::{OnUnknown, RouteSettings};
 
 /// As attempts name it.
 const NAME: &str = "in_app";
@@ -23,11 +23,8 @@ const NAME: &str = "in_app";
 /// their turn.
 pub fn route(store: Arc<dyn Notifications>, on_unknown: OnUnknown) -> ChannelRoute {
     let limit = AccountLimit { per_second: 1e6, burst: 1_000, in_flight: 8, timeout: Duration::from_secs(10) };
-    ChannelRoute {
-        channel: Channel::InApp,
-        providers: vec![ProviderRoute { name: NAME.to_owned(), provider: Arc::new(InApp { store }), limit }],
-        on_unknown,
-    }
+    let provider = ProviderRoute { name: NAME.to_owned(), provider: Arc::new(InApp { store }), limit, settings: RouteSettings::default() };
+    ChannelRoute::new(Channel::InApp, vec![provider], on_unknown)
 }
 
 /// Writes notifications to the store.

@@ -28,7 +28,7 @@ pub trait Inbound: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`Refusal::NotFound`] where nothing is taken under that path.
-    fn proof(&self, path: &str) -> Result<Option<&'static str>, Refusal>;
+    fn proof(&self, path: &str) -> Result<Option<&str>, Refusal>;
 
     /// Verifies one request and reads it. Callbacks are GET or POST; which of them is taken is the kind's to say
     /// ([`Request::posted`]).
@@ -37,8 +37,19 @@ pub trait Inbound: Send + Sync + fmt::Debug {
     /// It is not the provider's, or makes no sense.
     async fn read(&self, request: &Request<'_>) -> Result<Heard, Refusal>;
 
+    /// Says something to who wrote or pressed, by a message of its own: [`Reply::Messages`] says to whom.
+    async fn say(&self, _to: &Whom, _text: &str) -> Result<(), InboundError> {
+        Err(InboundError("this provider's replies are part of its answers".to_owned()))
+    }
+
     /// Tells the provider the URL of its own callbacks, where it has to be told. Asked once, at start, of what is called.
     async fn announce(&self, _url: &Url) -> Result<(), InboundError> {
+        Ok(())
+    }
+
+    /// Says to people what the answer to the provider's call could not carry: [`FollowUp`], put beside that answer. Asked once the
+    /// call was answered; what cannot be said then is not said again.
+    async fn follow_up(&self, _follow_up: FollowUp) -> Result<(), InboundError> {
         Ok(())
     }
 
@@ -138,6 +149,9 @@ pub enum Refusal {
     /// It is the provider's, and cannot be read.
     #[error("{0}")]
     Malformed(String),
+    /// Whether it is the provider's cannot be found out now; the provider should say it again.
+    #[error("{0}")]
+    Unavailable(&'static str),
     /// Nothing is taken there by this method.
     #[error("{0} is not taken here")]
     Method(http::Method),
@@ -305,6 +319,20 @@ pub enum Reply {
     /// The same, whatever came of it.
     Plain(Response<String>),
     Worded(Box<Worded>),
+    /// The same, and what each notice came to is said by a message of its own ([`Inbound::say`]) to who is named in its place.
+    Messages {
+        response: Response<String>,
+        to: Vec<Option<Whom>>,
+    },
+}
+
+/// Who wrote or pressed, and can be written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whom {
+    pub channel: Channel,
+    pub address: Secret,
+    /// When they did.
+    pub at: Timestamp,
 }
 
 impl Reply {
@@ -314,7 +342,7 @@ impl Reply {
 
     pub fn give(self, effects: &[Effect], words: &dyn Words) -> Response<String> {
         match self {
-            Self::Plain(response) => response,
+            Self::Plain(response) | Self::Messages { response, .. } => response,
             Self::Worded(word) => word(effects, words),
         }
     }
@@ -323,6 +351,16 @@ impl Reply {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reply(…)")
+    }
+}
+
+/// What is to be said once the provider's call was answered, in the kind's own form. It stands among a reply's extensions.
+#[derive(Clone)]
+pub struct FollowUp(pub serde_json::Value);
+
+impl fmt::Debug for FollowUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FollowUp(…)")
     }
 }
 

@@ -6,9 +6,11 @@
 pub mod about;
 pub mod address_guard;
 pub mod consent;
+mod definition;
 pub mod endpoint;
 pub mod fit;
 pub mod gate;
+pub mod gsm;
 pub mod http;
 pub mod inbound;
 mod jwt;
@@ -18,5 +20,6 @@ pub mod phrase;
 pub mod provider;
 pub mod registry;
 pub mod settings;
+pub mod signature;
 mod thread;
 mod tls;

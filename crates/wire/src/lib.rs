@@ -24,6 +24,7 @@ mod name;
 mod nullable;
 pub mod operators;
 pub mod page;
+pub mod providers;
 pub mod schema;
 pub mod server;
 mod time;

@@ -10,7 +10,7 @@ use watchbell_core::Channel;
 use watchbell_core::access::Role;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::decode::RejectReason;
-use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::delivery::{Purpose, ReceiptOutcome, State};
 use watchbell_core::device::DeviceKind;
 use watchbell_core::event::{Action, DutyStatus, EventKind, Priority, UpdateStatus};
 use watchbell_core::outcome::Class;
@@ -49,6 +49,7 @@ named!(
     NotificationStatus,
     Priority,
     Purpose,
+    ReceiptOutcome,
     RejectReason,
     Role,
     State,

@@ -23,8 +23,10 @@ mod access;
 mod answers;
 mod broker;
 mod channels;
+mod chats;
 #[cfg(target_os = "linux")]
 mod clocks;
+mod commands;
 mod crash;
 mod database_away;
 mod database_trouble;
@@ -42,6 +44,7 @@ mod privacy;
 mod processes;
 mod promises;
 mod receipts;
+mod routes;
 mod scenarios;
 mod sessions;
 mod shares;

@@ -19,12 +19,12 @@ on_both!(
 );
 
 /// Posts a callback as Twilio would; the answer's status.
-async fn call_back(bed: &Bed, path: &str, form: &[(&str, &str)], token: &str) -> u16 {
+pub async fn call_back(bed: &Bed, path: &str, form: &[(&str, &str)], token: &str) -> u16 {
     twilio_calls::call_back(bed, path, form, token).await.status.as_u16()
 }
 
 /// The provider's id of what was sent last.
-async fn message_id(bed: &Bed, delivery: &str) -> String {
+pub async fn message_id(bed: &Bed, delivery: &str) -> String {
     let delivery = bed.api().delivery(delivery).await;
     delivery["attemptLog"][0]["messageId"].as_str().unwrap().to_owned()
 }

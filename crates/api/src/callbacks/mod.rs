@@ -6,6 +6,7 @@
 
 mod answer;
 mod apply;
+mod follow_up;
 mod listen;
 pub(crate) mod openapi;
 pub(crate) mod said;
@@ -31,8 +32,9 @@ pub(crate) use answer::effect;
 pub use listen::listen;
 pub(crate) use text::Helped;
 
-/// What a callback's body may have at most, in bytes: no provider sends a tenth of it.
-const BODY_BYTES: usize = 64 * 1024;
+/// What a callback's body may have at most, in bytes: a press comes with the message that it was in, some tens of kilobytes where its letters are
+/// written as escapes. No other provider sends a tenth of it.
+const BODY_BYTES: usize = 128 * 1024;
 
 /// Part of what needs no key.
 pub(crate) fn routes() -> Router<Api> {
@@ -69,7 +71,11 @@ async fn callback(State(api): State<Api>, uri: Uri, params: Params, request: Req
     };
     let heard = inbound.read(&request).await.map_err(|refusal| caller.refused(&api, problem(refusal)))?;
     let _turn = api.gates.change().await?;
-    Ok(apply::apply(&api, provider, heard).await?.map(Body::from))
+    let mut reply = apply::apply(&api, provider, heard).await?;
+    if let Some(what) = reply.extensions_mut().remove() {
+        follow_up::say(&api, provider, what);
+    }
+    Ok(reply.map(Body::from))
 }
 
 /// How the world reaches this server, and who reads what that provider says.
@@ -88,6 +94,7 @@ fn problem(refusal: Refusal) -> Problem {
         Refusal::Forbidden(message) => Problem::forbidden(message),
         Refusal::Method(method) => Problem::new(Kind::MethodNotAllowed, format!("{method} is not what this provider calls with")),
         Refusal::Malformed(message) => Problem::bad_request(message).because(Fault::Syntax),
+        Refusal::Unavailable(message) => Problem::new(Kind::Unavailable, message),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchbell_core::Clock;
@@ -14,6 +15,7 @@ use super::batch::finish::FinishBatch;
 use super::held::LeaseTracker;
 use super::routes::breaker::ProviderStates;
 use super::session::OwnSession;
+use super::tally::Tallies;
 use crate::render::Renderer;
 
 #[derive(Debug)]
@@ -27,6 +29,10 @@ pub(super) struct DispatchContext {
     pub session: OwnSession,
     /// The breakers of this process's providers, for whoever asks.
     pub states: ProviderStates,
+    /// How its calls ended, for the same.
+    pub tallies: Tallies,
+    /// A message was sent that its provider is to confirm.
+    pub awaits_receipt: Arc<Notify>,
     pub begin: Batcher<BeginBatch>,
     pub finish: Batcher<FinishBatch>,
     pub stop: CancellationToken,

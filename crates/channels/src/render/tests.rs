@@ -110,6 +110,7 @@ fn every_kind(locale: &str) -> Vec<(MessageKind, RenderContext)> {
         (MessageKind::DutyCancelled, about(locale, Some(duty("2026-11-20T08:00:00Z")))),
         (MessageKind::Subscription, about(locale, Some(subscription("Maintenance", "ops")))),
         (MessageKind::Verification, about(locale, Some(EventData::Verification(code)))),
+        (MessageKind::Test, about(locale, None)),
         (MessageKind::Bundle, RenderContext { items: bundle, ..about(locale, None) }),
         (MessageKind::Digest, RenderContext { items: digest, ..about(locale, None) }),
     ]
@@ -330,7 +331,7 @@ fn what_one_needs_who_reads_nothing_else_is_never_cut() {
         assert!(content.text.chars().count() <= 50_000);
         assert!(content.speech.ends_with("A, 1, 7.") && content.speech.chars().count() <= 1_500, "{}", &*content.speech);
         let sms = renderer.render_for(Channel::Sms, MessageKind::Alert, &about(locale, Some(long.clone()))).content.short;
-        assert!(sms::parts_of(&sms) == 3 && sms.ends_with("... https://alerts.example.org/17?a=1&b=2"), "{}", &*sms);
+        assert!(watchbell_providers::gsm::parts_of(&sms) == 3 && sms.ends_with("... https://alerts.example.org/17?a=1&b=2"), "{}", &*sms);
     }
     // Labels give way only when nothing else is left to give.
     if let EventData::Alert(alert) = &mut long {
@@ -347,7 +348,7 @@ fn an_sms_has_as_many_parts_as_it_may() {
     for parts in [1, 2, 5] {
         let renderer = Renderer::new(None).unwrap().with_sms_parts(parts);
         let sms = renderer.render_for(Channel::Sms, MessageKind::Alert, &event()).content.short;
-        assert_eq!(sms::parts_of(&sms), parts, "{}", &*sms);
+        assert_eq!(watchbell_providers::gsm::parts_of(&sms), parts, "{}", &*sms);
         assert!(sms.chars().count() > 140 * parts && !sms.contains('„'), "plain quotes keep it in the alphabet: {}", &*sms);
     }
 }

@@ -125,6 +125,7 @@ impl Config {
         secrets::read_files(&mut layers, &mut findings);
         providers::infer_kinds(&mut layers);
         let given = layers.clone();
+        providers::find_definitions(&mut layers);
         let providers = providers::read_all(&mut layers, &mut findings);
         let mut config = read::read::<Self>(&mut layers, &mut findings);
         if let Some(config) = &mut config {
@@ -175,6 +176,7 @@ impl Config {
         self.templates.validate(&mut findings.section(&["templates"]));
         self.log.validate(&mut findings.section(&["log"]));
         intake::validate(&self.intake, findings);
+        channels::validate(&self.channels, findings);
         providers::validate_use(&self.channels, &self.providers, given, findings);
     }
 }

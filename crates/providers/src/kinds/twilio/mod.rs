@@ -35,6 +35,9 @@ pub struct Settings {
     /// The token before the last rotation: callbacks signed with it are still believed.
     #[serde(default)]
     pub previous_auth_token: Option<Secret>,
+    /// The shared key of a webhook rule: callbacks that Twilio signs with it, because a rule says so, are believed.
+    #[serde(default)]
+    pub webhook_key: Option<Secret>,
     /// Sender of SMS: a number or an alphanumeric id. One of it and `messaging_service_sid`, if SMS is used.
     #[serde(default)]
     pub sms_from: Option<String>,
@@ -194,6 +197,10 @@ impl Provider for Twilio {
             Ok(answer) => classify::by_answer(&answer, message.now),
             Err(report) => report,
         }
+    }
+
+    fn has_receipts(&self, _channel: Channel) -> bool {
+        true
     }
 
     fn can_look_up(&self, _channel: Channel) -> bool {

@@ -5,17 +5,16 @@
 mod key;
 mod poll;
 mod receipt;
-mod signature;
 mod text;
 
 use async_trait::async_trait;
 use url::Url;
-use watchbell_core::Secret;
 
 use super::{Replies, Settings, is_number};
 use crate::http::Http;
 use crate::inbound::{Heard, Inbound, Notice, Receipt, Refusal, Request, Source};
 use crate::settings::{CommonSettings, SettingError};
+use crate::signature::{self, Scheme, Verifier};
 
 /// A form that Twilio posted, in order.
 type Form = Vec<(String, String)>;
@@ -45,8 +44,7 @@ fn topic(path: &str) -> Result<Topic, Refusal> {
 pub struct Callbacks {
     /// The provider's table, which its callbacks are addressed by.
     name: String,
-    /// Any of them may sign: the account's token, and the one before the last rotation.
-    tokens: Vec<Secret>,
+    verifier: Verifier,
     account_sid: String,
     /// Our numbers as Twilio names them; empty where a messaging service has them.
     numbers: Vec<String>,
@@ -59,14 +57,16 @@ pub struct Callbacks {
 
 impl Callbacks {
     pub fn new(name: &str, settings: &Settings, common: &CommonSettings) -> Result<Self, SettingError> {
-        let tokens = std::iter::once(&settings.auth_token).chain(&settings.previous_auth_token).cloned().collect();
+        // Any of them may sign: the account's token, the one before the last rotation, and the shared key of a webhook rule.
+        let keys = std::iter::once(&settings.auth_token).chain(&settings.previous_auth_token).chain(&settings.webhook_key).cloned().collect();
+        let verifier = Scheme::Twilio(signature::Twilio {}).verifier("auth_token", keys, None, common)?;
         let whatsapp = settings.whatsapp_from.as_ref().map(|number| format!("whatsapp:{number}"));
         let sms = settings.sms_from.clone().filter(|sender| is_number(sender));
         let has_number = sms.is_some() || whatsapp.is_some() || settings.messaging_service_sid.is_some();
         let numbers = if settings.messaging_service_sid.is_some() { Vec::new() } else { sms.into_iter().chain(whatsapp).collect() };
         Ok(Self {
             name: name.to_owned(),
-            tokens,
+            verifier,
             account_sid: settings.account_sid.clone(),
             numbers,
             http: Http::new(common)?,
@@ -79,18 +79,15 @@ impl Callbacks {
 
 #[async_trait]
 impl Inbound for Callbacks {
-    fn proof(&self, path: &str) -> Result<Option<&'static str>, Refusal> {
-        topic(path).map(|_| Some(signature::HEADER))
+    fn proof(&self, path: &str) -> Result<Option<&str>, Refusal> {
+        topic(path).map(|_| self.verifier.proof())
     }
 
     async fn read(&self, request: &Request<'_>) -> Result<Heard, Refusal> {
         let topic = topic(request.path)?;
         request.posted()?;
+        self.verifier.verify(request).await?;
         let form: Form = url::form_urlencoded::parse(request.body).into_owned().collect();
-        let given = request.header(signature::HEADER).unwrap_or_default();
-        if !signature::is_right(&self.tokens, request.url, &form, given) {
-            return Err(Refusal::Forbidden("X-Twilio-Signature does not fit this request"));
-        }
         Ok(match topic {
             Topic::Message => text::heard(&form),
             Topic::Status => {

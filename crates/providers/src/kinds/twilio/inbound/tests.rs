@@ -22,7 +22,7 @@ const PUBLIC_URL: &str = "https://bell.example.org";
 
 fn callbacks() -> Callbacks {
     let settings = json!({
-        "account_sid": "AC1", "auth_token": TOKENS[0], "previous_auth_token": TOKENS[1], "sms_from": OWN, "whatsapp_from": OWN,
+        "account_sid": "AC1", "auth_token": TOKENS[0], "previous_auth_token": TOKENS[1], "webhook_key": "shared", "sms_from": OWN, "whatsapp_from": OWN,
     });
     Callbacks::new("sms eu", &serde_json::from_value(settings).unwrap(), &common(false)).unwrap()
 }
@@ -37,7 +37,8 @@ async fn read(path: &str, query: &[(&str, &str)], form: &[(&str, &str)], token: 
     let signed = form.iter().fold(url.clone(), |text, (name, value)| text + name + value);
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.as_bytes()), signed.as_bytes());
     let mut headers = HeaderMap::new();
-    headers.insert(signature::HEADER, HeaderValue::try_from(STANDARD.encode(signature)).unwrap());
+    headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.insert("x-twilio-signature", HeaderValue::try_from(STANDARD.encode(signature)).unwrap());
     let request = Request {
         method: &Method::POST,
         path,
