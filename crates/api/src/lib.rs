@@ -8,6 +8,7 @@
 //! Handlers hold no state: every change is one transition of the store, so a request that is cut off by a crash or by its
 //! client leaves nothing half done.
 
+mod answers;
 pub mod asyncapi;
 pub mod auth;
 pub mod callbacks;

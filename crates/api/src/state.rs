@@ -18,6 +18,7 @@ use watchbell_intake::Intake;
 use watchbell_providers::inbound::{ChatLink, Inbound};
 use watchbell_store::Store;
 
+use crate::callbacks::Helped;
 use crate::gates::Gates;
 use crate::known_keys::KnownKeys;
 use crate::limits::{Limits, Rates};
@@ -175,6 +176,7 @@ pub struct Shared {
     pub(crate) known_keys: KnownKeys,
     pub(crate) readiness: Readiness,
     pub(crate) refusals: Refusals,
+    pub(crate) helped: Helped,
 }
 
 impl Api {
@@ -187,7 +189,8 @@ impl Api {
     ) -> Self {
         let (limits, gates) = (Limits::new(&settings.rates(), &clock), Gates::new(&settings));
         let (known_keys, readiness, refusals) = (KnownKeys::default(), Readiness::default(), Refusals::default());
-        Self(Arc::new(Shared { store, intake, clock, health, settings, limits, gates, known_keys, readiness, refusals }))
+        let helped = Helped::default();
+        Self(Arc::new(Shared { store, intake, clock, health, settings, limits, gates, known_keys, readiness, refusals, helped }))
     }
 }
 

@@ -329,6 +329,12 @@ impl fmt::Debug for Reply {
     }
 }
 
+/// Reads what [`AnswerOffer::button`](crate::provider::AnswerOffer::button) wrote.
+pub fn button(text: &str) -> Option<(Action, Secret)> {
+    let (action, token) = text.split_once(':')?;
+    Some((action.parse().ok()?, Secret::new(token)))
+}
+
 /// An answer with a body of that media type.
 pub fn response(media_type: &'static str, body: String) -> Response<String> {
     let mut response = Response::new(body);

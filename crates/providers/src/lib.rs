@@ -5,6 +5,8 @@
 
 pub mod about;
 pub mod address_guard;
+mod call_menu;
+pub mod consent;
 mod definition;
 pub mod endpoint;
 pub mod fit;
@@ -22,3 +24,4 @@ pub mod settings;
 pub mod signature;
 mod thread;
 mod tls;
+mod twiml;

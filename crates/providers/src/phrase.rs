@@ -14,7 +14,7 @@ pub enum Phrase {
     Accept,
     Resolve,
     Decline,
-    /// What came of an answer, to whoever gave it.
+    /// What came of an answer, to whoever gave it; `summary` says to what, where that is not plain.
     AnswerAccepted,
     AnswerResolved,
     AnswerDeclined,
@@ -26,6 +26,12 @@ pub enum Phrase {
     AnswerExpired,
     /// It is an answer to nothing that can be answered.
     AnswerUnknown,
+    /// Several alerts were answered by one text: `done` of `all`, by `action`.
+    TextAll,
+    /// A text could be about several alerts: `list` has their codes and summaries, `example` is the code of one, and `more` are not named.
+    TextWhich,
+    /// How to answer, to whoever wrote what means nothing; `open` is empty where there is nothing to answer.
+    TextHelp,
     /// How long it is until then: from `days`, `hours`, `minutes` and `is_past`.
     Remaining,
     /// A Telegram chat is linked now.
@@ -41,6 +47,8 @@ pub enum Phrase {
     /// The end of a call in which nothing was chosen.
     CallEnded,
     CallAccepted,
+    CallResolved,
+    CallDeclined,
     /// The round is over: `state` says what the alert is, `at` since when, if it is not open.
     CallOver,
     /// Nothing is known of what the call was about.
@@ -48,7 +56,7 @@ pub enum Phrase {
 }
 
 impl Phrase {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 26] = [
         Self::Open,
         Self::Accept,
         Self::Resolve,
@@ -60,6 +68,9 @@ impl Phrase {
         Self::AnswerStranger,
         Self::AnswerExpired,
         Self::AnswerUnknown,
+        Self::TextAll,
+        Self::TextWhich,
+        Self::TextHelp,
         Self::Remaining,
         Self::ChatLinked,
         Self::ChatLinkInvalid,
@@ -68,6 +79,8 @@ impl Phrase {
         Self::CallNoKey,
         Self::CallEnded,
         Self::CallAccepted,
+        Self::CallResolved,
+        Self::CallDeclined,
         Self::CallOver,
         Self::CallUnknown,
     ];
@@ -86,6 +99,9 @@ impl Phrase {
             Self::AnswerStranger => "answer_stranger.txt",
             Self::AnswerExpired => "answer_expired.txt",
             Self::AnswerUnknown => "answer_unknown.txt",
+            Self::TextAll => "text_all.txt",
+            Self::TextWhich => "text_which.txt",
+            Self::TextHelp => "text_help.txt",
             Self::Remaining => "remaining.txt",
             Self::ChatLinked => "chat_linked.txt",
             Self::ChatLinkInvalid => "chat_link_invalid.txt",
@@ -94,6 +110,8 @@ impl Phrase {
             Self::CallNoKey => "call_no_key.txt",
             Self::CallEnded => "call_ended.txt",
             Self::CallAccepted => "call_accepted.txt",
+            Self::CallResolved => "call_resolved.txt",
+            Self::CallDeclined => "call_declined.txt",
             Self::CallOver => "call_over.txt",
             Self::CallUnknown => "call_unknown.txt",
         }

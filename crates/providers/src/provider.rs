@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use watchbell_core::device::DeviceKind;
+use watchbell_core::event::Action;
 use watchbell_core::outcome::Report;
 use watchbell_core::{Channel, DeliveryId, Secret, Timestamp, UserId};
 
@@ -43,6 +44,12 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     /// all that may be it, the likeliest first. None where that cannot be said now.
     async fn look_up(&self, _message: &Outgoing, _since: Timestamp) -> Option<Vec<Found>> {
         None
+    }
+
+    /// Whether what people reply to its messages of that channel is heard; `is_reachable` says whether the provider could call this
+    /// server. Where it is not, they are given a link to answer by.
+    fn hears_replies(&self, _channel: Channel, _is_reachable: bool) -> bool {
+        false
     }
 
     /// Changes a message that was sent, once somebody has answered: its buttons go, and it says who has it.
@@ -102,6 +109,8 @@ pub struct Outgoing {
     pub content: Content,
     /// How it can be answered; None where it cannot.
     pub answer: Option<AnswerOffer>,
+    /// Of a mail of a category: the page on which its reader can turn such mails off, which takes a POST as RFC 8058 has it. A secret.
+    pub unsubscribe_url: Option<String>,
     /// Who is told, and of what; of a bundle or digest also what each of its messages is about.
     pub told: Told,
     pub about: About,
@@ -201,6 +210,13 @@ pub struct AnswerOffer {
     pub accept: String,
     pub resolve: String,
     pub decline: String,
+}
+
+impl AnswerOffer {
+    /// What a button of that action hands back: 51 bytes at most, which [`crate::inbound::button`] reads.
+    pub fn button(&self, action: Action) -> String {
+        format!("{action}:{}", self.token.expose())
+    }
 }
 
 impl std::fmt::Debug for AnswerOffer {

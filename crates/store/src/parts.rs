@@ -7,18 +7,18 @@ use async_trait::async_trait;
 
 use crate::StoreError;
 use crate::access::{AuditLog, Keys, StoredSettings};
-use crate::directory::{Chains, Contacts, Devices, Rules, TelegramLinks, Topics, Users, Verification};
+use crate::directory::{Accounts, Chains, Contacts, Devices, Rules, TelegramLinks, Topics, Users, Verification};
 use crate::history::History;
 use crate::housekeeping::{FanOut, Retention};
-use crate::intake::{Answers, DeadLetters, Events, Intake};
+use crate::intake::{Answers, DeadLetters, Events, Intake, Texts};
 use crate::preferences::{Categories, Notifications, Preferences};
 use crate::queue::{Queue, Receipts, WakeUps, WorkerSessions};
 use crate::runs::Runs;
 
 /// Users and all that belongs to them.
-pub trait DirectoryStore: Users + Contacts + Verification + Devices + TelegramLinks + Rules + Chains + Topics {}
+pub trait DirectoryStore: Accounts + Users + Contacts + Verification + Devices + TelegramLinks + Rules + Chains + Topics {}
 
-impl<S: Users + Contacts + Verification + Devices + TelegramLinks + Rules + Chains + Topics> DirectoryStore for S {}
+impl<S: Accounts + Users + Contacts + Verification + Devices + TelegramLinks + Rules + Chains + Topics> DirectoryStore for S {}
 
 /// What accepting events needs.
 pub trait IntakeStore: Intake + DeadLetters {}
@@ -53,6 +53,7 @@ pub trait Store:
     + Receipts
     + Runs
     + StoredSettings
+    + Texts
     + std::fmt::Debug
 {
     /// Whether the database answers.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use watchbell_core::Channel;
 use watchbell_core::delivery::{Purpose, State};
-use watchbell_core::event::Priority;
+use watchbell_core::event::{Action, Priority};
 use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
 
@@ -61,6 +61,21 @@ pub struct DeliveryWithAttempts {
     #[serde(flatten)]
     pub delivery: Delivery,
     pub attempt_log: Vec<Attempt>,
+    /// What people answered to it, in order
+    pub answers: Vec<Answer>,
+}
+
+/// What somebody answered to a message.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    pub action: Name<Action>,
+    /// Who answered: whom the message was for, or who pressed in a chat that others see
+    pub user_id: i64,
+    pub at: Time,
+    /// The event that it is
+    #[schemars(with = "DerivedId")]
+    pub event_id: String,
 }
 
 /// One call of a provider.

@@ -12,7 +12,7 @@ use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::decode::Reason;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::device::DeviceKind;
-use watchbell_core::event::{EventKind, Priority};
+use watchbell_core::event::{Action, EventKind, Priority};
 use watchbell_core::outcome::Class;
 use watchbell_core::preference::{Digest, NotificationStatus};
 use watchbell_core::rule::Trigger;
@@ -37,6 +37,7 @@ macro_rules! named {
 }
 
 named!(
+    Action,
     Channel,
     Class,
     ContactKind,

@@ -87,7 +87,7 @@ fn alert() -> Value {
 fn update() -> Value {
     object([
         ("alertId!", id("Of the alert")),
-        ("status!", described(names(UpdateStatus::ALL.iter().map(|status| status.as_str())), "In any case")),
+        ("status!", described(names(UpdateStatus::PUBLISHED.iter().map(|status| status.as_str())), "In any case")),
         ("actor", described(user(), "Who did it; they are not told")),
         ("responders", users("New ones, on ESCALATED")),
         ("notify", users("Who is told beside everyone who was a responder")),

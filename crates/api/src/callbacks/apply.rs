@@ -1,15 +1,14 @@
 //! What a provider or a person said, applied. Every notice can be applied twice: providers repeat themselves.
 
 use axum::http::Response;
-use watchbell_channels::render::{Reader, Renderer};
-use watchbell_core::Timestamp;
+use watchbell_core::contact::ContactKind;
 use watchbell_core::ids::UserRef;
-use watchbell_providers::inbound::{self, Change, Effect, Heard, Link, Notice, Words};
-use watchbell_providers::phrase::{Phrase, Since, Wording};
+use watchbell_providers::inbound::{self, Change, Consent, Effect, Heard, Link, Notice};
 use watchbell_store::StoreError;
 use watchbell_store::queue::Receipt;
 
-use super::answer;
+use super::said::phrases;
+use super::{answer, text};
 use crate::auth::hash_key;
 use crate::state::Api;
 
@@ -28,7 +27,8 @@ pub(super) async fn apply(api: &Api, provider: &str, heard: Heard) -> Result<Res
             }
             Notice::Answer(answer) => answer::apply(api, provider, answer).await?,
             Notice::Link(link) => self::link(api, link).await?,
-            Notice::Text(_) | Notice::Consent(_) => Effect::quiet(Change::Nothing),
+            Notice::Text(text) => text::apply(api, provider, text).await?,
+            Notice::Consent(consent) => self::consent(api, consent).await?,
         });
     }
     Ok(heard.reply.give(&effects, &phrases(api)))
@@ -65,19 +65,11 @@ async fn link(api: &Api, link: &Link) -> Result<Effect, StoreError> {
     Ok(Effect { locale: user.map_or_else(|| link.locale.clone(), |user| user.locale), ..Effect::quiet(Change::Done) })
 }
 
-/// What is said to people, now.
-pub(super) fn phrases(api: &Api) -> Phrases<'_> {
-    Phrases { renderer: &api.settings.renderer, now: api.clock.now() }
-}
-
-pub(super) struct Phrases<'r> {
-    renderer: &'r Renderer,
-    now: Timestamp,
-}
-
-impl Words for Phrases<'_> {
-    fn say(&self, phrase: Phrase, locale: &str, since: Option<&Since>) -> Wording {
-        let reader = Reader { locale: locale.to_owned(), ..Reader::default() };
-        self.renderer.phrase(phrase, &reader, self.now, since)
-    }
+/// Writes to an address that opted out no more, and again to one that opted in.
+async fn consent(api: &Api, consent: &Consent) -> Result<Effect, StoreError> {
+    let Some(kind) = consent.channels.first().and_then(|channel| ContactKind::for_channel(*channel)) else {
+        return Ok(Effect::quiet(Change::Nothing));
+    };
+    let changed = api.store.consent(kind, consent.address.expose(), consent.is_in).await?;
+    Ok(Effect::quiet(if changed > 0 { Change::Done } else { Change::Nothing }))
 }

@@ -8,6 +8,8 @@ mod answer;
 mod apply;
 mod listen;
 pub(crate) mod openapi;
+pub(crate) mod said;
+mod text;
 
 use std::net::IpAddr;
 
@@ -25,8 +27,8 @@ use crate::problem::{Fault, Kind, Problem};
 use crate::request::{Params, Payload};
 use crate::state::Api;
 
-use apply::phrases;
 pub use listen::listen;
+pub(crate) use text::Helped;
 
 /// What a callback's body may have at most, in bytes: no provider sends a tenth of it.
 const BODY_BYTES: usize = 64 * 1024;

@@ -76,6 +76,8 @@ pub struct RenderContext {
     pub is_fallback: bool,
     /// How the reader can answer; None where they cannot.
     pub answer: Option<AnswerOffer>,
+    /// Whether what the reader replies to the message is heard.
+    pub hears_replies: bool,
 }
 
 /// A template that could not be used.

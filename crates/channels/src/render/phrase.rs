@@ -10,7 +10,7 @@ use watchbell_providers::phrase::{Phrase, Since, Wording};
 use super::message::{MessageKind, Reader, RenderError};
 use super::renderer::Renderer;
 use super::templates::refined;
-use super::vars::{About, Made, Vars};
+use super::vars::{About, Answer, Made, Vars};
 use super::{templates, text};
 
 pub(super) const FOLDER: &str = "phrase";
@@ -19,9 +19,23 @@ impl Renderer {
     /// Says something to somebody. A template of one's own that fails
     /// gives way to the built-in one of the last resort.
     pub fn phrase(&self, phrase: Phrase, reader: &Reader, now: Timestamp, since: Option<&Since>) -> Wording {
-        let said = say(&self.templates, phrase, reader, now, since).or_else(|error| {
+        self.phrase_of(phrase, reader, now, since, &[])
+    }
+
+    /// The same of a phrase that also speaks of `of`, by name.
+    pub fn phrase_of(
+        &self,
+        phrase: Phrase,
+        reader: &Reader,
+        now: Timestamp,
+        since: Option<&Since>,
+        of: &[(&'static str, &str)],
+    ) -> Wording {
+        let mut more = since.map(self::of).unwrap_or_default();
+        more.extend(of.iter().map(|(name, value)| (*name, Value::from(*value))));
+        let said = say(&self.templates, phrase, reader, now, more.clone()).or_else(|error| {
             tracing::warn!(%error, "a phrase was said in the words of the built-in template");
-            say(&self.built_in, phrase, reader, now, since)
+            say(&self.built_in, phrase, reader, now, more)
         });
         said.unwrap_or_default()
     }
@@ -32,7 +46,7 @@ fn say(
     phrase: Phrase,
     reader: &Reader,
     now: Timestamp,
-    since: Option<&Since>,
+    more: Vec<(&'static str, Value)>,
 ) -> Result<Wording, RenderError> {
     let Some((language, template)) = templates::find(templates, &reader.locale, FOLDER, phrase.file()) else {
         return Ok(Wording::default());
@@ -49,7 +63,8 @@ fn say(
         is_fallback: false,
         items: Vec::new(),
         url: None,
-        more: since.map(of).unwrap_or_default(),
+        answer: Answer::default(),
+        more,
         made: Made::default(),
     });
     let text = template.render(Value::from_object(Vars { about, lang: language.clone(), around: None }));

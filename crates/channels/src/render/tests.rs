@@ -85,6 +85,7 @@ fn about(locale: &str, event: Option<EventData>) -> RenderContext {
         due_at: None,
         is_fallback: false,
         answer: None,
+        hears_replies: false,
     }
 }
 

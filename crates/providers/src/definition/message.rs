@@ -29,6 +29,7 @@ const VARIABLES: &[(&str, &[&str])] = &[
     ("ttl_s", &[]),
     ("callback", &[]),
     ("callback_url", &[]),
+    ("unsubscribe_url", &[]),
     ("user", &["id", "name"]),
     (
         "answer",
@@ -123,6 +124,7 @@ pub fn variables(settings: &Value, message: &Outgoing, callback: Option<Callback
         ttl_s => message.expires_at.and_then(|at| seconds_until(at, message.now)),
         callback => callback.as_ref().map(|callback| callback.with_delivery.as_str()),
         callback_url => callback.as_ref().map(|callback| callback.url.as_str()),
+        unsubscribe_url => message.unsubscribe_url,
         user => context! { id => message.told.id.to_string(), name => &message.told.name },
         answer => answer,
     }

@@ -154,6 +154,7 @@ fn sample(channel: Channel, server: Server, is_full: bool) -> Outgoing {
             ..Content::default()
         },
         answer: is_full.then_some(answer),
+        unsubscribe_url: some("https://bell.example.org/u/sample"),
         told: Told { id: UserId(7), name: "Anna".to_owned() },
         about: About {
             kind: "alert",

@@ -53,6 +53,7 @@ mod said;
 mod slots;
 mod statistics;
 mod subjects;
+mod texts;
 mod throttling;
 mod together;
 mod unreadable;

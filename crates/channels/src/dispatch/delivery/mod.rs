@@ -52,7 +52,7 @@ pub(super) async fn deliver(
 ) {
     let job = Arc::new(job);
     let context = &worker.context;
-    let finished = match prepare(&worker, &job) {
+    let finished = match prepare(&worker, &route, &job) {
         Ok(message) => {
             let Some(begun) = begin(context, &route, epoch, &job, stage).await else {
                 route.give_back(1, true);

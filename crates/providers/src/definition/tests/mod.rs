@@ -2,8 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
+mod aws_eum;
+mod aws_sns;
+mod mailgun;
 mod mistakes;
 mod own;
+mod postmark;
+mod sendgrid;
+mod ses;
 mod vonage;
 
 use std::sync::Arc;

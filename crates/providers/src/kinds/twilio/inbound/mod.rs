@@ -1,14 +1,18 @@
-//! What Twilio calls with: what became of a message or a call, and keys pressed during a call.
+//! What Twilio calls with: what became of a message or a call, keys pressed during a call, and what people write.
 //!
 //! Twilio repeats what it says, and in any order; states move only forward, and an answer counts once.
 
 mod key;
+mod poll;
 mod receipt;
+mod text;
 
 use async_trait::async_trait;
+use url::Url;
 
-use super::Settings;
-use crate::inbound::{Heard, Inbound, Notice, Receipt, Refusal, Request};
+use super::{Replies, Settings, is_number};
+use crate::http::Http;
+use crate::inbound::{Heard, Inbound, Notice, Receipt, Refusal, Request, Source};
 use crate::settings::{CommonSettings, SettingError};
 use crate::signature::{self, Scheme, Verifier};
 
@@ -23,12 +27,14 @@ fn value<'f>(form: &'f Form, name: &str) -> &'f str {
 enum Topic {
     Status,
     Key,
+    Message,
 }
 
 fn topic(path: &str) -> Result<Topic, Refusal> {
     match path {
         "" => Ok(Topic::Status),
         super::KEY_PATH => Ok(Topic::Key),
+        super::MESSAGE_PATH => Ok(Topic::Message),
         _ => Err(Refusal::NotFound("Twilio is told to call nothing under this path")),
     }
 }
@@ -39,6 +45,12 @@ pub struct Callbacks {
     /// The provider's table, which its callbacks are addressed by.
     name: String,
     verifier: Verifier,
+    account_sid: String,
+    /// Our numbers as Twilio names them; empty where a messaging service has them.
+    numbers: Vec<String>,
+    http: Http,
+    messages: Url,
+    settings: Settings,
 }
 
 impl Callbacks {
@@ -46,7 +58,23 @@ impl Callbacks {
         // Any of them may sign: the account's token, the one before the last rotation, and the shared key of a webhook rule.
         let keys = std::iter::once(&settings.auth_token).chain(&settings.previous_auth_token).chain(&settings.webhook_key).cloned().collect();
         let verifier = Scheme::Twilio(signature::Twilio {}).verifier("auth_token", keys, None, common)?;
-        Ok(Self { name: name.to_owned(), verifier })
+        let whatsapp = settings.whatsapp_from.as_ref().map(|number| format!("whatsapp:{number}"));
+        let sms = settings.sms_from.clone().filter(|sender| is_number(sender));
+        let numbers = if settings.messaging_service_sid.is_some() { Vec::new() } else { sms.into_iter().chain(whatsapp).collect() };
+        Ok(Self {
+            name: name.to_owned(),
+            verifier,
+            account_sid: settings.account_sid.clone(),
+            numbers,
+            http: Http::new(common)?,
+            messages: settings.messages()?,
+            settings: settings.clone(),
+        })
+    }
+
+    /// Whether anybody can write to us.
+    fn has_number(&self) -> bool {
+        !self.numbers.is_empty() || self.settings.messaging_service_sid.is_some()
     }
 }
 
@@ -61,15 +89,20 @@ impl Inbound for Callbacks {
         request.posted()?;
         self.verifier.verify(request).await?;
         let form: Form = url::form_urlencoded::parse(request.body).into_owned().collect();
-        let delivery = request.delivery()?;
         Ok(match topic {
+            Topic::Message => text::heard(&form),
             Topic::Status => {
+                let delivery = request.delivery()?;
                 let outcome = receipt::outcome(&form, request.now);
                 let notice = outcome.map(|(outcome, code)| Notice::Receipt(Receipt { of: receipt::subject(&form, delivery), outcome, code }));
                 Heard::taken(notice.into_iter().collect())
             }
-            Topic::Key => key::heard(&form, delivery, &key::Place { name: &self.name, request }),
+            Topic::Key => key::heard(&form, request.delivery()?, &self.name, request),
         })
+    }
+
+    fn source(&self, is_reachable: bool) -> Option<&dyn Source> {
+        (self.has_number() && self.settings.replies(is_reachable) == Replies::Poll).then_some(self)
     }
 }
 

@@ -6,22 +6,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue, Method, Response};
 use ring::hmac;
+use serde_json::json;
 use watchbell_core::delivery::ReceiptOutcome;
 use watchbell_core::{Channel, DeliveryId};
 
 use super::*;
 use crate::inbound::{Action, Answer, AnswerTo, Change, Effect, Subject, Words};
-use crate::kinds::stand_in::at;
+use crate::kinds::stand_in::{at, common, offer};
 use crate::phrase::{Phrase, Since, Wording};
 
 const TOKENS: [&str; 2] = ["new", "previous"];
+/// One of our numbers.
+const OWN: &str = "+15005550006";
 const PUBLIC_URL: &str = "https://bell.example.org";
 
 fn callbacks() -> Callbacks {
-    let settings = serde_json::json!({
-        "account_sid": "AC1", "auth_token": TOKENS[0], "previous_auth_token": TOKENS[1], "webhook_key": "shared", "sms_from": "+15005550006",
+    let settings = json!({
+        "account_sid": "AC1", "auth_token": TOKENS[0], "previous_auth_token": TOKENS[1], "webhook_key": "shared", "sms_from": OWN, "whatsapp_from": OWN,
     });
-    Callbacks::new("sms eu", &serde_json::from_value(settings).unwrap(), &CommonSettings::default()).unwrap()
+    Callbacks::new("sms eu", &serde_json::from_value(settings).unwrap(), &common(false)).unwrap()
 }
 
 /// What is read of a form that is signed by a token.
@@ -66,7 +69,7 @@ impl Words for Names {
 }
 
 fn reply(heard: Heard, change: Change) -> Response<String> {
-    heard.reply.give(&[Effect { locale: "de".to_owned(), ..Effect::quiet(change) }], &Names)
+    heard.reply.give(&[Effect { change, locale: "de".to_owned(), said: "Again".to_owned() }], &Names)
 }
 
 #[tokio::test]
@@ -104,7 +107,8 @@ async fn a_status_is_a_receipt_of_its_message() {
 #[tokio::test]
 async fn a_key_is_an_answer_of_its_call() {
     let of = |id: Option<&str>| Subject { delivery: DeliveryId("01K".to_owned()), channels: &[Channel::Voice], message_id: id.map(str::to_owned) };
-    for (digits, action) in [("1", Some(Action::Accept)), ("5", None), ("", None)] {
+    let actions = [("1", Some(Action::Accept)), ("2", Some(Action::Resolve)), ("3", Some(Action::Decline)), ("9", None), ("5", None), ("", None)];
+    for (digits, action) in actions {
         let heard = read("gather", &[OF], &[("Digits", digits), ("CallSid", "CA1")], "new").await.unwrap();
         assert_eq!(heard.notices, [Notice::Answer(Answer { of: AnswerTo::Delivery(of(Some("CA1"))), action, by: None })]);
     }
@@ -113,16 +117,76 @@ async fn a_key_is_an_answer_of_its_call() {
 }
 
 #[tokio::test]
+async fn a_machine_that_plays_tones_has_not_answered() {
+    let heard = read("gather", &[OF], &[("Digits", "1"), ("CallSid", "CA1"), ("AnsweredBy", "machine_start")], "new").await.unwrap();
+    assert!(matches!(&heard.notices[..], [Notice::Answer(Answer { action: None, .. })]));
+}
+
+/// What a message says: `?` is a text, `+` and `-` are consent, and an action is a button's.
+fn said(heard: &Heard) -> String {
+    let said = heard.notices.iter().map(|notice| match notice {
+        Notice::Text(text) => format!("{}:{}? {}", text.channels[0], text.from.expose(), text.text.expose()),
+        Notice::Consent(consent) => format!("{}{}", if consent.is_in { "+" } else { "-" }, consent.address.expose()),
+        Notice::Answer(Answer { of: AnswerTo::Token(token), action: Some(action), by: None }) => format!("{action} {}", token.expose()),
+        other => format!("{other:?}"),
+    });
+    said.collect::<Vec<_>>().join(" | ")
+}
+
+#[tokio::test]
+async fn what_people_write_is_a_text_a_button_or_consent() {
+    let button = offer().button(Action::Resolve);
+    let pressed = format!("resolve {}", offer().token.expose());
+    let from = ("From", "+4915112345678");
+    let whatsapp = ("From", "whatsapp:+4915112345678");
+    let table: [(&[(&str, &str)], &str); 10] = [
+        (&[from, ("Body", "ack A7")], "sms:+4915112345678? ack A7"),
+        (&[whatsapp, ("Body", "1")], "whatsapp:+4915112345678? 1"),
+        (&[whatsapp, ("Body", "Resolved"), ("ButtonPayload", &button)], &pressed),
+        // A button of another template.
+        (&[whatsapp, ("Body", "Ja"), ("ButtonPayload", "survey")], "whatsapp:+4915112345678? Ja"),
+        (&[from, ("Body", "Stop.")], "-+4915112345678"),
+        (&[from, ("Body", "arrêt"), ("OptOutType", "STOP")], "-+4915112345678"),
+        (&[from, ("Body", "START")], "++4915112345678 | sms:+4915112345678? START"),
+        (&[from, ("Body", "yes")], "++4915112345678 | sms:+4915112345678? yes"),
+        (&[from, ("Body", "HELP")], ""),
+        (&[whatsapp, ("Body", "STOP")], "-+4915112345678"),
+    ];
+    for (form, expected) in table {
+        assert_eq!(said(&read("message", &[], form, "new").await.unwrap()), expected, "{form:?}");
+    }
+    assert!(matches!(read("message", &[], &[from, ("Body", "1")], "other").await.unwrap_err(), Refusal::Forbidden(_)));
+    let form = [from, ("Body", "1"), ("MessageSid", "SM9"), ("OriginalRepliedMessageSid", "SM1")];
+    let heard = read("message", &[], &form, "new").await.unwrap();
+    let Notice::Text(text) = &heard.notices[0] else { panic!("a text") };
+    assert_eq!((text.message_id.as_deref(), text.replies_to.as_deref()), (Some("SM9"), Some("SM1")));
+}
+
+#[tokio::test]
+async fn a_text_is_replied_to_in_the_answer_and_silence_is_empty() {
+    for (said, body) in [("You have it & more", "<Response><Message>You have it &amp; more</Message></Response>"), ("", "<Response></Response>")] {
+        let heard = read("message", &[], &[("From", "+4915112345678"), ("Body", "1")], "new").await.unwrap();
+        let effect = Effect { said: said.to_owned(), ..Effect::quiet(Change::Done) };
+        let response = heard.reply.give(&[effect], &Names);
+        assert_eq!(response.body(), &format!(r#"<?xml version="1.0" encoding="UTF-8"?>{body}"#));
+        assert_eq!(response.headers()["content-type"], "text/xml; charset=utf-8");
+    }
+}
+
+#[tokio::test]
 async fn what_is_said_back_is_what_came_of_it() {
     let since = Since { state: "resolved", at: at("2026-11-20T07:57:00Z"), by: String::new() };
     let table = [
         ("1", None, Change::Done, "CallAccepted", false),
+        ("2", None, Change::Done, "CallResolved", false),
+        ("3", None, Change::Done, "CallDeclined", false),
+        ("9", None, Change::Nothing, "Again CallMenu", true),
         ("1", None, Change::Over(Some(since)), "CallOver resolved", false),
         ("1", None, Change::Over(None), "CallOver", false),
         ("1", None, Change::Unknown, "CallUnknown", false),
         ("5", None, Change::Nothing, "CallWrongKey CallMenu", true),
         ("", Some("2"), Change::Nothing, "CallNoKey CallMenu", true),
-        ("5", Some("3"), Change::Nothing, "CallEnded", false),
+        ("5", Some("4"), Change::Nothing, "CallEnded", false),
     ];
     for (digits, asked, change, said, asks_again) in table {
         let query: Vec<_> = std::iter::once(OF).chain(asked.map(|asked| ("asked", asked))).collect();
