@@ -42,6 +42,7 @@ mod processes;
 mod promises;
 mod receipts;
 mod scenarios;
+mod services;
 mod sessions;
 mod shares;
 mod short_way;

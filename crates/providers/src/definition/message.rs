@@ -124,7 +124,7 @@ pub fn variables(settings: &Value, message: &Outgoing, callback: Option<Callback
         ttl_s => message.expires_at.and_then(|at| seconds_until(at, message.now)),
         callback => callback.as_ref().map(|callback| callback.with_delivery.as_str()),
         callback_url => callback.as_ref().map(|callback| callback.url.as_str()),
-        unsubscribe_url => message.unsubscribe_url,
+        unsubscribe_url => message.unsubscribe_url.as_deref(),
         user => context! { id => message.told.id.to_string(), name => &message.told.name },
         answer => answer,
     }

@@ -7,7 +7,7 @@ use watchbell_core::{Channel, Secret};
 
 use super::{Form, value};
 use crate::consent::{self, Keyword};
-use crate::inbound::{Answer, AnswerTo, Consent, Effect, Heard, Notice, Reply, Text, button};
+use crate::inbound::{Answer, AnswerTo, Consent, Effect, Heard, Notice, Reply, Text, button, response};
 use crate::twiml;
 
 /// What stands before the numbers of WhatsApp.
