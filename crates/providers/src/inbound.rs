@@ -37,6 +37,11 @@ pub trait Inbound: Send + Sync + fmt::Debug {
     /// It is not the provider's, or makes no sense.
     async fn read(&self, request: &Request<'_>) -> Result<Heard, Refusal>;
 
+    /// Says something to who wrote or pressed, by a message of its own: [`Reply::Messages`] says to whom.
+    async fn say(&self, _to: &Whom, _text: &str) -> Result<(), InboundError> {
+        Err(InboundError("this provider's replies are part of its answers".to_owned()))
+    }
+
     /// Tells the provider the URL of its own callbacks, where it has to be told. Asked once, at start, of what is called.
     async fn announce(&self, _url: &Url) -> Result<(), InboundError> {
         Ok(())
@@ -308,6 +313,17 @@ pub enum Reply {
     /// The same, whatever came of it.
     Plain(Response<String>),
     Worded(Box<Worded>),
+    /// The same, and what each notice came to is said by a message of its own ([`Inbound::say`]) to who is named in its place.
+    Messages { response: Response<String>, to: Vec<Option<Whom>> },
+}
+
+/// Who wrote or pressed, and can be written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whom {
+    pub channel: Channel,
+    pub address: Secret,
+    /// When they did.
+    pub at: Timestamp,
 }
 
 impl Reply {
@@ -317,7 +333,7 @@ impl Reply {
 
     pub fn give(self, effects: &[Effect], words: &dyn Words) -> Response<String> {
         match self {
-            Self::Plain(response) => response,
+            Self::Plain(response) | Self::Messages { response, .. } => response,
             Self::Worded(word) => word(effects, words),
         }
     }

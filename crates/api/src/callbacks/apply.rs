@@ -3,7 +3,7 @@
 use axum::http::Response;
 use watchbell_core::contact::ContactKind;
 use watchbell_core::ids::UserRef;
-use watchbell_providers::inbound::{self, Change, Consent, Effect, Heard, Link, Notice};
+use watchbell_providers::inbound::{self, Change, Consent, Effect, Heard, Link, Notice, Reply};
 use watchbell_store::StoreError;
 use watchbell_store::queue::Receipt;
 
@@ -31,7 +31,20 @@ pub(super) async fn apply(api: &Api, provider: &str, heard: Heard) -> Result<Res
             Notice::Consent(consent) => self::consent(api, consent).await?,
         });
     }
+    say(api, provider, &heard.reply, &effects).await;
     Ok(heard.reply.give(&effects, &phrases(api)))
+}
+
+/// Says by messages of their own what came of what people wrote, where the reply to the provider cannot carry it. What was done is
+/// done, whether or not they hear of it.
+async fn say(api: &Api, provider: &str, reply: &Reply, effects: &[Effect]) {
+    let (Reply::Messages { to, .. }, Some(inbound)) = (reply, api.settings.inbound.get(provider)) else { return };
+    for (whom, effect) in to.iter().zip(effects).filter(|(_, effect)| !effect.said.is_empty()) {
+        let Some(whom) = whom else { continue };
+        if let Err(error) = inbound.say(whom, &effect.said).await {
+            tracing::warn!(provider, channel = whom.channel.as_str(), "a person who answered could not be told what came of it: {error}");
+        }
+    }
 }
 
 /// Applies the receipts among the notices in one transaction; whether each one was about what this provider sent last, in order.

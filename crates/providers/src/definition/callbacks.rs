@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use ::http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
+use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, DeliveryId, Secret};
 
 use super::codes::recorded;
@@ -16,12 +17,14 @@ use super::condition::Condition;
 use super::message::Callback;
 use super::place::{Place, Pointer, Source};
 use super::receipt::{self, Receipt};
+use super::sender::Sender;
 use super::template::Template;
 use super::values::Values;
 use super::{Definition, message};
+use crate::consent::{self, Keyword};
 use crate::http;
-use crate::inbound::{self, Action, Answer, AnswerTo, Consent, Heard, Notice, Refusal, Reply, Request, Subject, Text};
-use crate::provider::Outgoing;
+use crate::inbound::{self, Answer, AnswerTo, Consent, Heard, InboundError, Notice, Refusal, Reply, Request, Subject, Text, Whom};
+use crate::provider::{Outgoing, Provider as _};
 use crate::signature::{Scheme, Verified, Verifier};
 
 /// More events of one request are not read: no service sends so many.
@@ -60,6 +63,10 @@ pub struct Challenge {
 
 #[derive(Debug)]
 pub struct TextRule {
+    /// The setting that holds what people reply to.
+    pub sender: Option<String>,
+    /// What it answers may have been sent by, what it came by first.
+    pub channels: &'static [Channel],
     pub each: Option<Pointer>,
     pub conditions: Vec<Condition>,
     pub from: Place,
@@ -70,6 +77,8 @@ pub struct TextRule {
 
 #[derive(Debug)]
 pub struct ButtonRule {
+    /// Who pressed.
+    pub from: Option<Place>,
     pub each: Option<Pointer>,
     pub conditions: Vec<Condition>,
     pub value: Place,
@@ -77,6 +86,7 @@ pub struct ButtonRule {
 
 #[derive(Debug)]
 pub struct ConsentRule {
+    pub channels: &'static [Channel],
     pub each: Option<Pointer>,
     pub conditions: Vec<Condition>,
     pub address: Place,
@@ -91,6 +101,13 @@ impl Inbound {
 
     pub fn keys(&self, values: &Values) -> Vec<Secret> {
         self.keys.iter().filter_map(|key| values.secret(key)).collect()
+    }
+
+    /// Whether what people reply by a channel is heard.
+    pub fn hears_replies(&self, values: &Values, channel: Channel) -> bool {
+        let has_letters = |key: &String| values.text(key).is_some_and(|sender| sender.contains(char::is_alphabetic));
+        let of_channel = |rule: &TextRule| rule.channels.first() == Some(&channel) && !rule.sender.as_ref().is_some_and(has_letters);
+        self.is_verifiable(values) && self.texts.iter().any(of_channel)
     }
 
     /// Where the service shall report to; None where nobody can call us, or where nothing could be verified.
@@ -119,6 +136,8 @@ impl Inbound {
 pub struct Callbacks {
     pub definition: Arc<Definition>,
     pub verifier: Verifier,
+    /// Who answers people.
+    pub sender: Sender,
     /// What a challenge must carry.
     pub challenge_token: Option<Secret>,
 }
@@ -142,8 +161,8 @@ impl inbound::Inbound for Callbacks {
         };
         match inbound.events(request, &body) {
             Some(events) => {
-                let notices = events.iter().flat_map(|event| inbound.notices(request, &body, event)).collect();
-                Ok(Heard { notices, reply: Reply::Plain(copy(&inbound.reply)) })
+                let (notices, to) = events.iter().flat_map(|event| inbound.notices(request, &body, event)).unzip();
+                Ok(Heard { notices, reply: Reply::Messages { response: copy(&inbound.reply), to } })
             }
             None => match inbound.unreadable {
                 Some(status) => Ok(Heard { notices: Vec::new(), reply: Reply::Plain(with_status(status)) }),
@@ -151,6 +170,16 @@ impl inbound::Inbound for Callbacks {
             },
         }
     }
+
+    async fn say(&self, to: &Whom, text: &str) -> Result<(), InboundError> {
+        let report = self.sender.send(&message::reply(to, text)).await;
+        if matches!(report.outcome, Outcome::Accepted { .. }) { Ok(()) } else { Err(not_said(report)) }
+    }
+}
+
+/// What a refused reply says of itself: never whom it went to.
+fn not_said(report: Report) -> InboundError {
+    InboundError(format!("{:?}, code {}", report.outcome.class(), report.code.as_deref().unwrap_or("none")))
 }
 
 fn with_status(status: StatusCode) -> Response<String> {
@@ -202,39 +231,40 @@ impl Inbound {
         })
     }
 
-    fn notices(&self, request: &Request<'_>, body: &[u8], event: &Value) -> Vec<Notice> {
+    /// What an event says, each with who wrote or pressed, if they can be told what came of it.
+    fn notices(&self, request: &Request<'_>, body: &[u8], event: &Value) -> Vec<(Notice, Option<Whom>)> {
         let parts = |each: Option<&Pointer>| match each {
             Some(each) => each.all(event).into_iter().take(MOST_EVENTS).collect(),
             None => vec![event],
         };
         let source = |data| Source { status: None, headers: request.headers, query: request.query, body, data };
         let holds = |conditions: &[Condition], source: &Source<'_>| conditions.iter().all(|condition| condition.holds(source));
+        let whom = |channels: &[Channel], address| Some(Whom { channel: *channels.first()?, address, at: request.now });
         let mut notices = Vec::new();
         if let Some(receipt) = &self.receipt {
-            for part in parts(receipt.each.as_ref()) {
-                let source = source(part);
-                notices.extend(self.receipt(receipt, &source).filter(|_| holds(&receipt.conditions, &source)).map(Notice::Receipt));
+            for source in parts(receipt.each.as_ref()).into_iter().map(source).filter(|source| holds(&receipt.conditions, source)) {
+                notices.extend(self.receipt(receipt, &source).map(|receipt| (Notice::Receipt(receipt), None)));
             }
         }
         for rule in &self.consents {
-            for part in parts(rule.each.as_ref()) {
-                let source = source(part);
-                let address = rule.address.first(&source).filter(|_| holds(&rule.conditions, &source));
-                let consent = |address| Consent { channels: self.channels, address, is_in: rule.is_in };
-                notices.extend(address.map(|address| Notice::Consent(consent(self.address(address)))));
+            for source in parts(rule.each.as_ref()).into_iter().map(source).filter(|source| holds(&rule.conditions, source)) {
+                let consent = |address| Consent { channels: rule.channels, address: self.address(address), is_in: rule.is_in };
+                notices.extend(rule.address.first(&source).map(|address| (Notice::Consent(consent(address)), None)));
             }
         }
         for rule in &self.buttons {
-            for part in parts(rule.each.as_ref()) {
-                let source = source(part);
-                let value = rule.value.first(&source).filter(|_| holds(&rule.conditions, &source));
-                notices.extend(value.and_then(|value| pressed(&value)).map(Notice::Answer));
+            for source in parts(rule.each.as_ref()).into_iter().map(source).filter(|source| holds(&rule.conditions, source)) {
+                let pressed = rule.value.first(&source).and_then(|value| inbound::button(&value));
+                let from = rule.from.as_ref().and_then(|place| whom(self.channels, self.address(place.first(&source)?)));
+                let answer = |(action, token)| Answer { of: AnswerTo::Token(token), action: Some(action), by: None };
+                notices.extend(pressed.map(answer).map(|answer| (Notice::Answer(answer), from)));
             }
         }
         for rule in &self.texts {
-            for part in parts(rule.each.as_ref()) {
-                let source = source(part);
-                notices.extend(self.text(rule, &source).filter(|_| holds(&rule.conditions, &source)).map(Notice::Text));
+            for source in parts(rule.each.as_ref()).into_iter().map(source).filter(|source| holds(&rule.conditions, source)) {
+                let Some(text) = self.text(rule, &source) else { continue };
+                let from = whom(rule.channels, text.from.clone());
+                notices.extend(self.meant(text).into_iter().map(|notice| (notice, from.clone())));
             }
         }
         notices
@@ -253,7 +283,7 @@ impl Inbound {
     fn text(&self, rule: &TextRule, source: &Source<'_>) -> Option<Text> {
         let at = |place: &Option<Place>| place.as_ref().and_then(|place| place.first(source));
         Some(Text {
-            channels: self.channels,
+            channels: rule.channels,
             from: self.address(rule.from.first(source)?),
             by: None,
             replies_to: at(&rule.replies_to),
@@ -263,24 +293,27 @@ impl Inbound {
         })
     }
 
+    /// A text, or what it says of being written to, where the service did not act on that itself.
+    fn meant(&self, text: Text) -> Vec<Notice> {
+        let consent = |is_in| Notice::Consent(Consent { channels: text.channels, address: text.from.clone(), is_in });
+        match consent::keyword(text.text.expose()).filter(|_| self.is_phone()) {
+            Some(Keyword::Out) => vec![consent(false)],
+            // YES is both.
+            Some(Keyword::In) => vec![consent(true), Notice::Text(text)],
+            Some(Keyword::Help) => Vec::new(),
+            None => vec![Notice::Text(text)],
+        }
+    }
+
+    fn is_phone(&self) -> bool {
+        self.channels.iter().any(|channel| matches!(channel, Channel::Sms | Channel::Voice | Channel::Whatsapp))
+    }
+
     /// An address as contacts have it: numbers with their `+`.
     fn address(&self, text: String) -> Secret {
-        let is_phone = self.channels.iter().any(|channel| matches!(channel, Channel::Sms | Channel::Voice | Channel::Whatsapp));
         let is_bare = text.len() > 6 && text.bytes().all(|byte| byte.is_ascii_digit());
-        Secret::new(if is_phone && is_bare { format!("+{text}") } else { text })
+        Secret::new(if self.is_phone() && is_bare { format!("+{text}") } else { text })
     }
-}
-
-/// What a button's value says: a letter for the action, and the answer's token.
-fn pressed(value: &str) -> Option<Answer> {
-    let token = value.get(1..).filter(|token| (1..=LONGEST_ID).contains(&token.len()))?;
-    let action = match value.as_bytes()[0] {
-        b'a' => Action::Accept,
-        b'r' => Action::Resolve,
-        b'd' => Action::Decline,
-        _ => return None,
-    };
-    Some(Answer { of: AnswerTo::Token(Secret::new(token)), action: Some(action), by: None })
 }
 
 /// What a request says, as data.

@@ -400,6 +400,11 @@ impl Compiler {
         for (at, name) in given.keys.iter().enumerate() {
             self.named_setting(&format!("inbound.keys[{at}]"), file, name);
         }
+        for (at, rule) in file.text.iter().enumerate() {
+            if let Some(name) = &rule.sender {
+                self.named_setting(&format!("text[{at}].sender"), file, name);
+            }
+        }
         let mut callback_query = Vec::new();
         for (name, source) in &given.callback_query {
             callback_query.extend(self.template(&format!("inbound.callback_query.{name}"), source).map(|template| (name.clone(), template)));
@@ -422,9 +427,9 @@ impl Compiler {
             challenge,
             channels,
             receipt: file.receipt.as_ref().and_then(|receipt| self.receipt(receipt)),
-            texts: file.text.iter().enumerate().filter_map(|(at, rule)| self.text(&format!("text[{at}]"), rule)).collect(),
+            texts: file.text.iter().enumerate().filter_map(|(at, rule)| self.text(&format!("text[{at}]"), rule, channels)).collect(),
             buttons: file.button.iter().enumerate().filter_map(|(at, rule)| self.button(&format!("button[{at}]"), rule)).collect(),
-            consents: file.consent.iter().enumerate().filter_map(|(at, rule)| self.consent(&format!("consent[{at}]"), rule)).collect(),
+            consents: file.consent.iter().enumerate().filter_map(|(at, rule)| self.consent(&format!("consent[{at}]"), rule, channels)).collect(),
         })
     }
 
@@ -491,28 +496,50 @@ impl Compiler {
         rules
     }
 
-    fn text(&mut self, key: &str, given: &format::TextRule) -> Option<TextRule> {
+    fn text(&mut self, key: &str, given: &format::TextRule, channels: &[Channel]) -> Option<TextRule> {
         let conditions = self.conditions(key, &given.conditions);
         let each = self.each(&format!("{key}.each"), given.each.as_ref());
         let from = self.place(&format!("{key}.from"), &given.from);
         let text = self.place(&format!("{key}.text"), &given.text);
         let message_id = self.optional_place(&format!("{key}.message_id"), given.message_id.as_ref());
         let replies_to = self.optional_place(&format!("{key}.replies_to"), given.replies_to.as_ref());
-        Some(TextRule { each, conditions, from: from?, text: text?, message_id, replies_to })
+        let channels = self.comes_by(key, given.channel.as_ref(), channels)?;
+        let sender = given.sender.clone();
+        Some(TextRule { sender, channels, each, conditions, from: from?, text: text?, message_id, replies_to })
+    }
+
+    /// What something that a person says is about: the channel that it came by, and those that share its addresses.
+    fn comes_by(&mut self, key: &str, given: Option<&String>, all: &[Channel]) -> Option<&'static [Channel]> {
+        let channel = match (given, all) {
+            (Some(name), _) => self.channel(&format!("{key}.channel"), name)?,
+            (None, [only]) => *only,
+            (None, _) => {
+                self.mistakes.add(key, "must say by which channel it comes, as there are several: channel = \"…\"");
+                return None;
+            }
+        };
+        Some(match channel {
+            Channel::Sms => &[Channel::Sms, Channel::Whatsapp, Channel::Voice],
+            Channel::Whatsapp => &[Channel::Whatsapp, Channel::Sms, Channel::Voice],
+            Channel::Voice => &[Channel::Voice, Channel::Sms, Channel::Whatsapp],
+            other => kind::interned([other]),
+        })
     }
 
     fn button(&mut self, key: &str, given: &format::ButtonRule) -> Option<ButtonRule> {
         let conditions = self.conditions(key, &given.conditions);
         let each = self.each(&format!("{key}.each"), given.each.as_ref());
         let value = self.place(&format!("{key}.value"), &given.value)?;
-        Some(ButtonRule { each, conditions, value })
+        let from = self.optional_place(&format!("{key}.from"), given.from.as_ref());
+        Some(ButtonRule { from, each, conditions, value })
     }
 
-    fn consent(&mut self, key: &str, given: &format::ConsentRule) -> Option<ConsentRule> {
+    fn consent(&mut self, key: &str, given: &format::ConsentRule, channels: &[Channel]) -> Option<ConsentRule> {
         let conditions = self.conditions(key, &given.conditions);
         let each = self.each(&format!("{key}.each"), given.each.as_ref());
         let address = self.place(&format!("{key}.address"), &given.address)?;
-        Some(ConsentRule { each, conditions, address, is_in: given.is_in })
+        let channels = self.comes_by(key, given.channel.as_ref(), channels)?;
+        Some(ConsentRule { channels, each, conditions, address, is_in: given.is_in })
     }
 
     fn look_up(&mut self, given: &format::LookUp) -> Option<LookUp> {

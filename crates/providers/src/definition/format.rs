@@ -420,6 +420,12 @@ pub struct TextRule {
     #[serde(default, rename = "where")]
     #[schemars(with = "BTreeMap<String, Value>")]
     pub conditions: Conditions,
+    /// What it came by, where the definition has several channels.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// The setting that holds what messages are sent from. Where that has letters, nobody can reply, and messages say so.
+    #[serde(default)]
+    pub sender: Option<String>,
     /// The place of the sender's address. A number gets its `+` if it has none.
     pub from: String,
     pub text: String,
@@ -440,7 +446,10 @@ pub struct ButtonRule {
     #[serde(default, rename = "where")]
     #[schemars(with = "BTreeMap<String, Value>")]
     pub conditions: Conditions,
-    /// The place of what the button carries: one letter for the action (`a` accept, `r` resolve, `d` decline), and the token.
+    /// The place of the address of who pressed, to whom is said what came of it.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// The place of what the button carries: `answer.accept_value`, `.resolve_value` or `.decline_value`.
     pub value: String,
 }
 
@@ -453,6 +462,10 @@ pub struct ConsentRule {
     #[serde(default, rename = "where")]
     #[schemars(with = "BTreeMap<String, Value>")]
     pub conditions: Conditions,
+    /// What it is about, where the definition has several channels.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// The place of the address.
     pub address: String,
     pub is_in: bool,
 }

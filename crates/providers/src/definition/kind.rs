@@ -106,6 +106,16 @@ impl Defined {
             None => Err(SettingError::new(setting, None, "must be an RSA private key of 2048 bits or more: PKCS #8 in PEM, which begins with -----BEGIN PRIVATE KEY-----")),
         }
     }
+
+    /// What sends, as the provider of the table `name`.
+    fn sender(&self, name: &str, common: &CommonSettings) -> Result<Sender, SettingError> {
+        let client = match &self.reach {
+            None => Client::Service(Http::new(common)?),
+            Some(reach) => Client::Recipients(Endpoints::new(common, reach.clone())?),
+        };
+        let signing_key = self.signing_key()?;
+        Ok(Sender { name: name.to_owned(), definition: self.definition.clone(), values: self.values.clone(), signing_key, client })
+    }
 }
 
 /// Takes the settings that widen the reach out of a table.
@@ -167,15 +177,10 @@ impl Configured for Defined {
     }
 
     fn build(&self, name: &str, common: &CommonSettings, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {
-        let client = match &self.reach {
-            None => Client::Service(Http::new(common)?),
-            Some(reach) => Client::Recipients(Endpoints::new(common, reach.clone())?),
-        };
-        let signing_key = self.signing_key()?;
-        Ok(Arc::new(Sender { name: name.to_owned(), definition: self.definition.clone(), values: self.values.clone(), signing_key, client }))
+        Ok(Arc::new(self.sender(name, common)?))
     }
 
-    fn inbound(&self, _name: &str, common: &CommonSettings) -> Result<Option<Arc<dyn Inbound>>, SettingError> {
+    fn inbound(&self, name: &str, common: &CommonSettings) -> Result<Option<Arc<dyn Inbound>>, SettingError> {
         let Some(inbound) = self.definition.inbound.as_ref().filter(|inbound| inbound.is_verifiable(&self.values)) else {
             return Ok(None);
         };
@@ -183,7 +188,8 @@ impl Configured for Defined {
         let server = inbound.signature.server_setting().and_then(|setting| self.values.get(setting)?.as_str());
         let verifier = inbound.signature.verifier(key, inbound.keys(&self.values), server, common)?;
         let challenge_token = inbound.challenge.as_ref().and_then(|challenge| self.values.secret(&challenge.setting));
-        Ok(Some(Arc::new(Callbacks { definition: self.definition.clone(), verifier, challenge_token })))
+        let sender = self.sender(name, common)?;
+        Ok(Some(Arc::new(Callbacks { definition: self.definition.clone(), verifier, sender, challenge_token })))
     }
 
     fn contact_reach(&self) -> Option<Reach> {

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use minijinja::{Value, context};
-use watchbell_core::Timestamp;
+use watchbell_core::{Channel, DeliveryId, EventId, Timestamp, UserId};
 
 use super::template::Names;
-use crate::provider::{Address, Outgoing};
+use crate::gate::Gate;
+use crate::inbound::{Action, Whom};
+use crate::provider::{About, Address, Content, Outgoing, Told};
 
 /// The variables of a request that sends, and what they are. Those with members are checked member by member.
 const VARIABLES: &[(&str, &[&str])] = &[
@@ -31,6 +33,8 @@ const VARIABLES: &[(&str, &[&str])] = &[
     ("callback_url", &[]),
     ("unsubscribe_url", &[]),
     ("user", &["id", "name"]),
+    ("is_reply", &[]),
+    ("unsubscribe_url", &[]),
     (
         "answer",
         &["token", "url", "code", "accept", "resolve", "decline", "accept_value", "resolve_value", "decline_value"],
@@ -95,12 +99,12 @@ pub fn variables(settings: &Value, message: &Outgoing, callback: Option<Callback
     let content = &message.content;
     let text = |text: &crate::provider::Text| Value::from_object(text.clone());
     let answer = message.answer.as_ref().map(|answer| {
-        let value = |letter: &str| format!("{letter}{}", answer.token.expose());
         context! {
             token => answer.token.expose(), url => answer.url.as_deref(), code => &answer.code,
             accept => &answer.accept, resolve => &answer.resolve, decline => &answer.decline,
             // What a button carries for each.
-            accept_value => value("a"), resolve_value => value("r"), decline_value => value("d"),
+            accept_value => answer.button(Action::Accept), resolve_value => answer.button(Action::Resolve),
+            decline_value => answer.button(Action::Decline),
         }
     });
     context! {
@@ -127,6 +131,52 @@ pub fn variables(settings: &Value, message: &Outgoing, callback: Option<Callback
         unsubscribe_url => message.unsubscribe_url.as_deref(),
         user => context! { id => message.told.id.to_string(), name => &message.told.name },
         answer => answer,
+        unsubscribe_url => message.unsubscribe_url.as_deref(),
+        is_reply => message.about.kind == REPLY,
+    }
+}
+
+/// What a message is about that says to somebody what came of what they wrote.
+const REPLY: &str = "reply";
+
+/// A message that says to somebody what came of what they wrote. Nothing is reported of it, as no delivery has its id.
+pub fn reply(to: &Whom, text: &str) -> Outgoing {
+    let address = to.address.expose().to_owned();
+    let address = match to.channel {
+        Channel::Email => Address::Email(address),
+        Channel::Sms | Channel::Voice | Channel::Whatsapp => Address::Phone(address),
+        Channel::Telegram => Address::Telegram(address),
+        _ => Address::Other(to.address.clone()),
+    };
+    let id = format!("reply-{}", to.at.as_millis());
+    Outgoing {
+        delivery_id: DeliveryId(id.clone()),
+        channel: to.channel,
+        to: address,
+        content: Content { subject: text.to_owned(), text: text.into(), short: text.into(), speech: text.into(), ..Content::default() },
+        answer: None,
+        unsubscribe_url: None,
+        told: Told { id: UserId(0), name: String::new() },
+        about: About {
+            kind: REPLY,
+            event_id: EventId(id),
+            alert_id: None,
+            round: None,
+            duty_id: None,
+            status: None,
+            priority: None,
+            category: None,
+            labels: serde_json::Map::new(),
+        },
+        members: Vec::new(),
+        attempt: 1,
+        urgent: false,
+        critical: false,
+        thread: None,
+        expires_at: None,
+        now: to.at,
+        callback_base: None,
+        gate: Gate::default(),
     }
 }
 

@@ -74,6 +74,11 @@ impl Provider for Sender {
         self.definition.server == Server::Service
     }
 
+    fn hears_replies(&self, channel: Channel, is_reachable: bool) -> bool {
+        let inbound = self.definition.inbound.as_ref().filter(|_| is_reachable);
+        inbound.is_some_and(|inbound| inbound.hears_replies(&self.values, channel))
+    }
+
     fn can_look_up(&self, _channel: Channel) -> bool {
         self.definition.look_up.is_some()
     }

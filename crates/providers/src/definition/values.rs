@@ -91,8 +91,12 @@ impl Values {
         self.values.get(key)
     }
 
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.get(key)?.as_str()
+    }
+
     pub fn secret(&self, key: &str) -> Option<Secret> {
-        self.get(key)?.as_str().map(Secret::new)
+        self.text(key).map(Secret::new)
     }
 
     pub fn is_given(&self, key: &str) -> bool {

@@ -39,6 +39,11 @@ providers! {
 
     data:
     "vonage",
+    "vonage-messages",
+    "telnyx",
+    "plivo",
+    "bird",
+    "meta",
     "ses",
     "sendgrid",
     "mailgun",

@@ -125,6 +125,7 @@ impl Config {
         secrets::read_files(&mut layers, &mut findings);
         providers::infer_kinds(&mut layers);
         let given = layers.clone();
+        providers::find_definitions(&mut layers);
         let providers = providers::read_all(&mut layers, &mut findings);
         let mut config = read::read::<Self>(&mut layers, &mut findings);
         if let Some(config) = &mut config {

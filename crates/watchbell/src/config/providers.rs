@@ -11,7 +11,7 @@ pub use watchbell_providers::settings::ProviderSettings;
 use watchbell_providers::settings::{COMMON_KEYS, SettingError};
 
 use super::channels::ChannelSettings;
-use super::layers::{Layers, Path};
+use super::layers::{Layers, Origin, Path};
 use super::problem::{Findings, closest};
 use super::read::{self, Stop};
 
@@ -21,6 +21,19 @@ pub fn infer_kinds(layers: &mut Layers) {
         let path = ["providers".to_owned(), name.clone(), "kind".to_owned()];
         if layers.get(&path[..2]).is_some_and(Value::is_table) && layers.get(&path).is_none() && registry::kind(&name).is_some() {
             layers.reread(&path, Value::String(name));
+        }
+    }
+}
+
+/// A definition's file is named relative to the file that names it.
+pub fn find_definitions(layers: &mut Layers) {
+    for name in names(layers) {
+        let path = ["providers".to_owned(), name, "definition".to_owned()];
+        if let (Some(Value::String(named)), Some(Origin::File { name: file, .. })) = (layers.get(&path), layers.origin(&path))
+            && let Some(folder) = std::path::Path::new(file).parent()
+        {
+            let found = folder.join(named).display().to_string();
+            layers.reread(&path, Value::String(found));
         }
     }
 }

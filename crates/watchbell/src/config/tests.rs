@@ -93,7 +93,8 @@ fn the_defaults_show_every_kind_of_provider_with_every_key() {
         shown.keys().collect::<BTreeSet<_>>(),
         registry::kinds().iter().map(|kind| kind.name.to_owned()).collect::<BTreeSet<_>>().iter().collect()
     );
-    for (name, table) in shown {
+    // What an operator's own takes, its definition says.
+    for (name, table) in shown.iter().filter(|(_, table)| !table.as_table().unwrap().contains_key("definition")) {
         let keys: serde_json::Map<_, _> = serde_json::to_value(table).unwrap().as_object().unwrap().clone();
         let keys: serde_json::Map<_, _> =
             keys.into_iter().map(|(key, value)| (key.strip_suffix("_file").map(str::to_owned).unwrap_or(key), value)).collect();
@@ -104,6 +105,26 @@ fn the_defaults_show_every_kind_of_provider_with_every_key() {
             assert!(keys.contains_key(key), "{name} takes {key}, and config/default.toml does not show it");
         }
     }
+}
+
+#[test]
+fn a_definition_is_found_beside_the_file_that_names_it_and_its_mistakes_have_their_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "[providers.mygw]\nkind = \"http\"\ndefinition = \"gateways/mygw.toml\"\nkey = \"hunter2\"\n[channels.sms]\nproviders = [\"mygw\"]";
+    let definition = "name = \"My gateway\"\n[settings.key]\ndoc = \"Its key\"\ntype = \"secret\"\n[send.sms]\nurl = \"https://g.example.org\"\n\
+                      form = { to = \"{{ to }}\" }\nlimit = { per_second = 1 }\n[[answer]]\noutcome = \"accepted\"\nmessage_id = \"/id\"\n";
+    std::fs::create_dir(dir.path().join("gateways")).unwrap();
+    let load = |definition: &str| {
+        std::fs::write(dir.path().join("watchbell.toml"), config).unwrap();
+        std::fs::write(dir.path().join("gateways/mygw.toml"), definition).unwrap();
+        Config::load(Some(&dir.path().join("watchbell.toml")), [])
+    };
+    let fine = load(definition).unwrap();
+    assert_eq!(fine.providers["mygw"].service(), Some("My gateway"));
+    let told = load(&definition.replace("{{ to }}", "{{ phone }}")).unwrap_err().to_string();
+    let expected = "watchbell.toml:3: providers.mygw.definition = \"gateways/mygw.toml\": mygw.toml:7: send.sms.form.to = \"{{ phone }}\": names `phone`";
+    assert!(told.contains(expected), "{told}");
+    assert!(!told.contains("hunter2"));
 }
 
 #[test]

@@ -4,13 +4,19 @@
 
 mod aws_eum;
 mod aws_sns;
+mod bird;
 mod mailgun;
+mod meta;
 mod mistakes;
 mod own;
+mod plivo;
 mod postmark;
+mod schema;
 mod sendgrid;
 mod ses;
+mod telnyx;
 mod vonage;
+mod vonage_messages;
 
 use std::sync::Arc;
 

@@ -124,7 +124,7 @@ async fn receipts_say_what_became_of_it() {
 async fn a_text_is_who_wrote_it_and_what() {
     let fields = signed("msisdn=4915112345678&to=Watchbell&messageId=0C&text=1+A7&type=text");
     let expected = Text {
-        channels: &[Channel::Sms],
+        channels: &[Channel::Sms, Channel::Whatsapp, Channel::Voice],
         from: watchbell_core::Secret::new(PHONE),
         by: None,
         replies_to: None,
