@@ -9,6 +9,7 @@ mod text;
 
 use async_trait::async_trait;
 use url::Url;
+use watchbell_core::Secret;
 
 use super::{Replies, Settings, is_number};
 use crate::http::Http;
@@ -46,6 +47,7 @@ pub struct Callbacks {
     name: String,
     verifier: Verifier,
     account_sid: String,
+    auth_token: Secret,
     /// Our numbers as Twilio names them; empty where a messaging service has them.
     numbers: Vec<String>,
     http: Http,
@@ -68,6 +70,7 @@ impl Callbacks {
             name: name.to_owned(),
             verifier,
             account_sid: settings.account_sid.clone(),
+            auth_token: settings.auth_token.clone(),
             numbers,
             http: Http::new(common)?,
             messages: settings.messages()?,
@@ -96,7 +99,7 @@ impl Inbound for Callbacks {
                 let notice = outcome.map(|(outcome, code)| Notice::Receipt(Receipt { of: receipt::subject(&form, delivery), outcome, code }));
                 Heard::taken(notice.into_iter().collect())
             }
-            Topic::Key => key::heard(&form, request.delivery()?, &key::Place { name: &self.name, request }),
+            Topic::Key => key::heard(&form, request.delivery()?, &self.name, request),
         })
     }
 
