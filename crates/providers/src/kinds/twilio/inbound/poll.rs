@@ -122,7 +122,7 @@ impl Source for Callbacks {
         }
         let said: Form = url::form_urlencoded::parse(reply.body().as_bytes()).into_owned().collect();
         let form = ["From", "To", "Body"].map(|name| (name, value(&said, name).to_owned()));
-        let request = self.http.post(&self.messages).basic_auth(&self.account_sid, self.tokens[0].expose()).form(&form);
+        let request = self.http.post(&self.messages).basic_auth(&self.account_sid, self.settings.auth_token.expose()).form(&form);
         let answer = self.http.call(request).await.map_err(|report| InboundError(report.code.unwrap_or_else(|| "no answer".to_owned())))?;
         if (200..300).contains(&answer.status) { Ok(()) } else { Err(InboundError(format!("HTTP {}", answer.status))) }
     }
@@ -164,7 +164,7 @@ impl Callbacks {
     }
 
     async fn page(&self, url: &Url) -> Result<Page, InboundError> {
-        let request = self.http.get(url).basic_auth(&self.account_sid, self.tokens[0].expose());
+        let request = self.http.get(url).basic_auth(&self.account_sid, self.settings.auth_token.expose());
         let answer = self.http.call(request).await.map_err(|report| InboundError(report.code.unwrap_or_else(|| "no answer".to_owned())))?;
         if answer.status != 200 {
             return Err(InboundError(format!("HTTP {}", answer.status)));
