@@ -5,6 +5,7 @@
 
 pub mod about;
 pub mod address_guard;
+mod call_menu;
 pub mod consent;
 mod definition;
 pub mod endpoint;
@@ -23,3 +24,4 @@ pub mod settings;
 pub mod signature;
 mod thread;
 mod tls;
+mod twiml;

@@ -311,7 +311,7 @@ fn text(value: &Value) -> String {
 }
 
 /// Reads one request; None when the caller has closed.
-async fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<Request> {
+pub(super) async fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<Request> {
     loop {
         if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&bytes[..at]).into_owned();

@@ -45,6 +45,7 @@ mod promises;
 mod receipts;
 mod routes;
 mod scenarios;
+mod services;
 mod sessions;
 mod shares;
 mod short_way;

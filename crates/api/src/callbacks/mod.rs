@@ -31,9 +31,9 @@ use crate::state::Api;
 pub use listen::listen;
 pub(crate) use text::Helped;
 
-/// What a callback's body may have at most, in bytes: a press comes with the message that it was in, some tens of kilobytes where its letters are
-/// written as escapes. No other provider sends a tenth of it.
-const BODY_BYTES: usize = 128 * 1024;
+/// What a callback's body may have at most, in bytes. Twilio's have a kilobyte; a press comes with the message that it was in, some tens of kilobytes; SendGrid puts the events of half a minute into one, up
+/// to 768 KiB, and SNS lets a message have 256 KiB.
+const BODY_BYTES: usize = 1024 * 1024;
 
 /// Part of what needs no key.
 pub(crate) fn routes() -> Router<Api> {

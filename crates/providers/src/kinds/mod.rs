@@ -24,6 +24,8 @@ macro_rules! providers {
 providers! {
     code:
     twilio,
+    vonage_voice,
+    telnyx_voice,
     smtp,
     telegram,
     fcm,

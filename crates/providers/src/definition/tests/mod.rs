@@ -2,12 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
+mod aws_eum;
+mod aws_sns;
+mod bird;
+mod mailgun;
+mod meta;
 mod mistakes;
 mod own;
-mod bird;
-mod meta;
 mod plivo;
+mod postmark;
 mod schema;
+mod sendgrid;
+mod ses;
 mod telnyx;
 mod vonage;
 mod vonage_messages;

@@ -55,6 +55,16 @@ async fn temporary_credentials_and_no_configuration_set() {
     assert!(seen.headers.contains("SignedHeaders=content-type;host;x-amz-date;x-amz-security-token"), "{}", seen.headers);
     assert!(seen.headers.contains("x-amz-security-token: s3cret-session"));
     assert!(seen.json().get("ConfigurationSetName").is_none());
+
+    let mut of_category = email();
+    of_category.unsubscribe_url = Some("https://bell.example.org/u/t".to_owned());
+    let (_, seen) = send(&table, &of_category, Act::Answer(500, "", String::new())).await;
+    let headers = json!([
+        {"Name": "Auto-Submitted", "Value": "auto-generated"},
+        {"Name": "List-Unsubscribe", "Value": "<https://bell.example.org/u/t>"},
+        {"Name": "List-Unsubscribe-Post", "Value": "List-Unsubscribe=One-Click"},
+    ]);
+    assert_eq!(seen.unwrap().json()["Content"]["Simple"]["Headers"], headers);
 }
 
 #[test]

@@ -7,7 +7,6 @@ mod classify;
 mod inbound;
 mod look_up;
 mod request;
-mod twiml;
 #[cfg(test)]
 mod tests;
 

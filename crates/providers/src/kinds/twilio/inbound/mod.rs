@@ -97,7 +97,7 @@ impl Inbound for Callbacks {
                 let notice = outcome.map(|(outcome, code)| Notice::Receipt(Receipt { of: receipt::subject(&form, delivery), outcome, code }));
                 Heard::taken(notice.into_iter().collect())
             }
-            Topic::Key => key::heard(&form, request.delivery()?, &key::Place { name: &self.name, request }),
+            Topic::Key => key::heard(&form, request.delivery()?, &self.name, request),
         })
     }
 

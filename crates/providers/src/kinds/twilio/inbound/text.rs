@@ -5,10 +5,10 @@
 use http::Response;
 use watchbell_core::{Channel, Secret};
 
-use super::super::twiml;
 use super::{Form, value};
 use crate::consent::{self, Keyword};
 use crate::inbound::{Answer, AnswerTo, Consent, Effect, Heard, Notice, Reply, Text, button, response};
+use crate::twiml;
 
 /// What stands before the numbers of WhatsApp.
 const WHATSAPP: &str = "whatsapp:";
@@ -81,7 +81,7 @@ impl<'s> Said<'s> {
 pub fn heard(form: &Form) -> Heard {
     let reply = Reply::worded(|effects, _| {
         let verb = said(effects).map(twiml::message).unwrap_or_default();
-        response("text/xml; charset=utf-8", format!(r#"<?xml version="1.0" encoding="UTF-8"?>{}"#, twiml::response(&verb)))
+        twiml::reply(&verb)
     });
     Heard { notices: Said::of(form).notices(), reply }
 }
