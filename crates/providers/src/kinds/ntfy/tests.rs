@@ -171,6 +171,8 @@ async fn the_topic_of_answers_is_listened_to_from_where_it_was_left() {
         while let Ok(batch) = source.next(Some("xyz")).await {
             all.push((batch.position, batch.heard.into_iter().flat_map(|heard| heard.notices).collect::<Vec<_>>()));
         }
+        // As after every failure: the broken socket goes.
+        source.open().await.unwrap();
         all
     };
     let ((uri, authorization), all) = tokio::join!(server, ours);
