@@ -82,8 +82,8 @@ impl Values {
         };
         let is_given = |declared: &Declared| with_optional || !declared.optional;
         let values: BTreeMap<_, _> = declared.iter().filter(|(_, d)| is_given(d)).map(|(key, d)| (key.clone(), sample(d))).collect();
-        let all: BTreeMap<_, _> = declared.keys().map(|key| (key.clone(), minijinja::Value::from(minijinja::value::Serde(values.get(key)))));
-        let for_templates = all.collect();
+        let all: BTreeMap<_, _> = declared.keys().map(|key| (key.clone(), minijinja::Value::from(minijinja::value::Serde(values.get(key))))).collect();
+        let for_templates = minijinja::Value::from(all);
         Self { values, for_templates }
     }
 
