@@ -64,7 +64,8 @@ async fn a_call_that_waits_for_a_key() {
             "StatusCallbackMethod": "POST", "StatusCallbackEvent": "completed",
         })
     );
-    for change in [|_: &mut Settings, message: &mut Outgoing| message.content.menu.clear(), |settings: &mut Settings, _: &mut Outgoing| settings.public_key = None] {
+    let changes: [fn(&mut Settings, &mut Outgoing); 2] = [|_, message| message.content.menu.clear(), |settings, _| settings.public_key = None];
+    for change in changes {
         let texml = send(change, taken()).await.1.unwrap().json()["Texml"].as_str().unwrap().to_owned();
         assert!(!texml.contains("<Gather") && !texml.contains("Press"), "{texml}");
     }
