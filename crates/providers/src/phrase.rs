@@ -32,6 +32,30 @@ pub enum Phrase {
     TextWhich,
     /// How to answer, to whoever wrote what means nothing; `open` is empty where there is nothing to answer.
     TextHelp,
+    /// On an alert's page: `state` says what it is, `at` since when, `by` who made it so.
+    PageState,
+    /// As whom one answers there: `name`.
+    PageAs,
+    /// The title of a page whose link is none.
+    PageNoLink,
+    /// Why that may be.
+    PageNoLinkWhy,
+    /// Too many such links were opened from there.
+    PageTooMany,
+    /// The title where what a link led to is over.
+    PageGone,
+    /// The title where mails of a category can be turned off.
+    PageUnsubscribe,
+    /// Whether those of `category` are to stop.
+    PageUnsubscribeAsk,
+    /// What the button is called.
+    PageUnsubscribeStop,
+    /// They stop.
+    PageUnsubscribed,
+    /// What the link was about is gone.
+    PageUnsubscribeGone,
+    /// What a message says once somebody has answered: `state`, `at` and `by`.
+    EditNote,
     /// How long it is until then: from `days`, `hours`, `minutes` and `is_past`.
     Remaining,
     /// A Telegram chat is linked now.
@@ -56,7 +80,7 @@ pub enum Phrase {
 }
 
 impl Phrase {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 38] = [
         Self::Open,
         Self::Accept,
         Self::Resolve,
@@ -71,6 +95,18 @@ impl Phrase {
         Self::TextAll,
         Self::TextWhich,
         Self::TextHelp,
+        Self::PageState,
+        Self::PageAs,
+        Self::PageNoLink,
+        Self::PageNoLinkWhy,
+        Self::PageTooMany,
+        Self::PageGone,
+        Self::PageUnsubscribe,
+        Self::PageUnsubscribeAsk,
+        Self::PageUnsubscribeStop,
+        Self::PageUnsubscribed,
+        Self::PageUnsubscribeGone,
+        Self::EditNote,
         Self::Remaining,
         Self::ChatLinked,
         Self::ChatLinkInvalid,
@@ -102,6 +138,18 @@ impl Phrase {
             Self::TextAll => "text_all.txt",
             Self::TextWhich => "text_which.txt",
             Self::TextHelp => "text_help.txt",
+            Self::PageState => "page_state.txt",
+            Self::PageAs => "page_as.txt",
+            Self::PageNoLink => "page_no_link.txt",
+            Self::PageNoLinkWhy => "page_no_link_why.txt",
+            Self::PageTooMany => "page_too_many.txt",
+            Self::PageGone => "page_gone.txt",
+            Self::PageUnsubscribe => "page_unsubscribe.txt",
+            Self::PageUnsubscribeAsk => "page_unsubscribe_ask.txt",
+            Self::PageUnsubscribeStop => "page_unsubscribe_stop.txt",
+            Self::PageUnsubscribed => "page_unsubscribed.txt",
+            Self::PageUnsubscribeGone => "page_unsubscribe_gone.txt",
+            Self::EditNote => "edit_note.txt",
             Self::Remaining => "remaining.txt",
             Self::ChatLinked => "chat_linked.txt",
             Self::ChatLinkInvalid => "chat_link_invalid.txt",

@@ -250,7 +250,10 @@ mod tests {
         }
         let error = |settings| read(settings).unwrap_err().to_string();
         assert!(error(json!({})).starts_with("`kind`: is missing; one of twilio, vonage-voice, telnyx-voice, smtp, "));
-        assert!(error(json!({"kind": "twillio"})).starts_with("`kind` = `twillio`: no such kind of provider; one of twilio, vonage-voice, telnyx-voice, "));
+        assert!(
+            error(json!({"kind": "twillio"}))
+                .starts_with("`kind` = `twillio`: no such kind of provider; one of twilio, vonage-voice, telnyx-voice, ")
+        );
     }
 
     #[test]
@@ -294,7 +297,10 @@ mod tests {
         assert_eq!(twilio.validate_channel(Channel::Sms), Ok(()));
         let error = |channel| twilio.validate_channel(channel).unwrap_err().to_string();
         assert_eq!(error(Channel::Voice), "`voice_from`: is missing, and the channel voice needs it");
-        assert_eq!(error(Channel::Email), "`kind` = `twilio`: cannot serve the channel email; smtp, sandbox, ses, sendgrid, mailgun, postmark, http can");
+        assert_eq!(
+            error(Channel::Email),
+            "`kind` = `twilio`: cannot serve the channel email; smtp, sandbox, ses, sendgrid, mailgun, postmark, http can"
+        );
     }
 
     #[test]

@@ -38,7 +38,11 @@ fn no_source_outside_of_this_crate_names_a_kind() {
     let words = Channel::ALL.iter().map(|channel| channel.as_str());
     let words = words.chain(ContactKind::ALL.iter().map(|kind| kind.as_str())).chain(DeviceKind::ALL.iter().map(|kind| kind.as_str()));
     let words: Vec<String> = words.map(str::to_lowercase).collect();
-    let kinds: Vec<&str> = registry::kinds().iter().map(|kind| kind.name).filter(|name| !["http", "meta"].contains(name) && !words.iter().any(|word| word == name)).collect();
+    let kinds: Vec<&str> = registry::kinds()
+        .iter()
+        .map(|kind| kind.name)
+        .filter(|name| !["http", "meta"].contains(name) && !words.iter().any(|word| word == name))
+        .collect();
     assert!(kinds.len() >= 3, "{kinds:?}");
     let mut files = Vec::new();
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap() {

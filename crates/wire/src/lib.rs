@@ -8,12 +8,14 @@
 //! Requests are read member by member in `watchbell-api`, which says exactly what is wrong and what would be right; here they
 //! are what clients write, and what the document says.
 
+pub mod accounts;
 pub mod categories;
 pub mod contacts;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod devices;
 pub mod error;
+pub mod event_data;
 pub mod events;
 pub mod explanation;
 pub mod keys;
@@ -22,6 +24,7 @@ mod name;
 mod nullable;
 pub mod operators;
 pub mod page;
+pub mod providers;
 pub mod schema;
 pub mod server;
 mod time;

@@ -1,7 +1,11 @@
 //! Keys, buttons and links: an answer that says itself which message it is about.
 
+use std::sync::Arc;
+
+use watchbell_channels::render::{MessageKind, Reader, RenderContext};
+use watchbell_core::Channel;
 use watchbell_core::delivery::State as DeliveryState;
-use watchbell_core::event::Action;
+use watchbell_core::event::{Action, EventData};
 use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
 use watchbell_providers::inbound::{Answer, AnswerTo, Change, Effect, Presser, Subject};
@@ -26,11 +30,30 @@ pub(super) async fn apply(api: &Api, provider: &str, answer: &Answer) -> Result<
         None => Some(message.user.clone()),
     };
     let Some(by) = by else { return Ok(effect(api, answer.action, Change::Stranger, &message.user.locale, "")) };
-    let change = match answer.action {
-        Some(action) => answers::answer(api, &message, by.id, action).await?,
-        None => Change::Nothing,
+    let Some(action) = answer.action else { return told_again(api, &message).await };
+    let change = answers::answer(api, &message, by.id, action).await?;
+    Ok(effect(api, Some(action), change, &by.locale, ""))
+}
+
+/// What a call said, for whoever wants to hear it again.
+async fn told_again(api: &Api, message: &Message) -> Result<Effect, StoreError> {
+    let Some(event) = api.store.event_data(&message.delivery.event_id).await? else {
+        return Ok(Effect { locale: message.user.locale.clone(), ..Effect::quiet(Change::Nothing) });
     };
-    Ok(effect(api, answer.action, change, &by.locale, ""))
+    let kind = if matches!(event, EventData::Alert(_)) { MessageKind::Alert } else { MessageKind::Update };
+    let user = &message.user;
+    let about = RenderContext {
+        event: Some(Arc::new(event)),
+        items: Vec::new(),
+        reader: Arc::new(Reader { name: user.display_name(), locale: user.locale.clone(), timezone: user.timezone.clone() }),
+        now: api.clock.now(),
+        due_at: Some(message.delivery.due_at),
+        is_fallback: false,
+        answer: None,
+        hears_replies: false,
+    };
+    let content = api.settings.renderer.render_for(Channel::Voice, kind, &about).content;
+    Ok(Effect { change: Change::Nothing, locale: content.locale, said: content.speech.into_string() })
 }
 
 /// Who acts where several people can press: who has linked that account.
@@ -42,7 +65,7 @@ pub(super) async fn pressed_by(api: &Api, presser: &Presser) -> Result<Option<Us
 }
 
 /// What is said of it, of an alert that is named by `summary` if that is not empty.
-pub(super) fn effect(api: &Api, action: Option<Action>, change: Change, locale: &str, summary: &str) -> Effect {
+pub(crate) fn effect(api: &Api, action: Option<Action>, change: Change, locale: &str, summary: &str) -> Effect {
     let phrase = match (&change, action) {
         (Change::Done, Some(Action::Accept)) => Phrase::AnswerAccepted,
         (Change::Done, Some(Action::Resolve)) => Phrase::AnswerResolved,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use minijinja::{Environment, Value};
+use serde::Serialize;
 use watchbell_core::Timestamp;
 use watchbell_providers::fit::Text;
 use watchbell_providers::phrase::{Phrase, Since, Wording};
@@ -10,7 +11,7 @@ use watchbell_providers::phrase::{Phrase, Since, Wording};
 use super::message::{MessageKind, Reader, RenderError};
 use super::renderer::Renderer;
 use super::templates::refined;
-use super::vars::{About, Answer, Made, Vars};
+use super::vars::{About, Answer, Made, Vars, to_value};
 use super::{templates, text};
 
 pub(super) const FOLDER: &str = "phrase";
@@ -22,7 +23,29 @@ impl Renderer {
         self.phrase_of(phrase, reader, now, since, &[])
     }
 
-    /// The same of a phrase that also speaks of `of`, by name.
+    /// The language in which a phrase can be said to a reader.
+    pub fn language(&self, phrase: Phrase, locale: &str) -> String {
+        let found = templates::find(&self.templates, locale, FOLDER, phrase.file()).and_then(|(language, _)| language);
+        refined(found.as_deref().unwrap_or(templates::LANGUAGE_OF_LAST_RESORT), locale)
+    }
+
+    /// A page of the web, of what its template speaks of.
+    ///
+    /// # Errors
+    /// The template fails, and so does the built-in one.
+    pub fn page<P: Serialize>(&self, page: &P) -> Result<String, RenderError> {
+        let name = templates::PAGE.0;
+        let write = |templates: &Environment<'static>| {
+            let written = templates.get_template(name).and_then(|template| template.render(to_value(page)));
+            written.map_err(|error| RenderError::of(name, &error))
+        };
+        write(&self.templates).or_else(|error| {
+            tracing::warn!(%error, "a page was written by the built-in template");
+            write(&self.built_in)
+        })
+    }
+
+    /// Says a phrase that also speaks of `of`, by name.
     pub fn phrase_of(
         &self,
         phrase: Phrase,

@@ -110,6 +110,7 @@ fn every_kind(locale: &str) -> Vec<(MessageKind, RenderContext)> {
         (MessageKind::DutyCancelled, about(locale, Some(duty("2026-11-20T08:00:00Z")))),
         (MessageKind::Subscription, about(locale, Some(subscription("Maintenance", "ops")))),
         (MessageKind::Verification, about(locale, Some(EventData::Verification(code)))),
+        (MessageKind::Test, about(locale, None)),
         (MessageKind::Bundle, RenderContext { items: bundle, ..about(locale, None) }),
         (MessageKind::Digest, RenderContext { items: digest, ..about(locale, None) }),
     ]
@@ -392,9 +393,12 @@ fn the_language_is_that_of_what_is_said() {
             assert!(content.html.contains(&format!("<html lang=\"{language}\">")), "{}", content.html);
         }
     }
-    assert_eq!(render("de", Channel::Voice).menu, "Drücke die 1, um den Alarm anzunehmen.");
+    assert_eq!(
+        render("de", Channel::Voice).menu,
+        "Drücke die 1, wenn du übernimmst, die 2, wenn es behoben ist, die 3, wenn du nicht zuständig bist, oder die 9, um es noch einmal zu hören."
+    );
     // French speech, and a menu that nobody wrote in French.
-    assert_eq!(render("fr", Channel::Voice).menu, "Press 1 to accept the alert.");
+    assert_eq!(render("fr", Channel::Voice).menu, "Press 1 if you have it, 2 if it is resolved, 3 if it is not yours, 9 to hear it again.");
     let quiet = renderer.render_for(Channel::Voice, MessageKind::Alert, &about("de", Some(alert("Disk full", Priority::High)))).content;
     assert_eq!(quiet.menu, "");
 }
@@ -450,7 +454,10 @@ fn every_phrase_is_said_in_every_language_and_one_s_own_may_fail() {
             assert!(!said.text.is_empty() && said.language == if locale == "de" { "de" } else { "en" }, "{phrase:?} {locale}: {said:?}");
         }
     }
-    assert_eq!(renderer.phrase(Phrase::CallMenu, &reader("de"), now, None).text, "Drücke die 1, um den Alarm anzunehmen.");
+    assert_eq!(
+        renderer.phrase(Phrase::CallMenu, &reader("de"), now, None).text,
+        "Drücke die 1, wenn du übernimmst, die 2, wenn es behoben ist, die 3, wenn du nicht zuständig bist, oder die 9, um es noch einmal zu hören."
+    );
     assert_eq!(
         renderer.phrase(Phrase::Open, &reader("fr-CA"), now, None),
         Wording { text: "Ouvrir".to_owned(), language: "fr-CA".to_owned() }

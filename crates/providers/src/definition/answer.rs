@@ -5,7 +5,7 @@ use watchbell_core::outcome::{LimitScope, Outcome, Report};
 
 use super::codes::{Codes, recorded};
 use super::condition::Condition;
-use super::format::{AnswerOutcome, After};
+use super::format::{After, AnswerOutcome};
 use super::place::{Place, Source};
 use crate::http::{self, Answer};
 
@@ -76,7 +76,9 @@ impl Wait {
             Self::At(place, each) => number(place)? * each,
             Self::Epoch(place) => number(place)? - now_s,
             #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact in an f64")]
-            Self::Date(place) => jiff::fmt::rfc2822::parse(place.first(source)?.trim()).ok()?.timestamp().as_millisecond() as f64 / 1000.0 - now_s,
+            Self::Date(place) => {
+                jiff::fmt::rfc2822::parse(place.first(source)?.trim()).ok()?.timestamp().as_millisecond() as f64 / 1000.0 - now_s
+            }
             Self::MidnightUtc => return Some(Timestamp::from_millis((now.as_millis().div_euclid(DAY_MS) + 1) * DAY_MS)),
         };
         #[expect(clippy::cast_possible_truncation, reason = "at most a day's milliseconds")]

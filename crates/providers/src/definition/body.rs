@@ -32,9 +32,9 @@ impl Json {
                     Self::Fixed(serde_json::Value::Null)
                 }
             },
-            Given::Array(list) => {
-                Self::List(list.iter().enumerate().map(|(place, value)| Self::parse(value, &format!("{at}[{place}]"), names, wrong)).collect())
-            }
+            Given::Array(list) => Self::List(
+                list.iter().enumerate().map(|(place, value)| Self::parse(value, &format!("{at}[{place}]"), names, wrong)).collect(),
+            ),
             Given::Object(members) => Self::object(members, at, names, wrong),
             fixed => Self::Fixed(fixed.clone()),
         }

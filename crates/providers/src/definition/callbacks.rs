@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use ::http::{HeaderValue, Method, Response, StatusCode};
+use async_trait::async_trait;
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 use watchbell_core::outcome::{Outcome, Report};

@@ -116,10 +116,10 @@ impl Compiler {
                 self.mistakes.add(&format!("{key}.default"), "cannot be: it is optional, or a secret");
             }
             let channels = given.channels.iter().filter_map(|name| self.channel(&format!("{key}.channels"), name)).collect();
-            let pattern = given.pattern.as_ref().and_then(|pattern| self.right(&format!("{key}.pattern"), regex(&format!("^(?:{pattern})$"))));
+            let pattern =
+                given.pattern.as_ref().and_then(|pattern| self.right(&format!("{key}.pattern"), regex(&format!("^(?:{pattern})$"))));
             let doc = given.doc.clone();
-            let declared =
-                Declared { kind: given.kind, default: given.default.clone(), optional: given.optional, channels, pattern, doc };
+            let declared = Declared { kind: given.kind, default: given.default.clone(), optional: given.optional, channels, pattern, doc };
             if let Some(Err(error)) = given.default.as_ref().map(|value| declared.check(name, value)) {
                 self.mistakes.add(&format!("{key}.default"), error.wrong.to_string());
             }
@@ -177,15 +177,19 @@ impl Compiler {
                 let (name, value) = (self.header_name("auth.header.name", name), self.template("auth.header.value", value));
                 Auth::Header { name: name?, value: value? }
             }
-            format::Auth::Query { name, value } => {
-                Auth::Query { name: name.clone(), value: self.template("auth.query.value", value)? }
-            }
+            format::Auth::Query { name, value } => Auth::Query { name: name.clone(), value: self.template("auth.query.value", value)? },
             format::Auth::Sigv4 { access_key_id, secret_access_key, session_token, region, service } => {
                 let mut template = |key: &str, text: &String| self.template(&format!("auth.sigv4.{key}"), text);
                 let (id, secret) = (template("access_key_id", access_key_id), template("secret_access_key", secret_access_key));
                 let (session_token, region) = (template("session_token", session_token), template("region", region));
                 let service = template("service", service);
-                Auth::Sigv4 { access_key_id: id?, secret_access_key: secret?, session_token: session_token?, region: region?, service: service? }
+                Auth::Sigv4 {
+                    access_key_id: id?,
+                    secret_access_key: secret?,
+                    session_token: session_token?,
+                    region: region?,
+                    service: service?,
+                }
             }
             format::Auth::JwtRs256 { application_id, private_key_setting } => {
                 self.named_setting("auth.jwt_rs256.private_key_setting", file, private_key_setting);
@@ -329,7 +333,8 @@ impl Compiler {
         let verdict = match (given.outcome, &given.codes) {
             (Some(AnswerOutcome::Accepted), None) => match given.message_id.as_deref() {
                 None => {
-                    self.mistakes.add(key, "accepts a message without saying where its id is; give message_id, or \"none\" where there is none");
+                    self.mistakes
+                        .add(key, "accepts a message without saying where its id is; give message_id, or \"none\" where there is none");
                     None
                 }
                 Some("none") => Some(Verdict::Accepted(None)),
@@ -407,7 +412,8 @@ impl Compiler {
         }
         let mut callback_query = Vec::new();
         for (name, source) in &given.callback_query {
-            callback_query.extend(self.template(&format!("inbound.callback_query.{name}"), source).map(|template| (name.clone(), template)));
+            callback_query
+                .extend(self.template(&format!("inbound.callback_query.{name}"), source).map(|template| (name.clone(), template)));
         }
         let challenge = given.challenge.as_ref().and_then(|challenge| {
             self.named_setting("inbound.challenge.setting", file, &challenge.setting);
@@ -429,7 +435,12 @@ impl Compiler {
             receipt: file.receipt.as_ref().and_then(|receipt| self.receipt(receipt)),
             texts: file.text.iter().enumerate().filter_map(|(at, rule)| self.text(&format!("text[{at}]"), rule, channels)).collect(),
             buttons: file.button.iter().enumerate().filter_map(|(at, rule)| self.button(&format!("button[{at}]"), rule)).collect(),
-            consents: file.consent.iter().enumerate().filter_map(|(at, rule)| self.consent(&format!("consent[{at}]"), rule, channels)).collect(),
+            consents: file
+                .consent
+                .iter()
+                .enumerate()
+                .filter_map(|(at, rule)| self.consent(&format!("consent[{at}]"), rule, channels))
+                .collect(),
         })
     }
 

@@ -103,7 +103,11 @@ impl Defined {
         let Some(pem) = self.values.secret(setting) else { return Ok(None) };
         match SigningKey::rs256_from_pem(pem.expose()) {
             Some(key) => Ok(Some(Arc::new(key))),
-            None => Err(SettingError::new(setting, None, "must be an RSA private key of 2048 bits or more: PKCS #8 in PEM, which begins with -----BEGIN PRIVATE KEY-----")),
+            None => Err(SettingError::new(
+                setting,
+                None,
+                "must be an RSA private key of 2048 bits or more: PKCS #8 in PEM, which begins with -----BEGIN PRIVATE KEY-----",
+            )),
         }
     }
 
@@ -120,11 +124,8 @@ impl Defined {
 
 /// Takes the settings that widen the reach out of a table.
 fn reach(table: &mut Map<String, Value>) -> Result<Reach, SettingError> {
-    let expected = |key: &str, expected: &str| SettingError {
-        key: key.to_owned(),
-        value: None,
-        wrong: Wrong::Type { expected: expected.to_owned() },
-    };
+    let expected =
+        |key: &str, expected: &str| SettingError { key: key.to_owned(), value: None, wrong: Wrong::Type { expected: expected.to_owned() } };
     let [private, networks] = REACH_KEYS;
     let allow_private = match table.remove(private) {
         None => false,
@@ -133,9 +134,11 @@ fn reach(table: &mut Map<String, Value>) -> Result<Reach, SettingError> {
     };
     let texts = match table.remove(networks) {
         None => Vec::new(),
-        Some(Value::Array(list)) => {
-            list.iter().map(|text| text.as_str().map(str::to_owned)).collect::<Option<_>>().ok_or_else(|| expected(networks, "a sequence"))?
-        }
+        Some(Value::Array(list)) => list
+            .iter()
+            .map(|text| text.as_str().map(str::to_owned))
+            .collect::<Option<_>>()
+            .ok_or_else(|| expected(networks, "a sequence"))?,
         Some(_) => return Err(expected(networks, "a sequence")),
     };
     endpoint::reach(allow_private, &texts)

@@ -35,10 +35,7 @@ const VARIABLES: &[(&str, &[&str])] = &[
     ("user", &["id", "name"]),
     ("is_reply", &[]),
     ("unsubscribe_url", &[]),
-    (
-        "answer",
-        &["token", "url", "code", "accept", "resolve", "decline", "accept_value", "resolve_value", "decline_value"],
-    ),
+    ("answer", &["token", "url", "code", "accept", "resolve", "decline", "accept_value", "resolve_value", "decline_value"]),
 ];
 
 /// The names that a definition's templates may use.

@@ -25,10 +25,10 @@ mod receipt;
 mod request;
 mod sender;
 mod template;
-mod trial;
-mod values;
 #[cfg(test)]
 mod tests;
+mod trial;
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,12 +38,12 @@ use watchbell_core::Channel;
 use self::answer::Answers;
 use self::callbacks::Inbound;
 use self::format::Server;
+pub use self::kind::{Defined, built_in};
 use self::look_up::LookUp;
+pub use self::reading::Mistake;
 use self::request::{Auth, Send};
 use self::values::Declared;
 use crate::provider::AccountLimit;
-pub use self::kind::{Defined, built_in};
-pub use self::reading::Mistake;
 
 /// A definition that was read and compiled.
 #[derive(Debug)]

@@ -63,7 +63,8 @@ impl Place {
             Self::Query(name) => some(source.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str().into())),
             Self::Body(regex) => {
                 let body = String::from_utf8_lossy(source.body);
-                let found = regex.captures(&body).and_then(|found| found.get(1).or_else(|| found.get(0)).map(|part| part.as_str().to_owned()));
+                let found =
+                    regex.captures(&body).and_then(|found| found.get(1).or_else(|| found.get(0)).map(|part| part.as_str().to_owned()));
                 some(found.map(Cow::from))
             }
             Self::Status => some(source.status.map(|status| status.to_string().into())),
@@ -178,7 +179,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-message-id", HeaderValue::from_static("M1"));
         let query = [("delivery".to_owned(), "D1".to_owned()), ("e".to_owned(), String::new())];
-        let source = Source { status: Some(422), headers: &headers, query: &query, body: b"<Code>Throttling</Code><Code>2</Code>", data: &data };
+        let source =
+            Source { status: Some(422), headers: &headers, query: &query, body: b"<Code>Throttling</Code><Code>2</Code>", data: &data };
         let table: &[(&str, &[&str])] = &[
             ("/errors/*/code", &["7", "a"]),
             ("/errors/0/code", &["7"]),

@@ -18,13 +18,33 @@ use crate::provider::AccountLimit;
 #[derive(Debug)]
 pub enum Auth {
     None,
-    Basic { user: Template, password: Template },
-    Bearer { token: Template },
-    Header { name: HeaderName, value: Template },
-    Query { name: String, value: Template },
-    Sigv4 { access_key_id: Template, secret_access_key: Template, session_token: Template, region: Template, service: Template },
+    Basic {
+        user: Template,
+        password: Template,
+    },
+    Bearer {
+        token: Template,
+    },
+    Header {
+        name: HeaderName,
+        value: Template,
+    },
+    Query {
+        name: String,
+        value: Template,
+    },
+    Sigv4 {
+        access_key_id: Template,
+        secret_access_key: Template,
+        session_token: Template,
+        region: Template,
+        service: Template,
+    },
     /// The key is the setting's, read once for a provider's table.
-    JwtRs256 { application_id: Template, private_key_setting: String },
+    JwtRs256 {
+        application_id: Template,
+        private_key_setting: String,
+    },
 }
 
 /// The request that sends a message by one channel.

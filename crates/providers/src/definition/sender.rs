@@ -48,7 +48,9 @@ impl Provider for Sender {
         }
         let variables = self.variables(message);
         // Templates were tried when the definition was read; one that fails all the same fails because of what this message says.
-        let Ok((url, fill)) = send.fill(&self.definition.auth, self.signing_key.as_ref(), &variables) else { return Report::new(Outcome::BadMessage, "template".to_owned()) };
+        let Ok((url, fill)) = send.fill(&self.definition.auth, self.signing_key.as_ref(), &variables) else {
+            return Report::new(Outcome::BadMessage, "template".to_owned());
+        };
         let answer = match &self.client {
             Client::Service(http) => match Url::parse(&url) {
                 // A request without a body does not pass the gate by itself.
@@ -64,6 +66,10 @@ impl Provider for Sender {
             Ok(answer) => self.of_server(self.definition.answers.report(&answer, message.now)),
             Err(report) => report,
         }
+    }
+
+    fn has_receipts(&self, _channel: Channel) -> bool {
+        self.definition.inbound.as_ref().is_some_and(|inbound| inbound.receipt.is_some())
     }
 
     fn takes(&self, to: &Address) -> bool {

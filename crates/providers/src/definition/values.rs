@@ -41,7 +41,11 @@ impl Values {
     ///
     /// # Errors
     /// A key that is not declared, is missing, or has a value that cannot be used.
-    pub fn read(mut table: Map<String, Value>, declared: &BTreeMap<String, Declared>, one_of: &[Vec<String>]) -> Result<Self, SettingError> {
+    pub fn read(
+        mut table: Map<String, Value>,
+        declared: &BTreeMap<String, Declared>,
+        one_of: &[Vec<String>],
+    ) -> Result<Self, SettingError> {
         if let Some(name) = table.keys().find(|key| !declared.contains_key(*key)) {
             let wrong = Wrong::Unknown { name: name.clone(), known: declared.keys().cloned().collect() };
             return Err(SettingError { key: name.clone(), value: None, wrong });
@@ -82,7 +86,8 @@ impl Values {
         };
         let is_given = |declared: &Declared| with_optional || !declared.optional;
         let values: BTreeMap<_, _> = declared.iter().filter(|(_, d)| is_given(d)).map(|(key, d)| (key.clone(), sample(d))).collect();
-        let all: BTreeMap<_, _> = declared.keys().map(|key| (key.clone(), minijinja::Value::from(minijinja::value::Serde(values.get(key))))).collect();
+        let all: BTreeMap<_, _> =
+            declared.keys().map(|key| (key.clone(), minijinja::Value::from(minijinja::value::Serde(values.get(key))))).collect();
         let for_templates = minijinja::Value::from(all);
         Self { values, for_templates }
     }
@@ -106,7 +111,8 @@ impl Values {
 
 impl Declared {
     pub fn check(&self, key: &str, value: &Value) -> Result<(), SettingError> {
-        let expected = |expected: &str| SettingError { key: key.to_owned(), value: None, wrong: Wrong::Type { expected: expected.to_owned() } };
+        let expected =
+            |expected: &str| SettingError { key: key.to_owned(), value: None, wrong: Wrong::Type { expected: expected.to_owned() } };
         match (self.kind, value) {
             (SettingType::Text, Value::String(text)) => self.check_text(key, text, Some(text.clone())),
             (SettingType::Secret, Value::String(text)) => {

@@ -33,6 +33,9 @@ pub trait Texts: Send + Sync {
     /// number.
     async fn told(&self, kind: ContactKind, target: &str, since: Timestamp) -> Result<Vec<Told>, StoreError>;
 
+    /// Whether a user is paged in that round of an alert: nobody has accepted or resolved it.
+    async fn is_paged(&self, user: UserId, alert: &str, round: i64) -> Result<bool, StoreError>;
+
     /// What a text meant when it came first, if it did.
     async fn text_meaning(&self, id: &str) -> Result<Option<String>, StoreError>;
 

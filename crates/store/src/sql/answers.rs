@@ -99,6 +99,7 @@ impl SqlStore {
                 .field("user", None, Some(&answer.user))
                 .field("channel", None, Some(&answer.channel));
             let done = Done::new(format!("deliveries/{}", answer.delivery), changes);
+            self.note_edits(tx, alert_id, answer).await?;
             self.record(tx, Actor::System, &format!("alert.{}", answer.action), done).await?;
         }
         let row = |(event_id, alert_id, answer): (_, _, &'a Answer)| {

@@ -61,6 +61,7 @@ impl Retention for SqlStore {
             .await?;
         if !deliveries.is_empty() {
             sqlx::query(sql("DELETE FROM failures WHERE id {in $1 text}")).bind(array(&deliveries)?).execute(&mut *tx).await?;
+            sqlx::query(sql("DELETE FROM awaited_receipts WHERE id {in $1 text}")).bind(array(&deliveries)?).execute(&mut *tx).await?;
         }
         // Their ids are their deliveries', and so in order of time.
         let notifications = sqlx::query(sql(
@@ -87,6 +88,7 @@ impl Retention for SqlStore {
             .execute(&mut *tx)
             .await?;
         self.tidy_budgets(&mut tx, now).await?;
+        self.tidy_provider_use(&mut tx, now).await?;
         let alerts =
             sqlx::query(sql("DELETE FROM alerts WHERE id {anyof} SELECT id FROM alerts WHERE state <> 'open' AND updated_at < $1 \
              ORDER BY updated_at LIMIT $2 {end}"))
@@ -119,6 +121,8 @@ impl Retention for SqlStore {
             .await?
             .rows_affected();
         sqlx::query(sql("DELETE FROM answers WHERE event_id < $1")).bind(id_floor(events_before)).execute(&mut *tx).await?;
+        let edits_before = now.plus_ms(-super::edits::EDITED_MS).as_millis();
+        sqlx::query(sql("DELETE FROM edits WHERE at < $1")).bind(edits_before).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM texts WHERE at < $1")).bind(now.plus_ms(-TEXT_KEPT_MS).as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM unreachable WHERE at < $1")).bind(deliveries_before.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM recipients WHERE quiet_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;

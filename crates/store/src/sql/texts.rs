@@ -90,6 +90,17 @@ impl Texts for SqlStore {
         Ok(told)
     }
 
+    async fn is_paged(&self, user: UserId, alert: &str, round: i64) -> Result<bool, StoreError> {
+        let found: Option<i64> =
+            sqlx::query_scalar(sql("SELECT user_id FROM responders WHERE user_id = $1 AND alert_id = $2 AND round = $3"))
+                .bind(user.0)
+                .bind(alert.to_owned())
+                .bind(round)
+                .fetch_optional(&self.read)
+                .await?;
+        Ok(found.is_some())
+    }
+
     async fn text_meaning(&self, id: &str) -> Result<Option<String>, StoreError> {
         Ok(sqlx::query_scalar(sql("SELECT meaning FROM texts WHERE id = $1")).bind(id.to_owned()).fetch_optional(&self.read).await?)
     }

@@ -102,7 +102,7 @@ fn the_defaults_show_every_kind_of_provider_with_every_key() {
         let unknown = json!({ "kind": name, "?": 0 }).as_object().unwrap().clone();
         let Wrong::Unknown { known, .. } = ProviderSettings::read(unknown).unwrap_err().wrong else { panic!("{name} takes any key") };
         for key in known {
-            assert!(keys.contains_key(key), "{name} takes {key}, and config/default.toml does not show it");
+            assert!(keys.contains_key(&key), "{name} takes {key}, and config/default.toml does not show it");
         }
     }
 }
@@ -110,7 +110,8 @@ fn the_defaults_show_every_kind_of_provider_with_every_key() {
 #[test]
 fn a_definition_is_found_beside_the_file_that_names_it_and_its_mistakes_have_their_lines() {
     let dir = tempfile::tempdir().unwrap();
-    let config = "[providers.mygw]\nkind = \"http\"\ndefinition = \"gateways/mygw.toml\"\nkey = \"hunter2\"\n[channels.sms]\nproviders = [\"mygw\"]";
+    let config =
+        "[providers.mygw]\nkind = \"http\"\ndefinition = \"gateways/mygw.toml\"\nkey = \"hunter2\"\n[channels.sms]\nproviders = [\"mygw\"]";
     let definition = "name = \"My gateway\"\n[settings.key]\ndoc = \"Its key\"\ntype = \"secret\"\n[send.sms]\nurl = \"https://g.example.org\"\n\
                       form = { to = \"{{ to }}\" }\nlimit = { per_second = 1 }\n[[answer]]\noutcome = \"accepted\"\nmessage_id = \"/id\"\n";
     std::fs::create_dir(dir.path().join("gateways")).unwrap();

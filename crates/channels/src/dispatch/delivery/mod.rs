@@ -23,6 +23,7 @@ use watchbell_store::queue::{Call, Finished, Job, Next};
 pub(super) use self::begun::Begun;
 use self::begun::BegunCall;
 use self::prepare::{complete, is_bundle, prepare};
+pub(super) use self::prepare::{content_of, reader};
 use super::batch::finish::FinishedDelivery;
 use super::batch::persist::until_written;
 use super::channel::ChannelWorker;
@@ -121,7 +122,7 @@ async fn give_back(worker: &ChannelWorker, epoch: Epoch, job: Arc<Job>, lease: L
 
 /// How a delivery ends, or goes on, without a call.
 fn uncalled(job: &Job, next: Next) -> Finished {
-    Finished { id: job.id.clone(), is_bundle: is_bundle(job), attempt: None, next, pause: None }
+    Finished { id: job.id.clone(), is_bundle: is_bundle(job), attempt: None, next, pause: None, receipt_by: None }
 }
 
 /// Hands over how a delivery ended, to be written with others.

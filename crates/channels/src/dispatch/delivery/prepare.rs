@@ -123,8 +123,13 @@ fn render(context: &DispatchContext, job: &Job, members: &[Job], answer: Option<
     rendered.content
 }
 
+/// What a message said, without what could be answered.
+pub(in crate::dispatch) fn content_of(context: &DispatchContext, job: &Job) -> Content {
+    render(context, job, &[], None)
+}
+
 /// Who reads it.
-pub(super) fn reader(job: &Job) -> Reader {
+pub(in crate::dispatch) fn reader(job: &Job) -> Reader {
     Reader { name: job.user_name.clone(), locale: job.locale.clone(), timezone: job.timezone.clone() }
 }
 
@@ -133,6 +138,7 @@ fn message_kind(job: &Job) -> MessageKind {
         (Purpose::Bundle, _) => MessageKind::Bundle,
         (Purpose::Digest, _) => MessageKind::Digest,
         (Purpose::DutyCancelled, _) => MessageKind::DutyCancelled,
+        (Purpose::Test, _) => MessageKind::Test,
         (_, EventData::Alert(_)) => MessageKind::Alert,
         // Where an alert's escalation came before the alert itself, only the escalation can be told.
         (_, EventData::Update(_)) => MessageKind::Update,

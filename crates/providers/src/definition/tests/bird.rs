@@ -14,7 +14,8 @@ fn table() -> Value {
 
 fn signed(call: Call) -> Call {
     let hash = |bytes: &[u8]| hex::encode(digest::digest(&digest::SHA256, bytes));
-    let mut claims = json!({"iss": "MessageBird", "nbf": 1_795_161_595, "exp": 1_795_161_660, "jti": "1", "url_hash": hash(call.url().as_bytes())});
+    let mut claims =
+        json!({"iss": "MessageBird", "nbf": 1_795_161_595, "exp": 1_795_161_660, "jti": "1", "url_hash": hash(call.url().as_bytes())});
     if !call.body.is_empty() {
         claims["payload_hash"] = json!(hash(&call.body));
     }
@@ -69,7 +70,9 @@ async fn reports_say_what_became_of_it() {
     ];
     for (status, reason, expected) in table {
         let code = if status == "delivered" { "" } else { "1" };
-        let query = format!("delivery={DELIVERY}&id=e8&reference={DELIVERY}&recipient=4915112345678&status={status}&statusErrorCode={code}&statusReason={reason}");
+        let query = format!(
+            "delivery={DELIVERY}&id=e8&reference={DELIVERY}&recipient=4915112345678&status={status}&statusErrorCode={code}&statusReason={reason}"
+        );
         assert_eq!(signed(Call::get(&query)).receipt(&self::table()).await, expected, "{status} {reason}");
     }
 }

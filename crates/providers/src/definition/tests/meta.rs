@@ -20,7 +20,8 @@ fn message() -> Outgoing {
 }
 
 fn signed(value: &Value) -> Call {
-    let body = json!({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [{"field": "messages", "value": value}]}]}).to_string();
+    let body = json!({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [{"field": "messages", "value": value}]}]})
+        .to_string();
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"s3cret-2"), body.as_bytes());
     Call::json(&body).header("x-hub-signature-256", &format!("sha256={}", hex::encode(tag)))
 }
@@ -54,7 +55,11 @@ async fn a_template_with_its_buttons() {
     });
     assert_eq!(sent(&table(), &message).await, expected);
     message.answer = None;
-    assert_eq!(sent(&table(), &message).await["template"]["components"].as_array().unwrap().len(), 1, "what cannot be answered has no buttons");
+    assert_eq!(
+        sent(&table(), &message).await["template"]["components"].as_array().unwrap().len(),
+        1,
+        "what cannot be answered has no buttons"
+    );
 }
 
 #[tokio::test]

@@ -81,7 +81,10 @@ async fn callbacks_say_what_became_of_it_and_what_people_write() {
         assert_eq!(signed(&form).receipt(&self::table()).await, expected, "{status} {code}");
     }
     let notices = signed("From=4915112345678&To=15005550006&Text=ack&MessageUUID=db4").notices(&self::table()).await;
-    assert!(matches!(notices.as_slice(), [Notice::Text(text)] if text.from.expose() == PHONE && text.text.expose() == "ack"), "{notices:?}");
+    assert!(
+        matches!(notices.as_slice(), [Notice::Text(text)] if text.from.expose() == PHONE && text.text.expose() == "ack"),
+        "{notices:?}"
+    );
     let forged = signed("MessageUUID=db3&Status=delivered");
     let forged = Call { body: b"MessageUUID=db3&Status=failed".to_vec(), ..forged };
     assert!(matches!(forged.read(&self::table()).await, Err(Refusal::Forbidden(_))));
@@ -89,9 +92,7 @@ async fn callbacks_say_what_became_of_it_and_what_people_write() {
 
 #[tokio::test]
 async fn a_message_without_an_answer_is_looked_for() {
-    let entry = |to: &str, at: &str, state: &str, code: Value| {
-        json!({"message_uuid": "db3", "to_number": to, "message_time": at, "message_state": state, "error_code": code})
-    };
+    let entry = |to: &str, at: &str, state: &str, code: Value| json!({"message_uuid": "db3", "to_number": to, "message_time": at, "message_state": state, "error_code": code});
     let ask = async |entries: Value| look_up(&table(), &sms(), Act::Answer(200, "", json!({ "objects": entries }).to_string())).await;
     let (found, seen) = ask(json!([entry("4915112345678", "2026-11-20T08:00:01Z", "sent", Value::Null)])).await;
     assert_eq!(found, Some(vec![Found { message_id: "db3".to_owned(), report: accepted("db3") }]));

@@ -20,7 +20,11 @@ async fn a_message() {
     assert_eq!(report, accepted("b7bc2f4a"));
     let seen = seen.unwrap();
     assert_eq!(seen.line, "POST /email HTTP/1.1");
-    assert!(seen.headers.contains("x-postmark-server-token: s3cret") && seen.headers.contains("accept: application/json"), "{}", seen.headers);
+    assert!(
+        seen.headers.contains("x-postmark-server-token: s3cret") && seen.headers.contains("accept: application/json"),
+        "{}",
+        seen.headers
+    );
     assert_eq!(
         seen.json(),
         json!({
@@ -66,10 +70,9 @@ fn webhook(event: &Value) -> Call {
 #[tokio::test]
 async fn webhooks_say_what_became_of_it() {
     use ReceiptOutcome::{BadAddress, Delivered, Undelivered};
-    let bounce = |kind: &str, inactive: bool| {
-        json!({"RecordType": "Bounce", "MessageID": "b7", "Type": kind, "Email": "anna@example.org", "Inactive": inactive, "Metadata": {"delivery": DELIVERY}})
-    };
-    let delivery = json!({"RecordType": "Delivery", "MessageID": "b7", "Recipient": "anna@example.org", "Metadata": {"delivery": DELIVERY}});
+    let bounce = |kind: &str, inactive: bool| json!({"RecordType": "Bounce", "MessageID": "b7", "Type": kind, "Email": "anna@example.org", "Inactive": inactive, "Metadata": {"delivery": DELIVERY}});
+    let delivery =
+        json!({"RecordType": "Delivery", "MessageID": "b7", "Recipient": "anna@example.org", "Metadata": {"delivery": DELIVERY}});
     let table = [
         (delivery.clone(), Some(said("b7", Delivered, None))),
         (bounce("HardBounce", true), Some(said("b7", BadAddress, Some("HardBounce")))),
@@ -84,7 +87,8 @@ async fn webhooks_say_what_became_of_it() {
     for (event, expected) in table {
         assert_eq!(webhook(&event).receipt(&self::table()).await, expected, "{event}");
     }
-    let consent = |is_in| [Notice::Consent(Consent { channels: &[Channel::Email], address: watchbell_core::Secret::new("anna@example.org"), is_in })];
+    let consent =
+        |is_in| [Notice::Consent(Consent { channels: &[Channel::Email], address: watchbell_core::Secret::new("anna@example.org"), is_in })];
     let change = |suppress: bool, why: &str| json!({"RecordType": "SubscriptionChange", "Recipient": "anna@example.org", "SuppressSending": suppress, "SuppressionReason": why});
     let complaint = json!({"RecordType": "SpamComplaint", "Email": "anna@example.org"});
     assert_eq!(webhook(&complaint).notices(&self::table()).await, consent(false));

@@ -76,17 +76,33 @@ fn answers_mean_what_the_reference_says() {
         (200, "{}".to_owned(), refused(Outcome::Unknown, "broken_answer")),
         (200, "<html>".to_owned(), refused(Outcome::Unknown, "broken_answer")),
         (429, named("TooManyRequestsException", "Too many"), refused(retry(None, provider()), "TooManyRequestsException")),
-        (400, named("LimitExceededException", "Maximum sending rate exceeded."), refused(retry(Some("2026-11-20T08:00:01Z"), provider()), "sending_rate")),
-        (454, named("Throttling", "Daily message quota exceeded."), refused(retry(Some("2026-11-20T09:00:00Z"), provider()), "daily_quota")),
+        (
+            400,
+            named("LimitExceededException", "Maximum sending rate exceeded."),
+            refused(retry(Some("2026-11-20T08:00:01Z"), provider()), "sending_rate"),
+        ),
+        (
+            454,
+            named("Throttling", "Daily message quota exceeded."),
+            refused(retry(Some("2026-11-20T09:00:00Z"), provider()), "daily_quota"),
+        ),
         (400, named("MessageRejected", "Email address is not verified: anna@example.org"), refused(Outcome::BadMessage, "MessageRejected")),
         (400, named("BadRequestException", ""), refused(Outcome::BadMessage, "BadRequestException")),
         (400, named("AccountSuspendedException", ""), refused(Outcome::ProviderDown, "AccountSuspendedException")),
         (400, named("SendingPausedException", ""), refused(Outcome::ProviderDown, "SendingPausedException")),
         (400, named("MailFromDomainNotVerifiedException", ""), refused(Outcome::ProviderDown, "MailFromDomainNotVerifiedException")),
         (404, named("NotFoundException", "Configuration set"), refused(Outcome::ProviderDown, "NotFoundException")),
-        (403, named("InvalidSignatureException", "Signature expired: 20261120T080000Z is now earlier than"), refused(Outcome::ProviderDown, "clock_skew")),
+        (
+            403,
+            named("InvalidSignatureException", "Signature expired: 20261120T080000Z is now earlier than"),
+            refused(Outcome::ProviderDown, "clock_skew"),
+        ),
         (403, named("InvalidSignatureException", "Signature not yet current: 2026"), refused(Outcome::ProviderDown, "clock_skew")),
-        (403, r#"{"message":"The security token included in the request is invalid."}"#.to_owned(), refused(Outcome::ProviderDown, "http_403")),
+        (
+            403,
+            r#"{"message":"The security token included in the request is invalid."}"#.to_owned(),
+            refused(Outcome::ProviderDown, "http_403"),
+        ),
         (404, "<html>".to_owned(), refused(Outcome::ProviderDown, "http_404")),
         (500, named("MessageRejected", ""), refused(retry(None, LimitScope::Message), "MessageRejected")),
         (503, String::new(), refused(retry(None, LimitScope::Message), "http_503")),
@@ -121,9 +137,7 @@ fn event(kind: &str, more: &Value) -> Value {
 #[tokio::test]
 async fn events_say_what_became_of_it() {
     use ReceiptOutcome::{BadAddress, Delivered, Undelivered};
-    let bounce = |kind: &str, status: &str| {
-        json!({"bounce": {"bounceType": kind, "bouncedRecipients": [{"emailAddress": "anna@example.org", "status": status}]}})
-    };
+    let bounce = |kind: &str, status: &str| json!({"bounce": {"bounceType": kind, "bouncedRecipients": [{"emailAddress": "anna@example.org", "status": status}]}});
     let table = [
         ("Send", json!({}), None),
         ("Delivery", json!({"delivery": {"smtpResponse": "250 ok"}}), Some((Delivered, None))),

@@ -28,7 +28,8 @@ fn signed(event: &Value) -> Call {
 
 #[tokio::test]
 async fn a_message() {
-    let (report, seen) = send(&table(), &sms(), Act::Answer(200, "", r#"{"data":{"id":"M1","to":[{"status":"queued"}]}}"#.to_owned())).await;
+    let (report, seen) =
+        send(&table(), &sms(), Act::Answer(200, "", r#"{"data":{"id":"M1","to":[{"status":"queued"}]}}"#.to_owned())).await;
     assert_eq!(report, accepted("M1"));
     let seen = seen.unwrap();
     assert_eq!(seen.line, "POST /v2/messages HTTP/1.1");
@@ -73,9 +74,7 @@ fn answers_mean_what_the_reference_says() {
 #[tokio::test]
 async fn webhooks_say_what_became_of_it() {
     use ReceiptOutcome::{BadAddress, Delivered, Undelivered};
-    let event = |kind: &str, status: &str, errors: &Value| {
-        json!({"event_type": kind, "id": "E1", "payload": {"id": "M1", "to": [{"phone_number": PHONE, "status": status}], "errors": errors}})
-    };
+    let event = |kind: &str, status: &str, errors: &Value| json!({"event_type": kind, "id": "E1", "payload": {"id": "M1", "to": [{"phone_number": PHONE, "status": status}], "errors": errors}});
     let code = |code: &str, title: &str| json!([{"code": code, "title": title}]);
     let table = [
         (event("message.sent", "sent", &json!([])), None),
@@ -95,11 +94,12 @@ async fn webhooks_say_what_became_of_it() {
 
 #[tokio::test]
 async fn people_write_and_opt_out() {
-    let received = |text: &str, automatic: Option<&str>| {
-        json!({"event_type": "message.received", "payload": {"id": "M2", "from": {"phone_number": PHONE}, "text": text, "autoresponse_type": automatic}})
-    };
+    let received = |text: &str, automatic: Option<&str>| json!({"event_type": "message.received", "payload": {"id": "M2", "from": {"phone_number": PHONE}, "text": text, "autoresponse_type": automatic}});
     let notices = signed(&received("1 A7", None)).notices(&table()).await;
-    assert!(matches!(notices.as_slice(), [Notice::Text(text)] if text.text.expose() == "1 A7" && text.from.expose() == PHONE), "{notices:?}");
+    assert!(
+        matches!(notices.as_slice(), [Notice::Text(text)] if text.text.expose() == "1 A7" && text.from.expose() == PHONE),
+        "{notices:?}"
+    );
     let consent = |is_in| {
         let channels = &[Channel::Sms, Channel::Whatsapp, Channel::Voice][..];
         Notice::Consent(Consent { channels, address: watchbell_core::Secret::new(PHONE), is_in })

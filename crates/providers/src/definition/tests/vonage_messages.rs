@@ -55,7 +55,8 @@ async fn a_message_by_sms_and_by_whatsapp() {
 #[test]
 fn answers_mean_what_the_reference_says() {
     let error = |code: &str| {
-        json!({"type": format!("https://developer.vonage.com/api-errors/messages#{code}"), "title": "x", "detail": "y", "instance": "z"}).to_string()
+        json!({"type": format!("https://developer.vonage.com/api-errors/messages#{code}"), "title": "x", "detail": "y", "instance": "z"})
+            .to_string()
     };
     let table = [
         (429, error("1000"), refused(retry(Some("2026-11-20T08:00:01Z"), LimitScope::Provider), "1000")),
@@ -77,9 +78,7 @@ fn answers_mean_what_the_reference_says() {
 async fn webhooks_say_what_became_of_it_and_what_people_write() {
     use ReceiptOutcome::{BadAddress, Delivered, Undelivered};
     let table = self::table();
-    let status = |status: &str, title: Option<&str>| {
-        json!({"message_uuid": "aaaa", "status": status, "client_ref": DELIVERY, "error": title.map(|title| json!({ "title": title }))})
-    };
+    let status = |status: &str, title: Option<&str>| json!({"message_uuid": "aaaa", "status": status, "client_ref": DELIVERY, "error": title.map(|title| json!({ "title": title }))});
     let rows = [
         (status("submitted", None), None),
         (status("delivered", None), Some(said("aaaa", Delivered, None))),
@@ -94,7 +93,10 @@ async fn webhooks_say_what_became_of_it_and_what_people_write() {
     let text = |channel: &str| json!({"channel": channel, "from": "4915112345678", "to": "1", "message_uuid": "bbbb", "message_type": "text", "text": "3"});
     for (channel, first) in [("sms", Channel::Sms), ("whatsapp", Channel::Whatsapp)] {
         let notices = signed(&text(channel)).notices(&table).await;
-        assert!(matches!(notices.as_slice(), [Notice::Text(text)] if text.channels[0] == first && text.from.expose() == PHONE), "{notices:?}");
+        assert!(
+            matches!(notices.as_slice(), [Notice::Text(text)] if text.channels[0] == first && text.from.expose() == PHONE),
+            "{notices:?}"
+        );
     }
     let forged = Call { body: b"{}".to_vec(), ..signed(&text("sms")) };
     assert!(matches!(forged.read(&table).await, Err(Refusal::Forbidden(_))));

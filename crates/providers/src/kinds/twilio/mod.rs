@@ -69,6 +69,13 @@ pub enum Replies {
     Off,
 }
 
+impl Replies {
+    /// As it is set, else as Twilio can or cannot call this server.
+    fn of(set: Option<Self>, is_reachable: bool) -> Self {
+        set.unwrap_or(if is_reachable { Self::Callback } else { Self::Poll })
+    }
+}
+
 /// Where keys pressed in a call are told, below the provider's own path; receipts come to that itself.
 const KEY_PATH: &str = "gather";
 
@@ -158,11 +165,6 @@ impl Settings {
         let base = http::join(&settings::base_url("base_url", &self.base_url)?, &["2010-04-01", "Accounts", &self.account_sid]);
         Ok(http::join(&base, &["Messages.json"]))
     }
-
-    /// How replies are heard, where Twilio can or cannot call this server.
-    fn replies(&self, is_reachable: bool) -> Replies {
-        self.replies.unwrap_or(if is_reachable { Replies::Callback } else { Replies::Poll })
-    }
 }
 
 fn is_number(text: &str) -> bool {
@@ -196,6 +198,10 @@ impl Provider for Twilio {
         }
     }
 
+    fn has_receipts(&self, _channel: Channel) -> bool {
+        true
+    }
+
     fn can_look_up(&self, _channel: Channel) -> bool {
         true
     }
@@ -207,7 +213,7 @@ impl Provider for Twilio {
             Channel::Whatsapp => true,
             _ => false,
         };
-        has_number && match self.settings.replies(is_reachable) {
+        has_number && match Replies::of(self.settings.replies, is_reachable) {
             Replies::Callback => is_reachable,
             Replies::Poll => true,
             Replies::Off => false,

@@ -9,6 +9,7 @@ mod text;
 
 use async_trait::async_trait;
 use url::Url;
+use watchbell_core::Secret;
 
 use super::{Replies, Settings, is_number};
 use crate::http::Http;
@@ -46,11 +47,14 @@ pub struct Callbacks {
     name: String,
     verifier: Verifier,
     account_sid: String,
+    auth_token: Secret,
     /// Our numbers as Twilio names them; empty where a messaging service has them.
     numbers: Vec<String>,
     http: Http,
     messages: Url,
-    settings: Settings,
+    replies: Option<Replies>,
+    /// Whether anybody can write to us.
+    has_number: bool,
 }
 
 impl Callbacks {
@@ -60,21 +64,19 @@ impl Callbacks {
         let verifier = Scheme::Twilio(signature::Twilio {}).verifier("auth_token", keys, None, common)?;
         let whatsapp = settings.whatsapp_from.as_ref().map(|number| format!("whatsapp:{number}"));
         let sms = settings.sms_from.clone().filter(|sender| is_number(sender));
+        let has_number = sms.is_some() || whatsapp.is_some() || settings.messaging_service_sid.is_some();
         let numbers = if settings.messaging_service_sid.is_some() { Vec::new() } else { sms.into_iter().chain(whatsapp).collect() };
         Ok(Self {
             name: name.to_owned(),
             verifier,
             account_sid: settings.account_sid.clone(),
+            auth_token: settings.auth_token.clone(),
             numbers,
             http: Http::new(common)?,
             messages: settings.messages()?,
-            settings: settings.clone(),
+            replies: settings.replies,
+            has_number,
         })
-    }
-
-    /// Whether anybody can write to us.
-    fn has_number(&self) -> bool {
-        !self.numbers.is_empty() || self.settings.messaging_service_sid.is_some()
     }
 }
 
@@ -102,7 +104,7 @@ impl Inbound for Callbacks {
     }
 
     fn source(&self, is_reachable: bool) -> Option<&dyn Source> {
-        (self.has_number() && self.settings.replies(is_reachable) == Replies::Poll).then_some(self)
+        (self.has_number && Replies::of(self.replies, is_reachable) == Replies::Poll).then_some(self)
     }
 }
 

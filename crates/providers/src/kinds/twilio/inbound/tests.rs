@@ -12,7 +12,7 @@ use watchbell_core::{Channel, DeliveryId};
 
 use super::*;
 use crate::inbound::{Action, Answer, AnswerTo, Change, Effect, Subject, Words};
-use crate::kinds::stand_in::{at, common, offer};
+use crate::kinds::stand_in::{Act, StandIn, at, common, offer};
 use crate::phrase::{Phrase, Since, Wording};
 
 const TOKENS: [&str; 2] = ["new", "before"];
@@ -202,4 +202,44 @@ async fn what_is_said_back_is_what_came_of_it() {
             assert!(body.contains(&action), "{body}");
         }
     }
+}
+
+/// A list of messages as Twilio answers it.
+fn list(items: &[(&str, &str, &str, &str)]) -> Act {
+    let items: Vec<_> = items
+        .iter()
+        .map(|(sid, from, body, created)| {
+            json!({"sid": sid, "from": from, "to": OWN, "body": body, "direction": "inbound", "date_created": created})
+        })
+        .collect();
+    Act::Answer(200, "", json!({"messages": items, "next_page_uri": null}).to_string())
+}
+
+#[tokio::test]
+async fn where_twilio_cannot_call_messages_are_fetched_and_replied_to_once() {
+    let early = ("SM1", "+4915112345678", "before us", "Fri, 20 Nov 2026 08:00:00 +0000");
+    let new = ("SM2", "+4915112345678", "1 A7", "Fri, 20 Nov 2026 08:00:05 +0000");
+    let stop = ("SM3", "+4915187654321", "STOP", "Fri, 20 Nov 2026 08:00:05 +0000");
+    let service = StandIn::start([list(&[early]), list(&[stop, new, early]), list(&[stop, new, early]), Act::Answer(201, "", "{}".to_owned())]).await;
+    let settings = json!({"base_url": service.url, "account_sid": "AC1", "auth_token": "t", "sms_from": OWN});
+    let callbacks = Callbacks::new("sms", &serde_json::from_value(settings).unwrap(), &common(false)).unwrap();
+    assert!(callbacks.source(true).is_none(), "Twilio calls where it can");
+    let source = callbacks.source(false).unwrap();
+    let first = source.next(None).await.unwrap();
+    assert!(first.heard.is_empty(), "what came before us answers nothing");
+    let mut second = source.next(first.position.as_deref()).await.unwrap();
+    let said: Vec<String> = second.heard.iter().map(self::said).collect();
+    assert_eq!(said, ["sms:+4915112345678? 1 A7", "-+4915187654321"]);
+    let third = source.next(second.position.as_deref()).await.unwrap();
+    assert!(third.heard.is_empty() && third.position.is_none(), "each is heard once");
+    let effect = Effect { said: "You have it".to_owned(), ..Effect::quiet(Change::Done) };
+    source.reply(second.heard.remove(0).reply.give(&[effect], &Names)).await.unwrap();
+    // Nothing is sent where nothing is to be said.
+    source.reply(second.heard.remove(0).reply.give(&[Effect::quiet(Change::Done)], &Names)).await.unwrap();
+    let seen = service.seen();
+    assert_eq!(seen.len(), 4);
+    assert!(seen[0].line.contains("To=%2B15005550006") && !seen[0].line.contains("DateSent"), "{}", seen[0].line);
+    assert!(seen[1].line.contains("DateSent%3E=2026-11-20"), "{}", seen[1].line);
+    assert_eq!(seen[3].form(), owned(&[("From", OWN), ("To", "+4915112345678"), ("Body", "You have it")]));
+    assert!(!format!("{callbacks:?}").contains("\"t\""));
 }
