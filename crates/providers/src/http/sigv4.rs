@@ -63,7 +63,8 @@ fn canonical_request(method: &str, url: &Url, headers: &[(&str, &str)], body: &[
         }
         encode(&mut path, segment);
     }
-    let mut query: Vec<(String, String)> = url.query().into_iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty()).map(pair).collect();
+    let mut query: Vec<(String, String)> =
+        url.query().into_iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty()).map(pair).collect();
     query.sort();
     let query = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
     let mut sorted = headers.to_vec();
@@ -156,7 +157,8 @@ mod tests {
         for (method, path, more, body, names, signature) in table {
             let url = Url::parse(&format!("https://example.amazonaws.com{path}")).unwrap();
             let date = date(now);
-            let headers: Vec<_> = [("x-amz-date", date.as_str()), ("host", "example.amazonaws.com")].into_iter().chain(more.iter().copied()).collect();
+            let headers: Vec<_> =
+                [("x-amz-date", date.as_str()), ("host", "example.amazonaws.com")].into_iter().chain(more.iter().copied()).collect();
             let given = authorization(&credentials(None), method, &url, &headers, body.as_bytes(), &date);
             let scope = "AKIDEXAMPLE/20150830/us-east-1/service/aws4_request";
             let expected = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={names}, Signature={signature}");

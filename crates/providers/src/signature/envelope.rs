@@ -155,7 +155,13 @@ mod tests {
         for right in ["arn:aws:sns:eu-central-1:123456789012:bell", "arn:aws-cn:sns:cn-north-1:123456789012:a_b-c.fifo"] {
             assert!(is_topic(right), "{right}");
         }
-        for wrong in ["", "bell", "arn:aws:sqs:eu-central-1:123456789012:bell", "arn:aws:sns:eu-central-1:12345:bell", "arn:aws:sns::123456789012:bell"] {
+        for wrong in [
+            "",
+            "bell",
+            "arn:aws:sqs:eu-central-1:123456789012:bell",
+            "arn:aws:sns:eu-central-1:12345:bell",
+            "arn:aws:sns::123456789012:bell",
+        ] {
             assert!(!is_topic(wrong), "{wrong}");
         }
         let text = of_topic("arn:aws:sns:eu-central-1:123456789012:bell").text();

@@ -159,7 +159,11 @@ impl Verifier {
             return topics.verify(request).await;
         }
         // Nothing else is ever said, so that nobody can feel their way.
-        if self.is_right(request) == Some(true) { Ok(Verified::Body(Cow::Borrowed(request.body))) } else { Err(Refusal::Forbidden(NOT_RIGHT)) }
+        if self.is_right(request) == Some(true) {
+            Ok(Verified::Body(Cow::Borrowed(request.body)))
+        } else {
+            Err(Refusal::Forbidden(NOT_RIGHT))
+        }
     }
 
     /// None where something is missing.

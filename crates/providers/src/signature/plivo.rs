@@ -133,7 +133,10 @@ mod tests {
         assert!(!sent.clone().is_right(&strict, &["secret"]).await);
         assert!(!sent.clone().is_right(&lenient, &["other"]).await);
         assert!(!sent.header(V3, "AAAA").header(V3_NONCE, "5").is_right(&lenient, &["secret"]).await);
-        assert_eq!(strict.verifier("auth_token", vec![Secret::new("t")], None, &CommonSettings::default()).unwrap().proof(), Some(V3_NONCE));
+        assert_eq!(
+            strict.verifier("auth_token", vec![Secret::new("t")], None, &CommonSettings::default()).unwrap().proof(),
+            Some(V3_NONCE)
+        );
         assert_eq!(lenient.verifier("auth_token", vec![Secret::new("t")], None, &CommonSettings::default()).unwrap().proof(), None);
     }
 }

@@ -65,7 +65,8 @@ impl Sent {
     }
 
     pub async fn is_right(self, scheme: &Scheme, keys: &[&str]) -> bool {
-        let verifier = scheme.verifier("key", keys.iter().map(|key| Secret::new(*key)).collect(), None, &CommonSettings::default()).unwrap();
+        let verifier =
+            scheme.verifier("key", keys.iter().map(|key| Secret::new(*key)).collect(), None, &CommonSettings::default()).unwrap();
         let request = Request {
             method: &Method::POST,
             path: "",

@@ -190,7 +190,8 @@ fn what_is_wrong_is_named() {
 
     let key = |definition: &str, key: &str| {
         let definition = format!("{}\n{definition}\ntext = \"{{body}}\"", "scheme = \"signed\"\nsignature = \"header.x-signature\"");
-        let verifier = scheme(&definition).unwrap().verifier("key", vec![watchbell_core::Secret::new(key)], None, &CommonSettings::default());
+        let verifier =
+            scheme(&definition).unwrap().verifier("key", vec![watchbell_core::Secret::new(key)], None, &CommonSettings::default());
         verifier.unwrap_err().to_string()
     };
     assert_eq!(key("algorithm = \"ed25519\"", "AAAA"), "`key`: must be an Ed25519 public key, which has 32 bytes");

@@ -64,7 +64,9 @@ async fn a_notification_is_its_message_and_the_certificate_is_fetched_once() {
     let service = StandIn::start([certificate()]).await;
     let verifier = verifier(&service);
     assert_eq!(verifier.proof(), Some("x-amz-sns-message-type"));
-    for envelope in [notification(&service), with(notification(&service), &[("Subject", "Hi"), ("SignatureVersion", "2"), ("Signature", SHA256)])] {
+    for envelope in
+        [notification(&service), with(notification(&service), &[("Subject", "Hi"), ("SignatureVersion", "2"), ("Signature", SHA256)])]
+    {
         assert_eq!(verify(&verifier, &envelope, NOW).await, Ok(Some(MESSAGE.to_owned())));
     }
     assert_eq!(service.only().line, "GET /SimpleNotificationService-1.pem HTTP/1.1");
@@ -103,7 +105,8 @@ async fn what_is_not_signed_by_our_topic_is_refused() {
 }
 
 fn confirmation(service: &StandIn, subscribe_url: &str) -> Value {
-    let asked = [("Type", "SubscriptionConfirmation"), ("Token", "t0k3n"), ("SubscribeURL", subscribe_url), ("Message", "You have chosen …")];
+    let asked =
+        [("Type", "SubscriptionConfirmation"), ("Token", "t0k3n"), ("SubscribeURL", subscribe_url), ("Message", "You have chosen …")];
     with(notification(service), &asked)
 }
 
