@@ -75,17 +75,17 @@ CREATE TABLE verifications (
     event_id   TEXT   NOT NULL
 );
 
--- What was spent on verifying within a day. It refers to nobody, so that deleting and making contacts and users anew resets no budget.
+-- What was spent on verifying and trying addresses within a day. It refers to nobody, so that deleting and making contacts and users anew resets no budget.
 CREATE TABLE verification_budgets (
-    -- Whose budget it is: all, target:DIGEST of an address whoever claims it, or user:ID.
+    -- Whose budget it is: all, target:DIGEST of an address whoever claims it, or user:ID; of test messages the same behind test:.
     scope   TEXT   NOT NULL PRIMARY KEY,
     -- When the day began.
     since   BIGINT NOT NULL,
-    -- Codes that were sent.
+    -- Codes, or test messages, that were sent.
     codes   BIGINT NOT NULL,
     -- Wrong codes that were tried.
     wrong   BIGINT NOT NULL,
-    -- When the last code was sent.
+    -- When the last of them was sent.
     sent_at BIGINT NOT NULL
 );
 CREATE INDEX verification_budgets_since ON verification_budgets (since);
@@ -433,6 +433,8 @@ CREATE TABLE deliveries (
     attempts    BIGINT  NOT NULL,
     -- The attempts that have ended, a line each: a JSON list of number, time, provider, class, code, message id and milliseconds.
     attempt_log TEXT    NOT NULL DEFAULT '',
+    -- What providers said later of the messages that they took, a line each: a JSON list of time, provider, what, code and message id.
+    receipt_log TEXT    NOT NULL DEFAULT '',
     provider    TEXT,
     message_id  TEXT,
     -- What it waits for to be told together with others: burst, quiet, hourly, daily.
@@ -467,6 +469,15 @@ CREATE INDEX ready_queue_user ON ready_queue (user_id, id);
 CREATE TABLE failures (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY
 );
+
+-- Messages whose provider is to say that they arrived, and until when. An entry is a hint: the delivery itself says whether it still
+-- waits for that.
+CREATE TABLE awaited_receipts (
+    id      TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    channel TEXT   NOT NULL,
+    due_at  BIGINT NOT NULL
+);
+CREATE INDEX awaited_receipts_due ON awaited_receipts (channel, due_at);
 
 -- What one address takes by one channel, shared by all workers. The id is a digest of both.
 CREATE TABLE recipients (
@@ -516,4 +527,38 @@ CREATE INDEX leases_epoch ON leases (epoch, at);
 CREATE TABLE served (
     channel TEXT   NOT NULL PRIMARY KEY,
     until   BIGINT NOT NULL
+);
+
+--------------------------------------------------------------------------------------------------------------------------------
+-- What provider accounts were used for
+--------------------------------------------------------------------------------------------------------------------------------
+
+-- Calls of a day, in UTC, by providers that may make only so many. Processes take some at a time, and give back what is left of them when
+-- they end.
+CREATE TABLE spend (
+    -- Days since 1970.
+    day      BIGINT NOT NULL,
+    channel  TEXT   NOT NULL,
+    provider TEXT   NOT NULL,
+    calls    BIGINT NOT NULL,
+    -- Messages that were refused because there were no more.
+    refused  BIGINT NOT NULL,
+    PRIMARY KEY (day, channel, provider)
+);
+
+-- How calls of providers ended, in periods of five minutes; processes add theirs every few seconds.
+CREATE TABLE provider_calls (
+    -- When the period began.
+    since         BIGINT NOT NULL,
+    channel       TEXT   NOT NULL,
+    provider      TEXT   NOT NULL,
+    calls         BIGINT NOT NULL,
+    -- Those that the provider did not take.
+    failures      BIGINT NOT NULL,
+    -- The last one that it took, and the last one that it did not, with the class of its outcome and the provider's code.
+    success_at    BIGINT,
+    failure_at    BIGINT,
+    failure_class TEXT,
+    failure_code  TEXT,
+    PRIMARY KEY (since, channel, provider)
 );

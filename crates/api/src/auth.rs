@@ -18,7 +18,6 @@ use watchbell_store::access::{Actor, AdminKey, ApiKey};
 use watchbell_store::{Store, StoreError};
 
 use crate::problem::{Kind, Problem};
-use crate::refusals;
 use crate::state::Api;
 
 /// How a surface's clients send their key.
@@ -111,7 +110,7 @@ impl Presented {
             }
             _ => {
                 api.known_keys.forget(&hash);
-                refusals::note(api, address);
+                api.refusals.note(address);
                 let unknown = Problem::new(Kind::Unauthenticated, "unknown API key");
                 Err(api.limits.failed(address, "an API key that nobody has was presented", unknown))
             }

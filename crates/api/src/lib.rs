@@ -30,6 +30,7 @@ mod paced;
 mod people;
 pub mod problem;
 mod proxies;
+mod readiness;
 mod refusals;
 pub mod request;
 pub mod server;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use watchbell_core::decode::Reason;
+use watchbell_core::decode::RejectReason;
 use watchbell_core::{ContactId, Timestamp};
 use watchbell_store::{StoreError, VerificationError};
 use watchbell_wire::events::AcceptedEvent;
@@ -99,7 +99,7 @@ pub struct Absent {
 #[derive(Clone, Debug)]
 pub enum Extra {
     /// Why an event cannot be used.
-    Reason(Reason),
+    RejectReason(RejectReason),
     /// The contact that has this target already.
     ContactId(ContactId),
     /// The rules that use the contact.
@@ -116,7 +116,7 @@ impl Extra {
     /// As a member of an error that takes any.
     pub fn member(&self) -> (&'static str, Value) {
         match self {
-            Self::Reason(reason) => ("reason", reason.as_str().into()),
+            Self::RejectReason(reason) => ("reason", reason.as_str().into()),
             Self::ContactId(id) => ("contactId", id.0.into()),
             Self::RuleIds(rules) => ("ruleIds", json!(rules)),
             Self::Events(events) => ("events", json!(events)),
@@ -274,6 +274,9 @@ impl From<StoreError> for Problem {
                 Self::invalid("target", "is a number that no codes are sent to, so it cannot be verified", &right)
             }
             StoreError::Verification(why) => verification(why),
+            ref error @ StoreError::TooManyTests { retry_s, .. } => {
+                Self::new(Kind::TooMany { retry_s: u64::try_from(retry_s).unwrap_or(0).max(1) }, error.to_string())
+            }
             error @ (StoreError::Unavailable(..) | StoreError::Conflict | StoreError::Known(_)) => Self {
                 source: Some(Arc::new(error)),
                 ..Self::new(Kind::Unavailable, "the database does not answer; nothing was changed; try again")

@@ -5,22 +5,29 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use watchbell_store::access::Actor;
-
-use crate::state::Api;
+use watchbell_core::Clock;
+use watchbell_store::access::{Actor, AuditLog};
 
 const WINDOW: Duration = Duration::from_mins(10);
 
 /// Addresses with lines of their own in one window; all others share one line.
 const MOST_ADDRESSES: usize = 64;
 
+/// Notes refusals; clones share what they count.
+#[derive(Clone)]
+pub(crate) struct Refusals {
+    log: Arc<dyn AuditLog>,
+    clock: Arc<dyn Clock>,
+    window: Arc<Window>,
+}
+
 /// What was refused in the window that is open.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<Counted>);
+struct Window(Mutex<Counted>);
 
 #[derive(Debug, Default)]
 struct Counted {
@@ -30,7 +37,7 @@ struct Counted {
     others: u64,
 }
 
-impl Refusals {
+impl Window {
     /// Counts a refusal; whether it is the first of its address, and whether it opens a window.
     fn count(&self, address: IpAddr) -> (bool, bool) {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,46 +59,52 @@ impl Refusals {
     }
 }
 
-/// Notes that a key was refused.
-pub(crate) fn note(api: &Api, address: IpAddr) {
-    let (is_first, opens) = api.refusals.count(address);
-    if is_first {
-        let api = api.clone();
-        tokio::spawn(async move {
-            if !write(&api, Actor::Stranger { address }, "count", 1).await {
-                // It is told with the others when the window ends.
-                api.refusals.count(address);
-            }
-        });
+impl Refusals {
+    pub fn new(log: Arc<dyn AuditLog>, clock: Arc<dyn Clock>) -> Self {
+        Self { log, clock, window: Arc::default() }
     }
-    if opens {
-        let api = api.clone();
-        tokio::spawn(async move {
-            api.clock.sleep(WINDOW).await;
-            flush(&api).await;
-        });
-    }
-}
 
-/// Writes what was counted since; also at the end of the server.
-pub(crate) async fn flush(api: &Api) {
-    let counted = api.refusals.close();
-    for (address, more) in counted.more.into_iter().filter(|(_, more)| *more > 0) {
-        write(api, Actor::Stranger { address }, "more", more).await;
+    /// Notes that a key was refused.
+    pub fn note(&self, address: IpAddr) {
+        let (is_first, opens) = self.window.count(address);
+        if is_first {
+            let refusals = self.clone();
+            tokio::spawn(async move {
+                if !refusals.write(Actor::Stranger { address }, "count", 1).await {
+                    // It is told with the others when the window ends.
+                    refusals.window.count(address);
+                }
+            });
+        }
+        if opens {
+            let refusals = self.clone();
+            tokio::spawn(async move {
+                refusals.clock.sleep(WINDOW).await;
+                refusals.flush().await;
+            });
+        }
     }
-    if counted.others > 0 {
-        write(api, Actor::System, "fromOtherAddresses", counted.others).await;
-    }
-}
 
-/// Whether it could be written.
-async fn write(api: &Api, by: Actor, what: &str, count: u64) -> bool {
-    let detail = Map::from_iter([(what.to_owned(), Value::from(count))]);
-    let written = api.store.note(by, "key.refused", "keys", Some(detail)).await;
-    if let Err(error) = &written {
-        tracing::warn!(error = watchbell_core::error_chain(error), "a refused key could not be noted in the audit log");
+    /// Writes what was counted since; also at the end of the server.
+    pub async fn flush(&self) {
+        let counted = self.window.close();
+        for (address, more) in counted.more.into_iter().filter(|(_, more)| *more > 0) {
+            self.write(Actor::Stranger { address }, "more", more).await;
+        }
+        if counted.others > 0 {
+            self.write(Actor::System, "fromOtherAddresses", counted.others).await;
+        }
     }
-    written.is_ok()
+
+    /// Whether it could be written.
+    async fn write(&self, by: Actor, what: &str, count: u64) -> bool {
+        let detail = Map::from_iter([(what.to_owned(), Value::from(count))]);
+        let written = self.log.note(by, "key.refused", "keys", Some(detail)).await;
+        if let Err(error) = &written {
+            tracing::warn!(error = watchbell_core::error_chain(error), "a refused key could not be noted in the audit log");
+        }
+        written.is_ok()
+    }
 }
 
 #[cfg(test)]
@@ -100,16 +113,16 @@ mod tests {
 
     #[test]
     fn however_many_try_the_lines_of_a_window_are_few() {
-        let refusals = Refusals::default();
+        let window = Window::default();
         let address = |n: u32| IpAddr::V4(n.into());
-        assert_eq!(refusals.count(address(1)), (true, true));
-        assert_eq!(refusals.count(address(1)), (false, false));
-        let firsts = (0..100_000).filter(|n| refusals.count(address(*n)).0).count();
+        assert_eq!(window.count(address(1)), (true, true));
+        assert_eq!(window.count(address(1)), (false, false));
+        let firsts = (0..100_000).filter(|n| window.count(address(*n)).0).count();
         assert_eq!(firsts, MOST_ADDRESSES - 1);
-        let counted = refusals.close();
+        let counted = window.close();
         assert_eq!((counted.more.len(), counted.more[&address(1)]), (MOST_ADDRESSES, 2));
         assert_eq!(counted.others, 100_000 - MOST_ADDRESSES as u64);
         // The next window begins anew.
-        assert_eq!(refusals.count(address(1)), (true, true));
+        assert_eq!(window.count(address(1)), (true, true));
     }
 }

@@ -196,4 +196,9 @@ impl Payload {
             other => Err(json::wrong(format!("the body is {}; it must be a JSON object", json::describe(&other)))),
         }
     }
+
+    /// The same, where everything may be left out, the body included.
+    pub fn object_or_nothing(&self) -> Result<Fields, Problem> {
+        if self.bytes.trim_ascii().is_empty() { Ok(Fields::new(serde_json::Map::new())) } else { self.object() }
+    }
 }

@@ -29,7 +29,7 @@ use crate::limits::client_network;
 use crate::paced::Paced;
 use crate::state::Api;
 use crate::watchbell::health;
-use crate::{callbacks, errors_page, ilert, intake, messaging, notiflows, oncall, openapi, refusals, watchbell};
+use crate::{callbacks, errors_page, ilert, intake, messaging, notiflows, oncall, openapi, watchbell};
 
 /// How long requests in flight may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -156,6 +156,6 @@ pub async fn serve(listener: TcpListener, api: &Api, shutdown: CancellationToken
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still open after {} s and were cut", DRAIN.as_secs());
     }
-    refusals::flush(api).await;
+    api.refusals.flush().await;
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use watchbell_channels::inline::EventIntake;
 use watchbell_channels::render::Renderer;
+use watchbell_channels::trial::ProviderTrials;
 use watchbell_core::answer_key::AnswerKey;
 use watchbell_core::contact::ContactKind;
 use watchbell_core::contact_key::ContactKey;
@@ -23,8 +24,8 @@ use crate::gates::Gates;
 use crate::known_keys::KnownKeys;
 use crate::limits::{Limits, Rates};
 use crate::proxies::TrustedProxies;
+use crate::readiness::Readiness;
 use crate::refusals::Refusals;
-use crate::watchbell::Readiness;
 
 /// What the binary knows about the process beyond the database.
 pub trait Health: Send + Sync + fmt::Debug {
@@ -33,6 +34,9 @@ pub trait Health: Send + Sync + fmt::Debug {
 
     /// Every channel, also those without a provider.
     fn channels(&self) -> Vec<ChannelStatus>;
+
+    /// Every provider of the configuration, also those that no channel uses.
+    fn providers(&self) -> Vec<ProviderStatus>;
 }
 
 /// A channel and who serves it.
@@ -102,6 +106,8 @@ pub struct ApiSettings {
     pub inbound: BTreeMap<String, Arc<dyn Inbound>>,
     /// Words what is said to whoever answers, in their language.
     pub renderer: Arc<Renderer>,
+    /// Tries the providers of the configuration; None where there are none.
+    pub trials: Option<Arc<ProviderTrials>>,
     /// What contacts' own signing secrets are made from, by kind; others have none.
     pub contact_keys: BTreeMap<ContactKind, ContactKey>,
     /// What tokens of links and buttons are made with.
@@ -140,6 +146,7 @@ impl Default for ApiSettings {
             chat_link: None,
             inbound: BTreeMap::new(),
             renderer: Arc::new(Renderer::built_in()),
+            trials: None,
             contact_keys: BTreeMap::new(),
             answer_key: AnswerKey::new(&AnswerKey::fresh()),
         }
@@ -188,8 +195,8 @@ impl Api {
         settings: ApiSettings,
     ) -> Self {
         let (limits, gates) = (Limits::new(&settings.rates(), &clock), Gates::new(&settings));
-        let (known_keys, readiness, refusals) = (KnownKeys::default(), Readiness::default(), Refusals::default());
-        let helped = Helped::default();
+        let (known_keys, readiness, helped) = (KnownKeys::default(), Readiness::default(), Helped::default());
+        let refusals = Refusals::new(store.clone(), clock.clone());
         Self(Arc::new(Shared { store, intake, clock, health, settings, limits, gates, known_keys, readiness, refusals, helped }))
     }
 }

@@ -9,31 +9,33 @@ use std::time::Duration;
 use async_trait::async_trait;
 use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Timestamp};
-use watchbell_store::preferences::Notification;
-use watchbell_store::{Store, StoreError};
+use watchbell_store::StoreError;
+use watchbell_store::preferences::{Notification, Notifications};
 
 use crate::dispatch::{ChannelRoute, ProviderRoute};
 use crate::provider::{AccountLimit, Address, Content, Found, Outgoing, Provider};
-use crate::settings::OnUnknown;
+use crate::settings::{OnUnknown, RouteSettings};
 
 /// As attempts name it.
 const NAME: &str = "in_app";
 
 /// The channel with its one provider: as many a second as the database takes, some at a time, so that other transitions get
 /// their turn.
-pub fn route(store: Arc<dyn Store>, on_unknown: OnUnknown) -> ChannelRoute {
+pub fn route(store: Arc<dyn Notifications>, on_unknown: OnUnknown) -> ChannelRoute {
     let limit = AccountLimit { per_second: 1e6, burst: 1_000, in_flight: 8, timeout: Duration::from_secs(10) };
-    ChannelRoute {
-        channel: Channel::InApp,
-        providers: vec![ProviderRoute { name: NAME.to_owned(), provider: Arc::new(InApp { store }), limit }],
-        on_unknown,
-    }
+    let provider = ProviderRoute { name: NAME.to_owned(), provider: Arc::new(InApp { store }), limit, settings: RouteSettings::default() };
+    ChannelRoute::new(Channel::InApp, vec![provider], on_unknown)
 }
 
 /// Writes notifications to the store.
-#[derive(Debug)]
 pub struct InApp {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Notifications>,
+}
+
+impl std::fmt::Debug for InApp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InApp")
+    }
 }
 
 #[async_trait]

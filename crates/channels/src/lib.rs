@@ -6,6 +6,7 @@ pub mod in_app;
 pub mod inline;
 pub mod render;
 pub mod settings;
+pub mod trial;
 
 // What dispatch speaks of all the time.
 use watchbell_providers::{gate, provider};

@@ -37,7 +37,8 @@ impl State {
     pub fn may_become(self, next: Self) -> bool {
         use State::{Bundled, Cancelled, Delivered, Expired, Failed, Held, Scheduled, Sending, Sent, Suppressed, Undelivered};
         match self {
-            Scheduled => matches!(next, Sending | Cancelled | Suppressed | Expired | Bundled | Held | Failed),
+            // What did not arrive by one provider, and is taken by no other, is undelivered.
+            Scheduled => matches!(next, Sending | Cancelled | Suppressed | Expired | Bundled | Held | Failed | Undelivered),
             Sending => matches!(next, Sent | Scheduled | Failed | Cancelled | Expired),
             // A call that nobody answered is tried again.
             Sent => matches!(next, Delivered | Undelivered | Scheduled),
@@ -70,18 +71,35 @@ named_enum! {
         Digest = "digest",
         /// A contact's verification code.
         Verification = "verification",
+        /// Somebody tries whether a contact can be reached.
+        Test = "test",
     }
 }
 
-/// What a provider says later about a message that it took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReceiptOutcome {
-    Delivered,
-    Undelivered,
-    /// The recipient cannot be reached this way, ever.
-    BadAddress,
-    /// A call that nobody answered: tried again within the retry window.
-    NotAnswered,
+named_enum! {
+    /// What a provider says later about a message that it took.
+    pub enum ReceiptOutcome ("receipt") {
+        Delivered = "delivered",
+        /// The recipient has opened it, so it has arrived, whether or not that was said before.
+        Read = "read",
+        Undelivered = "undelivered",
+        /// It did not arrive for a reason that passes: a call is made again within the retry window, a message goes by the channel's
+        /// next provider.
+        TryAgain = "try_again",
+        /// This provider has no way there, and another one may: it goes by the channel's next provider.
+        NoRoute = "no_route",
+        /// The recipient cannot be reached this way, ever.
+        BadAddress = "bad_address",
+        /// A call that nobody answered: tried again within the retry window.
+        NotAnswered = "not_answered",
+    }
+}
+
+impl ReceiptOutcome {
+    /// Whether the message has reached its recipient.
+    pub fn has_arrived(self) -> bool {
+        matches!(self, Self::Delivered | Self::Read)
+    }
 }
 
 #[cfg(test)]

@@ -114,6 +114,20 @@ pub enum Reason {
     NoProviderForAddress {
         channel: Channel,
     },
+    /// By the prefixes of the channel's routes.
+    NoProviderForNumber {
+        channel: Channel,
+    },
+    /// By the channel's list of countries; `country` is none for a number of no country, such as those of satellite networks.
+    CountryNotAllowed {
+        channel: Channel,
+        country: Option<String>,
+    },
+    /// Every provider that takes it has made as many calls today as it may.
+    SpendUsedUp {
+        channel: Channel,
+        providers: Vec<String>,
+    },
 
     // How an attempt ended.
     BadAddress {
@@ -161,6 +175,11 @@ pub enum Reason {
     CallNotAnswered {
         code: Option<String>,
     },
+    NoReceipt {
+        within_s: u32,
+    },
+    /// A provider took it, it did not arrive, and no other one takes it.
+    NoOtherProvider,
     PassedOn {
         after: Box<Reason>,
     },
@@ -247,6 +266,19 @@ impl fmt::Display for Reason {
             Self::NoProvider { channel } => write!(f, "no provider is configured for the channel {channel}"),
             Self::NoProviderForAddress { channel } => write!(f, "no provider of the channel {channel} takes this kind of address"),
 
+            Self::NoProviderForNumber { channel } => {
+                write!(f, "no provider of the channel {channel} takes numbers with this prefix; see channels.{channel}.routes")
+            }
+            Self::CountryNotAllowed { channel, country: Some(country) } => {
+                write!(f, "numbers of {country} are not written to; see channels.{channel}.countries")
+            }
+            Self::CountryNotAllowed { channel, country: None } => {
+                write!(f, "the number is of no country that is written to; see channels.{channel}.countries")
+            }
+            Self::SpendUsedUp { channel, providers } => {
+                write!(f, "the day's calls by {} are used up; see max_per_day in channels.{channel}.routes", join(providers))
+            }
+
             Self::BadAddress { code } => said(f, "the provider says that this address cannot be reached", code.as_deref()),
             Self::BadMessage { code } => said(f, "the provider refused the message", code.as_deref()),
             Self::BadRoute { code } => said(f, "the provider has no way there", code.as_deref()),
@@ -266,6 +298,8 @@ impl fmt::Display for Reason {
             Self::Interrupted => f.write_str("who was sending it is gone; it may have gone out"),
             Self::Undelivered { code } => said(f, "the provider could not deliver it", code.as_deref()),
             Self::CallNotAnswered { code } => said(f, "nobody answered the call", code.as_deref()),
+            Self::NoReceipt { within_s } => write!(f, "no receipt came within {within_s} s; it may have gone out"),
+            Self::NoOtherProvider => f.write_str("it did not arrive, and no other provider takes it"),
             Self::PassedOn { after } => write!(f, "{after}; another provider takes over"),
             Self::TriedTooLong { last } => write!(f, "tried for too long: {last}"),
 

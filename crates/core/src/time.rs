@@ -25,6 +25,12 @@ impl Timestamp {
         self.0
     }
 
+    /// The calendar day in UTC, in days since 1970.
+    pub fn utc_day(self) -> i64 {
+        const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+        self.0.div_euclid(DAY_MS)
+    }
+
     #[must_use]
     pub fn plus_s(self, seconds: i64) -> Self {
         self.plus_ms(seconds.saturating_mul(1000))

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use async_nats::jetstream::Message;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use watchbell_core::decode::{EventSettings, Reason, Rejected, Undecodable, from_nats};
+use watchbell_core::decode::{EventSettings, RejectReason, Rejected, Undecodable, from_nats};
 use watchbell_core::event::{Event, Original};
 use watchbell_core::{Backoff, Clock};
 
@@ -108,7 +108,7 @@ impl Committer {
                 }
                 Err(error) => match self.wait(error, &mut retries, stop).await {
                     Err(NotCommitted::Refused(why)) => {
-                        let letter = Rejected::new(original, Undecodable::new(Reason::Refused, why));
+                        let letter = Rejected::new(original, Undecodable::new(RejectReason::Refused, why));
                         return self.reject(vec![letter], stop).await;
                     }
                     again => again?,
@@ -149,7 +149,7 @@ impl Committer {
 
     fn refused(&self, message: &Message, why: &str) -> Vec<Rejected> {
         let original = original::of_message(message, self.clock.now());
-        vec![Rejected::new(original, Undecodable::new(Reason::Refused, why))]
+        vec![Rejected::new(original, Undecodable::new(RejectReason::Refused, why))]
     }
 
     /// Keeps dead letters in the database, then publishes them.

@@ -13,7 +13,7 @@ mod mapping;
 mod report;
 mod settings;
 
-pub use self::dialect::{Answer, Dialect, Found, Question, Request, Said, State, Taken, Unreadable};
+pub use self::dialect::{Answer, Dialect, Found, Question, Reading, Request, State, Taken, Unreadable};
 pub use self::mapping::{Events, Mapping};
 pub use self::report::{Report, What};
 pub use self::settings::{Invalid, Settings};
@@ -37,7 +37,7 @@ impl Intake {
     ///
     /// # Errors
     /// The payload is none of the tool's; the dialect's [`Dialect::refuse`] words it for the client.
-    pub fn read(&self, request: &Request<'_>) -> Result<Said, Unreadable> {
+    pub fn read(&self, request: &Request<'_>) -> Result<Reading, Unreadable> {
         self.dialect.read(request, self.mapping.generic())
     }
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
 use serde_json::{Value, json};
-use watchbell_intake::{Dialect, Found, Intake, Question, Report, Request, Said, Settings, State, Taken, What};
+use watchbell_intake::{Dialect, Found, Intake, Question, Reading, Report, Request, Settings, State, Taken, What};
 
 fn intake(settings: Value) -> Intake {
     let settings: Settings = serde_json::from_value(settings).unwrap();
@@ -21,7 +21,7 @@ fn post<'a>(path: &'a str, body: &'a [u8]) -> Request<'a> {
 
 fn reports(intake: &Intake, path: &str, body: &Value) -> (Vec<Report>, Value, Vec<String>) {
     match intake.read(&post(path, body.to_string().as_bytes())).unwrap() {
-        Said::Reports { reports, payload, unreadable } => (reports, payload, unreadable),
+        Reading::Reports { reports, payload, unreadable } => (reports, payload, unreadable),
         other => panic!("no reports: {other:?}"),
     }
 }
@@ -173,7 +173,7 @@ fn pagerduty_s_events() {
     assert_eq!(Dialect::PagerDuty.key_in_body(trigger.to_string().as_bytes()).as_deref(), Some("k"));
     assert_eq!(Dialect::PagerDuty.key_in_body(v1.to_string().as_bytes()).as_deref(), Some("k"));
     let change = intake.read(&post("v2/change/enqueue", br#"{"routing_key":"k","payload":{"summary":"deploy"}}"#)).unwrap();
-    assert_eq!(change, Said::Nothing);
+    assert_eq!(change, Reading::Nothing);
 }
 
 #[test]
@@ -223,12 +223,12 @@ fn opsgenie_s_calls() {
         let event = &events(&intake, &format!("v2/alerts/a/1: x/{action}"), &json!({ "user": "anna" }))[0];
         assert_eq!((&event["data"]["alertId"], &event["data"]["status"]), (&json!("a/1: x"), &json!(status)));
     }
-    assert!(matches!(intake.read(&post("v2/alerts/1/close", b"")), Ok(Said::Reports { .. })), "a body is not needed");
-    assert_eq!(intake.read(&post("v2/alerts/1/notes", br#"{"note":"n"}"#)), Ok(Said::Nothing));
+    assert!(matches!(intake.read(&post("v2/alerts/1/close", b"")), Ok(Reading::Reports { .. })), "a body is not needed");
+    assert_eq!(intake.read(&post("v2/alerts/1/notes", br#"{"note":"n"}"#)), Ok(Reading::Nothing));
     assert!(intake.read(&post("v2/alerts/1/dance", b"{}")).is_err());
     let get = |path| Request { method: "GET", ..post(path, b"") };
-    assert_eq!(intake.read(&get("v2/alerts/requests/r-9")), Ok(Said::Asks(Question::Request("r-9".to_owned()))));
-    assert_eq!(intake.read(&get("v2/alerts/a b")), Ok(Said::Asks(Question::Alert("a b".to_owned()))));
+    assert_eq!(intake.read(&get("v2/alerts/requests/r-9")), Ok(Reading::Asks(Question::Request("r-9".to_owned()))));
+    assert_eq!(intake.read(&get("v2/alerts/a b")), Ok(Reading::Asks(Question::Alert("a b".to_owned()))));
 }
 
 #[test]
@@ -263,11 +263,11 @@ fn anything_by_templates() {
     let up = json!({ "heartbeat": { "status": 1 }, "monitor": { "id": 3 } });
     assert_eq!(events(&kuma, "", &up)[0]["data"], json!({ "alertId": "kuma-3", "status": "RESOLVED" }));
     let test = json!({ "heartbeat": null, "msg": "test" });
-    assert_eq!(kuma.read(&post("", test.to_string().as_bytes())), Ok(Said::Nothing));
+    assert_eq!(kuma.read(&post("", test.to_string().as_bytes())), Ok(Reading::Nothing));
     // The same as a form, and in a query.
     let form = format!("data=1&heartbeat=%7B%22status%22%3A0%7D&monitor={}", "%7B%22id%22%3A3%7D");
     let request = Request { media_type: "application/x-www-form-urlencoded", ..post("", form.as_bytes()) };
-    let Ok(Said::Reports { reports, .. }) = kuma.read(&request) else { panic!("a form is read") };
+    let Ok(Reading::Reports { reports, .. }) = kuma.read(&request) else { panic!("a form is read") };
     assert_eq!(reports[0].alert_id, "kuma-3");
 
     let list = intake(json!({ "kind": "generic", "default_responders": ["7"], "alerts": "data.items", "alert_id": "{{ alert.id }}" }));

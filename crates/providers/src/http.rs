@@ -9,6 +9,7 @@ mod connect;
 mod payload;
 mod request;
 pub mod sigv4;
+pub(crate) mod web_socket;
 
 use std::time::Duration;
 
@@ -95,6 +96,14 @@ impl Http {
 
     pub fn post(&self, url: &Url) -> Request {
         Request::new(Method::POST, url)
+    }
+
+    pub fn put(&self, url: &Url) -> Request {
+        Request::new(Method::PUT, url)
+    }
+
+    pub fn patch(&self, url: &Url) -> Request {
+        Request::new(Method::PATCH, url)
     }
 
     pub fn get(&self, url: &Url) -> Request {
@@ -184,14 +193,20 @@ pub fn join(base: &Url, segments: &[&str]) -> Url {
 
 /// `{base}/callbacks/{segments}?delivery={id}`: where the service shall report to.
 pub fn callback(base: &str, segments: &[&str], delivery: &str) -> String {
+    let mut url = callback_place(base, segments);
+    url.push_str("?delivery=");
+    encode(&mut url, delivery);
+    url
+}
+
+/// `{base}/callbacks/{segments}`, where what is reported says itself which message it is about.
+pub fn callback_place(base: &str, segments: &[&str]) -> String {
     let mut url = String::with_capacity(base.len() + 100);
     url.extend([base.trim_end_matches('/'), "/callbacks"]);
     for segment in segments {
         url.push('/');
         encode(&mut url, segment);
     }
-    url.push_str("?delivery=");
-    encode(&mut url, delivery);
     url
 }
 

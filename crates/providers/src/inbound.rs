@@ -47,6 +47,12 @@ pub trait Inbound: Send + Sync + fmt::Debug {
         Ok(())
     }
 
+    /// Says to people what the answer to the provider's call could not carry: [`FollowUp`], put beside that answer. Asked once the
+    /// call was answered; what cannot be said then is not said again.
+    async fn follow_up(&self, _follow_up: FollowUp) -> Result<(), InboundError> {
+        Ok(())
+    }
+
     /// What is to be asked for news instead of being called; `is_reachable` says whether the provider could call this server.
     /// None where it only calls.
     fn source(&self, _is_reachable: bool) -> Option<&dyn Source> {
@@ -342,6 +348,16 @@ impl Reply {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reply(…)")
+    }
+}
+
+/// What is to be said once the provider's call was answered, in the kind's own form. It stands among a reply's extensions.
+#[derive(Clone)]
+pub struct FollowUp(pub serde_json::Value);
+
+impl fmt::Debug for FollowUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FollowUp(…)")
     }
 }
 

@@ -35,6 +35,12 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
         true
     }
 
+    /// Whether it says later, of every message on this channel that it took, whether it arrived: by a callback, so only where the message
+    /// has a `callback_base`.
+    fn has_receipts(&self, _channel: Channel) -> bool {
+        false
+    }
+
     /// Whether it can be asked what became of a message on this channel whose sending ended as `Unknown`.
     fn can_look_up(&self, _channel: Channel) -> bool {
         false
@@ -158,7 +164,7 @@ pub enum Address {
         user_id: UserId,
         category: Option<String>,
     },
-    /// Slack channel or member, Teams, Mattermost or webhook URL: the contact's target as it is.
+    /// Of all other chats and of webhooks, the contact's target as it is: a URL, a channel, a member, a room.
     Other(Secret),
 }
 
@@ -213,6 +219,11 @@ pub struct AnswerOffer {
 }
 
 impl AnswerOffer {
+    /// What a link to the page is called, on which each of the three can be chosen.
+    pub fn choices(&self) -> String {
+        format!("{} / {} / {}", self.accept, self.resolve, self.decline)
+    }
+
     /// What a button of that action hands back: 51 bytes at most, which [`crate::inbound::button`] reads.
     pub fn button(&self, action: Action) -> String {
         format!("{action}:{}", self.token.expose())
@@ -260,6 +271,8 @@ impl RecipientLimit {
             Channel::Whatsapp => every(6),
             Channel::Telegram if target.starts_with(TELEGRAM_GROUP) => Some(Self { calls: 20, per: Duration::from_mins(1) }),
             Channel::Sms | Channel::Telegram | Channel::Slack | Channel::Mattermost | Channel::Teams => every(1),
+            // Google's figure for a space, which everything in it shares; for the others a guard.
+            Channel::GoogleChat | Channel::Discord | Channel::Matrix => every(1),
             Channel::Email | Channel::Push | Channel::Webhook | Channel::InApp => None,
         }
     }

@@ -10,6 +10,7 @@ mod devices;
 mod rules;
 mod telegram;
 mod topics;
+mod trials;
 mod users;
 mod verification;
 
@@ -20,5 +21,6 @@ pub use devices::Devices;
 pub use rules::{NewRule, Rules};
 pub use telegram::TelegramLinks;
 pub use topics::{Subscription, SubscriptionFilter, Topic, Topics};
+pub use trials::ContactTrials;
 pub use users::{NewUser, UserFilter, Users};
 pub use verification::Verification;

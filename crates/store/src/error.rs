@@ -37,6 +37,9 @@ pub enum StoreError {
     /// The code is wrong, expired, or was tried too often.
     #[error("{0}")]
     Verification(VerificationError),
+    /// As many test messages were sent as may be.
+    #[error("{whose} had as many test messages as are sent in a {per}; try again in {retry_s} s")]
+    TooManyTests { whose: &'static str, per: &'static str, retry_s: i64 },
     /// The database could not do it now, whatever the reason: somebody may have to mend it, but nobody has to ask for anything else.
     #[error("the database is not available")]
     Unavailable(Fault, #[source] sqlx::Error),

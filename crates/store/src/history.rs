@@ -6,7 +6,7 @@ use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Reason, RuleId, Timestamp, UserId};
 
 use crate::access::Actor;
-use crate::queue::Attempt;
+use crate::queue::{Attempt, KeptReceipt};
 use crate::{Scope, StoreError};
 
 /// A delivery as it is shown.
@@ -34,6 +34,8 @@ pub struct Delivery {
     pub attempts: i64,
     pub provider: Option<String>,
     pub sent_at: Option<Timestamp>,
+    /// In the order in which they came.
+    pub receipts: Vec<KeptReceipt>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -1,7 +1,7 @@
 //! Accepting events, and keeping those that cannot be used.
 
 use async_trait::async_trait;
-use watchbell_core::decode::Reason;
+use watchbell_core::decode::RejectReason;
 use watchbell_core::event::Event;
 use watchbell_core::{Decision, EventId, UserId};
 
@@ -31,22 +31,22 @@ pub struct Accepted {
     /// What of the event was repaired, left out, or could not be used.
     pub problems: Vec<String>,
     /// Why it is kept as a dead letter as well, each with a sentence for people.
-    pub rejected: Vec<(Reason, String)>,
+    pub rejected: Vec<(RejectReason, String)>,
     pub decision: Option<Decision>,
 }
 
 impl Accepted {
     /// Whether another event has the same identity, and says something else.
     pub fn is_conflict(&self) -> bool {
-        self.is_rejected_for(Reason::Conflict)
+        self.is_rejected_for(RejectReason::Conflict)
     }
 
-    pub fn is_rejected_for(&self, reason: Reason) -> bool {
+    pub fn is_rejected_for(&self, reason: RejectReason) -> bool {
         self.rejected.iter().any(|(rejected, _)| *rejected == reason)
     }
 
     /// The reason and the detail of its dead letter, if it has one.
-    pub fn dead_letter(&self) -> Option<(Reason, String)> {
+    pub fn dead_letter(&self) -> Option<(RejectReason, String)> {
         let (reason, _) = self.rejected.first()?;
         let details: Vec<&str> = self.rejected.iter().map(|(_, detail)| detail.as_str()).collect();
         Some((*reason, details.join("; ")))

@@ -7,18 +7,18 @@ use async_trait::async_trait;
 
 use crate::StoreError;
 use crate::access::{AuditLog, Keys, StoredSettings};
-use crate::directory::{Accounts, Chains, Contacts, Devices, Rules, TelegramLinks, Topics, Users, Verification};
+use crate::directory::{Accounts, Chains, ContactTrials, Contacts, Devices, Rules, TelegramLinks, Topics, Users, Verification};
 use crate::history::History;
 use crate::housekeeping::{FanOut, Retention};
 use crate::intake::{Answers, DeadLetters, Events, Intake, Texts};
 use crate::preferences::{Categories, Notifications, Preferences};
-use crate::queue::{Queue, Receipts, WakeUps, WorkerSessions};
+use crate::queue::{ProviderUse, Queue, Receipts, WakeUps, WorkerSessions};
 use crate::runs::Runs;
 
 /// Users and all that belongs to them.
-pub trait DirectoryStore: Accounts + Users + Contacts + Verification + Devices + TelegramLinks + Rules + Chains + Topics {}
+pub trait DirectoryStore: Accounts + Users + Contacts + ContactTrials + Verification + Devices + TelegramLinks + Rules + Chains + Topics {}
 
-impl<S: Accounts + Users + Contacts + Verification + Devices + TelegramLinks + Rules + Chains + Topics> DirectoryStore for S {}
+impl<S: Accounts + Users + Contacts + ContactTrials + Verification + Devices + TelegramLinks + Rules + Chains + Topics> DirectoryStore for S {}
 
 /// What accepting events needs.
 pub trait IntakeStore: Intake + DeadLetters {}
@@ -26,9 +26,9 @@ pub trait IntakeStore: Intake + DeadLetters {}
 impl<S: Intake + DeadLetters> IntakeStore for S {}
 
 /// What the workers of channels need.
-pub trait WorkerStore: Queue + WorkerSessions + WakeUps {}
+pub trait WorkerStore: Queue + Receipts + ProviderUse + WorkerSessions + WakeUps + std::fmt::Debug {}
 
-impl<S: Queue + WorkerSessions + WakeUps> WorkerStore for S {}
+impl<S: Queue + Receipts + ProviderUse + WorkerSessions + WakeUps + std::fmt::Debug> WorkerStore for S {}
 
 /// What the scheduler needs for its work in the background.
 pub trait HousekeepingStore: FanOut + Retention + WakeUps {}
@@ -50,7 +50,6 @@ pub trait Store:
     + Keys
     + Notifications
     + Preferences
-    + Receipts
     + Runs
     + StoredSettings
     + Texts

@@ -8,13 +8,15 @@ use crate::StoreError;
 
 mod jobs;
 mod outcomes;
+mod provider_use;
 mod receipts;
 mod sessions;
 mod wake_ups;
 
 pub use jobs::{Call, Job, Ranks, Target};
 pub use outcomes::{AddressFate, Attempt, Finished, Next};
-pub use receipts::{Receipt, ReceiptOutcome, Receipts};
+pub use provider_use::{Budget, CallTally, Failure, ProviderUse, Spent};
+pub use receipts::{KeptReceipt, Overdue, Receipt, ReceiptOutcome, Receipts};
 pub use sessions::{Heartbeat, HeldLeases, Outage, WorkerSession, WorkerSessions};
 pub use wake_ups::{Ready, WakeUps};
 

@@ -153,7 +153,7 @@ pub fn throttle<'a>(
         let recipient = recipients.entry(key.to_owned()).or_default();
         let is_bundled = match candidate.purpose {
             // A code is waited for; what is a bundle already is not bundled again.
-            Purpose::Verification | Purpose::Bundle | Purpose::Digest => false,
+            Purpose::Verification | Purpose::Test | Purpose::Bundle | Purpose::Digest => false,
             _ => candidate.collect.is_some() || address.first.is_some(),
         };
         if !is_bundled {

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use watchbell_core::decode::Reason;
+use watchbell_core::decode::RejectReason;
 
 use crate::{Name, Time};
 
@@ -12,7 +12,7 @@ use crate::{Name, Time};
 pub struct DeadLetter {
     pub id: i64,
     pub subject: String,
-    pub reason: Name<Reason>,
+    pub reason: Name<RejectReason>,
     pub detail: String,
     pub received_at: Time,
     pub created_at: Time,

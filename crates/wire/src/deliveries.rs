@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use watchbell_core::Channel;
-use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::delivery::{Purpose, ReceiptOutcome, State};
 use watchbell_core::event::{Action, Priority};
 use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
@@ -54,15 +54,33 @@ pub struct Delivery {
     pub updated_at: Time,
 }
 
-/// A delivery with every attempt to send it.
+/// A delivery with every attempt to send it, and what was heard of it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryWithAttempts {
     #[serde(flatten)]
     pub delivery: Delivery,
     pub attempt_log: Vec<Attempt>,
+    /// What providers said later, in the order in which it came
+    pub receipts: Vec<Receipt>,
     /// What people answered to it, in order
     pub answers: Vec<Answer>,
+}
+
+/// What a provider said later of a message that it took. What `try_again` and `no_route` are about goes by another provider, if there is
+/// one; a call of which it says `try_again` or `not_answered` is made again, for a while.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    /// When it came
+    pub at: Time,
+    pub provider: String,
+    pub outcome: Name<ReceiptOutcome>,
+    /// As the provider gave it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
 }
 
 /// What somebody answered to a message.

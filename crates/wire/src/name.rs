@@ -9,10 +9,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use watchbell_core::Channel;
 use watchbell_core::access::Role;
 use watchbell_core::contact::{ContactKind, ContactStatus};
-use watchbell_core::decode::Reason;
-use watchbell_core::delivery::{Purpose, State};
+use watchbell_core::decode::RejectReason;
+use watchbell_core::delivery::{Purpose, ReceiptOutcome, State};
 use watchbell_core::device::DeviceKind;
-use watchbell_core::event::{Action, EventKind, Priority};
+use watchbell_core::event::{Action, DutyStatus, EventKind, Priority, UpdateStatus};
 use watchbell_core::outcome::Class;
 use watchbell_core::preference::{Digest, NotificationStatus};
 use watchbell_core::rule::Trigger;
@@ -44,15 +44,26 @@ named!(
     ContactStatus,
     DeviceKind,
     Digest,
+    DutyStatus,
     EventKind,
     NotificationStatus,
     Priority,
     Purpose,
-    Reason,
+    ReceiptOutcome,
+    RejectReason,
     Role,
     State,
     Trigger,
 );
+
+/// What publishers may say; that somebody declines is an answer, and only Watchbell's own.
+impl Named for UpdateStatus {
+    const ALL: &'static [Self] = &Self::PUBLISHED;
+
+    fn name(self) -> &'static str {
+        self.as_str()
+    }
+}
 
 /// Makes enums of names that only the wire has.
 macro_rules! names {

@@ -1,5 +1,6 @@
 //! Stand-ins for the providers, and one record of all that reached them.
 
+pub mod chats;
 mod fcm;
 pub mod http;
 mod script;

@@ -22,8 +22,10 @@ mod accepts;
 mod access;
 mod broker;
 mod channels;
+mod chats;
 #[cfg(target_os = "linux")]
 mod clocks;
+mod commands;
 mod crash;
 mod database_away;
 mod database_trouble;
@@ -41,6 +43,7 @@ mod privacy;
 mod processes;
 mod promises;
 mod receipts;
+mod routes;
 mod scenarios;
 mod services;
 mod sessions;

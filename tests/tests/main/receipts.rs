@@ -24,7 +24,7 @@ on_both!(
 );
 
 /// Posts a callback as Twilio would; the answer's status.
-async fn call_back(bed: &Bed, path: &str, form: &[(&str, &str)], token: &str) -> u16 {
+pub async fn call_back(bed: &Bed, path: &str, form: &[(&str, &str)], token: &str) -> u16 {
     let mut sorted = form.to_vec();
     sorted.sort_unstable();
     let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).unwrap();
@@ -41,7 +41,7 @@ async fn call_back(bed: &Bed, path: &str, form: &[(&str, &str)], token: &str) ->
 }
 
 /// The provider's id of what was sent last.
-async fn message_id(bed: &Bed, delivery: &str) -> String {
+pub async fn message_id(bed: &Bed, delivery: &str) -> String {
     let delivery = bed.api().delivery(delivery).await;
     delivery["attemptLog"][0]["messageId"].as_str().unwrap().to_owned()
 }

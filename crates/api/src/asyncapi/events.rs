@@ -1,21 +1,24 @@
-//! The events' data, as the decoder reads them.
+//! The events' data: their schemas, and an example of each.
 
 use serde_json::{Value, json};
-use watchbell_core::event::{DutyStatus, EventKind, Priority, UpdateStatus};
-
-use crate::openapi::schema::{array, described, free, int64, names, object, string, text, time};
+use watchbell_core::event::EventKind;
+use watchbell_wire::event_data::{AlertEventData, DutyEventData, SubscriptionEventData, UpdateEventData};
+use watchbell_wire::schema;
 
 /// The schema of a kind's data: what is right, and what else is taken for it. What is optional and of no use is left out of the
 /// event, not refused.
 pub(crate) fn data(kind: EventKind) -> Value {
-    match kind {
-        EventKind::Alert => alert(),
-        EventKind::Update => update(),
-        EventKind::Duty => duty(),
-        EventKind::Subscription => subscription(),
+    let (reference, mut schemas) = match kind {
+        EventKind::Alert => schema::of::<AlertEventData>(),
+        EventKind::Update => schema::of::<UpdateEventData>(),
+        EventKind::Duty => schema::of::<DutyEventData>(),
+        EventKind::Subscription => schema::of::<SubscriptionEventData>(),
         // Never published.
-        EventKind::Verification => json!(false),
-    }
+        EventKind::Verification => return json!(false),
+    };
+    // All that the type is made of stands in it, so its own schema is the only one.
+    let name = reference["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    schemas.remove(name).unwrap_or(reference)
 }
 
 /// Data that are accepted, for a user with the number 1.
@@ -45,73 +48,4 @@ pub(crate) fn example(kind: EventKind) -> Value {
         }),
         EventKind::Verification => Value::Null,
     }
-}
-
-fn user() -> Value {
-    json!({ "description": "A user's number, U… id or external id (which is no whole number)", "anyOf": [int64(), text(1, 255)] })
-}
-
-fn users(description: &str) -> Value {
-    described(array(&user()), &format!("{description}. One user alone is taken for a list."))
-}
-
-fn id(description: &str) -> Value {
-    let description = format!("{description}. A number is its digits; a longer text is cut and gets a digest.");
-    json!({ "description": description, "anyOf": [text(1, 255), int64()] })
-}
-
-fn category() -> Value {
-    id("The category that switches and preferences are for")
-}
-
-fn url() -> Value {
-    json!({ "type": "string", "format": "uri", "maxLength": 2048, "description": "http or https; messages link to it. What no address has is percent-encoded." })
-}
-
-fn alert() -> Value {
-    object([
-        ("alertId", id("The alert's own id; updates name it. Without one the alert is called after its event")),
-        (
-            "priority",
-            described(names(Priority::ALL.iter().map(|priority| priority.as_str())), "In any case; HIGH if it is missing or another"),
-        ),
-        ("summary", described(string(), "Cut after 4,000 characters; the alert's id if it is missing")),
-        ("details", described(string(), "Cut after 64 KiB")),
-        ("url", url()),
-        ("responders!", users("Whose rules are planned; at least one")),
-        ("category", category()),
-        ("labels", described(free(), "Shown as name=value")),
-    ])
-}
-
-fn update() -> Value {
-    object([
-        ("alertId!", id("Of the alert")),
-        ("status!", described(names(UpdateStatus::PUBLISHED.iter().map(|status| status.as_str())), "In any case")),
-        ("actor", described(user(), "Who did it; they are not told")),
-        ("responders", users("New ones, on ESCALATED")),
-        ("notify", users("Who is told beside everyone who was a responder")),
-    ])
-}
-
-fn duty() -> Value {
-    object([
-        ("dutyId", id("The shift's own id: the same one again moves or cancels it. Without one it is known by schedule, user and start")),
-        ("userId!", user()),
-        ("startsAt!", described(time(), "Also without an offset, in UTC, or as seconds or milliseconds since 1970")),
-        ("endsAt!", described(time(), "After startsAt")),
-        ("schedule", described(string(), "The name of the schedule; the shift's id if it is missing")),
-        ("status", described(names(DutyStatus::ALL.iter().map(|status| status.as_str())), "In any case; SCHEDULED if it is missing")),
-    ])
-}
-
-fn subscription() -> Value {
-    object([
-        ("title", described(string(), "Cut after 4,000 characters; the message's first line if it is missing")),
-        ("message", described(string(), "Cut after 64 KiB; the title if it is missing. One of the two is needed")),
-        ("url", url()),
-        ("users", users("For whom it is; without a topic, at least one")),
-        ("topic", id("For whose members it is, beside users or in their place")),
-        ("category", category()),
-    ])
 }

@@ -4,7 +4,7 @@ pub(crate) mod events;
 
 use serde_json::{Map, Value, json};
 use watchbell_core::Channel;
-use watchbell_core::decode::{EVENTS_PREFIX, PUBLISHED_KINDS, Reason};
+use watchbell_core::decode::{EVENTS_PREFIX, PUBLISHED_KINDS, RejectReason};
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::{Action, EventKind};
 use watchbell_core::outcome::Class;
@@ -241,7 +241,7 @@ fn dead_letter() -> Value {
         "summary": "The payload as it came",
         "contentType": "application/octet-stream",
         "headers": object([
-            ("Watchbell-Reason!", names(Reason::ALL.iter().map(|reason| reason.as_str()))),
+            ("Watchbell-RejectReason!", names(RejectReason::ALL.iter().map(|reason| reason.as_str()))),
             ("Watchbell-Detail!", string()),
             ("Watchbell-Subject!", described(string(), "Where it was published")),
         ]),

@@ -3,7 +3,7 @@
 use axum::http::Response;
 use watchbell_core::contact::ContactKind;
 use watchbell_core::ids::UserRef;
-use watchbell_providers::inbound::{self, Change, Consent, Effect, Heard, Link, Notice, Reply};
+use watchbell_providers::inbound::{self, Change, Consent, Effect, Heard, Link, Notice, Reply, Whom};
 use watchbell_store::StoreError;
 use watchbell_store::queue::Receipt;
 
@@ -31,14 +31,16 @@ pub(super) async fn apply(api: &Api, provider: &str, heard: Heard) -> Result<Res
             Notice::Consent(consent) => self::consent(api, consent).await?,
         });
     }
-    say(api, provider, &heard.reply, &effects).await;
+    if let Reply::Messages { to, .. } = &heard.reply {
+        say(api, provider, to.clone(), &effects).await;
+    }
     Ok(heard.reply.give(&effects, &phrases(api)))
 }
 
 /// Says by messages of their own what came of what people wrote, where the reply to the provider cannot carry it. What was done is
 /// done, whether or not they hear of it.
-async fn say(api: &Api, provider: &str, reply: &Reply, effects: &[Effect]) {
-    let (Reply::Messages { to, .. }, Some(inbound)) = (reply, api.settings.inbound.get(provider)) else { return };
+async fn say(api: &Api, provider: &str, to: Vec<Option<Whom>>, effects: &[Effect]) {
+    let Some(inbound) = api.settings.inbound.get(provider) else { return };
     for (whom, effect) in to.iter().zip(effects).filter(|(_, effect)| !effect.said.is_empty()) {
         let Some(whom) = whom else { continue };
         if let Err(error) = inbound.say(whom, &effect.said).await {

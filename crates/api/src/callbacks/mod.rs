@@ -6,6 +6,7 @@
 
 mod answer;
 mod apply;
+mod follow_up;
 mod listen;
 pub(crate) mod openapi;
 pub(crate) mod said;
@@ -30,7 +31,7 @@ use crate::state::Api;
 pub use listen::listen;
 pub(crate) use text::Helped;
 
-/// What a callback's body may have at most, in bytes. Twilio's have a kilobyte; SendGrid puts the events of half a minute into one, up
+/// What a callback's body may have at most, in bytes. Twilio's have a kilobyte; a press comes with the message that it was in, some tens of kilobytes; SendGrid puts the events of half a minute into one, up
 /// to 768 KiB, and SNS lets a message have 256 KiB.
 const BODY_BYTES: usize = 1024 * 1024;
 
@@ -69,7 +70,11 @@ async fn callback(State(api): State<Api>, uri: Uri, params: Params, request: Req
     };
     let heard = inbound.read(&request).await.map_err(|refusal| caller.refused(&api, problem(refusal)))?;
     let _turn = api.gates.change().await?;
-    Ok(apply::apply(&api, provider, heard).await?.map(Body::from))
+    let mut reply = apply::apply(&api, provider, heard).await?;
+    if let Some(what) = reply.extensions_mut().remove() {
+        follow_up::say(&api, provider, what);
+    }
+    Ok(reply.map(Body::from))
 }
 
 /// How the world reaches this server, and who reads what that provider says.

@@ -15,9 +15,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
 use watchbell_core::EventId;
-use watchbell_core::decode::{self, Reason};
+use watchbell_core::decode::{self, RejectReason};
 use watchbell_core::event::{Event, EventData, EventKind, Original};
-use watchbell_intake::{Answer, Dialect, Found, Intake, Question, Request, Said, State as ShownState, Taken, Unreadable};
+use watchbell_intake::{Answer, Dialect, Found, Intake, Question, Reading, Request, State as ShownState, Taken, Unreadable};
 use watchbell_store::facts::AlertState;
 use watchbell_store::intake::{Accepted, Publisher, Rejected};
 
@@ -112,12 +112,12 @@ async fn take(api: &Api, params: &Params, request: HttpRequest, request_id: &str
     };
     let is_dry_run = params.boolean("dry_run")?.unwrap_or(false);
     match said {
-        Said::Nothing => Ok(intake.dialect.accept(&request, &[], &[])),
-        Said::Asks(question) => {
+        Reading::Nothing => Ok(intake.dialect.accept(&request, &[], &[])),
+        Reading::Asks(question) => {
             let found = find(api, &question).await?;
             Ok(Dialect::tell(&question, found.as_ref(), request_id))
         }
-        Said::Reports { reports, payload: whole, unreadable } => {
+        Reading::Reports { reports, payload: whole, unreadable } => {
             let made = intake.mapping.events(&reports, &whole, request_id);
             if is_dry_run {
                 return Ok(dry_run(api, intake, &made.events, &unreadable));
@@ -153,7 +153,7 @@ async fn accept(api: &Api, caller: &Authenticated, intake: &Intake, events: &[Va
     let to_default: Vec<(usize, Value)> = accepted
         .iter()
         .enumerate()
-        .filter(|(_, accepted)| accepted.planned == 0 && accepted.is_rejected_for(Reason::UnknownUser))
+        .filter(|(_, accepted)| accepted.planned == 0 && accepted.is_rejected_for(RejectReason::UnknownUser))
         .filter_map(|(at, _)| Some((at, intake.mapping.to_default_responders(&events[at])?)))
         .collect();
     if !to_default.is_empty() {
@@ -181,7 +181,7 @@ async fn keep(api: &Api, intake: &Intake, payload: &Payload, why: &Unreadable) -
     let headers = vec![("content-type".to_owned(), payload.media_type())];
     let original =
         Original { subject: format!("{SUBJECT}{}", intake.name), headers, payload: payload.bytes.to_vec(), received_at: api.clock.now() };
-    let rejected = Rejected { original, reason: Reason::BadField.as_str().to_owned(), detail: why.detail.clone() };
+    let rejected = Rejected { original, reason: RejectReason::BadField.as_str().to_owned(), detail: why.detail.clone() };
     Ok(api.store.reject(vec![rejected]).await?)
 }
 

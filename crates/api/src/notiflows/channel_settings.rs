@@ -14,7 +14,7 @@ use watchbell_core::user::User;
 use watchbell_core::{Timestamp, UserId};
 use watchbell_store::directory::NewContact;
 
-use super::{Scope, subject};
+use super::{ApiScope, subject};
 use crate::auth::{Authenticated, Intent};
 use crate::problem::{Fault, Problem, rfc3339};
 use crate::request::{Params, Payload};
@@ -64,14 +64,14 @@ enum Wanted {
 const SLACK: [(&str, &[char]); 2] = [("slack_channel_id", &['C', 'G', 'D']), ("slack_user_id", &['U', 'W'])];
 
 pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
-    let user = subject(&api, &caller, &params, Intent::Read, Scope::ReadChannelSettings).await?;
+    let user = subject(&api, &caller, &params, Intent::Read, ApiScope::ReadChannelSettings).await?;
     let (channel, provider) = named(&api, &params)?;
     let body = written(&api, &user, channel, provider).await?.ok_or_else(|| absent(channel))?;
     Ok(surface::json(StatusCode::OK, &body))
 }
 
 pub(super) async fn replace(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
-    let user = subject(&api, &caller, &params, Intent::Change, Scope::WriteChannelSettings).await?;
+    let user = subject(&api, &caller, &params, Intent::Change, ApiScope::WriteChannelSettings).await?;
     let (channel, provider) = named(&api, &params)?;
     let wanted = read_settings(provider, &mut payload.object()?)?;
     wanted.put(&api, &caller, user.id).await?;
@@ -80,7 +80,7 @@ pub(super) async fn replace(State(api): State<Api>, caller: Authenticated, param
 }
 
 pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
-    let user = subject(&api, &caller, &params, Intent::Change, Scope::WriteChannelSettings).await?;
+    let user = subject(&api, &caller, &params, Intent::Change, ApiScope::WriteChannelSettings).await?;
     let (channel, provider) = named(&api, &params)?;
     if written(&api, &user, channel, provider).await?.is_none() {
         return Err(absent(channel));

@@ -73,7 +73,7 @@ pub(crate) fn root() -> MethodRouter<Api> {
 
 /// What a call needs a key for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scope {
+enum ApiScope {
     ReadUsers,
     WriteUsers,
     ReadPreferences,
@@ -89,7 +89,7 @@ enum Scope {
     Run,
 }
 
-impl Scope {
+impl ApiScope {
     fn as_str(self) -> &'static str {
         match self {
             Self::ReadUsers => "users:read",
@@ -141,7 +141,7 @@ async fn find(api: &Api, external_id: &str) -> Result<Option<User>, Problem> {
 ///
 /// # Errors
 /// `Forbidden` for somebody whom the key does not reach, whether or not they exist.
-async fn subject(api: &Api, caller: &Authenticated, params: &Params, intent: Intent, scope: Scope) -> Result<User, Problem> {
+async fn subject(api: &Api, caller: &Authenticated, params: &Params, intent: Intent, scope: ApiScope) -> Result<User, Problem> {
     let id = external_id(params)?;
     match find(api, id).await? {
         Some(user) => caller.check_user(user.id, intent).map_err(scope.refused()).map(|()| user),

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use watchbell_core::preference::{ChannelType, Switches};
 
-use super::{Scope, subject, wire};
+use super::{ApiScope, subject, wire};
 use crate::auth::{Authenticated, Intent};
 use crate::problem::Problem;
 use crate::request::{Params, Payload};
@@ -16,13 +16,13 @@ use crate::surface::json;
 use crate::validate::Fields;
 
 pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
-    let user = subject(&api, &caller, &params, Intent::Read, Scope::ReadPreferences).await?;
+    let user = subject(&api, &caller, &params, Intent::Read, ApiScope::ReadPreferences).await?;
     answer(&api, &api.store.switches(user.id).await?).await
 }
 
 /// Changes what is given, and nothing else.
 pub(super) async fn change(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
-    let user = subject(&api, &caller, &params, Intent::Change, Scope::WritePreferences).await?;
+    let user = subject(&api, &caller, &params, Intent::Change, ApiScope::WritePreferences).await?;
     let changes = read(&api, &mut payload.object()?).await?;
     answer(&api, &api.store.merge_switches(caller.actor(), user.id, &changes).await?).await
 }

@@ -16,7 +16,7 @@ use watchbell_core::{EventId, Secret, UserId, decode};
 use watchbell_store::intake::Publisher;
 
 use super::profile::Profile;
-use super::{ID_MUST, Scope, find, is_external_id};
+use super::{ApiScope, ID_MUST, find, is_external_id};
 use crate::auth::{Authenticated, hash_key};
 use crate::problem::{Extra, Fault, Problem};
 use crate::request::{Params, Payload, parameter};
@@ -31,7 +31,7 @@ const MOST: usize = 1_000;
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 pub(super) async fn run(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
-    caller.check_publisher().map_err(Scope::Run.refused())?;
+    caller.check_publisher().map_err(ApiScope::Run.refused())?;
     let named = params.path("notiflow");
     let category = api.store.category(named).await?.ok_or_else(|| Problem::not_found("notiflow").named(named))?;
     let key = idempotency_key(&payload.headers)?;
@@ -161,7 +161,7 @@ impl Audience {
                 }
                 if !unknown.is_empty() {
                     // An address that an admin gives is used without being verified.
-                    caller.check_admin().map_err(Scope::WriteUsers.refused())?;
+                    caller.check_admin().map_err(ApiScope::WriteUsers.refused())?;
                 }
                 // Before any of them is made: a run that is refused has changed nothing.
                 for (external_id, _) in &unknown {

@@ -8,7 +8,7 @@ use watchbell_core::user::User;
 use watchbell_store::directory::{Subscription, SubscriptionFilter};
 
 use super::page::Asked;
-use super::{Scope, subject, topics, wire};
+use super::{ApiScope, subject, topics, wire};
 use crate::auth::{Authenticated, Intent};
 use crate::problem::Problem;
 use crate::request::{Params, Payload};
@@ -17,13 +17,13 @@ use crate::surface::json;
 use crate::validate::person;
 
 pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: Params, asked: Asked) -> Result<Response, Problem> {
-    let user = subject(&api, &caller, &params, Intent::Read, Scope::ReadSubscriptions).await?;
+    let user = subject(&api, &caller, &params, Intent::Read, ApiScope::ReadSubscriptions).await?;
     let filter = SubscriptionFilter { user: Some(user.id), ..topics::filter(&params, &asked)? };
     topics::page_of(&api, &asked, &filter).await
 }
 
 pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
-    let user = subject(&api, &caller, &params, Intent::Read, Scope::ReadSubscriptions).await?;
+    let user = subject(&api, &caller, &params, Intent::Read, ApiScope::ReadSubscriptions).await?;
     let topic = topics::named(&params, "topic")?;
     let found = of(&api, &user, topic).await?.ok_or_else(|| Problem::not_found("subscription").named(topic))?;
     Ok(json(StatusCode::OK, &wire::subscription(&found, &user.public_id)))
@@ -36,8 +36,8 @@ pub(super) async fn subscribe(
     params: Params,
     payload: Payload,
 ) -> Result<Response, Problem> {
-    caller.check_admin().map_err(Scope::WriteSubscriptions.refused())?;
-    let user = subject(&api, &caller, &params, Intent::Change, Scope::WriteSubscriptions).await?;
+    caller.check_admin().map_err(ApiScope::WriteSubscriptions.refused())?;
+    let user = subject(&api, &caller, &params, Intent::Change, ApiScope::WriteSubscriptions).await?;
     let topic = payload.object()?.required_text("topic_name", &person::NAME)?;
     if let Some(there) = of(&api, &user, &topic).await? {
         return Ok(json(StatusCode::OK, &wire::subscription(&there, &user.public_id)));
@@ -48,8 +48,8 @@ pub(super) async fn subscribe(
 }
 
 pub(super) async fn unsubscribe(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
-    caller.check_admin().map_err(Scope::WriteSubscriptions.refused())?;
-    let user = subject(&api, &caller, &params, Intent::Change, Scope::WriteSubscriptions).await?;
+    caller.check_admin().map_err(ApiScope::WriteSubscriptions.refused())?;
+    let user = subject(&api, &caller, &params, Intent::Change, ApiScope::WriteSubscriptions).await?;
     let topic = topics::named(&params, "topic")?;
     if api.store.remove_members(caller.actor(), topic, &[user.id]).await?.is_empty() {
         return Err(Problem::not_found("subscription").named(topic));

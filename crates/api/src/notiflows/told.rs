@@ -15,7 +15,7 @@ use watchbell_core::{DeliveryId, EventId, UserId};
 use watchbell_store::runs::{RunDelivery, RunFilter, RunNotification, RunPlace};
 
 use super::page::Asked;
-use super::{Scope, find, subject, wire};
+use super::{ApiScope, find, subject, wire};
 use crate::auth::{Authenticated, Intent};
 use crate::people;
 use crate::problem::Problem;
@@ -35,7 +35,7 @@ pub(super) const NOTIFICATION_STATUSES: [(&str, Option<bool>); 4] =
     [("processed", Some(false)), ("failed", Some(true)), ("pending", None), ("processing", None)];
 
 pub(super) async fn deliveries(State(api): State<Api>, caller: Authenticated, params: Params, asked: Asked) -> Result<Response, Problem> {
-    let scope = whose(&api, &caller, &params, Scope::ReadDeliveries).await?;
+    let scope = whose(&api, &caller, &params, ApiScope::ReadDeliveries).await?;
     delivery_page(&api, &params, &asked, scope).await
 }
 
@@ -45,14 +45,14 @@ pub(super) async fn deliveries_of_notification(
     params: Params,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let scope = whose(&api, &caller, &params, Scope::ReadDeliveries).await?;
+    let scope = whose(&api, &caller, &params, ApiScope::ReadDeliveries).await?;
     let found = one_notification(&api, &params, scope).await?;
     let of_it = RunFilter { event: Some(found.event_id), user: Some(found.user_id), ..RunFilter::default() };
     delivery_page(&api, &params, &asked, of_it).await
 }
 
 pub(super) async fn delivery(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
-    let scope = whose(&api, &caller, &params, Scope::ReadDeliveries).await?;
+    let scope = whose(&api, &caller, &params, ApiScope::ReadDeliveries).await?;
     let id = params.path("id");
     let filter = RunFilter { delivery: Some(DeliveryId(id.to_owned())), limit: 1, ..scope };
     let found = api.store.run_deliveries(&filter).await?;
@@ -67,7 +67,7 @@ pub(super) async fn notifications(
     params: Params,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let scope = whose(&api, &caller, &params, Scope::ReadNotifications).await?;
+    let scope = whose(&api, &caller, &params, ApiScope::ReadNotifications).await?;
     let filter = filter(&params, &asked, scope)?;
     let found = match choice(&params, &NOTIFICATION_STATUSES)? {
         Some(None) => Vec::new(),
@@ -80,7 +80,7 @@ pub(super) async fn notifications(
 }
 
 pub(super) async fn notification(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
-    let scope = whose(&api, &caller, &params, Scope::ReadNotifications).await?;
+    let scope = whose(&api, &caller, &params, ApiScope::ReadNotifications).await?;
     let found = [one_notification(&api, &params, scope).await?];
     let written = Told::load(&api, found.iter().map(|one| (one.user_id, &one.data))).await?.notifications(&found);
     let body = written.first().ok_or_else(|| Problem::not_found("notification"))?;
@@ -88,7 +88,7 @@ pub(super) async fn notification(State(api): State<Api>, caller: Authenticated, 
 }
 
 /// Everybody's, or those of the user whom the path names.
-async fn whose(api: &Api, caller: &Authenticated, params: &Params, scope: Scope) -> Result<RunFilter, Problem> {
+async fn whose(api: &Api, caller: &Authenticated, params: &Params, scope: ApiScope) -> Result<RunFilter, Problem> {
     if params.path("user").is_empty() {
         caller.check_reads_all().map_err(scope.refused())?;
         return Ok(RunFilter::default());

@@ -11,7 +11,7 @@ use watchbell_store::StoreError;
 use watchbell_store::directory::{Subscription, SubscriptionFilter, Topic, Topics};
 
 use super::page::Asked;
-use super::{ID_MUST, Scope, external_id_of, find, is_external_id, wire};
+use super::{ApiScope, ID_MUST, external_id_of, find, is_external_id, wire};
 use crate::auth::Authenticated;
 use crate::problem::{Fault, Problem};
 use crate::request::{Params, Payload, parameter};
@@ -35,7 +35,7 @@ pub(super) fn named<'a>(params: &'a Params, name: &str) -> Result<&'a str, Probl
 }
 
 pub(super) async fn list(State(api): State<Api>, caller: Authenticated, asked: Asked) -> Result<Response, Problem> {
-    caller.check_reads_all().map_err(Scope::ReadTopics.refused())?;
+    caller.check_reads_all().map_err(ApiScope::ReadTopics.refused())?;
     let side = asked.side(|text| {
         let (at, name) = text.split_once('-')?;
         Some(Topic { name: name.to_owned(), created_at: Timestamp::from_millis(at.parse().ok()?) })
@@ -47,14 +47,14 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, asked: A
 }
 
 pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
-    caller.check_reads_all().map_err(Scope::ReadTopics.refused())?;
+    caller.check_reads_all().map_err(ApiScope::ReadTopics.refused())?;
     let topic = found(&api, named(&params, "topic")?).await?;
     Ok(json(StatusCode::OK, &wire::topic(&topic)))
 }
 
 /// All subscriptions go with it.
 pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
-    caller.check_admin().map_err(Scope::WriteTopics.refused())?;
+    caller.check_admin().map_err(ApiScope::WriteTopics.refused())?;
     let topic = named(&params, "topic")?;
     api.store.delete_topic(caller.actor(), topic).await.map_err(|error| match error {
         StoreError::NotFound("topic") => Problem::not_found("topic").named(topic),
@@ -69,7 +69,7 @@ pub(super) async fn subscriptions(
     params: Params,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    caller.check_reads_all().map_err(Scope::ReadSubscriptions.refused())?;
+    caller.check_reads_all().map_err(ApiScope::ReadSubscriptions.refused())?;
     let topic = found(&api, named(&params, "topic")?).await?;
     let filter = SubscriptionFilter { topic: Some(topic.name), ..filter(&params, &asked)? };
     page_of(&api, &asked, &filter).await
@@ -113,7 +113,7 @@ pub(super) async fn subscribe(
     params: Params,
     payload: Payload,
 ) -> Result<Response, Problem> {
-    caller.check_admin().map_err(Scope::WriteSubscriptions.refused())?;
+    caller.check_admin().map_err(ApiScope::WriteSubscriptions.refused())?;
     let topic = named(&params, "topic")?;
     let (users, failed) = named_users(&api, &payload).await?;
     let ids: Vec<UserId> = users.keys().copied().collect();
@@ -131,7 +131,7 @@ pub(super) async fn unsubscribe(
     params: Params,
     payload: Payload,
 ) -> Result<Response, Problem> {
-    caller.check_admin().map_err(Scope::WriteSubscriptions.refused())?;
+    caller.check_admin().map_err(ApiScope::WriteSubscriptions.refused())?;
     let topic = named(&params, "topic")?;
     let (users, mut failed) = named_users(&api, &payload).await?;
     let ids: Vec<UserId> = users.keys().copied().collect();

@@ -11,7 +11,7 @@ use watchbell_store::page::Side;
 
 use super::page::Asked;
 use super::profile::Profile;
-use super::{Scope, channel_settings, external_id, preferences, subject, wire};
+use super::{ApiScope, channel_settings, external_id, preferences, subject, wire};
 use crate::auth::{Authenticated, Intent};
 use crate::people;
 use crate::problem::Problem;
@@ -21,7 +21,7 @@ use crate::surface::json;
 
 /// Newest first: of numbers that are given in turn, the highest.
 pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: Params, asked: Asked) -> Result<Response, Problem> {
-    caller.check_reads_all().map_err(Scope::ReadUsers.refused())?;
+    caller.check_reads_all().map_err(ApiScope::ReadUsers.refused())?;
     let filter = UserFilter {
         created_after: params.time("created_after")?,
         created_before: params.time("created_before")?,
@@ -43,14 +43,14 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
 }
 
 pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
-    let user = subject(&api, &caller, &params, Intent::Read, Scope::ReadUsers).await?;
+    let user = subject(&api, &caller, &params, Intent::Read, ApiScope::ReadUsers).await?;
     Ok(json(StatusCode::OK, &with_contacts(&api, &user).await?))
 }
 
 /// Makes the user, or changes what is given. Members that are none of ours are left alone: applications send more than messages
 /// need.
 pub(super) async fn upsert(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
-    caller.check_admin().map_err(Scope::WriteUsers.refused())?;
+    caller.check_admin().map_err(ApiScope::WriteUsers.refused())?;
     let id = external_id(&params)?;
     let mut fields = payload.object()?;
     let profile = Profile::read(&mut fields)?;
@@ -69,8 +69,8 @@ pub(super) async fn upsert(State(api): State<Api>, caller: Authenticated, params
 }
 
 pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
-    caller.check_admin().map_err(Scope::WriteUsers.refused())?;
-    let user = subject(&api, &caller, &params, Intent::Change, Scope::WriteUsers).await?;
+    caller.check_admin().map_err(ApiScope::WriteUsers.refused())?;
+    let user = subject(&api, &caller, &params, Intent::Change, ApiScope::WriteUsers).await?;
     api.store.delete_user(caller.actor(), user.id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -26,7 +26,7 @@ const USUAL: i64 = 50;
 const POSITIONS: std::ops::RangeInclusive<i64> = 0..=2_147_483_647;
 
 pub(super) async fn list(State(api): State<Api>, caller: Authenticated, asked: Asked) -> Result<Response, Problem> {
-    let scope = Scope::read(&api, &caller, |name| asked.query(name)).await?;
+    let scope = RuleScope::read(&api, &caller, |name| asked.query(name)).await?;
     let mut page = asked.page(USUAL);
     loop {
         let (offset, limit) = (page.offset(), page.limit());
@@ -100,12 +100,12 @@ pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params
 }
 
 /// Which rules a request is about: those that the key sees, narrowed by the query, also when one is named by its id.
-struct Scope {
+struct RuleScope {
     user: Option<UserId>,
     trigger: Option<Trigger>,
 }
 
-impl Scope {
+impl RuleScope {
     async fn read<'a>(api: &Api, caller: &Authenticated, query: impl Fn(&str) -> Option<&'a str>) -> Result<Self, Problem> {
         let own = seen_by(caller)?;
         let user = match query("user_id") {
@@ -134,7 +134,7 @@ impl Scope {
 /// # Errors
 /// `NotFound` also for one that the key does not see.
 async fn found(api: &Api, caller: &Authenticated, params: &Params) -> Result<ChainRule, Problem> {
-    let scope = Scope::read(api, caller, |name| page::last(params, name)).await?;
+    let scope = RuleScope::read(api, caller, |name| page::last(params, name)).await?;
     let found = api.store.chain_rule(Surface::Oncall, params.path("id")).await?;
     found.filter(|found| scope.has(&found.rule)).ok_or_else(|| Problem::not_found("rule"))
 }

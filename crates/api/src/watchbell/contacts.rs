@@ -5,9 +5,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use rand::RngExt;
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
-use watchbell_core::{ContactId, Secret, UserId, mask};
+use watchbell_core::{Channel, ContactId, Secret, UserId, mask};
 use watchbell_wire::Items;
 use watchbell_wire::contacts::{self as wire, SigningSecret, StartedVerification};
+use watchbell_wire::providers::StartedTest;
 
 use super::subject;
 use crate::auth::{Authenticated, Intent};
@@ -111,6 +112,25 @@ pub(super) async fn confirm_verification(
     fields.finish()?;
     let contact = api.store.confirm_verification(caller.actor(), user.id, contact, code.trim()).await?;
     Ok(surface::json(StatusCode::OK, &write(&contact)))
+}
+
+/// Sends a test message to a contact, on the way of every message, so that its delivery shows what becomes of it.
+pub(super) async fn test(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
+    let user = subject(&api, &caller, &params, Intent::Change).await?;
+    let contact = found(&api, user.id, &params).await?;
+    let mut fields = payload.object_or_nothing()?;
+    let able = Channel::ALL.iter().filter(|channel| ContactKind::for_channel(**channel) == Some(contact.kind));
+    let choices: Vec<(&str, Channel)> = able.map(|channel| (channel.as_str(), *channel)).collect();
+    let channel = fields.choice("channel", &choices)?.or(choices.first().map(|(_, channel)| *channel));
+    fields.finish()?;
+    let channel = channel.ok_or_else(|| Problem::conflict("no channel sends to this kind of contact"))?;
+    match contact.status {
+        ContactStatus::Ok => {}
+        ContactStatus::Locked => return Err(Problem::conflict("the contact is LOCKED; verify it first")),
+        ContactStatus::Blacklisted => return Err(Problem::conflict("the contact is BLACKLISTED: nothing is sent to it")),
+    }
+    let delivery = api.store.send_test(caller.actor(), user.id, contact.id, channel).await?;
+    Ok(surface::json(StatusCode::ACCEPTED, &StartedTest { delivery_id: delivery.to_string(), channel: channel.into() }))
 }
 
 /// An admin's word on a contact: blacklisted is for good until cleared here.

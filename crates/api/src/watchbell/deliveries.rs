@@ -9,7 +9,7 @@ use watchbell_core::{DeliveryId, EventId, UserId};
 use watchbell_store::Scope;
 use watchbell_store::history::{Delivery, DeliveryFilter};
 use watchbell_store::intake::Answered;
-use watchbell_store::queue::Attempt;
+use watchbell_store::queue::{Attempt, KeptReceipt};
 use watchbell_wire::deliveries::{self as wire, DeliveryWithAttempts};
 
 use super::page;
@@ -91,6 +91,7 @@ async fn found(api: &Api, own: Option<UserId>, params: &Params) -> Result<Delive
     let answers = api.store.answers_to(&delivery.id).await?;
     Ok(DeliveryWithAttempts {
         delivery: write(&delivery),
+        receipts: delivery.receipts.iter().map(write_receipt).collect(),
         attempt_log: attempts.iter().map(write_attempt).collect(),
         answers: answers.iter().map(write_answer).collect(),
     })
@@ -142,5 +143,15 @@ fn write_attempt(attempt: &Attempt) -> wire::Attempt {
         code: attempt.code.clone(),
         message_id: attempt.message_id.clone(),
         latency_ms: attempt.latency_ms,
+    }
+}
+
+fn write_receipt(receipt: &KeptReceipt) -> wire::Receipt {
+    wire::Receipt {
+        at: receipt.at.into(),
+        provider: receipt.provider.clone(),
+        outcome: receipt.outcome.into(),
+        code: receipt.code.clone(),
+        message_id: receipt.message_id.clone(),
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn form(problem: &Problem) -> Value {
         events: None,
     };
     match problem.extra.as_deref() {
-        Some(Extra::Reason(reason)) => error.reason = Some(reason.to_string()),
+        Some(Extra::RejectReason(reason)) => error.reason = Some(reason.to_string()),
         Some(Extra::ContactId(id)) => error.contact_id = Some(id.0),
         Some(Extra::RuleIds(rules)) => error.rule_ids = Some(rules.clone()),
         Some(Extra::Events(events)) => error.events = Some(events.clone()),

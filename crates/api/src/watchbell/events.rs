@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use watchbell_core::EventId;
-use watchbell_core::decode::{self, Reason, Undecodable};
+use watchbell_core::decode::{self, RejectReason, Undecodable};
 use watchbell_core::event::{Event, EventData};
 use watchbell_core::ids::how_many;
 use watchbell_store::intake::{Accepted, EventRecord, Publisher};
@@ -93,8 +93,8 @@ pub(crate) fn publisher(caller: &Authenticated) -> String {
 }
 
 pub(super) fn unusable(why: &Undecodable) -> Problem {
-    let kind = if why.reason == Reason::TooLarge { Kind::TooLarge } else { Kind::Invalid };
-    Problem::new(kind, why.detail.clone()).with(Extra::Reason(why.reason))
+    let kind = if why.reason == RejectReason::TooLarge { Kind::TooLarge } else { Kind::Invalid };
+    Problem::new(kind, why.detail.clone()).with(Extra::RejectReason(why.reason))
 }
 
 pub(super) fn write(accepted: &Accepted) -> AcceptedEvent {

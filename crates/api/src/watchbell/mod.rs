@@ -17,13 +17,12 @@ mod keys;
 pub(crate) mod openapi;
 mod operator;
 mod page;
+mod providers;
 mod telegram;
 mod topics;
 mod transfer;
 mod user_name;
 mod users;
-
-pub(crate) use health::Readiness;
 
 use axum::Router;
 use axum::routing::{delete, get, post, put};
@@ -54,6 +53,7 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/users/{user}/contacts/{id}/verification", post(contacts::start_verification))
         .route("/users/{user}/contacts/{id}/verification/confirm", post(contacts::confirm_verification))
         .route("/users/{user}/contacts/{id}/signing-secret", get(contacts::signing_secret))
+        .route("/users/{user}/contacts/{id}/test", post(contacts::test))
         .route("/users/{user}/contacts/{id}/status", put(contacts::set_status))
         .route("/users/{user}/telegram-link", post(telegram::link));
     let of_topics = Router::new()
@@ -79,6 +79,8 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/audit", get(operator::audit))
         .route("/unreachable", get(operator::unreachable))
         .route("/channels", get(operator::channels))
+        .route("/providers", get(providers::list))
+        .route("/providers/{name}/test", post(providers::test))
         .route("/export", get(transfer::export))
         .route("/import", post(transfer::import));
     SURFACE.wrap(api, of_users.merge(of_topics).merge(of_categories).merge(of_events).merge(of_operators))

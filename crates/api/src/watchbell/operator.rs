@@ -9,8 +9,8 @@ use watchbell_core::{Channel, Timestamp};
 use watchbell_store::Scope;
 use watchbell_store::access::AuditEntry;
 use watchbell_store::queue::WorkerSession;
-use watchbell_wire::Items;
 use watchbell_wire::operators::{self as wire, BreakerState, ProviderFinding, UnreachableUser, UnreachableUsers};
+use watchbell_wire::{Items, Named};
 
 use super::page;
 use crate::auth::Authenticated;
@@ -65,24 +65,25 @@ pub(super) async fn channels(State(api): State<Api>, caller: Authenticated) -> R
 
 fn channel(status: &ChannelStatus, processes: &[WorkerSession], now: Timestamp) -> wire::ChannelStatus {
     let provider = |provider: &ProviderStatus| {
-        let found = found(processes, status.channel, &provider.name, now);
-        let finding = |(state, (workers, until)): (&BreakerState, &(u64, Option<Timestamp>))| ProviderFinding {
-            state: (*state).into(),
-            workers: *workers,
-            until: until.map(Into::into),
-        };
-        wire::ProviderStatus {
-            name: provider.name.clone(),
-            kind: provider.kind.clone(),
-            up: found.keys().all(|state| *state == BreakerState::Up),
-            states: found.iter().map(finding).collect(),
-        }
+        let states = findings(processes, status.channel, &provider.name, now);
+        let is_up = |finding: &ProviderFinding| finding.state.as_str() == BreakerState::Up.name();
+        wire::ProviderStatus { name: provider.name.clone(), kind: provider.kind.clone(), up: states.iter().all(is_up), states }
     };
     let providers: Vec<_> = status.providers.iter().map(provider).collect();
     wire::ChannelStatus { channel: status.channel.into(), available: !providers.is_empty(), providers }
 }
 
-/// How the workers of a channel find a provider: for each state how many of them, and where they do not call it, until when at most.
+/// How the workers of a channel find a provider.
+pub(super) fn findings(processes: &[WorkerSession], channel: Channel, provider: &str, now: Timestamp) -> Vec<ProviderFinding> {
+    let finding = |(state, (workers, until)): (BreakerState, (u64, Option<Timestamp>))| ProviderFinding {
+        state: state.into(),
+        workers,
+        until: until.map(Into::into),
+    };
+    found(processes, channel, provider, now).into_iter().map(finding).collect()
+}
+
+/// The same by state: for each state how many of them, and where they do not call it, until when at most.
 fn found(
     processes: &[WorkerSession],
     channel: Channel,

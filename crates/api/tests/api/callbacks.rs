@@ -65,7 +65,7 @@ async fn called(world: &World, alert: &str) -> String {
         not_before: None,
         goes_on: false,
     };
-    let end = Finished { id: id.clone(), is_bundle: false, attempt: Some(attempt), next: Next::Sent, pause: None };
+    let end = Finished { id: id.clone(), is_bundle: false, attempt: Some(attempt), next: Next::Sent, pause: None, receipt_by: None };
     world.store.finish(epoch, &[end]).await.unwrap();
     id.to_string()
 }

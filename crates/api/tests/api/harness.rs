@@ -41,6 +41,10 @@ impl Health for Process {
         *self.nats.lock().unwrap()
     }
 
+    fn providers(&self) -> Vec<ProviderStatus> {
+        vec![ProviderStatus { name: "twilio".to_owned(), kind: "twilio".to_owned() }]
+    }
+
     fn channels(&self) -> Vec<ChannelStatus> {
         let twilio = ProviderStatus { name: "twilio".to_owned(), kind: "twilio".to_owned() };
         vec![

@@ -35,6 +35,10 @@ impl Health for Process {
         None
     }
 
+    fn providers(&self) -> Vec<ProviderStatus> {
+        vec![ProviderStatus { name: "p".to_owned(), kind: "sandbox".to_owned() }]
+    }
+
     fn channels(&self) -> Vec<ChannelStatus> {
         let provider = ProviderStatus { name: "p".to_owned(), kind: "sandbox".to_owned() };
         let status = |channel: &Channel| ChannelStatus {

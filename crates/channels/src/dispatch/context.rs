@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchbell_core::Clock;
 use watchbell_core::answer_key::AnswerKey;
-use watchbell_store::{Retries, Store};
+use watchbell_store::{Retries, WorkerStore};
 
 use super::batch::batcher::Batcher;
 use super::batch::begin::BeginBatch;
@@ -14,11 +15,12 @@ use super::batch::finish::FinishBatch;
 use super::held::LeaseTracker;
 use super::routes::breaker::ProviderStates;
 use super::session::OwnSession;
+use super::tally::Tallies;
 use crate::render::Renderer;
 
 #[derive(Debug)]
 pub(super) struct DispatchContext {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn WorkerStore>,
     pub clock: Arc<dyn Clock>,
     pub renderer: Arc<Renderer>,
     pub retries: Retries,
@@ -27,6 +29,10 @@ pub(super) struct DispatchContext {
     pub session: OwnSession,
     /// The breakers of this process's providers, for whoever asks.
     pub states: ProviderStates,
+    /// How its calls ended, for the same.
+    pub tallies: Tallies,
+    /// A message was sent that its provider is to confirm.
+    pub awaits_receipt: Arc<Notify>,
     pub begin: Batcher<BeginBatch>,
     pub finish: Batcher<FinishBatch>,
     pub stop: CancellationToken,

@@ -14,6 +14,7 @@ use super::channel::ChannelWorker;
 use super::channel::pace::Pace;
 use super::delivery::destination::destination;
 use super::delivery::{self, Begun, Stage};
+use super::routes::request::RouteRequest;
 use super::routes::route::{QueuedCall, Route};
 use crate::inline::InlineWorker;
 
@@ -119,7 +120,7 @@ impl Reservation for Reserved {
     }
 
     fn suits(&self, job: &Job) -> bool {
-        destination(job).is_some_and(|to| self.route.provider.takes(&to))
+        destination(job).is_some_and(|to| self.worker.routes.suits(RouteRequest::new(job, &to), &self.route))
     }
 
     fn hand_over(mut self: Box<Self>, jobs: Vec<Job>) {

@@ -6,6 +6,8 @@
 //!   └ routes     which provider takes a delivery
 //!   └ delivery   prepare (address, expiry, text) → begin → (look up) → Provider::send → finish
 //! batch     begin and finish: one statement each for whatever is ready
+//! overdue   passes messages on that their providers do not confirm
+//! tally     how calls ended, for operators
 //! heartbeat keeps this process's session, which its leases belong to; beside it, takes over the leases of dead processes
 //! ```
 //!
@@ -22,17 +24,19 @@ mod delivery;
 mod heartbeat;
 mod held;
 mod inline;
+mod overdue;
 mod routes;
 mod session;
 mod settings;
+pub(crate) mod tally;
 
 use std::sync::Arc;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchbell_core::{Channel, Clock};
-use watchbell_store::Store;
+use watchbell_store::WorkerStore;
 
 use self::batch::batcher::Batcher;
 use self::batch::begin::BeginBatch;
@@ -40,17 +44,20 @@ use self::batch::finish::FinishBatch;
 pub use self::batch::finish::Progress;
 use self::channel::ChannelWorker;
 use self::context::DispatchContext;
+pub use self::delivery::destination::address;
 use self::held::LeaseTracker;
 use self::inline::InlineChannel;
 use self::routes::breaker::ProviderStates;
+pub(crate) use self::routes::reach::check_country;
 use self::session::OwnSession;
 pub use self::settings::{ChannelRoute, DispatchSettings, ProviderRoute};
+use self::tally::Tallies;
 use crate::inline::InlineWorkers;
 use crate::render::Renderer;
 
 /// The worker role.
 pub struct Dispatcher {
-    store: Arc<dyn Store>,
+    store: Arc<dyn WorkerStore>,
     clock: Arc<dyn Clock>,
     renderer: Arc<Renderer>,
     inline: Arc<InlineWorkers>,
@@ -68,7 +75,7 @@ impl std::fmt::Debug for Dispatcher {
 impl Dispatcher {
     /// Its channel workers enter `inline` while they work.
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn WorkerStore>,
         clock: Arc<dyn Clock>,
         renderer: Arc<Renderer>,
         inline: Arc<InlineWorkers>,
@@ -100,6 +107,7 @@ impl Dispatcher {
             return;
         };
         let held = LeaseTracker::default();
+        let awaits_receipt = Arc::new(Notify::new());
         let context = Arc::new(DispatchContext {
             begin: Batcher::start(BeginBatch { store: self.store.clone() }),
             finish: Batcher::start(FinishBatch {
@@ -107,6 +115,7 @@ impl Dispatcher {
                 clock: self.clock.clone(),
                 progress: self.progress,
                 held: held.clone(),
+                awaits_receipt: awaits_receipt.clone(),
             }),
             store: self.store,
             clock: self.clock,
@@ -116,6 +125,8 @@ impl Dispatcher {
             answer_key: settings.answer_key,
             session,
             states: ProviderStates::default(),
+            tallies: Tallies::default(),
+            awaits_receipt,
             stop: stop.clone(),
             calls: self.calls,
             held,
@@ -123,10 +134,14 @@ impl Dispatcher {
         let heartbeat_stop = CancellationToken::new();
         let renewal = tokio::spawn(heartbeat::renew(context.clone(), settings.heartbeat, settings.recheck, heartbeat_stop.clone()));
         let reaping = tokio::spawn(heartbeat::reap(context.clone(), heartbeat_stop.clone()));
+        let channels: Vec<_> = settings.channels.into_iter().map(|route| ChannelWorker::new(context.clone(), route)).collect();
+        let has_others = settings.recheck.is_some();
+        let overdue = tokio::spawn(overdue::watch(context.clone(), channels.clone(), has_others, heartbeat_stop.clone()));
+        let tallying = tokio::spawn(tally::show(context.clone(), heartbeat_stop.clone()));
         let workers = TaskTracker::new();
         tracing::info!(channels = watchbell_core::channel::join(&served), "worker.started");
-        for route in settings.channels {
-            workers.spawn(work(ChannelWorker::new(context.clone(), route), self.inline.clone()));
+        for worker in &channels {
+            workers.spawn(work(worker.clone(), self.inline.clone()));
         }
         workers.close();
         workers.wait().await;
@@ -137,11 +152,13 @@ impl Dispatcher {
             () = context.clock.sleep(settings.drain) => false,
         };
         heartbeat_stop.cancel();
-        for task in [renewal, reaping] {
+        for (part, task) in [("heartbeat", renewal), ("reap", reaping), ("overdue", overdue), ("tally", tallying)] {
             if let Err(error) = task.await {
-                tracing::error!(%error, "worker.heartbeat failed");
+                tracing::error!(part, %error, "a part of the worker failed");
             }
         }
+        tally::write(&context).await;
+        return_calls(&context, &channels).await;
         context.session.leave(&context.store).await;
         tracing::info!(in_flight, drained, "worker.stopped");
     }
@@ -155,4 +172,14 @@ async fn work(worker: Arc<ChannelWorker>, inline: Arc<InlineWorkers>) {
     }
     worker.run().await;
     inline.leave(channel);
+}
+
+/// Gives back what providers may call today and this process will not. Where the database is away, it counts as spent.
+async fn return_calls(context: &DispatchContext, channels: &[Arc<ChannelWorker>]) {
+    for (budget, calls) in channels.iter().flat_map(|worker| worker.routes.unused_calls()) {
+        if let Err(error) = context.store.return_calls(&budget, calls).await {
+            let error = watchbell_core::error_chain(&error);
+            tracing::warn!(provider = budget.provider, calls, error, "calls of a day's budget could not be given back; they count as made");
+        }
+    }
 }

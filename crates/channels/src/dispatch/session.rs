@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, Clock, Timestamp};
 use watchbell_store::queue::{Heartbeat, Outage, WorkerSession};
-use watchbell_store::{Store, StoreError};
+use watchbell_store::{StoreError, WorkerStore};
 
 use super::routes::account_limit::Share;
 
@@ -42,7 +42,7 @@ pub(super) struct OwnSession {
 impl OwnSession {
     /// Begins the first session; waits for the database if it must. None when told to stop before that.
     pub async fn enter(
-        store: &Arc<dyn Store>,
+        store: &Arc<dyn WorkerStore>,
         clock: &Arc<dyn Clock>,
         name: &str,
         roles: &str,
@@ -76,7 +76,7 @@ impl OwnSession {
     }
 
     /// Begins a session: the first one, or another where the last one was lost.
-    pub async fn begin(&self, store: &dyn Store) -> Result<(), StoreError> {
+    pub async fn begin(&self, store: &dyn WorkerStore) -> Result<(), StoreError> {
         let epoch = store.open_session(&self.name, &self.roles, &self.channels, self.lease).await?;
         let sessions = store.live_sessions().await?;
         let alone = sessions.iter().all(|session| session.epoch == epoch || session.channels.is_empty());
@@ -129,7 +129,7 @@ impl OwnSession {
     }
 
     /// Tells the others which providers this process does not call now, if they do not know it.
-    pub async fn show(&self, store: &dyn Store, outages: Vec<Outage>) {
+    pub async fn show(&self, store: &dyn WorkerStore, outages: Vec<Outage>) {
         if *self.shown() == outages {
             return;
         }
@@ -159,7 +159,7 @@ impl OwnSession {
     }
 
     /// Gives back what is leased and not begun. What is begun still and has not ended counts as `Unknown`.
-    pub async fn leave(&self, store: &Arc<dyn Store>) {
+    pub async fn leave(&self, store: &Arc<dyn WorkerStore>) {
         if let Err(error) = store.close_session(self.epoch()).await {
             tracing::warn!(error = watchbell_core::error_chain(&error), "leases could not be given back; they end by themselves");
         }

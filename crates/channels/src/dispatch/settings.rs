@@ -8,7 +8,7 @@ use watchbell_core::answer_key::AnswerKey;
 use watchbell_store::Retries;
 
 use crate::provider::{AccountLimit, Provider};
-use crate::settings::OnUnknown;
+use crate::settings::{OnUnknown, RouteSettings};
 
 /// How the worker role of one process works.
 #[derive(Debug)]
@@ -34,17 +34,29 @@ pub struct DispatchSettings {
 }
 
 /// A channel that this worker serves, with its providers in order of preference.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ChannelRoute {
     pub channel: Channel,
     pub providers: Vec<ProviderRoute>,
     pub on_unknown: OnUnknown,
+    /// The countries whose phone numbers are written to (ISO 3166 alpha-2); empty: all.
+    pub countries: Vec<String>,
+    /// How long a provider that tells what became of a message has for that, before the next one takes over; None: for ever.
+    pub receipt_after: Option<Duration>,
+}
+
+impl ChannelRoute {
+    /// Providers without anything said about how they are used.
+    pub fn new(channel: Channel, providers: Vec<ProviderRoute>, on_unknown: OnUnknown) -> Self {
+        Self { channel, providers, on_unknown, countries: Vec::new(), receipt_after: None }
+    }
 }
 
 /// A provider as one channel uses it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ProviderRoute {
     pub name: String,
     pub provider: Arc<dyn Provider>,
     pub limit: AccountLimit,
+    pub settings: RouteSettings,
 }

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use watchbell_core::Channel;
 use watchbell_core::event::{Event, EventData};
 use watchbell_core::ids::how_many;
+use watchbell_store::StoreError;
 use watchbell_store::inline::{InlineDispatch, Reservation};
-use watchbell_store::intake::{Accepted, Publisher};
-use watchbell_store::{Store, StoreError};
+use watchbell_store::intake::{Accepted, Intake, Publisher};
 
 use super::InlineWorkers;
 use super::precedence::{Passing, Precedence};
@@ -24,16 +24,21 @@ const NAMED_TOGETHER: usize = 1_000;
 type Planned<'a> = &'a (dyn Fn() + Send + Sync);
 
 /// Takes events, from whomever they come.
-#[derive(Debug)]
 pub struct EventIntake {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Intake>,
     workers: Arc<InlineWorkers>,
     precedence: Precedence,
 }
 
+impl std::fmt::Debug for EventIntake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventIntake").field("workers", &self.workers).finish_non_exhaustive()
+    }
+}
+
 impl EventIntake {
     /// What becomes due at once goes to `workers` as far as they have room.
-    pub fn new(store: Arc<dyn Store>, workers: Arc<InlineWorkers>) -> Self {
+    pub fn new(store: Arc<dyn Intake>, workers: Arc<InlineWorkers>) -> Self {
         Self { store, workers, precedence: Precedence::default() }
     }
 
@@ -133,3 +138,6 @@ impl InlineDispatch for Transaction<'_> {
         (self.planned)();
     }
 }
+
+#[cfg(test)]
+mod tests;

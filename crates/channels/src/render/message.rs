@@ -16,6 +16,8 @@ pub enum MessageKind {
     DutyCancelled,
     Subscription,
     Verification,
+    /// Somebody tries whether this arrives.
+    Test,
     /// Several messages to one address in one.
     Bundle,
     /// A period's messages in one mail.
@@ -23,8 +25,17 @@ pub enum MessageKind {
 }
 
 impl MessageKind {
-    pub const ALL: [Self; 8] =
-        [Self::Alert, Self::Update, Self::Duty, Self::DutyCancelled, Self::Subscription, Self::Verification, Self::Bundle, Self::Digest];
+    pub const ALL: [Self; 9] = [
+        Self::Alert,
+        Self::Update,
+        Self::Duty,
+        Self::DutyCancelled,
+        Self::Subscription,
+        Self::Verification,
+        Self::Test,
+        Self::Bundle,
+        Self::Digest,
+    ];
 
     /// The templates' folder.
     pub fn folder(self) -> &'static str {
@@ -35,6 +46,7 @@ impl MessageKind {
             Self::DutyCancelled => "duty_cancelled",
             Self::Subscription => "subscription",
             Self::Verification => "verification",
+            Self::Test => "test",
             Self::Bundle => "bundle",
             Self::Digest => "digest",
         }
@@ -64,7 +76,7 @@ pub struct Item {
 /// All that a template can speak of.
 #[derive(Clone, Debug)]
 pub struct RenderContext {
-    /// None for bundles and digests.
+    /// None for bundles, digests and tests.
     pub event: Option<Arc<EventData>>,
     /// The messages of a bundle or digest, in the order in which they are shown; empty otherwise.
     pub items: Vec<Item>,

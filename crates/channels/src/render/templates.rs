@@ -24,9 +24,9 @@ macro_rules! built_in {
 /// By language, kind and part.
 const BUILT_IN: &[&[&[(&str, &str)]]] = built_in! {
     "en": ["subject.txt", "text.txt", "short.txt", "speech.txt"]
-        of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "bundle", "digest"],
+        of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "test", "bundle", "digest"],
     "de": ["subject.txt", "text.txt", "short.txt", "speech.txt"]
-        of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "bundle", "digest"],
+        of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "test", "bundle", "digest"],
     "en": ["open.txt", "accept.txt", "resolve.txt", "decline.txt",
         "answer_accepted.txt", "answer_resolved.txt", "answer_declined.txt", "answer_over.txt", "answer_stranger.txt", "answer_expired.txt", "answer_unknown.txt", "text_all.txt", "text_which.txt", "text_help.txt",
         "remaining.txt", "chat_linked.txt", "chat_link_invalid.txt", "call_menu.txt", "call_wrong_key.txt", "call_no_key.txt",
@@ -36,7 +36,7 @@ const BUILT_IN: &[&[&[(&str, &str)]]] = built_in! {
         "remaining.txt", "chat_linked.txt", "chat_link_invalid.txt", "call_menu.txt", "call_wrong_key.txt", "call_no_key.txt",
         "call_ended.txt", "call_accepted.txt", "call_resolved.txt", "call_declined.txt", "call_over.txt", "call_unknown.txt"] of ["phrase"],
     "any": ["html.html"]
-        of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "bundle", "digest"],
+        of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "test", "bundle", "digest"],
 };
 
 /// What the HTML of every kind is set in.

@@ -110,6 +110,7 @@ fn every_kind(locale: &str) -> Vec<(MessageKind, RenderContext)> {
         (MessageKind::DutyCancelled, about(locale, Some(duty("2026-11-20T08:00:00Z")))),
         (MessageKind::Subscription, about(locale, Some(subscription("Maintenance", "ops")))),
         (MessageKind::Verification, about(locale, Some(EventData::Verification(code)))),
+        (MessageKind::Test, about(locale, None)),
         (MessageKind::Bundle, RenderContext { items: bundle, ..about(locale, None) }),
         (MessageKind::Digest, RenderContext { items: digest, ..about(locale, None) }),
     ]

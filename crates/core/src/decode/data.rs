@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::fields::{Cut, Fields, Problems, bad, missing};
-use super::{EventSettings, Reason, Undecodable};
+use super::{EventSettings, RejectReason, Undecodable};
 use crate::event::{
     AlertData, DutyData, DutyStatus, EventData, EventKind, Priorities, Priority, SubscriptionData, UpdateData, UpdateStatus,
 };
@@ -28,7 +28,7 @@ pub(super) fn read(
         EventKind::Update => update(fields).map(EventData::Update),
         EventKind::Duty => duty(fields).map(EventData::Duty),
         EventKind::Subscription => subscription(fields).map(EventData::Subscription),
-        EventKind::Verification => Err(Undecodable::new(Reason::UnknownKind, "verifications cannot be published")),
+        EventKind::Verification => Err(Undecodable::new(RejectReason::UnknownKind, "verifications cannot be published")),
     }
 }
 

@@ -6,7 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 
 use super::fields::{Problems, scalar, shortened, time};
-use super::{EventSettings, Reason, Undecodable, header, json};
+use super::{EventSettings, RejectReason, Undecodable, header, json};
 use crate::event::Occurrence;
 use crate::time::Timestamp;
 
@@ -69,8 +69,8 @@ impl Envelope {
     pub(super) fn read(headers: &[(String, String)], payload: &[u8], problems: &mut Problems) -> Result<Self, Undecodable> {
         let media_type = header::media_type(headers);
         let value = json::parse(payload, problems).map_err(|why| match media_type.strip_prefix("application/cloudevents+") {
-            Some(format) if why.reason == Reason::BadJson && format != "json" => {
-                Undecodable::new(Reason::BadEncoding, "of the CloudEvents formats only application/cloudevents+json is read here")
+            Some(format) if why.reason == RejectReason::BadJson && format != "json" => {
+                Undecodable::new(RejectReason::BadEncoding, "of the CloudEvents formats only application/cloudevents+json is read here")
             }
             _ => why,
         })?;
@@ -114,11 +114,11 @@ impl Envelope {
                 // Mail programs and shells break it into lines; some libraries use the alphabet of URLs.
                 let encoded: String = encoded.chars().filter(|c| !c.is_whitespace() && *c != '\0').collect();
                 let encoded = encoded.replace('-', "+").replace('_', "/");
-                let bytes = BASE64.decode(encoded).map_err(|_| Undecodable::new(Reason::BadEncoding, "data_base64 is no base64"))?;
+                let bytes = BASE64.decode(encoded).map_err(|_| Undecodable::new(RejectReason::BadEncoding, "data_base64 is no base64"))?;
                 self::object(json::parse(&bytes, problems)?, "data_base64", problems)?
             }
-            (None, Some(_)) => return Err(Undecodable::new(Reason::BadField, "data_base64 must be a string")),
-            (None, None) if object.is_empty() => return Err(Undecodable::new(Reason::MissingField, "data is missing")),
+            (None, Some(_)) => return Err(Undecodable::new(RejectReason::BadField, "data_base64 must be a string")),
+            (None, None) if object.is_empty() => return Err(Undecodable::new(RejectReason::MissingField, "data is missing")),
             (None, None) => {
                 problems.add("data is missing; what stands beside the attributes is taken for it");
                 object
@@ -185,7 +185,7 @@ pub(super) fn is_structured(object: &Map<String, Value>) -> bool {
 
 /// An object; also the text of one, and a list of just one.
 fn object(value: Value, what: &str, problems: &mut Problems) -> Result<Map<String, Value>, Undecodable> {
-    let not_one = || Undecodable::new(Reason::BadJson, format!("{what} must be a JSON object"));
+    let not_one = || Undecodable::new(RejectReason::BadJson, format!("{what} must be a JSON object"));
     let value = match value {
         Value::String(text) => {
             problems.add(format!("{what} is a text; read as the JSON that it holds"));

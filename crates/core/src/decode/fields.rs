@@ -6,7 +6,7 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Number, Value};
 
-use super::{Reason, Undecodable};
+use super::{RejectReason, Undecodable};
 use crate::ids::{UserRef, digest};
 use crate::time::Timestamp;
 
@@ -77,11 +77,11 @@ fn trimmed(text: &str) -> &str {
 }
 
 pub(super) fn missing(name: &str) -> Undecodable {
-    Undecodable::new(Reason::MissingField, format!("{name} is missing"))
+    Undecodable::new(RejectReason::MissingField, format!("{name} is missing"))
 }
 
 pub(super) fn bad(name: &str, must: &str) -> Undecodable {
-    Undecodable::new(Reason::BadField, format!("{name} {must}"))
+    Undecodable::new(RejectReason::BadField, format!("{name} {must}"))
 }
 
 /// How long a text may be; a longer one is cut, since what it says is better told in part than not at all.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::envelope::{self, Envelope};
 use super::fields::Problems;
-use super::{Decoded, EVENTS_PREFIX, EventSettings, PUBLISHER_HEADER, Reason, Undecodable, finish, header, identity, json, kind_of};
+use super::{Decoded, EVENTS_PREFIX, EventSettings, PUBLISHER_HEADER, RejectReason, Undecodable, finish, header, identity, json, kind_of};
 use crate::event::{Event, Original};
 use crate::time::Timestamp;
 
@@ -37,7 +37,7 @@ pub fn from_http(request: &Request<'_>, settings: &EventSettings) -> Result<Vec<
     match json::parse(request.body, &mut problems)? {
         // Who declares no batch did not mean to send nothing.
         Value::Array(entries) if entries.is_empty() && header::media_type(request.headers) != "application/cloudevents-batch+json" => {
-            Err(Undecodable::new(Reason::BadJson, "the payload must be a JSON object, or an array of events that is not empty"))
+            Err(Undecodable::new(RejectReason::BadJson, "the payload must be a JSON object, or an array of events that is not empty"))
         }
         // The attributes of a binary event are of one event only.
         Value::Array(entries) if !(is_binary && entries.len() == 1) => {
@@ -75,10 +75,10 @@ fn one(
         Some(event) => event.kind.as_text().map(str::to_owned),
         None => envelope.data.remove("type").and_then(|kind| kind.as_str().map(|kind| kind.trim().to_owned())),
     };
-    let named = named.ok_or_else(|| Undecodable::new(Reason::MissingField, "type is missing"))?;
+    let named = named.ok_or_else(|| Undecodable::new(RejectReason::MissingField, "type is missing"))?;
     let kind = kind_of(&named).ok_or_else(|| {
         Undecodable::new(
-            Reason::UnknownKind,
+            RejectReason::UnknownKind,
             "type must be watchbell.events.alert, watchbell.events.update, watchbell.events.duty or watchbell.events.subscription",
         )
     })?;

@@ -6,7 +6,7 @@
 
 use super::envelope::{Attribute, Envelope};
 use super::fields::{Problems, clean, shortened};
-use super::{EVENTS_PREFIX, Reason, Undecodable, header};
+use super::{EVENTS_PREFIX, RejectReason, Undecodable, header};
 use crate::event::EventKind;
 use crate::time::Timestamp;
 
@@ -56,7 +56,7 @@ pub(super) fn of_message(
     match of_envelope(envelope, kind, NATS) {
         Ok(identity) => return Ok(identity),
         // Plain data need no id of their own here.
-        Err(why) if envelope.cloud_event.is_none() && why.reason == Reason::MissingField => {}
+        Err(why) if envelope.cloud_event.is_none() && why.reason == RejectReason::MissingField => {}
         Err(why) => problems.add(format!("{}; told apart by Nats-Msg-Id or the place in the stream", why.detail)),
     }
     if let Some(id) = header::get(headers, "nats-msg-id").filter(|id| !id.trim().is_empty()) {
@@ -64,7 +64,7 @@ pub(super) fn of_message(
     }
     header::get(headers, POSITION_HEADER)
         .map(|position| format!("seq:{position}"))
-        .ok_or_else(|| Undecodable::new(Reason::MissingField, "id is missing"))
+        .ok_or_else(|| Undecodable::new(RejectReason::MissingField, "id is missing"))
 }
 
 /// The identity of an event over HTTP, where nothing but the event can give it one. Without a source it is the key's own.
@@ -99,8 +99,8 @@ fn plain(publisher: &str, kind: EventKind, id: &str) -> String {
 
 fn part<'a>(attribute: &'a Attribute, name: &str) -> Result<&'a str, Undecodable> {
     match attribute {
-        Attribute::Absent => Err(Undecodable::new(Reason::MissingField, format!("{name} is missing"))),
-        Attribute::Wrong(must) => Err(Undecodable::new(Reason::BadField, format!("{name} {must}"))),
+        Attribute::Absent => Err(Undecodable::new(RejectReason::MissingField, format!("{name} is missing"))),
+        Attribute::Wrong(must) => Err(Undecodable::new(RejectReason::BadField, format!("{name} {must}"))),
         Attribute::Text(text) => Ok(text),
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::fields::Problems;
-use super::{MAX_PAYLOAD_BYTES, Reason, Undecodable};
+use super::{MAX_PAYLOAD_BYTES, RejectReason, Undecodable};
 
 /// What is nested deeper is left out, as a null; `serde_json` itself stops at 128 levels.
 const MOST_LEVELS: usize = 100;
@@ -19,7 +19,7 @@ const MANY_DIGITS: usize = 19;
 /// It is too large, or no JSON whatever is mended.
 pub(super) fn parse(payload: &[u8], problems: &mut Problems) -> Result<Value, Undecodable> {
     if payload.len() > MAX_PAYLOAD_BYTES {
-        return Err(Undecodable::new(Reason::TooLarge, "the payload is larger than 1 MiB"));
+        return Err(Undecodable::new(RejectReason::TooLarge, "the payload is larger than 1 MiB"));
     }
     let text = text(payload, problems);
     let first = match (!has_many_digits(&text)).then(|| serde_json::from_str(&text)) {
@@ -37,7 +37,10 @@ pub(super) fn parse(payload: &[u8], problems: &mut Problems) -> Result<Value, Un
         (Err(error), first) => {
             // The error's own text may quote the payload.
             let error = first.unwrap_or(error);
-            Err(Undecodable::new(Reason::BadJson, format!("the payload is not JSON: line {}, column {}", error.line(), error.column())))
+            Err(Undecodable::new(
+                RejectReason::BadJson,
+                format!("the payload is not JSON: line {}, column {}", error.line(), error.column()),
+            ))
         }
     }
 }

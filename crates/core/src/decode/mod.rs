@@ -45,7 +45,7 @@ pub const PUBLISHED_KINDS: [EventKind; 4] = [EventKind::Alert, EventKind::Update
 
 named_enum! {
     /// Why an event cannot be used: the code in the dead-letter table, in metrics and in the API.
-    pub enum Reason ("reason") {
+    pub enum RejectReason ("reason") {
         /// The payload is no JSON, or is nested too deeply.
         BadJson = "bad_json",
         /// The subject or type is none of the four kinds.
@@ -84,13 +84,13 @@ impl Default for EventSettings {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Undecodable {
-    pub reason: Reason,
+    pub reason: RejectReason,
     /// A sentence for whoever published the event.
     pub detail: String,
 }
 
 impl Undecodable {
-    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+    pub fn new(reason: RejectReason, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into() }
     }
 }
@@ -99,7 +99,7 @@ impl Undecodable {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
     pub original: Original,
-    pub reason: Reason,
+    pub reason: RejectReason,
     pub detail: String,
 }
 
@@ -151,7 +151,7 @@ impl Decoded {
 fn decode(original: &Original, settings: &EventSettings) -> Result<Decoded, Undecodable> {
     let kind = kind_of(&original.subject).ok_or_else(|| {
         Undecodable::new(
-            Reason::UnknownKind,
+            RejectReason::UnknownKind,
             "the subject must be watchbell.events.alert, watchbell.events.update, watchbell.events.duty or watchbell.events.subscription",
         )
     })?;

@@ -126,11 +126,11 @@ fn what_cannot_be_used_says_why() {
     for (kind, data, names) in needed {
         for name in names {
             for missing in [without(data.clone(), name), with(data.clone(), name, json!(null)), with(data.clone(), name, json!(" "))] {
-                assert_eq!(nats(kind, &[], &missing).unwrap_err().reason, Reason::MissingField, "{kind} {name}");
+                assert_eq!(nats(kind, &[], &missing).unwrap_err().reason, RejectReason::MissingField, "{kind} {name}");
             }
             for wrong in [json!({"a": 1}), json!([]), json!([{}, []])] {
                 let why = nats(kind, &[], &with(data.clone(), name, wrong.clone())).unwrap_err();
-                assert!(matches!(why.reason, Reason::BadField | Reason::MissingField), "{kind} {name} {wrong} {why:?}");
+                assert!(matches!(why.reason, RejectReason::BadField | RejectReason::MissingField), "{kind} {name} {wrong} {why:?}");
             }
         }
     }
@@ -143,24 +143,24 @@ fn what_cannot_be_used_says_why() {
         ("subscription", with(without(subscription, "topic"), "users", json!([{}]))),
     ];
     for (kind, data) in table {
-        assert_eq!(nats(kind, &[], &data).unwrap_err().reason, Reason::BadField, "{data}");
+        assert_eq!(nats(kind, &[], &data).unwrap_err().reason, RejectReason::BadField, "{data}");
     }
     let raw = |payload: Vec<u8>| read(message("alert", &[], payload)).unwrap_err().reason;
-    assert_eq!(raw(b"{".to_vec()), Reason::BadJson);
-    assert_eq!(raw(b"[]".to_vec()), Reason::BadJson);
-    assert_eq!(raw(alert().to_string().repeat(2).into_bytes()), Reason::BadJson);
-    assert_eq!(raw(format!("[{0},{0}]", alert()).into_bytes()), Reason::BadJson);
-    assert_eq!(raw(vec![]), Reason::BadJson);
-    assert_eq!(raw(vec![b' '; MAX_PAYLOAD_BYTES + 1]), Reason::TooLarge);
-    assert_eq!(raw([b"{\"labels\":".to_vec(), vec![b'['; 200_000]].concat()), Reason::BadJson);
+    assert_eq!(raw(b"{".to_vec()), RejectReason::BadJson);
+    assert_eq!(raw(b"[]".to_vec()), RejectReason::BadJson);
+    assert_eq!(raw(alert().to_string().repeat(2).into_bytes()), RejectReason::BadJson);
+    assert_eq!(raw(format!("[{0},{0}]", alert()).into_bytes()), RejectReason::BadJson);
+    assert_eq!(raw(vec![]), RejectReason::BadJson);
+    assert_eq!(raw(vec![b' '; MAX_PAYLOAD_BYTES + 1]), RejectReason::TooLarge);
+    assert_eq!(raw([b"{\"labels\":".to_vec(), vec![b'['; 200_000]].concat()), RejectReason::BadJson);
     let structured = [("content-type", "application/cloudevents+json")];
-    assert_eq!(nats("alert", &structured, &json!({"data_base64": "%"})).unwrap_err().reason, Reason::BadEncoding);
-    assert_eq!(nats("alert", &structured, &json!({"id": "1"})).unwrap_err().reason, Reason::MissingField);
+    assert_eq!(nats("alert", &structured, &json!({"data_base64": "%"})).unwrap_err().reason, RejectReason::BadEncoding);
+    assert_eq!(nats("alert", &structured, &json!({"id": "1"})).unwrap_err().reason, RejectReason::MissingField);
     let avro = message("alert", &[("content-type", "application/cloudevents+avro")], b"Obj\x01".to_vec());
-    assert_eq!(read(avro).unwrap_err().reason, Reason::BadEncoding);
+    assert_eq!(read(avro).unwrap_err().reason, RejectReason::BadEncoding);
     for subject in ["foo", "verification", "alert.more", "Alert", ""] {
         let rejected = read(message(subject, &[], alert().to_string())).unwrap_err();
-        assert_eq!((rejected.reason, rejected.kind()), (Reason::UnknownKind, "unknown"));
+        assert_eq!((rejected.reason, rejected.kind()), (RejectReason::UnknownKind, "unknown"));
     }
 }
 
@@ -288,7 +288,7 @@ fn updates_duties_and_news_are_repaired_alike() {
     }
     for never in [json!("2026-11-20"), json!(-5), json!(1e30), json!("+10000-01-01T00:00:00Z"), json!("1969-12-31T23:59:59Z"), json!(true)]
     {
-        assert_eq!(duty(never.clone(), json!("2026-11-20T16:00:00Z")).unwrap_err().reason, Reason::BadField, "{never}");
+        assert_eq!(duty(never.clone(), json!("2026-11-20T16:00:00Z")).unwrap_err().reason, RejectReason::BadField, "{never}");
     }
 
     let news = |data: Value| match nats("subscription", &[], &data).unwrap().data {
@@ -437,7 +437,7 @@ fn over_http_the_type_decides_and_an_id_is_needed() {
         assert_eq!(identities, ["ce:key-3:1:s:1", "json:key-3:watchbell.events.alert:3"]);
         events.extend(mixed);
     }
-    assert_eq!(http("application/json", &[], "[]").unwrap_err().reason, Reason::BadJson);
+    assert_eq!(http("application/json", &[], "[]").unwrap_err().reason, RejectReason::BadJson);
     // One that is mistaken for a batch, and a batch that is mistaken for one.
     events.extend(http("application/cloudevents-batch+json", &[], &structured.to_string()).unwrap());
     events.extend(http("application/json", &binary, &json!([alert()]).to_string()).unwrap());
@@ -460,8 +460,8 @@ fn over_http_the_type_decides_and_an_id_is_needed() {
     let refused = |content_type, body: &Value| http(content_type, &[], &body.to_string()).unwrap_err();
     assert_eq!(refused("application/json", &without(plain.clone(), "id")).detail, "id is missing");
     assert_eq!(refused("application/json", &without(plain.clone(), "type")).detail, "type is missing");
-    assert_eq!(refused("application/json", &with(plain.clone(), "type", json!("alert"))).reason, Reason::UnknownKind);
-    assert_eq!(refused("application/json", &with(plain, "type", json!("watchbell.events.verification"))).reason, Reason::UnknownKind);
+    assert_eq!(refused("application/json", &with(plain.clone(), "type", json!("alert"))).reason, RejectReason::UnknownKind);
+    assert_eq!(refused("application/json", &with(plain, "type", json!("watchbell.events.verification"))).reason, RejectReason::UnknownKind);
     let nothing = http("application/json", &binary, &json!([alert(), alert()]).to_string());
     assert_eq!(nothing.unwrap_err().detail, "event 0 of the batch: type is missing");
     let structured_type = "application/cloudevents+json";
@@ -469,7 +469,7 @@ fn over_http_the_type_decides_and_an_id_is_needed() {
     assert_eq!(refused(structured_type, &with(structured.clone(), "id", json!({}))).detail, "id must be a string");
     let why = refused("application/cloudevents-batch+json", &json!([structured, 5]));
     assert!(why.detail.starts_with("event 1 of the batch: "), "{why}");
-    assert_eq!(refused("application/cloudevents-batch+json", &json!(5)).reason, Reason::BadJson);
+    assert_eq!(refused("application/cloudevents-batch+json", &json!(5)).reason, RejectReason::BadJson);
 }
 
 /// Any JSON, often with the fields that the decoder looks for.

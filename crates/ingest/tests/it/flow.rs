@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_nats::HeaderMap;
 use futures::StreamExt;
-use watchbell_core::decode::Reason;
+use watchbell_core::decode::RejectReason;
 use watchbell_core::event::EventKind;
 
 use crate::harness::{Running, alert, all_acknowledged, consumer, publish, settings, stream_exists, until, within};
@@ -89,17 +89,17 @@ async fn what_cannot_be_used_becomes_a_dead_letter_and_blocks_nothing() {
     assert_eq!(alert_ids(&running.sink.accepted(1).await), ["good"]);
     let mut rejected = running.sink.rejected(7).await;
     rejected.sort_by(|a, b| (&a.original.subject, a.original.received_at).cmp(&(&b.original.subject, b.original.received_at)));
-    let told: Vec<(&str, Reason)> = rejected.iter().map(|letter| (letter.original.subject.as_str(), letter.reason)).collect();
+    let told: Vec<(&str, RejectReason)> = rejected.iter().map(|letter| (letter.original.subject.as_str(), letter.reason)).collect();
     assert_eq!(
         told,
         [
-            ("watchbell.events.alert", Reason::BadJson),
-            ("watchbell.events.alert.eu", Reason::UnknownKind),
-            ("watchbell.events.bar", Reason::UnknownKind),
-            ("watchbell.events.duty", Reason::MissingField),
-            ("watchbell.events.foo", Reason::UnknownKind),
-            ("watchbell.events.foo", Reason::UnknownKind),
-            ("watchbell.events.update", Reason::BadJson),
+            ("watchbell.events.alert", RejectReason::BadJson),
+            ("watchbell.events.alert.eu", RejectReason::UnknownKind),
+            ("watchbell.events.bar", RejectReason::UnknownKind),
+            ("watchbell.events.duty", RejectReason::MissingField),
+            ("watchbell.events.foo", RejectReason::UnknownKind),
+            ("watchbell.events.foo", RejectReason::UnknownKind),
+            ("watchbell.events.update", RejectReason::BadJson),
         ]
     );
     assert_eq!(rejected[0].original.payload, b"\xff\xfe");
@@ -107,7 +107,7 @@ async fn what_cannot_be_used_becomes_a_dead_letter_and_blocks_nothing() {
     let mut published = Vec::new();
     while published.len() < 7 {
         let message = within("dead letters on NATS", dead.next()).await.unwrap();
-        let reason = message.headers.as_ref().and_then(|headers| headers.get("Watchbell-Reason")).map(ToString::to_string);
+        let reason = message.headers.as_ref().and_then(|headers| headers.get("Watchbell-RejectReason")).map(ToString::to_string);
         published.push((message.subject.to_string(), reason.unwrap_or_default(), message.payload.to_vec()));
     }
     assert!(published.contains(&("watchbell.dead.update".to_owned(), "bad_json".to_owned(), b"{".to_vec())));
@@ -138,7 +138,7 @@ async fn an_event_that_the_sink_refuses_does_not_hold_up_its_batch() {
     let accepted: BTreeSet<_> = alert_ids(&events).into_iter().collect();
     assert_eq!(accepted.into_iter().collect::<Vec<_>>(), ["A1", "A2", "A4", "A5"]);
     let rejected = running.sink.rejected(1).await;
-    assert_eq!((rejected[0].reason, rejected[0].detail.as_str()), (Reason::Refused, "the row is refused"));
+    assert_eq!((rejected[0].reason, rejected[0].detail.as_str()), (RejectReason::Refused, "the row is refused"));
     all_acknowledged(&client, "watchbell-alert", 5).await;
     running.stop().await;
 }

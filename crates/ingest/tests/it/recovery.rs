@@ -1,7 +1,7 @@
 //! What happens when the server, the stream or a consumer goes away, or holds what cannot be read.
 
 use async_nats::jetstream::stream::Config;
-use watchbell_core::decode::Reason;
+use watchbell_core::decode::RejectReason;
 
 use crate::harness::{Running, alert, all_acknowledged, consumer, publish, settings, stream_exists, until};
 use crate::server::NatsServer;
@@ -161,7 +161,7 @@ async fn an_event_whose_headers_break_the_client_is_read_all_the_same() {
         })
         .await;
     // Only what says nothing is a dead letter.
-    assert!(seen.rejected.iter().all(|letter| letter.reason == Reason::MissingField && letter.original.payload == b"{}"));
+    assert!(seen.rejected.iter().all(|letter| letter.reason == RejectReason::MissingField && letter.original.payload == b"{}"));
     all_acknowledged(&client, "watchbell-alert", 5).await;
     all_acknowledged(&client, "watchbell-duty", 3).await;
     running.stop().await;

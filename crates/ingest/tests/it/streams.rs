@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, RetentionPolicy, Source, StorageType, Stream};
-use watchbell_core::decode::Reason;
+use watchbell_core::decode::RejectReason;
 
 use crate::harness::{Running, alert, all_acknowledged, consumer, publish, settings, until};
 use crate::server::NatsServer;
@@ -91,7 +91,7 @@ async fn deeper_subjects_of_a_stream_are_dead_letters_however_it_names_them() {
         publish(&client, subject, alert("A1")).await;
     }
     let rejected = running.sink.rejected(2).await;
-    assert!(rejected.iter().all(|letter| letter.reason == Reason::UnknownKind), "{rejected:?}");
+    assert!(rejected.iter().all(|letter| letter.reason == RejectReason::UnknownKind), "{rejected:?}");
     is_read(&running, &server, "A2").await;
     running.stop().await;
 }

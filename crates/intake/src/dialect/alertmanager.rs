@@ -6,10 +6,10 @@
 use serde_json::{Map, Value};
 use watchbell_core::ids::digest;
 
-use super::{Said, Unreadable};
+use super::{Reading, Unreadable};
 use crate::report::{Report, What, first_text, members, text};
 
-pub(super) fn read(payload: &Value) -> Result<Said, Unreadable> {
+pub(super) fn read(payload: &Value) -> Result<Reading, Unreadable> {
     read_as(payload, |alert, fingerprint| match text(alert, "startsAt") {
         Some(starts_at) => format!("{fingerprint}-{starts_at}"),
         None => fingerprint.to_owned(),
@@ -17,7 +17,7 @@ pub(super) fn read(payload: &Value) -> Result<Said, Unreadable> {
 }
 
 /// Reads a payload of this shape; `alert_id` says what tells its alerts apart, given their fingerprint.
-pub(super) fn read_as(payload: &Value, alert_id: impl Fn(&Value, &str) -> String) -> Result<Said, Unreadable> {
+pub(super) fn read_as(payload: &Value, alert_id: impl Fn(&Value, &str) -> String) -> Result<Reading, Unreadable> {
     let alerts = payload.get("alerts").and_then(Value::as_array).ok_or_else(|| Unreadable::new("alerts is missing; it must be a list"))?;
     if alerts.is_empty() {
         return Err(Unreadable::new("alerts is empty"));
@@ -39,7 +39,7 @@ pub(super) fn read_as(payload: &Value, alert_id: impl Fn(&Value, &str) -> String
     if reports.is_empty() {
         return Err(Unreadable::new("alerts holds no object"));
     }
-    Ok(Said::Reports { reports, payload: payload.clone(), unreadable })
+    Ok(Reading::Reports { reports, payload: payload.clone(), unreadable })
 }
 
 fn report(payload: &Value, alert: &Value, alert_id: &impl Fn(&Value, &str) -> String) -> Report {

@@ -6,7 +6,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde_json::{Map, Value};
 
-use super::{Said, Unreadable};
+use super::{Reading, Unreadable};
 use crate::report::{Report, What};
 use crate::settings::{Invalid, Settings};
 
@@ -40,7 +40,7 @@ impl Generic {
         Ok(Self { alerts, when, templates })
     }
 
-    pub fn read(&self, payload: &Value) -> Result<Said, Unreadable> {
+    pub fn read(&self, payload: &Value) -> Result<Reading, Unreadable> {
         let mut at = payload;
         for name in &self.alerts {
             at = at.get(name).ok_or_else(|| Unreadable::new(format!("{} is missing", self.alerts.join("."))))?;
@@ -60,9 +60,9 @@ impl Generic {
             return Err(Unreadable::new(unreadable.join("; ")));
         }
         if reports.is_empty() {
-            return Ok(Said::Nothing);
+            return Ok(Reading::Nothing);
         }
-        Ok(Said::Reports { reports, payload: payload.clone(), unreadable })
+        Ok(Reading::Reports { reports, payload: payload.clone(), unreadable })
     }
 
     /// None: the condition says that it does not count.

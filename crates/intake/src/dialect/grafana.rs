@@ -6,12 +6,12 @@
 use serde_json::Value;
 
 use super::alertmanager;
-use super::{Said, Unreadable};
+use super::{Reading, Unreadable};
 use crate::report::text;
 
-pub(super) fn read(payload: &Value) -> Result<Said, Unreadable> {
+pub(super) fn read(payload: &Value) -> Result<Reading, Unreadable> {
     let mut said = alertmanager::read_as(payload, |_, fingerprint| fingerprint.to_owned())?;
-    if let Said::Reports { reports, .. } = &mut said {
+    if let Reading::Reports { reports, .. } = &mut said {
         for report in reports {
             let values = text(&report.alert, "valueString");
             report.details = match (report.details.take(), values) {

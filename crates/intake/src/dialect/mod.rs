@@ -43,9 +43,9 @@ pub struct Request<'a> {
     pub id: &'a str,
 }
 
-/// What a request says.
+/// What a request was read as.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Said {
+pub enum Reading {
     Reports {
         reports: Vec<Report>,
         /// The whole, for templates.
@@ -121,7 +121,7 @@ impl Dialect {
         !matches!(segment, "" | "v1" | "v2" | "generic")
     }
 
-    pub(crate) fn read(self, request: &Request<'_>, generic: &Generic) -> Result<Said, Unreadable> {
+    pub(crate) fn read(self, request: &Request<'_>, generic: &Generic) -> Result<Reading, Unreadable> {
         match self {
             Self::Alertmanager => alertmanager::read(&json_of(request)?),
             Self::Grafana => grafana::read(&json_of(request)?),

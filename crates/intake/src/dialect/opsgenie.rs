@@ -5,17 +5,17 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Found, Question, Request, Said, State, Taken, Unreadable, json_of};
+use super::{Answer, Found, Question, Reading, Request, State, Taken, Unreadable, json_of};
 use crate::report::{Report, What, members, text};
 
-pub(super) fn read(request: &Request<'_>) -> Result<Said, Unreadable> {
+pub(super) fn read(request: &Request<'_>) -> Result<Reading, Unreadable> {
     let path = request.path.strip_prefix("v2/").unwrap_or(request.path);
     let below = path.strip_prefix("alerts").map_or(path, |rest| rest.trim_matches('/'));
     if request.method == "GET" {
         return match below.strip_prefix("requests/") {
-            Some(id) => Ok(Said::Asks(Question::Request(id.to_owned()))),
+            Some(id) => Ok(Reading::Asks(Question::Request(id.to_owned()))),
             None if below.is_empty() => Err(Unreadable::new("an alert's identifier is missing in the path")),
-            None => Ok(Said::Asks(Question::Alert(below.to_owned()))),
+            None => Ok(Reading::Asks(Question::Alert(below.to_owned()))),
         };
     }
     if below.is_empty() {
@@ -28,19 +28,19 @@ pub(super) fn read(request: &Request<'_>) -> Result<Said, Unreadable> {
         ("POST", "acknowledge") => What::Acknowledged,
         ("POST", "unacknowledge") => What::Released,
         ("POST", "notes" | "snooze" | "assign" | "escalate" | "tags" | "details" | "responders")
-        | ("PUT", "message" | "description" | "priority") => return Ok(Said::Nothing),
+        | ("PUT", "message" | "description" | "priority") => return Ok(Reading::Nothing),
         ("DELETE", _) => {
             let reports = vec![Report::new(What::Resolved, below)];
-            return Ok(Said::Reports { reports, payload: Value::Null, unreadable: Vec::new() });
+            return Ok(Reading::Reports { reports, payload: Value::Null, unreadable: Vec::new() });
         }
         _ => return Err(Unreadable::new("no such action; close, acknowledge and unacknowledge change an alert")),
     };
     let payload = if request.body.is_empty() { Value::Null } else { json_of(request)? };
     let report = Report { actor: text(&payload, "user"), alert: payload.clone(), ..Report::new(what, identifier) };
-    Ok(Said::Reports { reports: vec![report], payload, unreadable: Vec::new() })
+    Ok(Reading::Reports { reports: vec![report], payload, unreadable: Vec::new() })
 }
 
-fn create(request: &Request<'_>) -> Result<Said, Unreadable> {
+fn create(request: &Request<'_>) -> Result<Reading, Unreadable> {
     let payload = json_of(request)?;
     if !payload.is_object() {
         return Err(Unreadable::new("the body must be a JSON object"));
@@ -65,7 +65,7 @@ fn create(request: &Request<'_>) -> Result<Said, Unreadable> {
         alert: payload.clone(),
         ..Report::new(What::Fired, alias)
     };
-    Ok(Said::Reports { reports: vec![report], payload, unreadable: Vec::new() })
+    Ok(Reading::Reports { reports: vec![report], payload, unreadable: Vec::new() })
 }
 
 pub(super) fn accept(request: &Request<'_>, taken: &[Taken]) -> Answer {

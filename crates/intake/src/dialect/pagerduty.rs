@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Request, Said, Taken, Unreadable, json_of};
+use super::{Answer, Reading, Request, Taken, Unreadable, json_of};
 use crate::report::{Report, What, members, text};
 
 /// The whole payload of an event.
@@ -17,13 +17,13 @@ pub(super) fn key(body: &[u8]) -> Option<String> {
     text(&body, "routing_key").or_else(|| text(&body, "service_key"))
 }
 
-pub(super) fn read(request: &Request<'_>) -> Result<Said, Unreadable> {
+pub(super) fn read(request: &Request<'_>) -> Result<Reading, Unreadable> {
     if request.body.len() > MOST_BYTES {
         return Err(Unreadable::new("the event has more than 512000 bytes"));
     }
     let payload = json_of(request).map_err(|_| Unreadable::new("JSON parse error"))?;
     if request.path.ends_with("change/enqueue") {
-        return Ok(Said::Nothing);
+        return Ok(Reading::Nothing);
     }
     let action = text(&payload, "event_action").or_else(|| text(&payload, "event_type"));
     let what = match action.as_deref() {
@@ -40,7 +40,7 @@ pub(super) fn read(request: &Request<'_>) -> Result<Said, Unreadable> {
         What::Fired => trigger(&payload, alert_id),
         what => Report { alert: payload.clone(), ..Report::new(what, alert_id) },
     };
-    Ok(Said::Reports { reports: vec![report], payload, unreadable: Vec::new() })
+    Ok(Reading::Reports { reports: vec![report], payload, unreadable: Vec::new() })
 }
 
 fn trigger(payload: &Value, alert_id: String) -> Report {

@@ -393,7 +393,8 @@ pub struct ReceiptRule {
     pub conditions: Conditions,
     #[serde(default)]
     pub outcome: Option<ReceiptOutcome>,
-    /// The name of the table that says what the code means: `bad_address` that, everything else `undelivered`.
+    /// The name of the table that says what the code means: `retry` and `provider_down` are `try_again`, `bad_route` is `no_route`,
+    /// `bad_message` is `undelivered`.
     #[serde(default)]
     pub codes: Option<String>,
 }
@@ -404,6 +405,10 @@ pub enum ReceiptOutcome {
     Delivered,
     Read,
     Undelivered,
+    /// It did not arrive for a reason that passes.
+    TryAgain,
+    /// This provider has no way there, and another one may.
+    NoRoute,
     BadAddress,
     /// A call that nobody answered.
     NotAnswered,

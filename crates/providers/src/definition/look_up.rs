@@ -59,10 +59,11 @@ impl LookUp {
         let message_id = self.message_id.first(source)?;
         let code = || self.code.as_ref().and_then(|place| recorded(&place.first(source)?));
         let report = match receipt::outcome(&self.rules, source, self.code.as_ref()) {
-            None | Some(ReceiptOutcome::Delivered) => Report::accepted(message_id.clone()),
+            None | Some(ReceiptOutcome::Delivered | ReceiptOutcome::Read) => Report::accepted(message_id.clone()),
             Some(ReceiptOutcome::BadAddress) => Report::new(Outcome::BadAddress, code()),
             Some(ReceiptOutcome::Undelivered) => Report::new(Outcome::BadMessage, code()),
-            Some(ReceiptOutcome::NotAnswered) => Report::retry(code()),
+            Some(ReceiptOutcome::NoRoute) => Report::new(Outcome::BadRoute, code()),
+            Some(ReceiptOutcome::NotAnswered | ReceiptOutcome::TryAgain) => Report::retry(code()),
         };
         Some(Found { message_id, report })
     }

@@ -48,8 +48,12 @@ impl Rule {
             Verdict::Outcome(outcome) => Some(of(*outcome)),
             Verdict::Codes(codes) => {
                 let meaning = code?.all(source).iter().find_map(|code| codes.meaning(code))?;
-                let is_address = meaning == Meaning::BadAddress;
-                Some(Some(if is_address { ReceiptOutcome::BadAddress } else { ReceiptOutcome::Undelivered }))
+                Some(Some(match meaning {
+                    Meaning::BadAddress => ReceiptOutcome::BadAddress,
+                    Meaning::BadMessage => ReceiptOutcome::Undelivered,
+                    Meaning::BadRoute => ReceiptOutcome::NoRoute,
+                    Meaning::Retry | Meaning::ProviderDown => ReceiptOutcome::TryAgain,
+                }))
             }
         }
     }
@@ -58,10 +62,12 @@ impl Rule {
 fn of(outcome: format::ReceiptOutcome) -> Option<ReceiptOutcome> {
     match outcome {
         format::ReceiptOutcome::Nothing => None,
-        // What was read has arrived, whether or not that was said before.
-        format::ReceiptOutcome::Delivered | format::ReceiptOutcome::Read => Some(ReceiptOutcome::Delivered),
+        format::ReceiptOutcome::Delivered => Some(ReceiptOutcome::Delivered),
+        format::ReceiptOutcome::Read => Some(ReceiptOutcome::Read),
         format::ReceiptOutcome::Undelivered => Some(ReceiptOutcome::Undelivered),
         format::ReceiptOutcome::BadAddress => Some(ReceiptOutcome::BadAddress),
+        format::ReceiptOutcome::TryAgain => Some(ReceiptOutcome::TryAgain),
+        format::ReceiptOutcome::NoRoute => Some(ReceiptOutcome::NoRoute),
         format::ReceiptOutcome::NotAnswered => Some(ReceiptOutcome::NotAnswered),
     }
 }

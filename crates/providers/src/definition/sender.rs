@@ -66,6 +66,10 @@ impl Provider for Sender {
         }
     }
 
+    fn has_receipts(&self, _channel: Channel) -> bool {
+        self.definition.inbound.as_ref().is_some_and(|inbound| inbound.receipt.is_some())
+    }
+
     fn takes(&self, to: &Address) -> bool {
         self.definition.send.iter().any(|(channel, send)| takes(send, *channel, to))
     }

@@ -34,6 +34,12 @@ providers! {
     slack,
     teams,
     mattermost,
+    discord,
+    google_chat,
+    matrix,
+    ntfy,
+    gotify,
+    pushover,
     webhook,
     sandbox;
 

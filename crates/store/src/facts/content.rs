@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use watchbell_core::EventId;
 use watchbell_core::event::AlertData;
 
-/// One part, and who said it.
+/// A part of the text, and the event that it is from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Said<T> {
+struct Attributed<T> {
     value: T,
     by: EventId,
 }
@@ -19,13 +19,13 @@ struct Said<T> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Content {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    summary: Option<Said<String>>,
+    summary: Option<Attributed<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    details: Option<Said<String>>,
+    details: Option<Attributed<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    url: Option<Said<String>>,
+    url: Option<Attributed<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    labels: Option<Said<Map<String, Value>>>,
+    labels: Option<Attributed<Map<String, Value>>>,
 }
 
 impl Content {
@@ -69,7 +69,7 @@ impl Content {
 
     /// Whether messages say the same by both, whoever said it.
     pub fn reads_as(&self, other: &Self) -> bool {
-        fn same<T: PartialEq>(one: Option<&Said<T>>, other: Option<&Said<T>>) -> bool {
+        fn same<T: PartialEq>(one: Option<&Attributed<T>>, other: Option<&Attributed<T>>) -> bool {
             one.map(|said| &said.value) == other.map(|said| &said.value)
         }
         same(self.summary.as_ref(), other.summary.as_ref())
@@ -79,10 +79,10 @@ impl Content {
     }
 }
 
-fn say<T: Clone>(said: &mut Option<Said<T>>, value: Option<&T>, by: &EventId, is_later: impl Fn(&EventId) -> bool) {
+fn say<T: Clone>(said: &mut Option<Attributed<T>>, value: Option<&T>, by: &EventId, is_later: impl Fn(&EventId) -> bool) {
     if let Some(value) = value
         && !said.as_ref().is_some_and(|said| is_later(&said.by))
     {
-        *said = Some(Said { value: value.clone(), by: by.clone() });
+        *said = Some(Attributed { value: value.clone(), by: by.clone() });
     }
 }

@@ -1,4 +1,4 @@
-//! What is kept of an alert's events, so that its state follows from when they happened, whenever they arrived.
+//! An alert's events, as far as they are kept: its state follows from when they happened, not from when they arrived.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ pub struct Happened {
     #[serde(flatten)]
     pub what: What,
     pub at: Occurrence,
-    /// The event's place in the order, where it is not the one that the broker gave it. The events of one source are put into that
-    /// source's own order, and for that they change the places that they hold among each other.
+    /// Where the event stands among the alert's events, if that is not where the broker put it. Events of one source are sorted by that
+    /// source's own times; they swap the places that the broker gave them, and events of other sources keep theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<(Timestamp, u64)>,
     /// From here delays count.
     pub base_at: Timestamp,
     pub event_id: EventId,
-    /// The users whom an alert event or an escalation names; for a RESOLVED the users who had been told of the alert until then. Sorted
-    /// by user, as there may be very many.
+    /// Of an alert event or an escalation: the users whom it names. Of a RESOLVED: the users who had been told of the alert until then.
+    /// Sorted by user, as there may be very many, so that one is found by bisection.
     pub named: Vec<Named>,
     /// The users whom it paged without naming them, because it raised the alert to HIGH. Sorted by user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -94,11 +94,14 @@ fn place_of(user: UserId, list: &[Named]) -> Result<usize, usize> {
     list.binary_search_by_key(&user, |named| named.user_id)
 }
 
-/// Adds an event, and puts all in the order in which they happened: that of the broker, in which the events of each source
-/// take its own order, where its times leave no doubt, among the places that they hold. An event that is known (it was replayed)
-/// only adds whom it names now.
+/// Adds an event and sorts all of them by when they happened.
 ///
-/// The order depends on nothing but the events, unless clocks contradict each other in a circle, where none is right.
+/// The broker's order comes first. Then the events of each source are put into that source's own order where its times leave no
+/// doubt: together they keep the places that they had, and share them out anew. An event that is known already, because it was
+/// replayed, only adds the users whom it names now.
+///
+/// The result depends on the events alone, not on the order in which they were added, unless the clocks of several sources
+/// contradict each other in a circle; then no order is right.
 pub fn record(history: &mut Vec<Happened>, mut happened: Happened) {
     happened.named.sort_by_key(|named| named.user_id);
     match history.iter_mut().find(|known| known.event_id == happened.event_id) {
@@ -124,12 +127,12 @@ pub fn record(history: &mut Vec<Happened>, mut happened: Happened) {
     }
 }
 
-/// The events of one source: in the broker's order, but for those that surely happened before others.
+/// The events of one source, in the broker's order; an event that surely happened before another one is moved before it.
 fn in_own_order(mut rest: Vec<Happened>) -> Vec<Happened> {
     rest.sort_by_key(|happened| happened.at.place());
     let mut ordered = Vec::with_capacity(rest.len());
     while !rest.is_empty() {
-        // There is always one that none is before: being surely before is an order.
+        // One always exists that no other is surely before, as "surely before" is an order without circles.
         let is_next = |one: &Happened| !rest.iter().any(|other| other.at.is_surely_before(&one.at));
         let next = rest.iter().position(is_next).unwrap_or_default();
         ordered.push(rest.remove(next));

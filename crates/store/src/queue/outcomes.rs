@@ -14,6 +14,8 @@ pub struct Finished {
     pub next: Next,
     /// The provider asks to leave the recipient alone until then.
     pub pause: Option<Timestamp>,
+    /// Its provider is to say that it arrived by then, if it was sent.
+    pub receipt_by: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,12 @@ impl Attempt {
     pub fn reached_nobody(&self) -> bool {
         !matches!(self.class, Class::Accepted | Class::Unknown)
     }
+
+    /// Whether its provider took the message, and another one takes over all the same: nothing was heard of it, or that it did not
+    /// arrive.
+    pub fn took_and_was_passed_on(&self) -> bool {
+        self.class == Class::Accepted && self.goes_on
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +61,10 @@ pub enum Next {
         address: AddressFate,
     },
     Expired,
+    /// A provider took it, it did not arrive, and no other one takes it; the user's next step is expedited.
+    Undelivered {
+        reason: Reason,
+    },
 }
 
 /// What a final failure says about the address.

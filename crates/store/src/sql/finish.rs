@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use watchbell_core::delivery::State;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Channel, DeliveryId, EventId, Reason, UserId};
 
@@ -13,7 +14,7 @@ use crate::access::Actor;
 use crate::columns::row;
 use crate::facts::Scope;
 use crate::queue::{AddressFate, Finished, Next};
-use crate::wake::Effects;
+use crate::wake::{Effects, Moved};
 
 /// A delivery that will not be tried again.
 #[derive(Clone, Debug, sqlx_macros::FromRow)]
@@ -36,14 +37,17 @@ impl SqlStore {
                 self.retire_address(&end.id).await;
             }
         }
-        let ends_there = |end: &Finished| end.next == Next::Sent && end.attempt.is_some() && !end.is_bundle;
+        let ends_there = |end: &Finished| end.next == Next::Sent && end.attempt.is_some() && !end.is_bundle && end.receipt_by.is_none();
         if finished.iter().all(ends_there) {
             // Nothing follows, and one statement is a transaction by itself.
             let held = self.write_ends(&mut self.write.acquire().await?, epoch, finished).await?;
             return Ok(held.into_iter().collect());
         }
         let mut tx = self.begin_tx().await?;
-        let lost = finished.iter().filter(|end| matches!(end.next, Next::Failed { .. } | Next::Expired)).map(|end| &end.id);
+        let lost = finished
+            .iter()
+            .filter(|end| matches!(end.next, Next::Failed { .. } | Next::Expired | Next::Undelivered { .. }))
+            .map(|end| &end.id);
         let lost: Vec<&DeliveryId> = lost.collect();
         if !lost.is_empty() || finished.iter().any(|end| end.is_bundle) {
             self.lock_ends(&mut tx, &finished.iter().map(|end| &end.id).collect::<Vec<_>>(), &lost).await?;
@@ -58,29 +62,33 @@ impl SqlStore {
             match end.next {
                 Next::Retry { .. } => again.push(&end.id),
                 Next::Failed { .. } => failed.push(&end.id),
-                Next::Sent | Next::Expired => {}
+                Next::Sent | Next::Expired | Next::Undelivered { .. } => {}
             }
         }
         // What was called has left the ready queue when it began.
         self.dequeue(&mut tx, &uncalled).await?;
         self.enqueue(&mut tx, &again).await?;
         self.note_failures(&mut tx, &failed).await?;
+        self.await_receipts(&mut tx, finished, &held).await?;
         let bundles: Vec<String> = ended().filter(|end| end.is_bundle).map(|end| end.id.0.clone()).collect();
         self.share_outcome(&mut tx, &bundles).await?;
-        let mut due = BTreeSet::new();
+        let (mut due, mut moved) = (BTreeSet::new(), Vec::new());
         for end in finished {
             let because = match &end.next {
-                Next::Failed { reason, .. } => Some(reason),
+                Next::Failed { reason, .. } | Next::Undelivered { reason } => Some(reason),
                 Next::Expired => None,
                 Next::Sent | Next::Retry { .. } => continue,
             };
+            if let (Next::Undelivered { reason }, true) = (&end.next, held.contains(&end.id)) {
+                moved.push(Moved { id: end.id.clone(), state: State::Undelivered, reason: Some(reason.clone()) });
+            }
             if held.contains(&end.id) {
                 self.after_failure(&mut tx, &end.id, because, &mut due).await?;
             }
         }
         self.settle_slots(&mut tx, ended()).await?;
         tx.commit().await?;
-        self.wakes.announce(Effects::due(due));
+        self.wakes.announce(Effects { due, moved });
         Ok(held.into_iter().collect())
     }
 
@@ -106,6 +114,7 @@ impl SqlStore {
                 Next::Retry { at, .. } => ("scheduled", Some(at.as_millis()), None),
                 Next::Failed { .. } => ("failed", None, None),
                 Next::Expired => ("expired", None, None),
+                Next::Undelivered { .. } => ("undelivered", None, None),
             };
             (state, ready_at, sent_at)
         };
@@ -114,7 +123,7 @@ impl SqlStore {
             .map(|end| {
                 let (state, ready_at, sent_at) = row(end);
                 let reason = match &end.next {
-                    Next::Retry { reason, .. } | Next::Failed { reason, .. } => Some(reason),
+                    Next::Retry { reason, .. } | Next::Failed { reason, .. } | Next::Undelivered { reason } => Some(reason),
                     Next::Expired => Some(&Reason::TimePassed),
                     Next::Sent => None,
                 };

@@ -11,7 +11,7 @@ use watchbell_core::ids::TIME_DIGITS;
 use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Reason, RuleId, Timestamp, UserId};
 
 use super::rows::{at, json, name, scope, to_json};
-use super::{Db, SqlStore, attempts, sql};
+use super::{Db, SqlStore, attempts, receipt_log, sql};
 use crate::access::Actor;
 use crate::history::{Delivery, DeliveryFilter, History};
 use crate::queue::Attempt;
@@ -22,7 +22,7 @@ use crate::{Scope, StoreError};
 macro_rules! select {
     () => {
         "SELECT d.id, d.scope, d.event_id, d.alert_id, d.user_id, d.purpose, d.cause, d.channel, d.contact_id, d.address, d.rules, d.rank, \
-         d.due_at, d.ready_at, d.state, d.reason, d.attempts, d.attempt_log, d.provider, d.sent_at, d.created_at, d.updated_at, \
+         d.due_at, d.ready_at, d.state, d.reason, d.attempts, d.attempt_log, d.receipt_log, d.provider, d.sent_at, d.created_at, d.updated_at, \
          u.username, u.first_name, u.last_name \
          FROM deliveries d LEFT JOIN users u ON u.id = d.user_id WHERE "
     };
@@ -48,6 +48,7 @@ struct Row {
     reason: Option<String>,
     attempts: i64,
     attempt_log: String,
+    receipt_log: String,
     provider: Option<String>,
     sent_at: Option<i64>,
     created_at: i64,
@@ -91,6 +92,7 @@ impl TryFrom<Row> for Delivery {
             attempts: row.attempts,
             provider: row.provider,
             sent_at: row.sent_at.map(at),
+            receipts: receipt_log::parse(&row.receipt_log)?,
             created_at: at(row.created_at),
             updated_at: at(row.updated_at),
         })

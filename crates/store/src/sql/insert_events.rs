@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use watchbell_core::EventId;
-use watchbell_core::decode::Reason;
+use watchbell_core::decode::RejectReason;
 use watchbell_core::event::{Event, EventData, digest};
 
 use super::if_known::IfKnown;
@@ -104,7 +104,7 @@ impl SqlStore {
             }
             let is_told = is_replay || matches!(event.data, EventData::Alert(_));
             let ending = if is_told { "; this one is told all the same" } else { "; this one changes nothing" };
-            reject(accepted, Reason::Conflict, format!("another event has this identity and says something else{ending}"));
+            reject(accepted, RejectReason::Conflict, format!("another event has this identity and says something else{ending}"));
             if is_told {
                 let event = &mut events.to_mut()[index];
                 *event = event.clone().told_apart();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
-use watchbell_core::decode::Reason;
+use watchbell_core::decode::RejectReason;
 use watchbell_core::event::{Event, EventData};
 use watchbell_core::{EventId, UserId};
 
@@ -198,7 +198,7 @@ pub(super) fn unplanned(event: &Event) -> Accepted {
 }
 
 /// Notes a problem for which the event becomes a dead letter.
-pub(super) fn reject(accepted: &mut Accepted, reason: Reason, problem: String) {
+pub(super) fn reject(accepted: &mut Accepted, reason: RejectReason, problem: String) {
     accepted.problems.push(problem.clone());
     accepted.rejected.push((reason, problem));
 }
@@ -210,7 +210,7 @@ pub(super) fn note(accepted: &mut Accepted, plan: &Plan) {
     let (named, more) = plan.unknown_users.split_at(plan.unknown_users.len().min(NAMED));
     if !named.is_empty() {
         let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-        reject(accepted, Reason::UnknownUser, format!("nobody is called {}{more}", named.join(", ")));
+        reject(accepted, RejectReason::UnknownUser, format!("nobody is called {}{more}", named.join(", ")));
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use watchbell_core::UserId;
 use watchbell_core::ids::{UserRef, other_readings};
 
+use super::policy_rows::PolicyRow;
 use super::preferences::{PreferenceRow, SwitchRow};
 use super::rows::readable;
-use super::said::Said;
 use super::{Argument, SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::facts::Policy;
@@ -168,8 +168,8 @@ impl SqlStore {
         if users.is_empty() {
             return Ok(HashMap::new());
         }
-        let said: Vec<Said> = sqlx::query_as(sql(Said::SELECT)).bind(array(users)?).fetch_all(&mut **tx).await?;
-        let (mut policies, have_more) = Said::policies(said)?;
+        let rows: Vec<PolicyRow> = sqlx::query_as(sql(PolicyRow::SELECT)).bind(array(users)?).fetch_all(&mut **tx).await?;
+        let (mut policies, have_more) = PolicyRow::policies(rows)?;
         if !have_more.is_empty() {
             self.add_gates(tx, &array(have_more)?, &mut policies).await?;
         }

@@ -61,6 +61,7 @@ impl Retention for SqlStore {
             .await?;
         if !deliveries.is_empty() {
             sqlx::query(sql("DELETE FROM failures WHERE id {in $1 text}")).bind(array(&deliveries)?).execute(&mut *tx).await?;
+            sqlx::query(sql("DELETE FROM awaited_receipts WHERE id {in $1 text}")).bind(array(&deliveries)?).execute(&mut *tx).await?;
         }
         // Their ids are their deliveries', and so in order of time.
         let notifications = sqlx::query(sql(
@@ -87,6 +88,7 @@ impl Retention for SqlStore {
             .execute(&mut *tx)
             .await?;
         self.tidy_budgets(&mut tx, now).await?;
+        self.tidy_provider_use(&mut tx, now).await?;
         let alerts =
             sqlx::query(sql("DELETE FROM alerts WHERE id {anyof} SELECT id FROM alerts WHERE state <> 'open' AND updated_at < $1 \
              ORDER BY updated_at LIMIT $2 {end}"))

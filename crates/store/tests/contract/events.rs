@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use watchbell_core::EventId;
-use watchbell_core::decode::Reason;
+use watchbell_core::decode::RejectReason;
 use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original, SubscriptionData};
 use watchbell_store::directory::NewUser;
 use watchbell_store::inline::NoInlineDispatch;
@@ -66,7 +66,7 @@ async fn the_same_event_is_known_and_another_one_with_its_identity_is_a_conflict
     let refused = bed.store.accept(std::slice::from_ref(&other), None, &NoInlineDispatch).await.unwrap().remove(0);
     assert_eq!((refused.is_conflict(), refused.duplicate, refused.planned), (true, false, 0));
     let letter = letters(bed).await.remove(0);
-    assert_eq!(letter.reason, Reason::Conflict.as_str());
+    assert_eq!(letter.reason, RejectReason::Conflict.as_str());
     // … from which it can be played, once.
     let replay = Event { replay_of: Some(letter.id), ..other.clone() };
     for planned in [1, 1] {

@@ -111,8 +111,11 @@ async fn what_there_is_room_for_is_handed_over_as_begun_and_the_rest_waits(bed: 
     let waiting = bed.store.claim(desk.epoch, Channel::Email, Ranks::All, 10).await.unwrap();
     let handed = desk.handed.lock().unwrap()[0].clone();
     assert_eq!((&waiting[0].event, waiting[0].purpose, waiting[0].due_at), (&handed.event, handed.purpose, handed.due_at));
-    let ends: Vec<Finished> =
-        desk.handed().into_iter().map(|id| Finished { id, is_bundle: false, attempt: None, next: Next::Sent, pause: None }).collect();
+    let ends: Vec<Finished> = desk
+        .handed()
+        .into_iter()
+        .map(|id| Finished { id, is_bundle: false, attempt: None, next: Next::Sent, pause: None, receipt_by: None })
+        .collect();
     assert_eq!(bed.store.finish(desk.epoch, &ends).await.unwrap().len(), 2);
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE state = 'sent' AND attempts = 1").await, 2);
 }
@@ -169,7 +172,10 @@ async fn what_was_not_called_at_once_is_begun_anew_unless_it_was_cancelled(bed: 
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE attempts = 1").await, 2);
     // What is given back is cancelled, not tried again.
     let next = Next::Retry { at: bed.now(), reason: Reason::NotCalledInTime };
-    bed.store.finish(desk.epoch, &[Finished { id: handed[0].clone(), is_bundle: false, attempt: None, next, pause: None }]).await.unwrap();
+    bed.store
+        .finish(desk.epoch, &[Finished { id: handed[0].clone(), is_bundle: false, attempt: None, next, pause: None, receipt_by: None }])
+        .await
+        .unwrap();
     assert_eq!(in_state(bed, "cancelled").await, 1);
     // A session that has ended begins nothing.
     bed.store.close_session(desk.epoch).await.unwrap();

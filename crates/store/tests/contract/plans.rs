@@ -218,6 +218,7 @@ async fn use_everything(bed: &Bed) {
             _ => Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep },
         },
         pause: None,
+        receipt_by: None,
     });
     store.finish(epoch, &ends.collect::<Vec<_>>()).await.unwrap();
     store.release(epoch, vec![(DeliveryId("01A1".to_owned()), bed.now())]).await.unwrap();

@@ -119,7 +119,7 @@ async fn a_process_that_stood_still_begins_nothing_that_another_took(bed: &Bed) 
     // What had begun may have gone out, and says so.
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE attempt_log LIKE '%Unknown%'").await, 1);
     // Its late answer does not touch what is another's now.
-    let late = Finished { id: ids[0].clone(), is_bundle: false, attempt: None, next: Next::Sent, pause: None };
+    let late = Finished { id: ids[0].clone(), is_bundle: false, attempt: None, next: Next::Sent, pause: None, receipt_by: None };
     assert!(bed.store.finish(frozen, &[late]).await.unwrap().is_empty());
 }
 
@@ -140,7 +140,7 @@ async fn a_receipt_that_overtakes_the_answer_is_kept(bed: &Bed) {
     begin(bed, epoch, &ids).await;
     let receipt = |outcome| Receipt { outcome, ..receipt(&ids[0]) };
     assert_eq!(bed.store.receipts(vec![receipt(ReceiptOutcome::Delivered)]).await.unwrap(), [true]);
-    let end = Finished { id: ids[0].clone(), is_bundle: false, attempt: None, next: Next::Sent, pause: None };
+    let end = Finished { id: ids[0].clone(), is_bundle: false, attempt: None, next: Next::Sent, pause: None, receipt_by: None };
     assert_eq!(bed.store.finish(epoch, &[end]).await.unwrap(), ids);
     // Receipts come in any order; what arrived has arrived.
     bed.store.receipts(vec![receipt(ReceiptOutcome::Undelivered)]).await.unwrap();
@@ -175,7 +175,8 @@ async fn a_receipt_of_anybody_else_changes_nothing(bed: &Bed) {
         goes_on: false,
         not_before: None,
     };
-    let end = Finished { id: ids[0].clone(), is_bundle: false, attempt: Some(attempt(1, "M1")), next: Next::Sent, pause: None };
+    let end =
+        Finished { id: ids[0].clone(), is_bundle: false, attempt: Some(attempt(1, "M1")), next: Next::Sent, pause: None, receipt_by: None };
     bed.store.finish(epoch, &[end]).await.unwrap();
     let own = || Receipt { outcome: ReceiptOutcome::BadAddress, message_id: Some("M1".to_owned()), ..receipt(&ids[0]) };
     let others = vec![
@@ -206,6 +207,7 @@ async fn the_end_of_an_attempt_is_written_once(bed: &Bed) {
         attempt: None,
         next: Next::Failed { reason: Reason::BadMessage { code: None }, address: AddressFate::Keep },
         pause: None,
+        receipt_by: None,
     };
     assert_eq!(bed.store.finish(epoch, &[end()]).await.unwrap().len(), 1);
     assert!(bed.store.finish(epoch, &[end()]).await.unwrap().is_empty());

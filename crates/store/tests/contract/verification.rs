@@ -235,7 +235,7 @@ async fn a_code_is_kept_no_longer_than_it_is_needed(bed: &Bed) {
         let id = bed.store.claim(epoch, Channel::Email, Ranks::All, 1).await.unwrap().remove(0).id;
         let call = Call { id: id.clone(), provider: "smtp".to_owned(), is_bundle: false };
         assert_eq!(bed.store.begin(epoch, &[call]).await.unwrap(), std::slice::from_ref(&id));
-        bed.store.finish(epoch, &[Finished { id, is_bundle: false, attempt: None, next, pause: None }]).await.unwrap();
+        bed.store.finish(epoch, &[Finished { id, is_bundle: false, attempt: None, next, pause: None, receipt_by: None }]).await.unwrap();
         assert_eq!(kept().await, rest);
     }
     bed.clock.advance(Duration::from_mins(1));

@@ -78,7 +78,7 @@ fn attempt(bed: &Bed, number: i64, class: Class) -> Attempt {
 
 fn again(bed: &Bed, id: &DeliveryId, class: Class) -> Finished {
     let next = Next::Retry { at: bed.now().plus_s(5), reason: Reason::PassingFault { code: None } };
-    Finished { id: id.clone(), is_bundle: false, attempt: Some(attempt(bed, 1, class)), next, pause: None }
+    Finished { id: id.clone(), is_bundle: false, attempt: Some(attempt(bed, 1, class)), next, pause: None, receipt_by: None }
 }
 
 async fn what_cannot_be_read_is_set_aside_and_keeps_nothing_up(bed: &Bed) {
@@ -238,7 +238,10 @@ async fn a_bundle_from_which_something_dropped_out_is_not_begun_again(bed: &Bed)
     bed.execute("UPDATE deliveries SET stop = 'accepted' WHERE id = '01D1'").await;
     assert!(!begin(bed, epoch, &bundle, true).await);
     let next = Next::Retry { at: bed.now(), reason: Reason::NotBegun };
-    bed.store.finish(epoch, &[Finished { id: bundle.clone(), is_bundle: true, attempt: None, next, pause: None }]).await.unwrap();
+    bed.store
+        .finish(epoch, &[Finished { id: bundle.clone(), is_bundle: true, attempt: None, next, pause: None, receipt_by: None }])
+        .await
+        .unwrap();
     let jobs = claim(bed, epoch, Ranks::All).await;
     assert!(begin(bed, epoch, &jobs[0].id, true).await);
     assert_eq!(ids(&bed.store.bundled(&bundle).await.unwrap()), BTreeSet::from(["01D0", "01D2"]));

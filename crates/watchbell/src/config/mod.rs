@@ -176,6 +176,7 @@ impl Config {
         self.templates.validate(&mut findings.section(&["templates"]));
         self.log.validate(&mut findings.section(&["log"]));
         intake::validate(&self.intake, findings);
+        channels::validate(&self.channels, findings);
         providers::validate_use(&self.channels, &self.providers, given, findings);
     }
 }

@@ -36,7 +36,7 @@ pub fn read<T: DeserializeOwned>(layers: &mut Layers, findings: &mut Findings) -
         };
         let Err(stop) = reread(layers, stop, |layers| attempt::<T>(&layers.values).err()) else { continue };
         let sentence = explain(layers, &stop);
-        let absent = if let Wrong::Missing(field) = stop.wrong { Some(field) } else { None };
+        let absent = if let Wrong::Missing(field) = &stop.wrong { Some(field.clone()) } else { None };
         findings.push(stop.path.iter().cloned().chain(absent).collect(), sentence);
         if stop.path.is_empty() {
             return None;

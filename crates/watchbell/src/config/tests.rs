@@ -102,7 +102,7 @@ fn the_defaults_show_every_kind_of_provider_with_every_key() {
         let unknown = json!({ "kind": name, "?": 0 }).as_object().unwrap().clone();
         let Wrong::Unknown { known, .. } = ProviderSettings::read(unknown).unwrap_err().wrong else { panic!("{name} takes any key") };
         for key in known {
-            assert!(keys.contains_key(key), "{name} takes {key}, and config/default.toml does not show it");
+            assert!(keys.contains_key(&key), "{name} takes {key}, and config/default.toml does not show it");
         }
     }
 }

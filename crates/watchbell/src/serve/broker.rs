@@ -176,6 +176,8 @@ fn outcome(Progress { job, finished }: &Progress) -> Option<Message> {
         Next::Sent => ("sent", None),
         Next::Failed { reason, .. } => ("failed", Some(reason)),
         Next::Expired => ("expired", None),
+        // No attempt: the store tells of it, as it does of a receipt.
+        Next::Undelivered { .. } => return None,
         Next::Retry { reason, .. } => ("retrying", Some(reason)),
     };
     let (alert_id, duty_id) = match &job.scope {

@@ -3,20 +3,20 @@
 use watchbell_api::{ChannelStatus, Health, ProviderStatus};
 use watchbell_ingest::Connection;
 
-use crate::config::Config;
+use crate::config::{Config, ProviderSettings};
 
 #[derive(Debug)]
 pub struct ProcessHealth {
     broker: Option<Connection>,
     channels: Vec<ChannelStatus>,
+    providers: Vec<ProviderStatus>,
 }
 
 impl ProcessHealth {
     pub fn new(config: &Config, broker: Option<Connection>) -> Self {
-        let provider = |name: &String| {
-            let settings = config.providers.get(name)?;
-            Some(ProviderStatus { name: name.clone(), kind: settings.kind.name.to_owned() })
-        };
+        let status =
+            |name: &String, settings: &ProviderSettings| ProviderStatus { name: name.clone(), kind: settings.kind.name.to_owned() };
+        let provider = |name: &String| Some(status(name, config.providers.get(name)?));
         let channels = config
             .channels
             .iter()
@@ -25,7 +25,8 @@ impl ProcessHealth {
                 providers: settings.providers.iter().filter_map(provider).collect(),
             })
             .collect();
-        Self { broker, channels }
+        let providers = config.providers.iter().map(|(name, settings)| status(name, settings)).collect();
+        Self { broker, channels, providers }
     }
 }
 
@@ -36,5 +37,9 @@ impl Health for ProcessHealth {
 
     fn channels(&self) -> Vec<ChannelStatus> {
         self.channels.clone()
+    }
+
+    fn providers(&self) -> Vec<ProviderStatus> {
+        self.providers.clone()
     }
 }

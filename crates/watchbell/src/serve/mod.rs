@@ -21,6 +21,7 @@ use watchbell_api::{Api, ApiSettings, TrustedProxies};
 use watchbell_channels::dispatch::{DispatchSettings, Dispatcher};
 use watchbell_channels::inline::{EventIntake, InlineWorkers};
 use watchbell_channels::render::{RenderError, Renderer};
+use watchbell_channels::trial::ProviderTrials;
 use watchbell_core::answer_key::AnswerKey;
 use watchbell_core::{Channel, Clock, Secret, SharedClock, SystemClock};
 use watchbell_ingest::{Connection, Ingest, NatsError};
@@ -126,7 +127,8 @@ impl Server {
             daily_digest_at: config.scheduler.daily_digest_at(),
         };
         let renderer = Arc::new(Renderer::new(config.templates.dir())?.with_sms_parts(config.templates.sms_parts()));
-        let mut routes = providers::routes(&config, &clock)?;
+        let built = providers::build(&config, &clock)?;
+        let mut routes = providers::routes(&config, &built);
         let inbound = providers::inbound(&config)?;
         // The port first: a process that cannot serve must not begin to send.
         let listener = if has(Role::Api) { Some(listen(&config.http.listen).await?) } else { None };
@@ -190,7 +192,8 @@ impl Server {
             parts.spawn(dispatcher.run(stop.clone()));
         }
         let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
-        let api_settings = ApiSettings { renderer: renderer.clone(), inbound, answer_key, ..api_settings(&config) };
+        let trials = ProviderTrials::new(store.clone(), clock.clone(), renderer.clone(), providers::trial_routes(&config, &built));
+        let api_settings = ApiSettings { renderer: renderer.clone(), inbound, trials: Some(Arc::new(trials)), answer_key, ..api_settings(&config) };
         let (address, http) = match listener {
             Some(listener) => {
                 let address = listener.local_addr().map_err(Error::Http)?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use watchbell_channels::dispatch::{ChannelRoute, ProviderRoute};
 use watchbell_core::contact::ContactKind;
@@ -9,29 +10,57 @@ use watchbell_core::contact_key::ContactKey;
 use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock};
 use watchbell_providers::inbound::{ChatLink, Inbound};
+use watchbell_providers::provider::Provider;
 use watchbell_providers::registry;
 use watchbell_store::Store;
 
 use super::Error;
 use crate::config::{Config, ProviderSettings, unserved};
 
-/// Every channel with its providers.
-pub fn routes(config: &Config, clock: &Arc<dyn Clock>) -> Result<Vec<ChannelRoute>, Error> {
-    let mut built = std::collections::BTreeMap::new();
-    for (name, settings) in &config.providers {
+/// Providers by their tables' names.
+pub type Providers = BTreeMap<String, Arc<dyn Provider>>;
+
+/// Makes every provider.
+pub fn build(config: &Config, clock: &Arc<dyn Clock>) -> Result<Providers, Error> {
+    let build = |(name, settings): (&String, &ProviderSettings)| {
         let provider = registry::build(name, settings, clock.clone()).map_err(|error| Error::Provider { provider: name.clone(), error })?;
-        built.insert(name, provider);
-    }
-    let route = |channel: Channel, name: &String| {
-        let settings = config.providers.get(name)?;
-        Some(ProviderRoute { name: name.clone(), provider: built.get(name)?.clone(), limit: settings.account_limit(channel) })
+        Ok((name.clone(), provider))
     };
-    let routes = config.channels.iter().filter(|(channel, _)| **channel != Channel::InApp).map(|(channel, settings)| ChannelRoute {
-        channel: *channel,
-        providers: settings.providers.iter().filter_map(|name| route(*channel, name)).collect(),
-        on_unknown: settings.on_unknown,
-    });
-    Ok(routes.collect())
+    config.providers.iter().map(build).collect()
+}
+
+/// Every channel with its providers.
+pub fn routes(config: &Config, providers: &Providers) -> Vec<ChannelRoute> {
+    let channels = config.channels.iter().filter(|(channel, _)| **channel != Channel::InApp);
+    channels.map(|(channel, settings)| channel_route(config, providers, *channel, settings.providers.iter())).collect()
+}
+
+/// Every channel with all providers that could serve it, also those that it does not use: what can be tried.
+pub fn trial_routes(config: &Config, providers: &Providers) -> Vec<ChannelRoute> {
+    let route = |channel: &Channel| {
+        let able = config.providers.iter().filter(|(_, settings)| settings.validate_channel(*channel).is_ok());
+        channel_route(config, providers, *channel, able.map(|(name, _)| name))
+    };
+    config.channels.keys().filter(|channel| **channel != Channel::InApp).map(route).collect()
+}
+
+fn channel_route<'a>(config: &Config, providers: &Providers, channel: Channel, names: impl Iterator<Item = &'a String>) -> ChannelRoute {
+    let of_channel = config.channels.get(&channel);
+    let route = |name: &String| {
+        Some(ProviderRoute {
+            name: name.clone(),
+            provider: providers.get(name)?.clone(),
+            limit: config.providers.get(name)?.account_limit(channel),
+            settings: of_channel.and_then(|settings| settings.routes.get(name)).cloned().unwrap_or_default(),
+        })
+    };
+    let on_unknown = of_channel.map(|settings| settings.on_unknown).unwrap_or_default();
+    let receipt_after = of_channel.map(|settings| settings.receipt_after_s).filter(|seconds| *seconds > 0);
+    ChannelRoute {
+        countries: of_channel.map(|settings| settings.countries.clone()).unwrap_or_default(),
+        receipt_after: receipt_after.map(|seconds| Duration::from_secs(u64::from(seconds))),
+        ..ChannelRoute::new(channel, names.filter_map(route).collect(), on_unknown)
+    }
 }
 
 /// The inbox, which no configuration has to name.

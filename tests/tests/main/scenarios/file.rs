@@ -61,6 +61,12 @@ pub struct Settings {
     pub three_providers: Vec<Channel>,
     /// Channels without a provider.
     pub no_provider: Vec<Channel>,
+    /// How a channel uses its providers, by their names.
+    pub routes: BTreeMap<Channel, BTreeMap<String, watchbell_channels::settings::RouteSettings>>,
+    /// The countries whose numbers a channel writes to.
+    pub countries: BTreeMap<Channel, Vec<String>>,
+    /// When the next provider takes over what was not confirmed.
+    pub receipt_after: BTreeMap<Channel, String>,
     pub heartbeat: Option<String>,
     pub lease: Option<String>,
 }

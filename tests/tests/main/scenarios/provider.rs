@@ -96,6 +96,11 @@ impl Provider for Recorder {
         answer.report(self.clock.now(), message_id)
     }
 
+    /// What the scenario's `receipts` say, it says.
+    fn has_receipts(&self, _channel: Channel) -> bool {
+        true
+    }
+
     /// Can tell where the scenario says what.
     fn can_look_up(&self, _channel: Channel) -> bool {
         lock(&self.world).script.has(&self.look_up_key())

@@ -32,6 +32,8 @@ use super::words::{BadPhrase, Read, span_ms};
 
 /// No transition takes longer, unless something hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What a worker does beside its channels: the heartbeat, what takes leases over, overdue receipts, and how calls ended.
+const PARTS: usize = 4;
 /// A time that no scenario lives to see, in days.
 const NEVER_DAYS: u64 = 5_000;
 
@@ -61,7 +63,7 @@ fn retries() -> Retries {
     Retries { high: exact(RetryPolicy::high()), normal: exact(RetryPolicy::normal()) }
 }
 
-fn channels(settings: &Settings, world: &SharedWorld, clock: &WatchedClock) -> Vec<ChannelRoute> {
+fn channels(settings: &Settings, world: &SharedWorld, clock: &WatchedClock) -> Read<Vec<ChannelRoute>> {
     let provider = |channel: Channel, name: String| {
         let account = settings.account.get(&channel);
         let limit = AccountLimit {
@@ -70,7 +72,9 @@ fn channels(settings: &Settings, world: &SharedWorld, clock: &WatchedClock) -> V
             in_flight: 1_024,
             timeout: Duration::from_secs(10),
         };
-        ProviderRoute { provider: Arc::new(Recorder { name: name.clone(), world: world.clone(), clock: clock.clone() }), name, limit }
+        let settings = settings.routes.get(&channel).and_then(|routes| routes.get(&name)).cloned().unwrap_or_default();
+        let provider = Arc::new(Recorder { name: name.clone(), world: world.clone(), clock: clock.clone() });
+        ProviderRoute { name, provider, limit, settings }
     };
     let route = |channel: &Channel| {
         let mut providers = Vec::new();
@@ -83,7 +87,9 @@ fn channels(settings: &Settings, world: &SharedWorld, clock: &WatchedClock) -> V
         if settings.three_providers.contains(channel) {
             providers.extend([2, 3].map(|number| provider(*channel, format!("{channel}-{number}"))));
         }
-        ChannelRoute { channel: *channel, providers, on_unknown: settings.on_unknown }
+        let receipt_after = settings.receipt_after.get(channel).map(|phrase| duration(Some(phrase))).transpose()?;
+        let countries = settings.countries.get(channel).cloned().unwrap_or_default();
+        Ok(ChannelRoute { countries, receipt_after, ..ChannelRoute::new(*channel, providers, settings.on_unknown) })
     };
     Channel::ALL.iter().map(route).collect()
 }
@@ -130,10 +136,10 @@ impl Server {
             lease: duration(settings.lease.as_ref())?,
             drain: Duration::ZERO,
             retries: retries(),
-            callback_base: None,
+            callback_base: Some("https://bell.example.org".to_owned()),
             answer_key: AnswerKey::new(&AnswerKey::fresh()),
             recheck: None,
-            channels: channels(settings, world, clock),
+            channels: channels(settings, world, clock)?,
         };
         let channels = dispatch.channels.len();
         let renderer = Arc::new(Renderer::new(None).map_err(|e| failed("the templates", &e))?);
@@ -159,7 +165,7 @@ impl Server {
                     for _ in 0..16 {
                         tokio::task::yield_now().await;
                     }
-                    if self.clock.tasks_asleep() == self.channels + 2 + self.calls.len() {
+                    if self.clock.tasks_asleep() == self.channels + PARTS + self.calls.len() {
                         return;
                     }
                     look.tick().await;

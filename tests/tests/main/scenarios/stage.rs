@@ -134,7 +134,7 @@ impl<'a> Stage<'a> {
     }
 
     fn receipt(&self, phrase: &str) -> Read<()> {
-        const RIGHT: &str = "must be such as `anna sms delivered`; delivered, undelivered, bad_address or not_answered, with `by sms-2`, \
+        const RIGHT: &str = "must be such as `anna sms delivered`; delivered, read, undelivered, try_again, no_route, bad_address or not_answered, with `by sms-2`, \
              `as voice` or `of the call before` where it is another's";
         let (rest, before) = phrase.strip_suffix(" of the call before").map_or((phrase, 0), |rest| (rest, 1));
         let (rest, channel) = rest.split_once(" as ").map_or((rest, None), |(rest, channel)| (rest, Some(channel)));
@@ -143,6 +143,9 @@ impl<'a> Stage<'a> {
         let outcome = match outcome {
             "delivered" => ReceiptOutcome::Delivered,
             "undelivered" => ReceiptOutcome::Undelivered,
+            "read" => ReceiptOutcome::Read,
+            "try_again" => ReceiptOutcome::TryAgain,
+            "no_route" => ReceiptOutcome::NoRoute,
             "bad_address" => ReceiptOutcome::BadAddress,
             "not_answered" => ReceiptOutcome::NotAnswered,
             _ => return bad(phrase, RIGHT),

@@ -1,8 +1,11 @@
 //! Keys, the audit log, and what is wrong.
 
+use serde_json::json;
+use watchbell_core::Channel;
 use watchbell_core::access::Role;
 use watchbell_wire::keys::{Key, MadeKey, NewKey};
 use watchbell_wire::operators::{AuditEntry, ChannelStatus, UnreachableUsers};
+use watchbell_wire::providers::{Provider, ProviderTest, ProviderTestResult};
 use watchbell_wire::{Items, Page};
 
 use super::{limited, paged, with_id};
@@ -43,5 +46,24 @@ pub(super) fn describe(part: &mut Part) {
     );
     part.add(
         Operation::get("/channels", "List channels and who serves them").of(OPERATOR).returns::<Items<ChannelStatus>>(200, "All of them"),
+    );
+    part.add(
+        Operation::get("/providers", "List providers and how they do")
+            .of(OPERATOR)
+            .says("Those of the configuration of the process that answers, as all processes find them.")
+            .returns::<Items<Provider>>(200, "All of them"),
+    );
+    part.add(
+        Operation::post("/providers/{name}/test", "Try a provider")
+            .of(OPERATOR)
+            .says(
+                "Sends one marked message straight through it, and shows what it answered. It is no delivery, and no receipt is asked for; it \
+                 counts for the day's budget and the countries that are written to. The process that answers must have the provider in its \
+                 configuration.",
+            )
+            .path("name", "The name of the provider's table in the configuration", json!({ "type": "string", "example": "twilio" }))
+            .accepts(&ProviderTest { channel: Some(Channel::Sms.into()), to: "+4915112345678".to_owned(), locale: None })
+            .returns::<ProviderTestResult>(200, "What it answered, whether or not it took the message")
+            .fails(&[409, 429]),
     );
 }

@@ -8,6 +8,7 @@ use watchbell_wire::contacts::{
     Contact, ContactStatusPut, NewContact, ReplacedContact, SigningSecret, StartedVerification, TelegramLink, VerificationCode,
 };
 use watchbell_wire::devices::{Device, NewDevice};
+use watchbell_wire::providers::{ContactTest, StartedTest};
 use watchbell_wire::topics::{Member, NewMembers};
 use watchbell_wire::users::{User, UserChange, UserName};
 use watchbell_wire::{Items, Nullable, Page};
@@ -123,6 +124,15 @@ fn contacts(part: &mut Part) {
             .accepts(&VerificationCode { code: "123456".to_owned() })
             .returns::<Contact>(200, "The contact, which may be used now")
             .fails(&[409]),
+    );
+    part.add(
+        Operation::post(format!("{PATH}/test"), "Send a test message to a contact")
+            .with(of_contact)
+            .says("It goes the way of every message, so its delivery shows what becomes of it. One a minute, and ten a day, to an address.")
+            .accepts(&ContactTest::default())
+            .optional()
+            .returns::<StartedTest>(202, "It is on its way")
+            .fails(&[409, 429]),
     );
     part.add(
         Operation::get(format!("{PATH}/signing-secret"), "See what a webhook's messages are signed with")

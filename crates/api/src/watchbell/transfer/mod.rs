@@ -5,8 +5,8 @@
 //! sent again. Keys are no part of it: they are secrets, and are made anew.
 
 mod rules;
-mod said;
 mod take;
+mod user_export;
 mod wanted;
 
 use axum::extract::State;
@@ -17,8 +17,8 @@ use watchbell_core::UserId;
 use watchbell_store::directory::UserFilter;
 use watchbell_wire::transfer::{Export, Imported, ImportedUser, VERSION};
 
-use self::said::Said;
 use self::take::Taker;
+use self::user_export::UserExport;
 use super::page;
 use crate::auth::Authenticated;
 use crate::problem::Problem;
@@ -36,7 +36,7 @@ pub(super) async fn export(State(api): State<Api>, caller: Authenticated, params
     let after = page::numeric_cursor(&params)?.map(UserId);
     let (mut users, _) = api.store.users(&UserFilter { after, limit: limit + 1, ..UserFilter::default() }).await?;
     let categories = match after {
-        None => Some(api.store.categories().await?.iter().map(said::category).collect()),
+        None => Some(api.store.categories().await?.iter().map(user_export::category).collect()),
         Some(_) => None,
     };
     let mut has_more = usize::try_from(limit).is_ok_and(|limit| users.len() > limit);
@@ -44,15 +44,15 @@ pub(super) async fn export(State(api): State<Api>, caller: Authenticated, params
     let (mut written, mut room, mut last) = (Vec::with_capacity(users.len()), page::MOST_BYTES, None);
     for user in users {
         let id = user.id;
-        if let Some(said) = Said::load(&*api.store, user).await? {
-            let said = said.write();
-            let bytes = page::bytes_of(&said)?;
+        if let Some(current) = UserExport::load(&*api.store, user).await? {
+            let current = current.write();
+            let bytes = page::bytes_of(&current)?;
             if bytes > room && !written.is_empty() {
                 has_more = true;
                 break;
             }
             room = room.saturating_sub(bytes);
-            written.push(said);
+            written.push(current);
         }
         last = Some(id);
     }

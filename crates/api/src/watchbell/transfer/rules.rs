@@ -6,15 +6,21 @@ use watchbell_core::rule::{Surface, Trigger};
 use watchbell_core::{ContactId, UserId};
 use watchbell_store::directory::{ChainStep, NewRule, Place};
 
-use super::said::Said;
 use super::take::{Outcome, Taker, is_same};
+use super::user_export::UserExport;
 use super::wanted::{Wanted, WantedRule, WantedStep};
 use crate::problem::Problem;
 
 impl Taker<'_> {
-    pub async fn rules(&self, wanted: &Wanted, said: Option<&Said>, id: Option<UserId>, outcome: &mut Outcome) -> Result<(), Problem> {
-        let mut there: Vec<_> = said.map_or(&[][..], |said| &said.rules).iter().collect();
-        let before = said.map_or(&[][..], |said| &said.contacts);
+    pub async fn rules(
+        &self,
+        wanted: &Wanted,
+        current: Option<&UserExport>,
+        id: Option<UserId>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Problem> {
+        let mut there: Vec<_> = current.map_or(&[][..], |current| &current.rules).iter().collect();
+        let before = current.map_or(&[][..], |current| &current.contacts);
         let contacts = match id.filter(|_| !self.is_dry) {
             Some(id) => self.api.store.contacts(id, None).await?,
             None => before.to_vec(),
@@ -53,11 +59,11 @@ impl Taker<'_> {
         &self,
         trigger: Trigger,
         wanted: &Wanted,
-        said: Option<&Said>,
+        current: Option<&UserExport>,
         id: Option<UserId>,
         outcome: &mut Outcome,
     ) -> Result<(), Problem> {
-        let mut there: Vec<_> = said.map_or(&[][..], |said| &said.chains).iter().filter(|rule| rule.trigger == trigger).collect();
+        let mut there: Vec<_> = current.map_or(&[][..], |current| &current.chains).iter().filter(|rule| rule.trigger == trigger).collect();
         let steps: Vec<&WantedStep> = wanted.steps.iter().filter(|step| step.trigger == trigger).collect();
         if steps.is_empty() {
             return Ok(());

@@ -11,7 +11,7 @@ use watchbell_store::access::Actor;
 use watchbell_store::directory::{NewContact, NewUser};
 use watchbell_store::preferences::{NewCategory, Switches};
 
-use super::said::Said;
+use super::user_export::UserExport;
 use super::wanted::Wanted;
 use crate::people;
 use crate::problem::Problem;
@@ -74,14 +74,14 @@ impl Taker<'_> {
     pub async fn user(&self, mut wanted: Wanted) -> Result<Outcome, Problem> {
         let mut outcome = Outcome { changes: Vec::new(), problems: std::mem::take(&mut wanted.problems) };
         let Some(before) = self.find(&wanted, &mut outcome).await? else { return Ok(outcome) };
-        let said = match before {
-            Some(user) => Said::load(&*self.api.store, user).await?,
+        let current = match before {
+            Some(user) => UserExport::load(&*self.api.store, user).await?,
             None => None,
         };
-        let id = match &said {
-            Some(said) => {
-                self.change(&wanted, &said.user, &mut outcome).await?;
-                Some(said.user.id)
+        let id = match &current {
+            Some(current) => {
+                self.change(&wanted, &current.user, &mut outcome).await?;
+                Some(current.user.id)
             }
             None => self.create(&wanted, &mut outcome).await?,
         };
@@ -89,13 +89,13 @@ impl Taker<'_> {
         if id.is_none() && !self.is_dry {
             return Ok(outcome);
         }
-        self.contacts(&wanted, said.as_ref(), id, &mut outcome).await?;
-        self.devices(&wanted, said.as_ref(), id, &mut outcome).await?;
-        self.rules(&wanted, said.as_ref(), id, &mut outcome).await?;
+        self.contacts(&wanted, current.as_ref(), id, &mut outcome).await?;
+        self.devices(&wanted, current.as_ref(), id, &mut outcome).await?;
+        self.rules(&wanted, current.as_ref(), id, &mut outcome).await?;
         for trigger in [Trigger::AlertLow, Trigger::AlertHigh] {
-            self.chain(trigger, &wanted, said.as_ref(), id, &mut outcome).await?;
+            self.chain(trigger, &wanted, current.as_ref(), id, &mut outcome).await?;
         }
-        self.wishes(&wanted, said.as_ref(), id, &mut outcome).await?;
+        self.wishes(&wanted, current.as_ref(), id, &mut outcome).await?;
         Ok(outcome)
     }
 
@@ -152,8 +152,14 @@ impl Taker<'_> {
         outcome.note(change.to_owned(), made).map(drop)
     }
 
-    async fn contacts(&self, wanted: &Wanted, said: Option<&Said>, id: Option<UserId>, outcome: &mut Outcome) -> Result<(), Problem> {
-        let there = said.map_or(&[][..], |said| &said.contacts);
+    async fn contacts(
+        &self,
+        wanted: &Wanted,
+        current: Option<&UserExport>,
+        id: Option<UserId>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Problem> {
+        let there = current.map_or(&[][..], |current| &current.contacts);
         for contact in &wanted.contacts {
             if there.iter().any(|there| is_same(there, contact.kind, &contact.target)) {
                 continue;
@@ -168,8 +174,14 @@ impl Taker<'_> {
         Ok(())
     }
 
-    async fn devices(&self, wanted: &Wanted, said: Option<&Said>, id: Option<UserId>, outcome: &mut Outcome) -> Result<(), Problem> {
-        let there = said.map_or(&[][..], |said| &said.devices);
+    async fn devices(
+        &self,
+        wanted: &Wanted,
+        current: Option<&UserExport>,
+        id: Option<UserId>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Problem> {
+        let there = current.map_or(&[][..], |current| &current.devices);
         for device in &wanted.devices {
             if there.iter().any(|there| there.kind == device.kind && there.token == device.token) {
                 continue;
@@ -187,11 +199,17 @@ impl Taker<'_> {
     }
 
     /// Topics, preferences and switches.
-    async fn wishes(&self, wanted: &Wanted, said: Option<&Said>, id: Option<UserId>, outcome: &mut Outcome) -> Result<(), Problem> {
+    async fn wishes(
+        &self,
+        wanted: &Wanted,
+        current: Option<&UserExport>,
+        id: Option<UserId>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Problem> {
         let store = &self.api.store;
         let id = id.filter(|_| !self.is_dry);
         for topic in &wanted.topics {
-            if said.is_some_and(|said| said.topics.contains(topic)) {
+            if current.is_some_and(|current| current.topics.contains(topic)) {
                 continue;
             }
             let made = match id {
@@ -201,8 +219,8 @@ impl Taker<'_> {
             outcome.note(format!("add the user to the topic {topic}"), made)?;
         }
         for (category, wants) in &wanted.preferences {
-            let is_so = |said: &Said| said.preferences.iter().any(|there| there.category == *category && there.wants == *wants);
-            if said.is_some_and(is_so) {
+            let is_so = |current: &UserExport| current.preferences.iter().any(|there| there.category == *category && there.wants == *wants);
+            if current.is_some_and(is_so) {
                 continue;
             }
             let made = match id {
@@ -211,7 +229,7 @@ impl Taker<'_> {
             };
             outcome.note(format!("set the preference for {}", category.as_deref().unwrap_or("all categories")), made)?;
         }
-        let before = said.map(|said| said.switches.clone()).unwrap_or_default();
+        let before = current.map(|current| current.switches.clone()).unwrap_or_default();
         if !is_within(&wanted.switches, &before) {
             let made = match id {
                 Some(id) => store.merge_switches(self.by, id, &wanted.switches).await.map(drop),

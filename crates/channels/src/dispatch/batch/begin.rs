@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 use watchbell_core::DeliveryId;
 use watchbell_core::ids::Epoch;
-use watchbell_store::Store;
+use watchbell_store::WorkerStore;
 use watchbell_store::queue::Call;
 
 use super::batcher::BatchWork;
 
 /// Says of each delivery whether it may be called. After a fault of the database none may.
 pub(in crate::dispatch) struct BeginBatch {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn WorkerStore>,
 }
 
 #[async_trait]

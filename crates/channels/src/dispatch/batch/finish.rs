@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{Clock, DeliveryId};
-use watchbell_store::Store;
+use watchbell_store::WorkerStore;
 use watchbell_store::queue::{Finished, Job, Next};
 
 use super::batcher::BatchWork;
@@ -36,10 +36,12 @@ pub(in crate::dispatch) struct FinishedDelivery {
 
 #[derive(Clone)]
 pub(in crate::dispatch) struct FinishBatch {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn WorkerStore>,
     pub clock: Arc<dyn Clock>,
     pub progress: broadcast::Sender<Progress>,
     pub held: LeaseTracker,
+    /// Told of messages that their providers are to confirm.
+    pub awaits_receipt: Arc<Notify>,
 }
 
 #[async_trait]
@@ -91,6 +93,9 @@ impl FinishBatch {
 
     fn written(&self, deliveries: Vec<FinishedDelivery>, held: Vec<DeliveryId>) {
         let held: HashSet<DeliveryId> = held.into_iter().collect();
+        if deliveries.iter().any(|delivery| delivery.finished.receipt_by.is_some()) {
+            self.awaits_receipt.notify_one();
+        }
         for FinishedDelivery { notifier, job, finished, lease, under_way } in deliveries {
             tracing::debug!(delivery.id = %job.id, channel = %job.channel, held = held.contains(&job.id), "delivery.finish");
             let is_put_back = matches!(finished.next, Next::Retry { .. });

@@ -2,6 +2,7 @@
 
 pub(super) mod notifier;
 pub(super) mod pace;
+mod refused;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,6 +13,7 @@ use watchbell_store::queue::Ranks;
 
 use self::notifier::ChannelNotifier;
 use self::pace::{Pace, PaceCell};
+use self::refused::Refused;
 use super::context::DispatchContext;
 use super::routes::choice::{Room, Routes};
 use super::settings::ChannelRoute;
@@ -25,6 +27,9 @@ pub(super) struct ChannelWorker {
     pub on_unknown: OnUnknown,
     pub notifier: Arc<ChannelNotifier>,
     pub started_at: Timestamp,
+    /// How long a provider that tells what became of a message has for that.
+    pub receipt_after: Option<Duration>,
+    pub refused: Refused,
     pace: PaceCell,
     /// When deliveries were last claimed, or handed over inline; in epoch milliseconds.
     busy_at: AtomicI64,
@@ -33,6 +38,7 @@ pub(super) struct ChannelWorker {
 impl ChannelWorker {
     pub fn new(context: Arc<DispatchContext>, route: ChannelRoute) -> Arc<Self> {
         let (channel, on_unknown, started_at) = (route.channel, route.on_unknown, context.clock.now());
+        let receipt_after = route.receipt_after;
         Arc::new(Self {
             routes: Routes::new(route, &context.states, &context.clock),
             context,
@@ -40,6 +46,8 @@ impl ChannelWorker {
             on_unknown,
             notifier: Arc::default(),
             started_at,
+            receipt_after,
+            refused: Refused::default(),
             pace: PaceCell::new(Pace::Held),
             busy_at: AtomicI64::new(0),
         })

@@ -68,12 +68,36 @@ impl ChannelWorker {
         let now = self.context.clock.now();
         let Some(sharing) = self.context.session.sharing(self.channel) else { return Wait::For(RETRY) };
         self.routes.share(sharing);
+        match self.take_calls(now).await {
+            Ok(None) => {}
+            Ok(Some(wait)) => return wait,
+            Err(error) => return self.not_read(&error),
+        }
         match self.room(now, LARGEST_CLAIM) {
             Room::Full => Wait::ForCall,
             Room::NotBefore(at) => Wait::ForProvider(at),
             Room::Calls(route, calls) => self.claim(&route, calls).await,
-            Room::Probe { ranks, all_at } => self.probe(ranks, all_at).await,
+            Room::Probe { ranks, all_at } => self.probe(ranks, all_at, 1).await,
+            Room::UsedUp => self.probe(Ranks::All, now, LARGEST_CLAIM).await,
         }
+    }
+
+    /// Takes from the database what providers may still call today, where they have used up what they had; or says what to wait for,
+    /// as nothing is ready for which it would be needed.
+    async fn take_calls(&self, now: Timestamp) -> Result<Option<Wait>, StoreError> {
+        let wanted = self.routes.wanted_calls(now);
+        if wanted.is_empty() {
+            return Ok(None);
+        }
+        let next = self.context.store.next_ready(self.channel, Ranks::All).await?;
+        if next.is_none_or(|at| at > now) {
+            return Ok(Some(Wait::ForDue(next)));
+        }
+        for (route, budget, calls) in wanted {
+            let granted = self.context.store.take_calls(&budget, calls).await?;
+            route.granted(budget.day, granted);
+        }
+        Ok(None)
     }
 
     async fn claim(self: &Arc<Self>, route: &Arc<Route>, calls: u32) -> Wait {
@@ -98,10 +122,11 @@ impl ChannelWorker {
         if u32::try_from(claimed) == Ok(calls) { Wait::Not } else { self.next_ready().await }
     }
 
-    /// Claims one message, which finds out whether a provider still is down, or goes on to the next one.
-    async fn probe(self: &Arc<Self>, ranks: Ranks, all_at: Timestamp) -> Wait {
+    /// Claims without room: one message, which finds out whether a provider still is down or goes on to the next one; or all that no
+    /// provider may be called for any more today, which is refused.
+    async fn probe(self: &Arc<Self>, ranks: Ranks, all_at: Timestamp, most: u32) -> Wait {
         let epoch = self.context.session.epoch();
-        let jobs = match self.context.store.claim(epoch, self.channel, ranks, 1).await {
+        let jobs = match self.context.store.claim(epoch, self.channel, ranks, i64::from(most)).await {
             Ok(jobs) => jobs,
             Err(error) => return self.not_claimed(&error),
         };
@@ -141,14 +166,24 @@ impl ChannelWorker {
                     behind += 1;
                 }
                 (None | Some(Place::There), Some(_)) => here.push((job, lease)),
+                (Some(Place::Nowhere(reason)), _) => {
+                    // What its provider took was sent, and did not arrive.
+                    let was_sent = to.as_ref().is_some_and(|to| RouteRequest::new(&job, to).did_not_arrive());
+                    nowhere.push((job, reason, was_sent));
+                }
                 // There is no address to call: it fails without a provider.
-                (None | Some(Place::There | Place::Nowhere), _) => nowhere.push(job),
+                (None | Some(Place::There), _) => nowhere.push((job, Reason::NoProviderForAddress { channel: self.channel }, false)),
             }
         }
         if !later.is_empty() {
             delivery::release(&self.context, epoch, later).await;
         }
-        self.fail_all(epoch, nowhere, Reason::NoProviderForAddress { channel: self.channel }).await;
+        self.refused.note(self, &nowhere, now).await;
+        let end = |(job, reason, was_sent): (Job, Reason, bool)| {
+            let next = if was_sent { Next::Undelivered { reason } } else { Next::Failed { reason, address: AddressFate::Keep } };
+            delivery::end(self, epoch, Arc::new(job), next)
+        };
+        futures::future::join_all(nowhere.into_iter().map(end)).await;
         here
     }
 

@@ -24,7 +24,8 @@ pub(super) fn device_address(device: &Device) -> Address {
     Address::Device { kind: device.kind, token: Secret::new(device.token.clone()), keys: device.keys.clone().map(Secret::new) }
 }
 
-pub(super) fn address(channel: Channel, target: &Secret) -> Address {
+/// What a channel sends to, from a contact's target.
+pub fn address(channel: Channel, target: &Secret) -> Address {
     match channel {
         Channel::Email => Address::Email(target.expose().to_owned()),
         Channel::Sms | Channel::Voice | Channel::Whatsapp => Address::Phone(target.expose().to_owned()),

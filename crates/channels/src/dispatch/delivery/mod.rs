@@ -121,7 +121,7 @@ async fn give_back(worker: &ChannelWorker, epoch: Epoch, job: Arc<Job>, lease: L
 
 /// How a delivery ends, or goes on, without a call.
 fn uncalled(job: &Job, next: Next) -> Finished {
-    Finished { id: job.id.clone(), is_bundle: is_bundle(job), attempt: None, next, pause: None }
+    Finished { id: job.id.clone(), is_bundle: is_bundle(job), attempt: None, next, pause: None, receipt_by: None }
 }
 
 /// Hands over how a delivery ended, to be written with others.

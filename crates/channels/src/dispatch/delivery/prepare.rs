@@ -133,6 +133,7 @@ fn message_kind(job: &Job) -> MessageKind {
         (Purpose::Bundle, _) => MessageKind::Bundle,
         (Purpose::Digest, _) => MessageKind::Digest,
         (Purpose::DutyCancelled, _) => MessageKind::DutyCancelled,
+        (Purpose::Test, _) => MessageKind::Test,
         (_, EventData::Alert(_)) => MessageKind::Alert,
         // Where an alert's escalation came before the alert itself, only the escalation can be told.
         (_, EventData::Update(_)) => MessageKind::Update,

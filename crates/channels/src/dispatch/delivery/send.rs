@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use rand::RngExt;
+use watchbell_core::delivery::Purpose;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 use watchbell_core::{Reason, Timestamp};
+use watchbell_store::Scope;
 use watchbell_store::queue::{AddressFate, Attempt, Finished, Job, Next, Target};
 
 use super::begun::BegunCall;
@@ -16,6 +18,7 @@ use crate::dispatch::channel::ChannelWorker;
 use crate::dispatch::context::DispatchContext;
 use crate::dispatch::routes::request::{FailoverOptions, RouteRequest};
 use crate::dispatch::routes::route::Route;
+use crate::dispatch::tally::tally;
 use crate::gate::Gate;
 use crate::provider::Outgoing;
 use crate::settings::OnUnknown;
@@ -54,6 +57,7 @@ pub(super) async fn send(
     let now = context.clock.now();
     route.took(now.ms_since(began_at));
     route.learn(&report, now);
+    context.tallies.add(tally(worker.channel, &route.name, &report, now));
     Ok(ended(worker, route, job, &route.name, report, began_at).await)
 }
 
@@ -136,7 +140,16 @@ async fn ended(worker: &ChannelWorker, route: &Route, job: &Job, provider: &str,
         _ => None,
     };
     note_move(worker, job, &report).await;
-    Finished { id: job.id.clone(), is_bundle: is_bundle(job), attempt: Some(attempt), next, pause }
+    let receipt_by = if next == Next::Sent { receipt_by(worker, route, job, provider, now) } else { None };
+    Finished { id: job.id.clone(), is_bundle: is_bundle(job), attempt: Some(attempt), next, pause, receipt_by }
+}
+
+/// When the next provider takes over what this one took, unless it says before that it arrived. Only what tells of alerts is worth a
+/// possible double, and only who can call this server can say something.
+fn receipt_by(worker: &ChannelWorker, route: &Route, job: &Job, provider: &str, now: Timestamp) -> Option<Timestamp> {
+    let is_alert = matches!(job.scope, Scope::Alert { .. }) || job.purpose == Purpose::Bundle;
+    let tells = route.name == provider && route.provider.has_receipts(job.channel) && worker.context.callback_base.is_some();
+    worker.receipt_after.filter(|_| is_alert && tells).map(|after| now + after)
 }
 
 /// Keeps the address that a recipient has from now on, where the provider says so.

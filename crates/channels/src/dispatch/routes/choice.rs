@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
-use watchbell_core::{Clock, Timestamp};
-use watchbell_store::queue::{Job, Ranks};
+use watchbell_core::{Channel, Clock, Reason, Timestamp};
+use watchbell_store::queue::{Budget, Job, Ranks};
 
 use super::account_limit::Share;
 use super::breaker::ProviderStates;
+use super::reach::{self, check_country};
 use super::request::{FailoverOptions, RouteRequest};
 use super::route::{BUSY, Route, Standing};
 use crate::dispatch::settings::{ChannelRoute, ProviderRoute};
@@ -25,6 +26,8 @@ pub(in crate::dispatch) enum Room {
     NotBefore(Timestamp),
     /// All slots are taken: wait for a call to end.
     Full,
+    /// None today: all providers have made the calls that they may make in a day. What is due is refused.
+    UsedUp,
 }
 
 /// Where one message goes.
@@ -38,8 +41,8 @@ pub(in crate::dispatch) enum Place {
     NotBefore(Timestamp),
     /// All that take it are down; one of them may be tried at this time.
     Down(Timestamp),
-    /// No provider takes it.
-    Nowhere,
+    /// No provider takes it, for this reason.
+    Nowhere(Reason),
 }
 
 /// A HIGH alert that waits for a provider that is down tries it so often, so that it goes out within 5 s of its coming back.
@@ -52,13 +55,23 @@ const FAST: usize = 128;
 /// A channel's providers, in order of preference.
 #[derive(Debug)]
 pub(in crate::dispatch) struct Routes {
+    channel: Channel,
+    countries: Vec<String>,
     all: Vec<Arc<Route>>,
+}
+
+/// A provider that may take a message.
+#[derive(Clone, Copy, Debug)]
+struct Candidate<'a> {
+    route: &'a Arc<Route>,
+    /// It goes first because of its share: only as long as it has room, and nothing has been tried yet.
+    is_by_share: bool,
 }
 
 impl Routes {
     pub fn new(channel: ChannelRoute, states: &ProviderStates, clock: &Arc<dyn Clock>) -> Self {
         let route = |route: ProviderRoute| Arc::new(Route::new(route, channel.channel, states.clone(), clock.clone()));
-        Self { all: channel.providers.into_iter().map(route).collect() }
+        Self { channel: channel.channel, countries: channel.countries, all: channel.providers.into_iter().map(route).collect() }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -91,23 +104,80 @@ impl Routes {
         job.unknown().any(|attempt| self.named(&attempt.provider).is_some_and(|route| route.provider.can_look_up(job.channel)))
     }
 
-    /// Providers that may take a message, in order of preference.
-    fn candidates<'a>(&'a self, request: RouteRequest<'a>) -> impl Iterator<Item = &'a Arc<Route>> {
-        self.all.iter().filter(move |route| route.provider.takes(request.to) && !request.is_refused_by(&route.name))
+    /// Providers that may take a message, in the order in which it prefers them: by a share, by the prefix that fits best, as the channel
+    /// lists them.
+    fn candidates<'a>(&'a self, request: RouteRequest<'_>) -> Vec<Candidate<'a>> {
+        let settings = self.all.iter().map(|route| &route.settings);
+        let chosen = if request.log.is_empty() { reach::chosen_by_share(settings, request.delivery) } else { None };
+        let fitting = self.all.iter().enumerate().filter_map(|(at, route)| {
+            let fit = reach::fit(&route.settings.prefixes, request.to)?;
+            let takes = route.provider.takes(request.to) && !request.is_done_with(&route.name);
+            takes.then_some((fit, Candidate { route, is_by_share: chosen == Some(at) }))
+        });
+        let mut fitting: Vec<_> = fitting.collect();
+        fitting.sort_by_key(|(fit, candidate)| (!candidate.is_by_share, std::cmp::Reverse(*fit)));
+        fitting.into_iter().map(|(_, candidate)| candidate).collect()
+    }
+
+    /// Why no provider takes a message.
+    fn why_nowhere(&self, request: RouteRequest<'_>) -> Reason {
+        let channel = self.channel;
+        if request.did_not_arrive() {
+            Reason::NoOtherProvider
+        } else if self
+            .all
+            .iter()
+            .any(|route| route.provider.takes(request.to) && reach::fit(&route.settings.prefixes, request.to).is_none())
+        {
+            Reason::NoProviderForNumber { channel }
+        } else {
+            Reason::NoProviderForAddress { channel }
+        }
+    }
+
+    /// Whether a message that comes up now is for this provider, before others are.
+    pub fn suits(&self, request: RouteRequest<'_>, route: &Route) -> bool {
+        let first = self.candidates(request).into_iter().next();
+        check_country(&self.countries, request.to).is_ok() && first.is_some_and(|first| std::ptr::eq(first.route.as_ref(), route))
+    }
+
+    /// Whether another provider can take over a message that did not arrive, which its log says.
+    pub fn can_take_over(&self, request: RouteRequest<'_>, now: Timestamp) -> bool {
+        self.candidates(request).iter().any(|candidate| !candidate.route.lock().is_used_up(now))
+    }
+
+    /// Calls of day budgets that are wanted from the database before anything can be called.
+    pub fn wanted_calls(&self, now: Timestamp) -> Vec<(Arc<Route>, Budget, i64)> {
+        let wanted = |route: &Arc<Route>| {
+            let (budget, calls) = route.lock().budget.as_ref()?.wanted(now)?;
+            Some((route.clone(), budget, calls))
+        };
+        self.all.iter().filter_map(wanted).collect()
+    }
+
+    /// Calls of day budgets that nobody will make any more.
+    pub fn unused_calls(&self) -> Vec<(Budget, i64)> {
+        self.all.iter().filter_map(|route| route.lock().budget.as_mut()?.rest()).collect()
+    }
+
+    /// The budgets, by their providers' names.
+    pub fn budgets(&self, providers: &[String], day: i64) -> Vec<Budget> {
+        let named = self.all.iter().filter(|route| providers.contains(&route.name));
+        named.filter_map(|route| Some(route.lock().budget.as_ref()?.of(day))).collect()
     }
 
     /// What is left to be tried for a message whose last attempt, which its log ends with, was made through `by` and failed.
     pub fn failover_options(&self, request: RouteRequest<'_>, by: &Route, now: Timestamp) -> FailoverOptions {
         let mut options = FailoverOptions::default();
         let (mut is_any_up, mut not_before, mut probe_at) = (false, None::<Timestamp>, None::<Timestamp>);
-        for route in self.candidates(request) {
+        for Candidate { route, .. } in self.candidates(request) {
             let wait = request.not_before(&route.name);
             options.has_any = true;
             not_before = Some(not_before.map_or(wait, |earliest| earliest.min(wait)));
             let standing = route.lock().standing(now, request.is_urgent);
             is_any_up |= matches!(standing, Standing::Up);
             let is_other = !std::ptr::eq(route.as_ref(), by) && !request.was_tried_by(&route.name);
-            options.has_alternative |= is_other && wait <= now && !matches!(standing, Standing::Down(_));
+            options.has_alternative |= is_other && wait <= now && matches!(standing, Standing::Up | Standing::MayProbe);
             let next = (now + if request.is_urgent { HIGH_PROBES } else { OTHER_PROBES }).max(wait);
             probe_at = Some(probe_at.map_or(next, |earliest| earliest.min(next)));
         }
@@ -122,14 +192,18 @@ impl Routes {
     /// First those that this message has not tried since it tried all. A provider that is down is tried by what is not urgent; a
     /// HIGH alert goes to one that works, if there is one.
     pub fn place(&self, request: RouteRequest<'_>, there: Option<&Route>, now: Timestamp) -> Place {
-        let mut candidates: Vec<&Arc<Route>> = self.candidates(request).collect();
-        if candidates.is_empty() {
-            return Place::Nowhere;
+        if let Err(country) = check_country(&self.countries, request.to) {
+            return Place::Nowhere(Reason::CountryNotAllowed { channel: self.channel, country });
         }
-        candidates.sort_by_key(|route| request.was_tried_by(&route.name));
-        let (mut probes, mut earliest) = (Vec::new(), None::<Timestamp>);
+        let mut candidates = self.candidates(request);
+        if candidates.is_empty() {
+            return Place::Nowhere(self.why_nowhere(request));
+        }
+        candidates.sort_by_key(|candidate| request.was_tried_by(&candidate.route.name));
+        let (mut probes, mut used_up, mut earliest) = (Vec::new(), Vec::new(), None::<Timestamp>);
         let mut not_before = |at: Timestamp| earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
-        for route in candidates {
+        let count = candidates.len();
+        for Candidate { route, is_by_share } in candidates {
             let wait = request.not_before(&route.name);
             if wait > now {
                 not_before(wait);
@@ -141,8 +215,14 @@ impl Routes {
             };
             match standing {
                 Standing::Up if there.is_some_and(|there| std::ptr::eq(route.as_ref(), there)) => return Place::There,
-                // A provider of lower preference is for when this one is down, not for when it is busy.
-                Standing::Up => return route.take_one(now).map_or_else(Place::NotBefore, |slot| Place::Other(route.clone(), slot)),
+                Standing::Up => match route.take_one(now) {
+                    Ok(slot) => return Place::Other(route.clone(), slot),
+                    // A share is no reason to wait.
+                    Err(at) if is_by_share && count > 1 => not_before(at),
+                    // A provider of lower preference is for when this one is down, not for when it is busy.
+                    Err(at) => return Place::NotBefore(at),
+                },
+                Standing::UsedUp => used_up.push(route.name.clone()),
                 Standing::MayProbe if request.is_urgent && !is_overdue => probes.push((probed_at, route)),
                 Standing::MayProbe => match route.take_one(now) {
                     Ok(slot) => return Place::Other(route.clone(), slot),
@@ -150,6 +230,9 @@ impl Routes {
                 },
                 Standing::Down(at) => not_before(at),
             }
+        }
+        if used_up.len() == count {
+            return Place::Nowhere(Reason::SpendUsedUp { channel: self.channel, providers: used_up });
         }
         probes.sort_by_key(|(probed_at, _)| *probed_at);
         for (_, route) in probes {
@@ -190,12 +273,16 @@ impl Routes {
             if allowed == 0 {
                 return Room::Full;
             }
-            return match state.limiter.take(u32::try_from(allowed).unwrap_or(u32::MAX)) {
+            return match state.take(u32::try_from(allowed).unwrap_or(u32::MAX), now) {
                 Ok(calls) => Room::Calls(route.clone(), calls),
-                Err(wait) => Room::NotBefore(now + wait),
+                Err(at) => Room::NotBefore(at),
             };
         }
-        let earliest = |urgent| self.all.iter().map(|route| route.lock().probe_at(urgent)).min().unwrap_or(now + BUSY);
+        let usable: Vec<_> = self.all.iter().filter(|route| !route.lock().is_used_up(now)).collect();
+        if usable.is_empty() && !self.all.is_empty() {
+            return Room::UsedUp;
+        }
+        let earliest = |urgent| usable.iter().map(|route| route.lock().probe_at(urgent)).min().unwrap_or(now + BUSY);
         let (high_at, all_at) = (earliest(true), earliest(false));
         if all_at <= now {
             Room::Probe { ranks: Ranks::All, all_at }

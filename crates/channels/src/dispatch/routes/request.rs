@@ -1,7 +1,7 @@
 //! What decides by which provider a message goes, and what is left when one has failed.
 
-use watchbell_core::Timestamp;
 use watchbell_core::outcome::Class;
+use watchbell_core::{DeliveryId, Timestamp};
 use watchbell_store::queue::{Attempt, Job};
 
 use crate::provider::Address;
@@ -9,6 +9,7 @@ use crate::provider::Address;
 /// What matters of a message for the choice of its provider.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::dispatch) struct RouteRequest<'a> {
+    pub delivery: &'a DeliveryId,
     pub to: &'a Address,
     /// A HIGH alert.
     pub is_urgent: bool,
@@ -18,16 +19,22 @@ pub(in crate::dispatch) struct RouteRequest<'a> {
 
 impl<'a> RouteRequest<'a> {
     pub fn new(job: &'a Job, to: &'a Address) -> Self {
-        Self { to, is_urgent: job.rank == watchbell_store::rank::HIGH, log: &job.log }
+        Self { delivery: &job.id, to, is_urgent: job.rank == watchbell_store::rank::HIGH, log: &job.log }
     }
 
     fn attempts(self, provider: &str) -> impl Iterator<Item = &'a Attempt> {
         self.log.iter().rev().filter(move |attempt| attempt.provider == provider)
     }
 
-    /// Whether a provider has said that it has no way for this message. (A message that every provider would refuse has failed by then.)
-    pub(super) fn is_refused_by(self, provider: &str) -> bool {
-        self.attempts(provider).any(|attempt| attempt.class == Class::BadMessage && attempt.goes_on)
+    /// Whether a provider has nothing to do with this message any more: it has said that it has no way for it, or it took it and another
+    /// one took over. (A message that every provider would refuse has failed by then.)
+    pub(super) fn is_done_with(self, provider: &str) -> bool {
+        self.attempts(provider).any(|attempt| (attempt.class == Class::BadMessage && attempt.goes_on) || attempt.took_and_was_passed_on())
+    }
+
+    /// Whether a provider took it, and it has to go on to another one.
+    pub fn did_not_arrive(self) -> bool {
+        self.log.last().is_some_and(Attempt::took_and_was_passed_on)
     }
 
     /// When a provider may be asked again, by what it said itself.

@@ -10,14 +10,17 @@ use watchbell_core::{Backoff, Channel, Clock, Timestamp};
 
 use super::account_limit::AccountLimiter;
 use super::breaker::{Breaker, ProviderStates};
+use super::budget::DayBudget;
 use crate::dispatch::settings::ProviderRoute;
 use crate::provider::Provider;
+use crate::settings::RouteSettings;
 
 /// A provider with its breaker, limit and slots.
 #[derive(Debug)]
 pub(in crate::dispatch) struct Route {
     pub name: String,
     pub provider: Arc<dyn Provider>,
+    pub(super) settings: RouteSettings,
     pub timeout: Duration,
     pub slots: Arc<Semaphore>,
     pub(super) most_slots: usize,
@@ -34,6 +37,8 @@ pub(in crate::dispatch) struct Route {
 pub(super) struct RouteState {
     pub(super) breaker: Breaker,
     pub(super) limiter: AccountLimiter,
+    /// None where it may make as many calls as it likes.
+    pub(super) budget: Option<DayBudget>,
     /// By a 429 of the whole account.
     paused_until: Timestamp,
     pauses: Backoff,
@@ -42,6 +47,8 @@ pub(super) struct RouteState {
 /// How a provider stands to a message.
 pub(super) enum Standing {
     Up,
+    /// It has made all calls that it may make today.
+    UsedUp,
     /// It is down, and this message may find out whether it still is.
     MayProbe,
     Down(Timestamp),
@@ -63,10 +70,28 @@ const FASTEST_US: i64 = 500;
 impl RouteState {
     pub(super) fn standing(&self, now: Timestamp, urgent: bool) -> Standing {
         match self.probe_at(urgent) {
+            _ if self.is_used_up(now) => Standing::UsedUp,
             at if at > now => Standing::Down(at),
             _ if self.breaker.is_closed() => Standing::Up,
             _ => Standing::MayProbe,
         }
+    }
+
+    pub(super) fn is_used_up(&self, now: Timestamp) -> bool {
+        self.budget.as_ref().is_some_and(|budget| budget.is_used_up(now))
+    }
+
+    /// Takes up to `most` calls that the account and the day's budget allow now; if there are none, says when there may be.
+    pub(super) fn take(&mut self, most: u32, now: Timestamp) -> Result<u32, Timestamp> {
+        let Some(budget) = &mut self.budget else { return self.limiter.take(most).map_err(|wait| now + wait) };
+        let allowed = most.min(u32::try_from(budget.left(now)).unwrap_or(u32::MAX));
+        if allowed == 0 {
+            // More is taken from the database before the next claim.
+            return Err(now + BUSY);
+        }
+        let taken = self.limiter.take(allowed).map_err(|wait| now + wait)?;
+        budget.take(taken);
+        Ok(taken)
     }
 
     /// When a call may be made, for all that is known of the provider.
@@ -98,11 +123,13 @@ impl Route {
             state: Mutex::new(RouteState {
                 breaker: Breaker::default(),
                 limiter: AccountLimiter::new(&route.limit, clock),
+                budget: route.settings.max_per_day.map(|per_day| DayBudget::new(channel, &route.name, per_day)),
                 paused_until: Timestamp::default(),
                 pauses: PAUSES,
             }),
             name: route.name,
             provider: route.provider,
+            settings: route.settings,
         }
     }
 
@@ -110,7 +137,7 @@ impl Route {
     pub(super) fn take_one(&self, now: Timestamp) -> Result<OwnedSemaphorePermit, Timestamp> {
         let Ok(slot) = self.slots.clone().try_acquire_owned() else { return Err(now + BUSY) };
         let mut state = self.lock();
-        state.limiter.take(1).map_err(|wait| now + wait)?;
+        state.take(1, now)?;
         state.breaker.called(now);
         self.show(&state);
         Ok(slot)
@@ -145,10 +172,20 @@ impl Route {
         self.latency_us.store(if before == 0 { this } else { before + (this - before) / 16 }, Ordering::Relaxed);
     }
 
+    /// So many calls of that day's budget were taken from the database for this process; none: there are no more.
+    pub fn granted(&self, day: i64, calls: i64) {
+        if let Some(budget) = &mut self.lock().budget {
+            budget.granted(day, calls);
+        }
+    }
+
     /// Room that was taken and not used.
     pub fn give_back(&self, calls: u32, all: bool) {
         let mut state = self.lock();
         state.limiter.give_back(calls);
+        if let Some(budget) = &mut state.budget {
+            budget.give_back(calls);
+        }
         if all {
             state.breaker.not_called();
             self.show(&state);

@@ -5,6 +5,7 @@ use watchbell_core::Timestamp;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 
 use crate::http::{self, Answer};
+use crate::provider::EditOutcome;
 
 /// Of `chat.postMessage`: `{"ok":true,"ts":…}` or `{"ok":false,"error":…}`.
 pub fn posted(answer: &Answer, now: Timestamp) -> Report {
@@ -16,7 +17,9 @@ pub fn posted(answer: &Answer, now: Timestamp) -> Report {
         };
     };
     if is_ok && answer.status < 300 {
-        return Report::accepted(http::text(&body, "/ts").map(str::to_owned));
+        // What names a message in every other call: both, and the channel of a direct message is not the member it was sent to.
+        let id = http::text(&body, "/channel").zip(http::text(&body, "/ts")).map(|(channel, ts)| format!("{channel}:{ts}"));
+        return Report::accepted(id);
     }
     let error = http::text(&body, "/error").unwrap_or_default();
     if let Some(limited) = limited(answer, now) {
@@ -27,6 +30,17 @@ pub fn posted(answer: &Answer, now: Timestamp) -> Report {
     }
     let outcome = by_error(error, answer.retry_after(now));
     Report::new(outcome, if is_word(error) { error } else { "no_error" }.to_owned())
+}
+
+/// Of `chat.update`. What cannot be changed any more is left as it is.
+pub fn edited(answer: &Answer, now: Timestamp) -> EditOutcome {
+    match http::text(&answer.json(), "/error") {
+        Some("message_not_found" | "cant_update_message" | "edit_window_closed" | "channel_not_found" | "is_inactive") => EditOutcome::Cannot,
+        _ => match posted(answer, now) {
+            Report { outcome: Outcome::Accepted { .. }, .. } => EditOutcome::Done,
+            report => EditOutcome::Failed(report),
+        },
+    }
 }
 
 /// 429: one message a second for a channel is the limit that is met.

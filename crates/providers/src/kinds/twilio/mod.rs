@@ -196,6 +196,10 @@ impl Provider for Twilio {
         }
     }
 
+    fn has_receipts(&self, _channel: Channel) -> bool {
+        true
+    }
+
     fn can_look_up(&self, _channel: Channel) -> bool {
         true
     }

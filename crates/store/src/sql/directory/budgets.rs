@@ -1,4 +1,5 @@
-//! What verifying may cost: codes that are sent, and wrong ones that are tried, counted by user, by address and in all.
+//! What verifying and trying addresses may cost: codes and test messages that are sent, and wrong codes that are tried, counted by user,
+//! by address and in all.
 //!
 //! Contacts and users come and go, and two users may claim one address; what is counted here stays for its day all the same.
 //! Rows are locked in one order, after the user, and before anything is written.
@@ -41,21 +42,7 @@ impl Budgets {
     pub async fn lock(on: &mut Connection, user: UserId, contact: &Contact, now: Timestamp) -> Result<Self, StoreError> {
         // In their order as texts, which is the order of locks.
         let scopes = ["all".to_owned(), format!("target:{}", digest(contact)), format!("user:{user}")];
-        let mut spent = Vec::with_capacity(scopes.len());
-        for scope in scopes {
-            let row: Spent = sqlx::query_as(sql("INSERT INTO verification_budgets (scope, since, codes, wrong, sent_at) \
-                 VALUES ($1, $2, 0, 0, 0) ON CONFLICT (scope) DO UPDATE SET \
-                 codes = CASE WHEN verification_budgets.since <= $3 THEN 0 ELSE verification_budgets.codes END, \
-                 wrong = CASE WHEN verification_budgets.since <= $3 THEN 0 ELSE verification_budgets.wrong END, \
-                 since = CASE WHEN verification_budgets.since <= $3 THEN $2 ELSE verification_budgets.since END \
-                 RETURNING scope, since, codes, wrong, sent_at"))
-            .bind(scope)
-            .bind(now.as_millis())
-            .bind(now.as_millis() - DAY_MS)
-            .fetch_one(&mut *on)
-            .await?;
-            spent.push(row);
-        }
+        let spent = lock(on, scopes, now).await?;
         let [all, target, user] = <[Spent; 3]>::try_from(spent).map_err(|_| StoreError::Corrupt("a budget is missing".to_owned()))?;
         Ok(Self { all, target, user })
     }
@@ -106,6 +93,54 @@ impl Budgets {
             .await?;
         Ok(())
     }
+}
+
+/// Test messages to one user's contacts within a day, and to one address, whoever's it is.
+const TESTS_PER_USER: i64 = 20;
+const TESTS_PER_TARGET: i64 = 10;
+
+/// Counts a test message to a contact.
+///
+/// # Errors
+/// `TooManyTests`: the last one was sent less than a minute ago, or there were as many as are sent in a day.
+pub(super) async fn spend_test(on: &mut Connection, user: UserId, contact: &Contact, now: Timestamp) -> Result<(), StoreError> {
+    let scopes = [format!("test:target:{}", digest(contact)), format!("test:user:{user}")];
+    let spent = lock(on, scopes.clone(), now).await?;
+    let too_many = |whose, per, retry_s| Err(StoreError::TooManyTests { whose, per, retry_s });
+    let bounds = [(TESTS_PER_TARGET, "this address"), (TESTS_PER_USER, "this user")];
+    if let Some((spent, (_, whose))) = spent.iter().zip(bounds).find(|(spent, (most, _))| spent.codes >= *most) {
+        return too_many(whose, "day", spent.rest_s(now));
+    }
+    let wait_ms = spent.first().map_or(0, |target| target.sent_at + PAUSE_MS - now.as_millis());
+    if wait_ms > 0 {
+        return too_many("this address", "minute", seconds(wait_ms));
+    }
+    sqlx::query(sql("UPDATE verification_budgets SET codes = codes + 1, sent_at = $2 WHERE scope {in $1 text}"))
+        .bind(array(&scopes)?)
+        .bind(now.as_millis())
+        .execute(on)
+        .await?;
+    Ok(())
+}
+
+/// Locks and reads what was spent, in the order of the scopes as texts; a day that has passed begins anew.
+async fn lock<const N: usize>(on: &mut Connection, scopes: [String; N], now: Timestamp) -> Result<Vec<Spent>, StoreError> {
+    let mut spent = Vec::with_capacity(N);
+    for scope in scopes {
+        let row: Spent = sqlx::query_as(sql("INSERT INTO verification_budgets (scope, since, codes, wrong, sent_at) \
+             VALUES ($1, $2, 0, 0, 0) ON CONFLICT (scope) DO UPDATE SET \
+             codes = CASE WHEN verification_budgets.since <= $3 THEN 0 ELSE verification_budgets.codes END, \
+             wrong = CASE WHEN verification_budgets.since <= $3 THEN 0 ELSE verification_budgets.wrong END, \
+             since = CASE WHEN verification_budgets.since <= $3 THEN $2 ELSE verification_budgets.since END \
+             RETURNING scope, since, codes, wrong, sent_at"))
+        .bind(scope)
+        .bind(now.as_millis())
+        .bind(now.as_millis() - DAY_MS)
+        .fetch_one(&mut *on)
+        .await?;
+        spent.push(row);
+    }
+    Ok(spent)
 }
 
 impl Spent {

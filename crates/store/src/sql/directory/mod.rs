@@ -15,5 +15,6 @@ mod owners;
 mod rules;
 mod telegram;
 mod topics;
+mod trials;
 mod users;
 mod verification;

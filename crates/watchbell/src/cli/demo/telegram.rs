@@ -16,11 +16,11 @@ const HOLD: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct BotApi {
     url: String,
-    shared: Arc<Shared>,
+    shared: Arc<StandInState>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct StandInState {
     /// Updates that nobody has fetched yet.
     updates: Mutex<Vec<Value>>,
     arrived: Notify,
@@ -33,7 +33,7 @@ impl BotApi {
     pub async fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(StandInState::default());
         tokio::spawn({
             let shared = Arc::clone(&shared);
             async move {
@@ -62,7 +62,7 @@ impl BotApi {
 }
 
 /// Answers the calls of one connection.
-async fn serve(stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
+async fn serve(stream: TcpStream, shared: Arc<StandInState>) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(method) = read_call(&mut stream).await? {
         let result = match method.as_str() {
@@ -101,7 +101,7 @@ async fn read_call(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<
     Ok(path.rsplit('/').next().map(str::to_owned))
 }
 
-impl Shared {
+impl StandInState {
     /// The waiting updates as soon as there are any; none after a while, as the Bot API does it.
     async fn updates(&self) -> Value {
         let waiting = || std::mem::take(&mut *self.updates.lock().unwrap_or_else(PoisonError::into_inner));

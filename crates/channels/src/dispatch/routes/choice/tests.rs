@@ -1,13 +1,15 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use watchbell_core::device::DeviceKind;
 use watchbell_core::outcome::{Class, LimitScope, Outcome, Report};
-use watchbell_core::{Channel, ManualClock, Secret};
+use watchbell_core::{Channel, DeliveryId, ManualClock, Secret};
 use watchbell_store::queue::Attempt;
 
 use super::*;
 use crate::provider::{AccountLimit, Address, Outgoing, Provider};
-use crate::settings::OnUnknown;
+use crate::settings::{OnUnknown, RouteSettings};
 
 /// A provider of one kind of device.
 #[derive(Debug)]
@@ -41,8 +43,9 @@ fn routes(kinds: &[(DeviceKind, bool)], clock: &ManualClock) -> Routes {
         name: kind.to_string(),
         provider: Arc::new(Of { kind: *kind, is_one_service: *is_one_service }),
         limit: AccountLimit { per_second: 10.0, burst: 2, in_flight: 1, timeout: Duration::from_secs(1) },
+        settings: RouteSettings::default(),
     };
-    let channel = ChannelRoute { channel: Channel::Push, providers: kinds.iter().map(provider).collect(), on_unknown: OnUnknown::Resend };
+    let channel = ChannelRoute::new(Channel::Push, kinds.iter().map(provider).collect(), OnUnknown::Resend);
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     Routes::new(channel, &ProviderStates::default(), &clock)
 }
@@ -53,8 +56,9 @@ fn named(names: &[&str], clock: &ManualClock) -> Routes {
         name: (*name).to_owned(),
         provider: Arc::new(Of { kind: DeviceKind::Fcm, is_one_service: true }),
         limit: AccountLimit { per_second: 10.0, burst: 2, in_flight: 4, timeout: Duration::from_secs(1) },
+        settings: RouteSettings::default(),
     };
-    let channel = ChannelRoute { channel: Channel::Push, providers: names.iter().map(provider).collect(), on_unknown: OnUnknown::Resend };
+    let channel = ChannelRoute::new(Channel::Push, names.iter().map(provider).collect(), OnUnknown::Resend);
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     Routes::new(channel, &ProviderStates::default(), &clock)
 }
@@ -63,8 +67,11 @@ fn clock() -> ManualClock {
     ManualClock::new(Timestamp::from_millis(1_000_000))
 }
 
+/// A delivery of which nothing matters.
+static ANY: LazyLock<DeliveryId> = LazyLock::new(|| DeliveryId("01".to_owned()));
+
 fn request(to: &Address) -> RouteRequest<'_> {
-    RouteRequest { to, is_urgent: false, log: &[] }
+    RouteRequest { delivery: &ANY, to, is_urgent: false, log: &[] }
 }
 
 fn failed(provider: &str, class: Class) -> Attempt {
@@ -92,7 +99,7 @@ fn name(place: Place, there: &Route) -> String {
         Place::Other(route, _) => route.name.clone(),
         Place::NotBefore(_) => "busy".to_owned(),
         Place::Down(_) => "down".to_owned(),
-        Place::Nowhere => "nowhere".to_owned(),
+        Place::Nowhere(_) => "nowhere".to_owned(),
     }
 }
 
@@ -106,7 +113,7 @@ fn a_message_goes_to_the_provider_that_takes_its_address() {
     assert_eq!(there.name, "fcm");
     let place = |kind| routes.place(request(&device(kind)), Some(&there), now);
     assert!(matches!(place(Fcm), Place::There));
-    assert!(matches!(place(Webpush), Place::Nowhere));
+    assert!(matches!(place(Webpush), Place::Nowhere(_)));
     let Place::Other(other, slot) = place(Apns) else { unreachable!("there is room") };
     assert_eq!(other.name, "apns");
     // Its one slot is taken.
@@ -160,7 +167,7 @@ fn what_failed_goes_on_to_the_next_provider_that_is_up() {
             }
             clock.advance(Duration::from_secs(2));
             let log: Vec<Attempt> = tried.iter().copied().map(retry).collect();
-            let request = RouteRequest { to: &to, is_urgent, log: &log };
+            let request = RouteRequest { delivery: &ANY, to: &to, is_urgent, log: &log };
             let place = routes.place(request, None, clock.now());
             assert_eq!(name(place, &routes.all[0]), **expected, "tried {tried:?}, down {are_down:?}, urgent {is_urgent}");
         }
@@ -175,12 +182,12 @@ fn a_provider_that_refused_a_message_or_asked_to_wait_is_left_alone_with_it() {
     let waits = Attempt { not_before: Some(now.plus_s(90)), goes_on: false, ..failed("a", Class::Retry) };
     let (refused, after) = ([failed("a", Class::BadMessage)], [waits]);
     for log in [&refused[..], &after[..]] {
-        let request = RouteRequest { to: &to, is_urgent: true, log };
+        let request = RouteRequest { delivery: &ANY, to: &to, is_urgent: true, log };
         assert_eq!(name(routes.place(request, None, now), &routes.all[0]), "b");
     }
     let both = [failed("a", Class::BadMessage), failed("b", Class::BadMessage)];
-    assert!(matches!(routes.place(RouteRequest { to: &to, is_urgent: true, log: &both }, None, now), Place::Nowhere));
-    assert!(!routes.failover_options(RouteRequest { to: &to, is_urgent: true, log: &both }, &routes.all[1], now).has_any);
+    assert!(matches!(routes.place(RouteRequest { delivery: &ANY, to: &to, is_urgent: true, log: &both }, None, now), Place::Nowhere(_)));
+    assert!(!routes.failover_options(RouteRequest { delivery: &ANY, to: &to, is_urgent: true, log: &both }, &routes.all[1], now).has_any);
 }
 
 #[test]
@@ -189,7 +196,7 @@ fn others_find_out_whether_a_provider_is_back_and_high_alerts_only_when_nothing_
     let routes = named(&["a", "b"], &clock);
     let to = device(DeviceKind::Fcm);
     let [a, b] = [&routes.all[0], &routes.all[1]];
-    let goes_to = |is_urgent| name(routes.place(RouteRequest { to: &to, is_urgent, log: &[] }, Some(b), clock.now()), b);
+    let goes_to = |is_urgent| name(routes.place(RouteRequest { delivery: &ANY, to: &to, is_urgent, log: &[] }, Some(b), clock.now()), b);
     a.learn(&down(), clock.now());
     clock.advance(Duration::from_secs(6));
     assert_eq!((goes_to(true).as_str(), goes_to(false).as_str()), ("b", "a"));
@@ -233,4 +240,138 @@ fn servers_of_users_open_no_breaker() {
         fcm.learn(&unknown, now);
     }
     assert!(is_up(webpush) && !is_up(fcm));
+}
+
+/// Takes every address.
+#[derive(Debug)]
+struct Any;
+
+#[async_trait]
+impl Provider for Any {
+    async fn send(&self, _message: &Outgoing) -> Report {
+        Report::accepted(None)
+    }
+}
+
+/// Providers of SMS, by their names and how they are used.
+fn phones(used: &[(&str, RouteSettings)], countries: &[&str], clock: &ManualClock) -> Routes {
+    let provider = |(name, settings): &(&str, RouteSettings)| ProviderRoute {
+        name: (*name).to_owned(),
+        provider: Arc::new(Any),
+        limit: AccountLimit { per_second: 1_000.0, burst: 100, in_flight: 2, timeout: Duration::from_secs(1) },
+        settings: settings.clone(),
+    };
+    let channel = ChannelRoute::new(Channel::Sms, used.iter().map(provider).collect(), OnUnknown::Resend);
+    let channel = ChannelRoute { countries: countries.iter().map(ToString::to_string).collect(), ..channel };
+    let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+    Routes::new(channel, &ProviderStates::default(), &clock)
+}
+
+fn prefixes(prefixes: &[&str]) -> RouteSettings {
+    RouteSettings { prefixes: prefixes.iter().map(ToString::to_string).collect(), ..RouteSettings::default() }
+}
+
+/// Who takes a message to that number, of which this was tried before.
+fn goes_to(routes: &Routes, number: &str, log: &[Attempt], clock: &ManualClock) -> Result<String, Reason> {
+    let to = Address::Phone(number.to_owned());
+    match routes.place(RouteRequest { delivery: &ANY, to: &to, is_urgent: true, log }, None, clock.now()) {
+        Place::Other(route, _) => Ok(route.name.clone()),
+        Place::Nowhere(reason) => Err(reason),
+        place => unreachable!("{place:?}"),
+    }
+}
+
+#[test]
+fn the_longest_prefix_decides_and_what_has_none_takes_the_rest() {
+    let channel = Channel::Sms;
+    let clock = clock();
+    let used = [("rest", prefixes(&[])), ("german", prefixes(&["+49"])), ("vanity", prefixes(&["+49800", "+1"]))];
+    let routes = phones(&used, &[], &clock);
+    let table: &[(&str, &[&str], &str)] = &[
+        ("+4915112345678", &[], "german"),
+        ("+4980012345", &[], "vanity"),
+        ("+4980012345", &["vanity"], "german"),
+        ("+4980012345", &["vanity", "german"], "rest"),
+        ("+436641234567", &[], "rest"),
+        ("+12125550123", &[], "vanity"),
+    ];
+    for (number, tried, expected) in table {
+        let log: Vec<Attempt> = tried.iter().map(|name| failed(name, Class::Retry)).collect();
+        assert_eq!(goes_to(&routes, number, &log, &clock), Ok((*expected).to_owned()), "{number}, tried {tried:?}");
+    }
+    let narrow = phones(&used[1..], &[], &clock);
+    assert_eq!(goes_to(&narrow, "+436641234567", &[], &clock), Err(Reason::NoProviderForNumber { channel }));
+    let at_home = phones(&used, &["DE"], &clock);
+    assert_eq!(goes_to(&at_home, "+4915112345678", &[], &clock), Ok("german".to_owned()));
+    let country = Some("AT".to_owned());
+    assert_eq!(goes_to(&at_home, "+436641234567", &[], &clock), Err(Reason::CountryNotAllowed { channel, country }));
+}
+
+#[test]
+fn a_share_goes_first_and_never_holds_anything_up() {
+    let clock = clock();
+    let number = "+4915112345678";
+    let used = [("main", RouteSettings::default()), ("tried", RouteSettings { share: Some(1.0), ..RouteSettings::default() })];
+    let routes = phones(&used, &[], &clock);
+    assert_eq!(goes_to(&routes, number, &[], &clock), Ok("tried".to_owned()));
+    // What has been tried already goes where most things go.
+    let waited = Attempt { goes_on: false, ..failed("main", Class::Retry) };
+    assert_eq!(goes_to(&routes, number, &[waited], &clock), Ok("main".to_owned()));
+    let tried = routes.named("tried").unwrap();
+    let slots = tried.slots.clone().try_acquire_many_owned(2).unwrap();
+    assert_eq!(goes_to(&routes, number, &[], &clock), Ok("main".to_owned()), "it has no room");
+    drop(slots);
+    tried.learn(&down(), clock.now());
+    assert_eq!(goes_to(&routes, number, &[], &clock), Ok("main".to_owned()), "it is down");
+    // It is not begun inline by the first provider of the channel, as it is not for that one.
+    let to = Address::Phone(number.to_owned());
+    assert!(!routes.suits(RouteRequest { delivery: &ANY, ..request(&to) }, routes.named("main").unwrap()));
+}
+
+#[test]
+fn who_took_a_message_that_did_not_arrive_is_not_asked_again() {
+    let clock = clock();
+    let routes = phones(&[("a", RouteSettings::default()), ("b", RouteSettings::default())], &[], &clock);
+    let (number, log) = ("+4915112345678", [failed("a", Class::Accepted), failed("b", Class::Accepted)]);
+    assert_eq!(goes_to(&routes, number, &log[..1], &clock), Ok("b".to_owned()));
+    assert_eq!(goes_to(&routes, number, &log, &clock), Err(Reason::NoOtherProvider));
+    let to = Address::Phone(number.to_owned());
+    assert!(routes.can_take_over(RouteRequest { log: &log[..1], ..request(&to) }, clock.now()));
+    assert!(!routes.can_take_over(RouteRequest { log: &log, ..request(&to) }, clock.now()));
+    // A call that nobody answered was taken as well, and is made again.
+    let unanswered = Attempt { goes_on: false, ..failed("a", Class::Accepted) };
+    assert_eq!(goes_to(&routes, number, &[unanswered], &clock), Ok("a".to_owned()));
+}
+
+#[test]
+fn a_days_calls_are_made_and_no_more() {
+    let clock = clock();
+    let number = "+4915112345678";
+    let a = RouteSettings { max_per_day: Some(2), ..RouteSettings::default() };
+    let routes = phones(&[("a", a.clone()), ("b", a)], &[], &clock);
+    let grant = |calls: &[i64]| {
+        let wanted = routes.wanted_calls(clock.now());
+        assert_eq!(wanted.len(), calls.len());
+        for ((route, budget, _), calls) in wanted.iter().zip(calls) {
+            route.granted(budget.day, *calls);
+        }
+    };
+    // Nothing is called that was not taken from the database before.
+    assert!(matches!(routes.room(clock.now(), 5), Room::NotBefore(at) if at > clock.now()));
+    grant(&[1, 1]);
+    let Room::Calls(route, 1) = routes.room(clock.now(), 5) else { unreachable!("one call") };
+    assert_eq!(route.name, "a");
+    route.give_back(1, false);
+    assert_eq!(goes_to(&routes, number, &[], &clock), Ok("a".to_owned()));
+    grant(&[0]);
+    assert_eq!(goes_to(&routes, number, &[], &clock), Ok("b".to_owned()), "the other one takes over");
+    grant(&[0]);
+    let providers = vec!["a".to_owned(), "b".to_owned()];
+    assert_eq!(goes_to(&routes, number, &[], &clock), Err(Reason::SpendUsedUp { channel: Channel::Sms, providers }));
+    assert!(matches!(routes.room(clock.now(), 5), Room::UsedUp));
+    // Each day begins anew.
+    clock.advance(Duration::from_hours(24));
+    grant(&[1, 1]);
+    assert_eq!(goes_to(&routes, number, &[], &clock), Ok("a".to_owned()));
+    assert_eq!(routes.unused_calls().len(), 1);
 }

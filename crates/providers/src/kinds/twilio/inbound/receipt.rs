@@ -26,11 +26,16 @@ pub fn subject(form: &Form, delivery: DeliveryId) -> Subject {
 
 /// The outcome, and Twilio's own code; None for what is on its way.
 pub fn outcome(form: &Form, now: Timestamp) -> Option<(ReceiptOutcome, Option<String>)> {
-    use ReceiptOutcome::{BadAddress, Delivered, NotAnswered, Undelivered};
+    use ReceiptOutcome::{BadAddress, Delivered, NoRoute, NotAnswered, Read, TryAgain, Undelivered};
     let code = Some(value(form, "ErrorCode")).filter(|code| is_code(code)).map(str::to_owned);
     // The codes mean what they mean in an answer to a new message.
-    let is_bad_address = || code.as_deref().and_then(|code| by_code(code.parse().ok()?, now)) == Some(Outcome::BadAddress);
-    let lost = || if is_bad_address() { BadAddress } else { Undelivered };
+    let meant = || code.as_deref().and_then(|code| by_code(code.parse().ok()?, now));
+    let lost = || match meant() {
+        Some(Outcome::BadAddress) => BadAddress,
+        Some(Outcome::Retry { .. }) => TryAgain,
+        Some(Outcome::BadRoute | Outcome::ProviderDown) => NoRoute,
+        _ => Undelivered,
+    };
     // A call names itself by CallSid, a message by MessageSid; older callbacks of messages say SmsStatus.
     let call = value(form, "CallStatus");
     if !call.is_empty() {
@@ -45,8 +50,8 @@ pub fn outcome(form: &Form, now: Timestamp) -> Option<(ReceiptOutcome, Option<St
     }
     let message = Some(value(form, "MessageStatus")).filter(|status| !status.is_empty()).unwrap_or_else(|| value(form, "SmsStatus"));
     let outcome = match message {
-        // A WhatsApp message that was read has arrived, whether or not that was said before.
-        "delivered" | "read" => Delivered,
+        "delivered" => Delivered,
+        "read" => Read,
         "undelivered" | "failed" => lost(),
         _ => return None,
     };
@@ -61,7 +66,7 @@ fn is_code(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ReceiptOutcome::{BadAddress, Delivered, NotAnswered, Undelivered};
+    use ReceiptOutcome::{BadAddress, Delivered, NoRoute, NotAnswered, Read, TryAgain, Undelivered};
 
     /// A form, and what it means.
     type Case = (&'static [(&'static str, &'static str)], Option<(ReceiptOutcome, Option<&'static str>)>);
@@ -88,19 +93,22 @@ mod tests {
 
     #[test]
     fn every_status_has_its_meaning() {
-        let table: [Case; 21] = [
+        let table: [Case; 23] = [
             (&[("MessageStatus", "queued")], None),
             (&[("MessageStatus", "sent")], None),
             (&[("MessageStatus", "delivered")], Some((Delivered, None))),
-            (&[("MessageStatus", "read")], Some((Delivered, None))),
+            (&[("MessageStatus", "read")], Some((Read, None))),
             (&[("SmsStatus", "delivered")], Some((Delivered, None))),
-            (&[("MessageStatus", "undelivered"), ("ErrorCode", "30003")], Some((Undelivered, Some("30003")))),
+            (&[("MessageStatus", "undelivered"), ("ErrorCode", "30003")], Some((TryAgain, Some("30003")))),
+            // Filtered by the carrier: another provider may have a way.
+            (&[("MessageStatus", "undelivered"), ("ErrorCode", "30007")], Some((NoRoute, Some("30007")))),
+            (&[("MessageStatus", "failed"), ("ErrorCode", "63016")], Some((Undelivered, Some("63016")))),
             (&[("MessageStatus", "undelivered"), ("ErrorCode", "30005")], Some((BadAddress, Some("30005")))),
             (&[("MessageStatus", "failed"), ("ErrorCode", "63024")], Some((BadAddress, Some("63024")))),
             // As in the answer to a new message.
             (&[("MessageStatus", "undelivered"), ("ErrorCode", "63003")], Some((BadAddress, Some("63003")))),
             (&[("CallStatus", "failed"), ("ErrorCode", "13224")], Some((BadAddress, Some("13224")))),
-            (&[("CallStatus", "failed"), ("ErrorCode", "13225")], Some((Undelivered, Some("13225")))),
+            (&[("CallStatus", "failed"), ("ErrorCode", "13225")], Some((NoRoute, Some("13225")))),
             (&[("MessageStatus", "failed"), ("ErrorCode", "x+4915")], Some((Undelivered, None))),
             (&[("CallStatus", "ringing")], None),
             (&[("CallStatus", "in-progress")], None),

@@ -1,4 +1,4 @@
-//! All that a user has said, as it is kept and as an export has it: each surface's rules in that surface's own words.
+//! All that a user has set, as it is kept and as an export has it: each surface's rules in that surface's own words.
 
 use watchbell_core::contact::Contact;
 use watchbell_core::device::Device;
@@ -17,7 +17,7 @@ use watchbell_wire::transfer::{
 use crate::ilert::rules::kind;
 use crate::oncall::kinds;
 
-pub(super) struct Said {
+pub(super) struct UserExport {
     pub user: User,
     pub contacts: Vec<Contact>,
     pub devices: Vec<Device>,
@@ -30,7 +30,7 @@ pub(super) struct Said {
     pub switches: Switches,
 }
 
-impl Said {
+impl UserExport {
     /// None for a user who was deleted meanwhile.
     pub async fn load(store: &dyn Store, user: User) -> Result<Option<Self>, StoreError> {
         match Self::load_all(store, user).await {

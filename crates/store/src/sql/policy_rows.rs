@@ -1,4 +1,4 @@
-//! What users have said, out of four tables by one statement: whoever was not told of lately costs one round trip, not four.
+//! What users have set, out of four tables by one statement: planning for a user who is not remembered costs one round trip, not four.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::facts::Policy;
 
 /// A row of any of the tables; which of its columns are there, and what they are, is up to the table.
 #[derive(Debug, sqlx_macros::FromRow)]
-pub(super) struct Said {
+pub(super) struct PolicyRow {
     what: String,
     id: i64,
     user_id: i64,
@@ -30,7 +30,7 @@ pub(super) struct Said {
     t8: Option<String>,
 }
 
-impl Said {
+impl PolicyRow {
     /// `$1` is a list of users.
     pub(super) const SELECT: &'static str = "SELECT 'user' AS what, id, id AS user_id, EXISTS (SELECT 1 FROM preferences p \
          WHERE p.user_id = users.id) OR EXISTS (SELECT 1 FROM switches s WHERE s.user_id = users.id) AS flag, \
@@ -44,9 +44,9 @@ impl Said {
          NULL, NULL, NULL, NULL FROM rules WHERE user_id {in $1 bigint}";
 
     /// The policies, and whose are not all that they said yet.
-    pub(super) fn policies(mut said: Vec<Self>) -> Result<(HashMap<UserId, Policy>, Vec<i64>), StoreError> {
-        said.sort_by_key(|row| row.id);
-        let (users, others): (Vec<Self>, Vec<Self>) = said.into_iter().partition(|row| row.what == "user");
+    pub(super) fn policies(mut rows: Vec<Self>) -> Result<(HashMap<UserId, Policy>, Vec<i64>), StoreError> {
+        rows.sort_by_key(|row| row.id);
+        let (users, others): (Vec<Self>, Vec<Self>) = rows.into_iter().partition(|row| row.what == "user");
         let have_more = users.iter().filter(|row| row.flag).map(|row| row.id).collect();
         let policy = |row: Self| User::try_from(row.user()?).map(|user| (user.id, Policy::of(user)));
         let mut policies = users.into_iter().map(policy).collect::<Result<HashMap<UserId, Policy>, _>>()?;
