@@ -120,7 +120,10 @@ mod tests {
             assert!(!sent(V2, signature).is_right(&plivo, &["secret"]).await);
         }
         let json = Sent::post("{}").header("content-type", "application/json").url("https://h.example/p");
-        assert!(!json.header(V3, "0wLyLRWc55XHDtjE7mFaOMHqNrtsRJDcyl221ivZIPU=").header(V3_NONCE, "5").is_right(&plivo, &["secret"]).await, "nothing of it is signed");
+        assert!(
+            !json.header(V3, "0wLyLRWc55XHDtjE7mFaOMHqNrtsRJDcyl221ivZIPU=").header(V3_NONCE, "5").is_right(&plivo, &["secret"]).await,
+            "nothing of it is signed"
+        );
         let no_nonce = Sent::post("b=2&a=1").form().url("https://h.example/p").header(V3, "0Jc5Zb2LC9ezYk69R5kGsAlHjCDjF/doLYfN2ZnIP78=");
         assert!(!no_nonce.is_right(&plivo, &["secret"]).await);
     }
