@@ -244,7 +244,8 @@ pub fn parse_google_chat(text: &str) -> Result<String, BadTarget> {
     let rest = url.strip_prefix(GOOGLE_CHAT_SPACES).ok_or(BadTarget::GoogleChat)?;
     let (space, query) = rest.split_once("/messages?").ok_or(BadTarget::GoogleChat)?;
     let is_space = !space.is_empty() && space.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    let mut names: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect();
+    let mut names: Vec<_> =
+        url::form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect();
     names.sort_unstable();
     if is_space && names == ["key", "token"] { Ok(url) } else { Err(BadTarget::GoogleChat) }
 }
@@ -258,7 +259,8 @@ pub fn parse_room(text: &str) -> Result<String, BadTarget> {
         Some((local, server)) => (local, Some(server)),
         None => (&text[1..], None),
     };
-    let is_server = server.map_or(text.starts_with('!'), |server| Url::parse(&format!("https://{server}/")).is_ok_and(|url| url.has_host()));
+    let is_server =
+        server.map_or(text.starts_with('!'), |server| Url::parse(&format!("https://{server}/")).is_ok_and(|url| url.has_host()));
     let is_room = is_part(local) && server.is_none_or(is_part) && is_server;
     if is_room { Ok(text) } else { Err(BadTarget::Room) }
 }
@@ -602,7 +604,8 @@ mod tests {
     #[test]
     fn google_chat_s_webhooks_are_google_s() {
         let base = GOOGLE_CHAT_SPACES;
-        for bad in ["AAAA/messages", "AAAA/messages?key=x", "AAAA/messages?key=x&token=", "/messages?key=x&token=y", "AAAA/x?key=x&token=y"] {
+        for bad in ["AAAA/messages", "AAAA/messages?key=x", "AAAA/messages?key=x&token=", "/messages?key=x&token=y", "AAAA/x?key=x&token=y"]
+        {
             assert_eq!(parse_google_chat(&format!("{base}{bad}")), Err(BadTarget::GoogleChat), "{bad}");
         }
         assert!(parse_google_chat("https://chat.googleapis.com.evil.example/v1/spaces/A/messages?key=x&token=y").is_err());
@@ -614,7 +617,8 @@ mod tests {
         for good in ["!abc:example.org", "!31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3ogLM", "#ops:example.org:8448", "#störung:[::1]"] {
             assert_eq!(parse_room(good).as_deref(), Ok(good));
         }
-        for bad in ["abc:example.org", "@anna:example.org", "#ops", "!:example.org", "!", "#", "!a b:example.org", "!abc:", "!a/b:c", "é"] {
+        for bad in ["abc:example.org", "@anna:example.org", "#ops", "!:example.org", "!", "#", "!a b:example.org", "!abc:", "!a/b:c", "é"]
+        {
             assert!(parse_room(bad).is_err(), "{bad}");
         }
     }

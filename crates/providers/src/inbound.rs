@@ -320,7 +320,10 @@ pub enum Reply {
     Plain(Response<String>),
     Worded(Box<Worded>),
     /// The same, and what each notice came to is said by a message of its own ([`Inbound::say`]) to who is named in its place.
-    Messages { response: Response<String>, to: Vec<Option<Whom>> },
+    Messages {
+        response: Response<String>,
+        to: Vec<Option<Whom>>,
+    },
 }
 
 /// Who wrote or pressed, and can be written to.

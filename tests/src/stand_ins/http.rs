@@ -1,8 +1,8 @@
 //! Twilio, Firebase, Telegram and all other chats on one loopback port, told apart by their paths.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;

@@ -103,7 +103,9 @@ async fn slack_interaction(bed: &Bed, action: &str, token: &Value, user: &str, s
     mac.update(format!("v0:{at}:{body}").as_bytes());
     let signature = format!("v0={}", hex::encode(mac.finalize().into_bytes()));
     let headers = [
-        ("x-slack-signature", signature.as_str()), ("x-slack-request-timestamp", &at), ("content-type", "application/x-www-form-urlencoded"),
+        ("x-slack-signature", signature.as_str()),
+        ("x-slack-request-timestamp", &at),
+        ("content-type", "application/x-www-form-urlencoded"),
     ];
     call(bed, "/callbacks/slack", &headers, body).await.status.as_u16()
 }
@@ -139,8 +141,10 @@ async fn telegram_s_buttons_and_replies_answer(bed: &mut Bed) {
     told(bed, &anna, "A-1", Channel::Telegram, &anna.chat).await;
     let keyboard = bed.stand_ins.http.chats("POST", "/sendMessage").pop().unwrap().json()["reply_markup"]["inline_keyboard"].take();
     let chat = json!({ "id": anna.chat.parse::<i64>().unwrap(), "type": "private" });
-    let query = json!({ "id": "q", "from": { "id": 1 }, "message": { "message_id": 1, "chat": chat }, "data": keyboard[0][0]["callback_data"] });
-    let answer = call(bed, "/callbacks/telegram", &secret, json!({ "update_id": 2, "callback_query": query }).to_string()).await.expect(200);
+    let query =
+        json!({ "id": "q", "from": { "id": 1 }, "message": { "message_id": 1, "chat": chat }, "data": keyboard[0][0]["callback_data"] });
+    let answer =
+        call(bed, "/callbacks/telegram", &secret, json!({ "update_id": 2, "callback_query": query }).to_string()).await.expect(200);
     assert_eq!((&answer["method"], &answer["callback_query_id"]), (&json!("answerCallbackQuery"), &json!("q")));
     assert_eq!(state(bed, "A-1").await, "accepted");
     told(bed, &anna, "A-2", Channel::Telegram, &anna.chat).await;
@@ -173,7 +177,8 @@ async fn matrix_s_reactions_answer(bed: &mut Bed) {
     let delivery = bed.api().delivery(deliveries[0]["id"].as_str().unwrap()).await;
     let message = &delivery["attemptLog"][0]["messageId"];
     let relation = json!({ "rel_type": "m.annotation", "event_id": message, "key": "👍" });
-    let event = json!({ "type": "m.reaction", "event_id": "$reaction", "sender": "@anna:example.org", "content": { "m.relates_to": relation } });
+    let event =
+        json!({ "type": "m.reaction", "event_id": "$reaction", "sender": "@anna:example.org", "content": { "m.relates_to": relation } });
     let news = json!({ "next_batch": "s-news", "rooms": { "join": { (MATRIX_ROOM): { "timeline": { "events": [event] } } } } });
     bed.stand_ins.http.program("since=", Act::answer(200, "", news.to_string()), 1);
     wait::until("the reaction to be heard", async || state(bed, "A-1").await == "accepted").await;

@@ -172,15 +172,8 @@ fn suppressed(policy: &Policy, category: Option<&str>) -> Vec<(Channel, String)>
 
 #[test]
 fn every_switch_stops_its_own_channels_and_no_other() {
-    let chat = [
-        Channel::Telegram,
-        Channel::Slack,
-        Channel::Teams,
-        Channel::Mattermost,
-        Channel::Discord,
-        Channel::GoogleChat,
-        Channel::Matrix,
-    ];
+    let chat =
+        [Channel::Telegram, Channel::Slack, Channel::Teams, Channel::Mattermost, Channel::Discord, Channel::GoogleChat, Channel::Matrix];
     let table: [(ChannelType, &[Channel]); 6] = [
         (ChannelType::Chat, &chat),
         (ChannelType::Email, &[Channel::Email]),
