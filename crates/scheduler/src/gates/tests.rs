@@ -178,8 +178,8 @@ fn every_switch_stops_its_own_channels_and_no_other() {
         (ChannelType::Chat, &chat),
         (ChannelType::Email, &[Channel::Email]),
         (ChannelType::InApp, &[Channel::InApp]),
-        // FCM and APNs devices; the third is a browser.
-        (ChannelType::MobilePush, &[Channel::Push, Channel::Push]),
+        // All devices but the browser.
+        (ChannelType::MobilePush, &[Channel::Push; 5]),
         (ChannelType::Sms, &[Channel::Sms]),
         (ChannelType::WebPush, &[Channel::Push]),
     ];
