@@ -133,7 +133,8 @@ fn answer(action: Action) -> Notice {
 
 #[tokio::test]
 async fn an_action_is_an_answer() {
-    for (body, action) in [("accept:token-1", Action::Accept), ("resolve:token-1\n", Action::Resolve), ("decline:token-1", Action::Decline)] {
+    for (body, action) in [("accept:token-1", Action::Accept), ("resolve:token-1\n", Action::Resolve), ("decline:token-1", Action::Decline)]
+    {
         let heard = read(body.as_bytes()).await.unwrap();
         assert_eq!(heard.notices, [answer(action)]);
         let effect = Effect { said: "It is yours".to_owned(), ..Effect::quiet(Change::Done) };
