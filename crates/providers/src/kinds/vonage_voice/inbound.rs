@@ -63,7 +63,7 @@ impl Inbound for Callbacks {
     }
 }
 
-fn speak(said: Said) -> Response<String> {
+fn speak(said: &Said) -> Response<String> {
     let actions = match &said.next {
         Some(next) => ncco::ask(&said.text, &said.language, 1, next),
         None => ncco::say(&said.text, &said.language, 1),
