@@ -24,6 +24,7 @@ on_both!(
     a_page_shows_and_acts_only_when_it_is_told_to,
     links_that_are_none_change_nothing,
     two_answers_at_once_are_one,
+    messages_elsewhere_say_who_has_it,
     a_mail_of_a_category_can_be_turned_off,
     an_account_is_one_users,
 );
@@ -228,6 +229,28 @@ async fn two_answers_at_once_are_one(bed: &mut Bed) {
     let has_it = |said: &String| said.contains("You have it");
     let is_late = |said: &String| said.contains("has accepted this alert already");
     assert!((has_it(&one) && is_late(&other)) || (is_late(&one) && has_it(&other)), "{one} / {other}");
+}
+
+async fn messages_elsewhere_say_who_has_it(bed: &mut Bed) {
+    bed.start().await;
+    let anna = Person::create(bed.api(), 1).await;
+    anna.high(bed.api(), "TELEGRAM", 0).await;
+    let ben = person(bed, 2, &[("SMS", 0)]).await;
+    raise(bed, "A-1", &[&anna, &ben]).await;
+    bed.outbox().expect(1, "chat message", |sent| sent.channel == Channel::Telegram).await;
+    text(bed, &ben.phone, "1", "SM-1").await;
+    wait::until("the chat message to be edited", async || {
+        bed.clock.advance(Duration::from_secs(2));
+        !bed.stand_ins.http.chats("POST", "/editMessageText").is_empty()
+    })
+    .await;
+    let edit = bed.stand_ins.http.chats("POST", "/editMessageText").remove(0).json();
+    assert!(
+        edit["text"].as_str().is_some_and(|text| text.contains("A-1 is on fire") && text.contains("User002 Test has accepted this")),
+        "{edit}"
+    );
+    assert!(!edit.to_string().contains("callback_data"), "the buttons are gone: {edit}");
+    assert_eq!(bed.api().states("alert=A-1").await, ["sent", "sent"]);
 }
 
 async fn a_mail_of_a_category_can_be_turned_off(bed: &mut Bed) {
