@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
 use futures::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use watchbell_core::Channel;
 use watchbell_tests::bed::Bed;
 use watchbell_tests::broker::structured;
@@ -186,7 +188,11 @@ async fn a_page_shows_and_acts_only_when_it_is_told_to(bed: &mut Bed) {
         (header("referrer-policy"), header("cache-control"), header("x-robots-tag")),
         ("no-referrer".into(), "no-store".into(), "noindex, nofollow".into())
     );
-    assert!(header("content-security-policy").starts_with("default-src 'none'; style-src 'sha256-"));
+    let policy = header("content-security-policy");
+    let html = response.text().await.unwrap();
+    let style = html.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).unwrap().0;
+    let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(style));
+    assert!(policy.starts_with(&format!("default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'")), "{policy}");
     let wrong = bed.api().with_key("").try_call(Method::POST, &path, &[], Some("action=explode".to_owned())).await.unwrap().expect(400);
     assert!(wrong["error"]["message"].as_str().is_some_and(|message| message.contains("accept, resolve, decline")), "{wrong}");
     let done = page(bed, Method::POST, &path, Some("action=accept"), 200).await;
