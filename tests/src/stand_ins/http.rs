@@ -214,6 +214,8 @@ async fn usual(shared: &Shared, request: &Request) -> (u16, &'static str, String
         (200, json!({ "access_token": FCM_ACCESS_TOKEN, "expires_in": 3600, "token_type": "Bearer" }))
     } else if is("/messages:send") {
         (200, json!({ "name": format!("projects/e2e-project/messages/{id}") }))
+    } else if is("/editMessageText") {
+        (200, json!({ "ok": true, "result": { "message_id": 1 } }))
     } else if is("/sendMessage") {
         (200, json!({ "ok": true, "result": { "message_id": id } }))
     } else if is("/getUpdates") {

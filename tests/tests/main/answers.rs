@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
 use futures::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use watchbell_core::Channel;
 use watchbell_tests::bed::Bed;
 use watchbell_tests::broker::structured;
@@ -24,6 +26,7 @@ on_both!(
     a_page_shows_and_acts_only_when_it_is_told_to,
     links_that_are_none_change_nothing,
     two_answers_at_once_are_one,
+    messages_elsewhere_say_who_has_it,
     a_mail_of_a_category_can_be_turned_off,
     an_account_is_one_users,
 );
@@ -185,7 +188,11 @@ async fn a_page_shows_and_acts_only_when_it_is_told_to(bed: &mut Bed) {
         (header("referrer-policy"), header("cache-control"), header("x-robots-tag")),
         ("no-referrer".into(), "no-store".into(), "noindex, nofollow".into())
     );
-    assert!(header("content-security-policy").starts_with("default-src 'none'; style-src 'sha256-"));
+    let policy = header("content-security-policy");
+    let html = response.text().await.unwrap();
+    let style = html.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).unwrap().0;
+    let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(style));
+    assert!(policy.starts_with(&format!("default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'")), "{policy}");
     let wrong = bed.api().with_key("").try_call(Method::POST, &path, &[], Some("action=explode".to_owned())).await.unwrap().expect(400);
     assert!(wrong["error"]["message"].as_str().is_some_and(|message| message.contains("accept, resolve, decline")), "{wrong}");
     let done = page(bed, Method::POST, &path, Some("action=accept"), 200).await;
@@ -228,6 +235,28 @@ async fn two_answers_at_once_are_one(bed: &mut Bed) {
     let has_it = |said: &String| said.contains("You have it");
     let is_late = |said: &String| said.contains("has accepted this alert already");
     assert!((has_it(&one) && is_late(&other)) || (is_late(&one) && has_it(&other)), "{one} / {other}");
+}
+
+async fn messages_elsewhere_say_who_has_it(bed: &mut Bed) {
+    bed.start().await;
+    let anna = Person::create(bed.api(), 1).await;
+    anna.high(bed.api(), "TELEGRAM", 0).await;
+    let ben = person(bed, 2, &[("SMS", 0)]).await;
+    raise(bed, "A-1", &[&anna, &ben]).await;
+    bed.outbox().expect(1, "chat message", |sent| sent.channel == Channel::Telegram).await;
+    text(bed, &ben.phone, "1", "SM-1").await;
+    wait::until("the chat message to be edited", async || {
+        bed.clock.advance(Duration::from_secs(2));
+        !bed.stand_ins.http.chats("POST", "/editMessageText").is_empty()
+    })
+    .await;
+    let edit = bed.stand_ins.http.chats("POST", "/editMessageText").remove(0).json();
+    assert!(
+        edit["text"].as_str().is_some_and(|text| text.contains("A-1 is on fire") && text.contains("User002 Test has accepted this")),
+        "{edit}"
+    );
+    assert!(!edit.to_string().contains("callback_data"), "the buttons are gone: {edit}");
+    assert_eq!(bed.api().states("alert=A-1").await, ["sent", "sent"]);
 }
 
 async fn a_mail_of_a_category_can_be_turned_off(bed: &mut Bed) {
