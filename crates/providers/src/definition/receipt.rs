@@ -35,39 +35,28 @@ pub enum Verdict {
 
 /// What the first rule that holds says; None where the message is still on its way, or no rule knows.
 pub fn outcome(rules: &[Rule], source: &Source<'_>, code: Option<&Place>) -> Option<ReceiptOutcome> {
-    rules.iter().find_map(|rule| rule.outcome(source, code)).flatten()
+    match rules.iter().find_map(|rule| rule.outcome(source, code))? {
+        format::ReceiptOutcome::Nothing => None,
+        // What was read has arrived, whether or not that was said before.
+        format::ReceiptOutcome::Delivered | format::ReceiptOutcome::Read => Some(ReceiptOutcome::Delivered),
+        format::ReceiptOutcome::Undelivered => Some(ReceiptOutcome::Undelivered),
+        format::ReceiptOutcome::BadAddress => Some(ReceiptOutcome::BadAddress),
+        format::ReceiptOutcome::NotAnswered => Some(ReceiptOutcome::NotAnswered),
+    }
 }
 
 impl Rule {
     /// None where it does not apply.
-    fn outcome(&self, source: &Source<'_>, code: Option<&Place>) -> Option<Option<ReceiptOutcome>> {
+    fn outcome(&self, source: &Source<'_>, code: Option<&Place>) -> Option<format::ReceiptOutcome> {
         if !self.conditions.iter().all(|condition| condition.holds(source)) {
             return None;
         }
         match &self.verdict {
-            Verdict::Outcome(outcome) => Some(of(*outcome)),
-            Verdict::Codes(codes) => {
-                let meaning = code?.all(source).iter().find_map(|code| codes.meaning(code))?;
-                Some(Some(match meaning {
-                    Meaning::BadAddress => ReceiptOutcome::BadAddress,
-                    Meaning::BadMessage => ReceiptOutcome::Undelivered,
-                    Meaning::BadRoute => ReceiptOutcome::NoRoute,
-                    Meaning::Retry | Meaning::ProviderDown => ReceiptOutcome::TryAgain,
-                }))
-            }
+            Verdict::Outcome(outcome) => Some(*outcome),
+            Verdict::Codes(codes) => Some(match code?.all(source).iter().find_map(|code| codes.meaning(code))? {
+                Meaning::BadAddress => format::ReceiptOutcome::BadAddress,
+                _ => format::ReceiptOutcome::Undelivered,
+            }),
         }
-    }
-}
-
-fn of(outcome: format::ReceiptOutcome) -> Option<ReceiptOutcome> {
-    match outcome {
-        format::ReceiptOutcome::Nothing => None,
-        format::ReceiptOutcome::Delivered => Some(ReceiptOutcome::Delivered),
-        format::ReceiptOutcome::Read => Some(ReceiptOutcome::Read),
-        format::ReceiptOutcome::Undelivered => Some(ReceiptOutcome::Undelivered),
-        format::ReceiptOutcome::BadAddress => Some(ReceiptOutcome::BadAddress),
-        format::ReceiptOutcome::TryAgain => Some(ReceiptOutcome::TryAgain),
-        format::ReceiptOutcome::NoRoute => Some(ReceiptOutcome::NoRoute),
-        format::ReceiptOutcome::NotAnswered => Some(ReceiptOutcome::NotAnswered),
     }
 }
