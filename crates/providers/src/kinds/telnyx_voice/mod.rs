@@ -147,10 +147,7 @@ fn by_answer(answer: &Answer, now: Timestamp) -> Report {
         let id = ["/call_sid", "/sid", "/data/call_sid", "/data/sid"].iter().find_map(|place| http::text(&body, place));
         // Not every answer names the call; that there is a state says that there is one.
         let is_taken = id.is_some() || ["/status", "/data/status"].iter().any(|place| http::text(&body, place).is_some());
-        return match is_taken {
-            true => Report::accepted(id.map(str::to_owned)),
-            false => Report::new(Outcome::Unknown, "broken_answer".to_owned()),
-        };
+        return if is_taken { Report::accepted(id.map(str::to_owned)) } else { Report::new(Outcome::Unknown, "broken_answer".to_owned()) };
     }
     let status = http::by_status(answer, now);
     let code = http::id(&body, "/errors/0/code").filter(|code| code.len() <= 6 && code.bytes().all(|byte| byte.is_ascii_digit()));

@@ -183,7 +183,9 @@ fn by_answer(answer: &Answer, now: Timestamp) -> Report {
     }
     let report = http::by_status(answer, now);
     let wrong = body.pointer("/invalid_parameters").and_then(Value::as_array);
-    let is_to = |parameter: &Value| http::text(parameter, "/name").is_some_and(|name| name == "to" || name.starts_with("to[") || name.starts_with("to."));
+    let is_to = |parameter: &Value| {
+        http::text(parameter, "/name").is_some_and(|name| name == "to" || name.starts_with("to[") || name.starts_with("to."))
+    };
     let outcome = match answer.status {
         400 | 422 if wrong.is_some_and(|wrong| wrong.iter().any(is_to)) => Outcome::BadAddress,
         // A base URL that is not Vonage's, or an application that is gone.
