@@ -37,9 +37,11 @@ pub enum Verdict {
 pub fn outcome(rules: &[Rule], source: &Source<'_>, code: Option<&Place>) -> Option<ReceiptOutcome> {
     match rules.iter().find_map(|rule| rule.outcome(source, code))? {
         format::ReceiptOutcome::Nothing => None,
-        // What was read has arrived, whether or not that was said before.
-        format::ReceiptOutcome::Delivered | format::ReceiptOutcome::Read => Some(ReceiptOutcome::Delivered),
+        format::ReceiptOutcome::Delivered => Some(ReceiptOutcome::Delivered),
+        format::ReceiptOutcome::Read => Some(ReceiptOutcome::Read),
         format::ReceiptOutcome::Undelivered => Some(ReceiptOutcome::Undelivered),
+        format::ReceiptOutcome::TryAgain => Some(ReceiptOutcome::TryAgain),
+        format::ReceiptOutcome::NoRoute => Some(ReceiptOutcome::NoRoute),
         format::ReceiptOutcome::BadAddress => Some(ReceiptOutcome::BadAddress),
         format::ReceiptOutcome::NotAnswered => Some(ReceiptOutcome::NotAnswered),
     }
@@ -55,7 +57,9 @@ impl Rule {
             Verdict::Outcome(outcome) => Some(*outcome),
             Verdict::Codes(codes) => Some(match code?.all(source).iter().find_map(|code| codes.meaning(code))? {
                 Meaning::BadAddress => format::ReceiptOutcome::BadAddress,
-                _ => format::ReceiptOutcome::Undelivered,
+                Meaning::Retry | Meaning::ProviderDown => format::ReceiptOutcome::TryAgain,
+                Meaning::BadRoute => format::ReceiptOutcome::NoRoute,
+                Meaning::BadMessage => format::ReceiptOutcome::Undelivered,
             }),
         }
     }
