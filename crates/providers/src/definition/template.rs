@@ -175,6 +175,7 @@ impl minijinja::value::Object for Text {
 
 /// `{{ short | fit(1600) }}`: the text, cut to so many `"characters"`, `"bytes"`, or parts of an SMS, `"gsm_parts"`. With
 /// `markup="whatsapp"` it is written so that it shows as it is, and measured so.
+#[expect(clippy::needless_pass_by_value, reason = "filters are given their arguments")]
 fn fit(value: Value, most: usize, unit: Option<&str>, options: Kwargs) -> Result<String, Error> {
     let wrong = |sentence: &'static str| Error::new(ErrorKind::InvalidOperation, sentence);
     let size: fn(&str) -> usize = match unit.unwrap_or("characters") {
