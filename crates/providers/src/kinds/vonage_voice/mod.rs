@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
-use watchbell_core::outcome::{LimitScope, Outcome, Report};
+use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Clock, Secret, Timestamp};
 
 use crate::http::{self, Answer, Http, Request, callback};
@@ -192,11 +192,5 @@ fn by_answer(answer: &Answer, now: Timestamp) -> Report {
         404 => Outcome::ProviderDown,
         _ => report.outcome,
     };
-    match outcome {
-        // Calls, not messages, are what an account has a limit of: all of them wait.
-        Outcome::Retry { after, .. } if answer.status == 429 => {
-            Report { outcome: Outcome::Retry { after, scope: LimitScope::Provider }, ..report }
-        }
-        outcome => Report { outcome, ..report },
-    }
+    Report { outcome, ..report }
 }

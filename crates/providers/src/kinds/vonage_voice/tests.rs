@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::{digest, hmac};
 use watchbell_core::delivery::ReceiptOutcome;
+use watchbell_core::outcome::LimitScope;
 use watchbell_core::{DeliveryId, ManualClock};
 
 use super::*;
