@@ -21,7 +21,7 @@ find_watchbell() {
 start_sandbox() { # ADMIN_KEY
   local log=$servers_dir/watchbell.log channel name tries=0
   for name in "${!WATCHBELL_@}"; do unset "$name"; done
-  for channel in EMAIL SMS VOICE PUSH WHATSAPP TELEGRAM SLACK TEAMS MATTERMOST WEBHOOK; do
+  for channel in EMAIL SMS VOICE PUSH WHATSAPP TELEGRAM SLACK TEAMS MATTERMOST DISCORD GOOGLE_CHAT MATRIX WEBHOOK; do
     export "WATCHBELL_CHANNELS__${channel}__PROVIDERS=sandbox"
   done
   export WATCHBELL_PROVIDERS__SANDBOX__KIND=sandbox WATCHBELL_ADMIN_KEY=$1

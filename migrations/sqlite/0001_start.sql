@@ -42,6 +42,8 @@ CREATE TABLE contacts (
     region     TEXT,
     is_primary BOOLEAN NOT NULL,
     status     TEXT    NOT NULL,
+    -- Its status before it was blacklisted because its address opted out by its carrier; NULL where it did not.
+    opted_out  TEXT,
     created_at BIGINT  NOT NULL DEFAULT 0,
     updated_at BIGINT  NOT NULL DEFAULT 0,
     UNIQUE (user_id, kind, target)
@@ -51,6 +53,16 @@ CREATE INDEX contacts_email ON contacts (lower(target)) WHERE kind = 'email';
 -- A verified email address belongs to one user, however it is spelt. One that is not verified is in nobody's way.
 CREATE UNIQUE INDEX contacts_email_taken ON contacts (lower(target)) WHERE kind = 'email' AND status = 'OK';
 CREATE UNIQUE INDEX contacts_primary ON contacts (user_id, kind) WHERE is_primary;
+
+-- Who is who in chats that several people see: whoever presses a button there acts as this user. An account is one user's.
+CREATE TABLE accounts (
+    user_id    BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    service    TEXT   NOT NULL,
+    account    TEXT   NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (user_id, service),
+    UNIQUE (service, account)
+);
 
 -- The code that is on its way to a contact that is to be verified. A newer code replaces it, and an empty hash means that it is void.
 CREATE TABLE verifications (
@@ -264,17 +276,47 @@ CREATE TABLE fanouts (
     last_user_id BIGINT NOT NULL
 );
 
--- Answers of people that have taken effect, until the broker has been told of them.
+-- Answers of people that have taken effect.
 CREATE TABLE answers (
     -- The event that the answer is.
     event_id    TEXT NOT NULL PRIMARY KEY,
     alert_id    TEXT   NOT NULL,
+    -- The message that was answered.
+    delivery_id TEXT   NOT NULL,
     -- What the answer is bound to, as JSON.
     answer      TEXT   NOT NULL,
     -- Until then some process is telling the broker.
     taken_until BIGINT NOT NULL,
+    -- When the broker had been told.
+    told_at     BIGINT,
     at          BIGINT NOT NULL
 );
+CREATE INDEX answers_untold ON answers (event_id) WHERE told_at IS NULL;
+CREATE INDEX answers_delivery ON answers (delivery_id);
+
+-- What texts that people wrote turned out to mean, so that one that comes again is the same answer, whatever was opened meanwhile.
+CREATE TABLE texts (
+    -- A digest of the provider and its id of the text.
+    id      TEXT NOT NULL PRIMARY KEY,
+    -- What is done with which messages, as JSON.
+    meaning TEXT   NOT NULL,
+    at      BIGINT NOT NULL
+);
+CREATE INDEX texts_at ON texts (at);
+
+-- Messages that are to say that somebody has answered.
+CREATE TABLE edits (
+    delivery_id TEXT NOT NULL PRIMARY KEY,
+    channel     TEXT   NOT NULL,
+    -- What was answered, and by whom.
+    action      TEXT   NOT NULL,
+    user_id     BIGINT NOT NULL,
+    -- Until then some process is at it.
+    taken_until BIGINT NOT NULL,
+    at          BIGINT NOT NULL
+);
+CREATE INDEX edits_due ON edits (channel, taken_until);
+CREATE INDEX edits_at ON edits (at);
 
 CREATE TABLE dead_letters (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -47,6 +47,10 @@ impl Client {
         &self.base
     }
 
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Calls; None when there is no connection.
     pub async fn try_call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<String>) -> Option<Answer> {
         let mut request = self.http.request(method, format!("{}{path}", self.base));

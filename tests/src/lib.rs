@@ -24,4 +24,5 @@ pub mod settings;
 pub mod stand_ins;
 pub mod tally;
 pub mod team;
+pub mod twilio_calls;
 pub mod wait;

@@ -239,7 +239,7 @@ impl Ended {
     }
 }
 
-/// Runs a command against a server, as an admin.
+/// Runs a command against a server, with the client's key.
 pub async fn watchbell(api: &Client, arguments: &[&str]) -> std::process::Output {
     let mut command = Command::new(program());
     for (name, _) in std::env::vars_os() {
@@ -247,7 +247,7 @@ pub async fn watchbell(api: &Client, arguments: &[&str]) -> std::process::Output
             command.env_remove(name);
         }
     }
-    command.env("WATCHBELL_URL", api.base()).env("WATCHBELL_KEY", ADMIN_KEY).args(arguments).output().await.unwrap()
+    command.env("WATCHBELL_URL", api.base()).env("WATCHBELL_KEY", api.key()).args(arguments).output().await.unwrap()
 }
 
 /// What it said; it has to succeed.

@@ -8,6 +8,7 @@
 //! Handlers hold no state: every change is one transition of the store, so a request that is cut off by a crash or by its
 //! client leaves nothing half done.
 
+mod answers;
 pub mod asyncapi;
 pub mod auth;
 pub mod callbacks;
@@ -26,6 +27,7 @@ pub mod oncall;
 pub mod openapi;
 mod origin;
 mod paced;
+mod pages;
 mod people;
 pub mod problem;
 mod proxies;
@@ -33,6 +35,7 @@ mod readiness;
 mod refusals;
 pub mod request;
 pub mod server;
+mod settings;
 pub mod state;
 pub mod surface;
 pub mod validate;
@@ -41,4 +44,5 @@ pub mod watchbell;
 pub use auth::bootstrap_admin_key;
 pub use proxies::TrustedProxies;
 pub use server::{router, serve};
-pub use state::{Api, ApiSettings, ChannelStatus, Health, ProviderStatus};
+pub use settings::ApiSettings;
+pub use state::{Api, ChannelStatus, Health, ProviderStatus};

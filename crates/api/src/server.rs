@@ -29,7 +29,7 @@ use crate::limits::client_network;
 use crate::paced::Paced;
 use crate::state::Api;
 use crate::watchbell::health;
-use crate::{callbacks, errors_page, ilert, intake, messaging, notiflows, oncall, openapi, watchbell};
+use crate::{callbacks, errors_page, ilert, intake, messaging, notiflows, oncall, openapi, pages, watchbell};
 
 /// How long requests in flight may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -47,7 +47,12 @@ pub(crate) struct LocalAddress(pub SocketAddr);
 /// Every route.
 pub fn router(api: &Api) -> Router {
     let health = Router::new().route("/-/healthy", get(health::healthy)).route("/-/ready", get(health::ready));
-    let open = health.merge(callbacks::routes()).merge(intake::routes()).merge(openapi::routes(api)).merge(errors_page::routes());
+    let open = health
+        .merge(callbacks::routes())
+        .merge(intake::routes())
+        .merge(openapi::routes(api))
+        .merge(errors_page::routes())
+        .merge(pages::routes());
     watchbell::OPEN
         .wrap(api, open)
         .nest("/api", ilert::router(api))

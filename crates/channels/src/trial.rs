@@ -140,7 +140,8 @@ impl ProviderTrials {
             now,
             due_at: None,
             is_fallback: false,
-            can_answer: false,
+            answer: None,
+            hears_replies: false,
         };
         let rendered = self.renderer.render_for(channel, MessageKind::Test, &context);
         for problem in &rendered.problems {
@@ -170,6 +171,8 @@ impl ProviderTrials {
             thread: None,
             expires_at: None,
             now,
+            answer: None,
+            unsubscribe_url: None,
             callback_base: None,
             gate: Gate::default(),
             delivery_id: id,

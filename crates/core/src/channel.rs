@@ -64,6 +64,9 @@ named_enum! {
         Slack = "slack",
         Teams = "teams",
         Mattermost = "mattermost",
+        Discord = "discord",
+        GoogleChat = "google_chat",
+        Matrix = "matrix",
         Webhook = "webhook",
         InApp = "in_app",
     }

@@ -20,7 +20,14 @@ named_enum! {
         Telegram = "telegram",
         Slack = "slack",
         Teams = "teams",
+        /// An incoming webhook, or what the bot writes to: a channel's or a user's id.
         Mattermost = "mattermost",
+        /// A channel's webhook.
+        Discord = "discord",
+        /// A space's webhook.
+        GoogleChat = "google_chat",
+        /// A room's id or alias.
+        Matrix = "matrix",
         Webhook = "webhook",
     }
 }
@@ -35,14 +42,31 @@ impl ContactKind {
             Channel::Slack => Some(Self::Slack),
             Channel::Teams => Some(Self::Teams),
             Channel::Mattermost => Some(Self::Mattermost),
+            Channel::Discord => Some(Self::Discord),
+            Channel::GoogleChat => Some(Self::GoogleChat),
+            Channel::Matrix => Some(Self::Matrix),
             Channel::Webhook => Some(Self::Webhook),
             Channel::Push | Channel::InApp => None,
         }
     }
 
+    /// Whether people have accounts there by which it is known who pressed a button, where several can see it.
+    pub fn has_accounts(self) -> bool {
+        matches!(self, Self::Telegram | Self::Slack | Self::Mattermost | Self::Discord | Self::Matrix)
+    }
+
+    pub fn with_accounts() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|kind| kind.has_accounts())
+    }
+
     /// Whether whoever knows an address of this kind can write to it: such a one is shown to nobody who could not change it.
     pub fn is_bearer(self) -> bool {
-        matches!(self, Self::Slack | Self::Teams | Self::Mattermost | Self::Webhook)
+        matches!(self, Self::Slack | Self::Teams | Self::Mattermost | Self::Discord | Self::GoogleChat | Self::Webhook)
+    }
+
+    /// Whether addresses of this kind are URLs, or can be.
+    pub fn is_url(self) -> bool {
+        matches!(self, Self::Teams | Self::Mattermost | Self::Discord | Self::GoogleChat | Self::Webhook)
     }
 }
 
@@ -87,6 +111,12 @@ pub const LONGEST_URL: usize = 2_048;
 /// Where Slack's incoming webhooks are.
 pub const SLACK_HOOKS: &str = "https://hooks.slack.com/services/";
 
+/// Where Discord's webhooks are.
+pub const DISCORD_HOOKS: &str = "https://discord.com/api/webhooks/";
+
+/// Where Google Chat's webhooks are.
+pub const GOOGLE_CHAT_SPACES: &str = "https://chat.googleapis.com/v1/spaces/";
+
 /// Why a text is not an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadTarget {
@@ -116,6 +146,14 @@ pub enum BadTarget {
     Slack,
     #[error("must be a chat id such as 123456789 or -1001234567890, or a public channel such as @ops_alerts")]
     Chat,
+    #[error("must be an incoming webhook such as https://chat.example.org/hooks/…, or a channel's or user's id of 26 letters and digits")]
+    Mattermost,
+    #[error("must be a webhook such as {DISCORD_HOOKS}123456789012345678/…")]
+    Discord,
+    #[error("must be a webhook such as {GOOGLE_CHAT_SPACES}AAAA…/messages?key=…&token=…")]
+    GoogleChat,
+    #[error("must be a room's id such as !abc:example.org, or an alias such as #ops:example.org")]
+    Room,
 }
 
 /// Reads the address of a contact of any kind but phone, which needs a region: see [`parse_phone`].
@@ -128,7 +166,11 @@ pub fn parse_target(kind: ContactKind, text: &str, reach: &Reach) -> Result<Stri
         ContactKind::Phone => Err(BadTarget::Region),
         ContactKind::Telegram => parse_chat(text),
         ContactKind::Slack => parse_slack(text),
-        ContactKind::Teams | ContactKind::Mattermost | ContactKind::Webhook => parse_url(text, reach),
+        ContactKind::Mattermost => parse_mattermost(text, reach),
+        ContactKind::Discord => parse_discord(text),
+        ContactKind::GoogleChat => parse_google_chat(text),
+        ContactKind::Matrix => parse_room(text),
+        ContactKind::Teams | ContactKind::Webhook => parse_url(text, reach),
     }
 }
 
@@ -165,6 +207,75 @@ pub fn parse_slack(text: &str) -> Result<String, BadTarget> {
         parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
     });
     if is_hook { Ok(hook) } else { Err(BadTarget::Slack) }
+}
+
+/// Reads an incoming webhook of Mattermost, or an id, to which a bot with a token can write. Mattermost's ids are 26 characters of
+/// z-base-32.
+pub fn parse_mattermost(text: &str, reach: &Reach) -> Result<String, BadTarget> {
+    let text = checked(text, LONGEST_URL).map_err(|bad| if bad == BadTarget::Length { BadTarget::UrlLength } else { bad })?;
+    if text.len() == 26 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+        return Ok(text);
+    }
+    if text.contains("://") { parse_url(&text, reach) } else { Err(BadTarget::Mattermost) }
+}
+
+/// Reads a webhook of Discord: its channel's id and token, whatever host and version of the API it was copied with, and the thread
+/// if it names one.
+pub fn parse_discord(text: &str) -> Result<String, BadTarget> {
+    const HOSTS: [&str; 4] = ["discord.com", "discordapp.com", "ptb.discord.com", "canary.discord.com"];
+    let url = parse_url(text, &Reach::default()).ok().and_then(|url| Url::parse(&url).ok()).ok_or(BadTarget::Discord)?;
+    let is_discord = url.host_str().is_some_and(|host| HOSTS.contains(&host)) && url.port().is_none();
+    let path = url.path().strip_prefix("/api/").filter(|_| is_discord).ok_or(BadTarget::Discord)?;
+    let path = match path.split_once('/') {
+        Some((version, rest)) if version.strip_prefix('v').is_some_and(is_number) => rest,
+        _ => path,
+    };
+    let (id, token) = path.strip_prefix("webhooks/").and_then(|rest| rest.split_once('/')).ok_or(BadTarget::Discord)?;
+    let is_token = (1..=128).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let mut thread = None;
+    for (name, value) in url.query_pairs() {
+        match name.as_ref() {
+            "thread_id" if is_number(&value) => thread = Some(value.into_owned()),
+            "wait" | "with_components" => {}
+            _ => return Err(BadTarget::Discord),
+        }
+    }
+    if !is_number(id) || !is_token {
+        return Err(BadTarget::Discord);
+    }
+    let thread = thread.map(|thread| format!("?thread_id={thread}")).unwrap_or_default();
+    Ok(format!("{DISCORD_HOOKS}{id}/{token}{thread}"))
+}
+
+/// Reads a webhook of Google Chat: a space, and the key and token that let one write to it.
+pub fn parse_google_chat(text: &str) -> Result<String, BadTarget> {
+    let url = parse_url(text, &Reach::default()).map_err(|_| BadTarget::GoogleChat)?;
+    let rest = url.strip_prefix(GOOGLE_CHAT_SPACES).ok_or(BadTarget::GoogleChat)?;
+    let (space, query) = rest.split_once("/messages?").ok_or(BadTarget::GoogleChat)?;
+    let is_space = !space.is_empty() && space.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let mut names: Vec<_> =
+        url::form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect();
+    names.sort_unstable();
+    if is_space && names == ["key", "token"] { Ok(url) } else { Err(BadTarget::GoogleChat) }
+}
+
+/// Reads a room of Matrix: an id, which since room version 12 names no server, or an alias, which does.
+pub fn parse_room(text: &str) -> Result<String, BadTarget> {
+    let text = checked(text, LONGEST_TARGET)?;
+    let is_part = |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_whitespace() || c == '/');
+    let (local, server) = match text[1..].split_once(':') {
+        _ if !text.starts_with(['!', '#']) => return Err(BadTarget::Room),
+        Some((local, server)) => (local, Some(server)),
+        None => (&text[1..], None),
+    };
+    let is_server =
+        server.map_or(text.starts_with('!'), |server| Url::parse(&format!("https://{server}/")).is_ok_and(|url| url.has_host()));
+    let is_room = is_part(local) && server.is_none_or(is_part) && is_server;
+    if is_room { Ok(text) } else { Err(BadTarget::Room) }
+}
+
+fn is_number(text: &str) -> bool {
+    (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Reads a Telegram chat id, or the public name of a channel. Users' own chats are linked by the bot; this is for an operator.
@@ -480,6 +591,56 @@ mod tests {
     }
 
     #[test]
+    fn a_discord_webhook_has_one_form() {
+        let kept = "https://discord.com/api/webhooks/12/a-B_c";
+        let table = [
+            ("https://discordapp.com/api/webhooks/12/a-B_c", Some(kept.to_owned())),
+            ("https://ptb.discord.com/api/v10/webhooks/12/a-B_c?wait=true", Some(kept.to_owned())),
+            (" https://discord.com/api/webhooks/12/a-B_c?thread_id=77 ", Some(format!("{kept}?thread_id=77"))),
+            ("https://discord.com/api/webhooks/12/a-B_c?thread_id=x", None),
+            ("https://discord.com/api/webhooks/12/a-B_c/slack", None),
+            ("https://discord.com/api/webhooks/12", None),
+            ("https://discord.com.evil.example/api/webhooks/12/a", None),
+            ("https://discord.com:8443/api/webhooks/12/a", None),
+            ("http://discord.com/api/webhooks/12/a", None),
+            ("https://me@discord.com/api/webhooks/12/a", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(parse_discord(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn google_chat_s_webhooks_are_google_s() {
+        let base = GOOGLE_CHAT_SPACES;
+        for bad in ["AAAA/messages", "AAAA/messages?key=x", "AAAA/messages?key=x&token=", "/messages?key=x&token=y", "AAAA/x?key=x&token=y"]
+        {
+            assert_eq!(parse_google_chat(&format!("{base}{bad}")), Err(BadTarget::GoogleChat), "{bad}");
+        }
+        assert!(parse_google_chat("https://chat.googleapis.com.evil.example/v1/spaces/A/messages?key=x&token=y").is_err());
+        assert!(parse_google_chat(&format!("{base}A/messages?key=x&token=y&threadKey=z")).is_err());
+    }
+
+    #[test]
+    fn rooms_are_ids_and_aliases() {
+        for good in ["!abc:example.org", "!31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3ogLM", "#ops:example.org:8448", "#störung:[::1]"] {
+            assert_eq!(parse_room(good).as_deref(), Ok(good));
+        }
+        for bad in ["abc:example.org", "@anna:example.org", "#ops", "!:example.org", "!", "#", "!a b:example.org", "!abc:", "!a/b:c", "é"]
+        {
+            assert!(parse_room(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn mattermost_takes_webhooks_and_ids() {
+        let reach = Reach::default();
+        assert_eq!(parse_mattermost("town-square", &reach), Err(BadTarget::Mattermost));
+        assert_eq!(parse_mattermost("Y8QTKZG7OFYODEJR3BTSPMWOQE", &reach), Err(BadTarget::Mattermost));
+        assert_eq!(parse_mattermost("http://chat.example.org/hooks/x", &reach), Err(BadTarget::PlainHttp));
+    }
+
+    #[test]
     fn every_kind_but_phone_is_read_from_its_text_alone() {
         let table = [
             (ContactKind::Email, "anna@example.org"),
@@ -487,6 +648,10 @@ mod tests {
             (ContactKind::Slack, "C024BE91L"),
             (ContactKind::Teams, "https://prod-1.westeurope.logic.azure.com/workflows/1?sig=x"),
             (ContactKind::Mattermost, "https://chat.example.org/hooks/x"),
+            (ContactKind::Mattermost, "y8qtkzg7ofyodejr3btspmwoqe"),
+            (ContactKind::Discord, "https://discord.com/api/webhooks/123456789012345678/a-B_c"),
+            (ContactKind::GoogleChat, "https://chat.googleapis.com/v1/spaces/AAAA_b-c/messages?key=x&token=y"),
+            (ContactKind::Matrix, "!abc:example.org"),
             (ContactKind::Webhook, "https://example.org/hook"),
         ];
         for (kind, text) in table {

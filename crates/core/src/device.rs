@@ -11,6 +11,12 @@ named_enum! {
         Fcm = "fcm",
         Apns = "apns",
         Webpush = "webpush",
+        /// A topic of an ntfy server.
+        Ntfy = "ntfy",
+        /// An application of a user on a Gotify server.
+        Gotify = "gotify",
+        /// A user or a group of Pushover.
+        Pushover = "pushover",
     }
 }
 
@@ -20,7 +26,7 @@ pub struct Device {
     pub id: DeviceId,
     pub user_id: UserId,
     pub kind: DeviceKind,
-    /// FCM registration token, APNs device token, or a Web Push endpoint.
+    /// FCM registration token, APNs device token, Web Push endpoint, ntfy topic, Gotify application token, or Pushover user or group key.
     pub token: String,
     /// Web Push only: `p256dh` and `auth` as the browser gave them, as JSON.
     pub keys: Option<String>,

@@ -59,15 +59,45 @@ named_enum! {
         Accepted = "ACCEPTED",
         Resolved = "RESOLVED",
         Escalated = "ESCALATED",
+        /// Somebody who was told says that it is not theirs. Only an answer says so: nobody publishes it.
+        Declined = "DECLINED",
     }
 }
 
 impl UpdateStatus {
-    pub fn trigger(self) -> Trigger {
+    /// What publishers may say.
+    pub const PUBLISHED: [Self; 3] = [Self::Accepted, Self::Resolved, Self::Escalated];
+
+    /// The rules that ask to be told of it; none do where it changes nothing for others.
+    pub fn trigger(self) -> Option<Trigger> {
         match self {
-            Self::Accepted => Trigger::Accepted,
-            Self::Resolved => Trigger::Resolved,
-            Self::Escalated => Trigger::Escalated,
+            Self::Accepted => Some(Trigger::Accepted),
+            Self::Resolved => Some(Trigger::Resolved),
+            Self::Escalated => Some(Trigger::Escalated),
+            Self::Declined => None,
+        }
+    }
+}
+
+named_enum! {
+    /// What a person does with an alert that they were told of.
+    pub enum Action ("action") {
+        /// "I have it."
+        Accept = "accept",
+        /// "It is mended."
+        Resolve = "resolve",
+        /// "Not me": somebody else has to.
+        Decline = "decline",
+    }
+}
+
+impl Action {
+    /// What it says of the alert.
+    pub fn status(self) -> UpdateStatus {
+        match self {
+            Self::Accept => UpdateStatus::Accepted,
+            Self::Resolve => UpdateStatus::Resolved,
+            Self::Decline => UpdateStatus::Declined,
         }
     }
 }
@@ -288,7 +318,9 @@ pub struct UpdateData {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
+    pub action: Action,
     pub delivery: DeliveryId,
+    /// Who answered: whom the message was for, or who pressed in a chat that others see.
     pub user: UserId,
     pub channel: Channel,
     pub round: i64,

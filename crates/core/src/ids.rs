@@ -80,10 +80,31 @@ impl DeliveryId {
     pub fn derive(base_at: Timestamp, key: &[&str]) -> Self {
         Self(time_ordered(base_at, key))
     }
+
+    /// The id without its alphabet: 6 bytes of time and 10 of the digest. None for a text that [`Self::derive`] would not make.
+    pub fn to_bytes(&self) -> Option<[u8; 16]> {
+        let digits = self.0.bytes().map(|byte| BASE32.iter().position(|digit| *digit == byte));
+        let mut bits = 0_u128;
+        for digit in digits {
+            let digit = u128::try_from(digit?).ok()?;
+            bits = bits.checked_mul(32)?.checked_add(digit)?;
+        }
+        (self.0.len() == TIME_DIGITS + DIGEST_DIGITS).then(|| bits.to_be_bytes())
+    }
+
+    /// The id that [`Self::to_bytes`] wrote.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        let bits = u128::from_be_bytes(bytes);
+        let digit = |place: usize| char::from(BASE32[usize::try_from((bits >> (place * 5)) & 31).unwrap_or_default()]);
+        Self((0..TIME_DIGITS + DIGEST_DIGITS).rev().map(digit).collect())
+    }
 }
 
 /// So many characters of an event's or delivery's id are its time.
 pub const TIME_DIGITS: usize = 10;
+
+/// And so many are a digest.
+const DIGEST_DIGITS: usize = 16;
 
 /// What every event's and delivery's id from before `at` sorts below.
 pub fn id_floor(at: Timestamp) -> String {

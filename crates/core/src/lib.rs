@@ -4,6 +4,8 @@
 //! is an address, a [`contact::PhoneNumber`] is E.164. No other crate checks these things twice.
 
 pub mod access;
+pub mod answer_code;
+pub mod answer_key;
 pub mod backoff;
 pub mod channel;
 pub mod clock;

@@ -40,7 +40,13 @@ impl ChannelType {
     /// The switch of a channel; of push, that of the device's kind, and where there is no device that of phones.
     pub fn of(channel: Channel, device: Option<DeviceKind>) -> Option<Self> {
         match channel {
-            Channel::Telegram | Channel::Slack | Channel::Teams | Channel::Mattermost => Some(Self::Chat),
+            Channel::Telegram
+            | Channel::Slack
+            | Channel::Teams
+            | Channel::Mattermost
+            | Channel::Discord
+            | Channel::GoogleChat
+            | Channel::Matrix => Some(Self::Chat),
             Channel::Email => Some(Self::Email),
             Channel::InApp => Some(Self::InApp),
             Channel::Push if device == Some(DeviceKind::Webpush) => Some(Self::WebPush),
@@ -179,6 +185,9 @@ mod tests {
             (Channel::Slack, Some("chat")),
             (Channel::Teams, Some("chat")),
             (Channel::Mattermost, Some("chat")),
+            (Channel::Discord, Some("chat")),
+            (Channel::GoogleChat, Some("chat")),
+            (Channel::Matrix, Some("chat")),
             (Channel::InApp, Some("in_app")),
             (Channel::Voice, None),
             (Channel::Whatsapp, None),

@@ -13,7 +13,7 @@ use crate::channel::{Channel, join};
 use crate::contact::ContactStatus;
 use crate::delivery::Purpose;
 use crate::event::Priority;
-use crate::ids::{DeliveryId, RuleId};
+use crate::ids::{DeliveryId, RuleId, UserId};
 use crate::preference::{ChannelType, Digest};
 use crate::time::Timestamp;
 
@@ -34,6 +34,10 @@ pub enum Reason {
     /// It is due sooner than its rule says.
     Expedited {
         because: Box<Reason>,
+    },
+    /// Why it is, where nothing failed: whom it is for said that an earlier message is not theirs to answer.
+    Declined {
+        user: UserId,
     },
     Replayed,
 
@@ -75,6 +79,8 @@ pub enum Reason {
     CodeReplaced,
     ContactVerified,
     ContactDecided,
+    /// The address opted out by its carrier.
+    OptedOut,
     AddressChanged,
     ContactDeleted,
     ChatLinked,
@@ -211,6 +217,8 @@ impl fmt::Display for Reason {
             },
             Self::AskedByNoRule { purpose } => write!(f, "{purpose}: no rule of the user's asks for it"),
             Self::FallbackEmail { priority } => write!(f, "no rule for {priority} alerts: the fallback email"),
+            Self::Expedited { because } if matches!(**because, Self::Declined { .. }) => write!(f, "moved forward: {because}"),
+            Self::Declined { user } => write!(f, "user {user} said that the alert is not theirs"),
             Self::Expedited { because } => write!(f, "moved forward, because an earlier step failed: {because}"),
             Self::Replayed => f.write_str("replayed"),
 
@@ -237,6 +245,7 @@ impl fmt::Display for Reason {
             Self::CodeReplaced => f.write_str("a newer code was asked for"),
             Self::ContactVerified => f.write_str("the contact was verified"),
             Self::ContactDecided => f.write_str("an admin decided about the contact"),
+            Self::OptedOut => f.write_str("the address opted out"),
             Self::AddressChanged => f.write_str("the address was changed"),
             Self::ContactDeleted => f.write_str("the contact was deleted"),
             Self::ChatLinked => f.write_str("the chat was linked"),
@@ -335,6 +344,11 @@ mod tests {
                 Reason::Expedited { because: bad_address.boxed() },
                 r#"{"expedited":{"because":{"bad_address":{"code":"21211"}}}}"#,
                 "moved forward, because an earlier step failed: the provider says that this address cannot be reached (code 21211)",
+            ),
+            (
+                Reason::Expedited { because: Reason::Declined { user: UserId(7) }.boxed() },
+                r#"{"expedited":{"because":{"declined":{"user":7}}}}"#,
+                "moved forward: user 7 said that the alert is not theirs",
             ),
             (
                 Reason::TriedTooLong { last: Reason::PassingFault { code: None }.boxed() },

@@ -3,7 +3,7 @@
 //! The configuration and the providers read their tables by [`read`]. Its deserializer keeps as data what serde says in English,
 //! so that an error can be told in the words of whoever shows it.
 
-use serde::de::value::{MapDeserializer, SeqDeserializer, StringDeserializer};
+use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer, StringDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Expected, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
@@ -38,7 +38,7 @@ impl SettingError {
 impl From<Misread> for SettingError {
     fn from(misread: Misread) -> Self {
         let (key, wrong) = match misread.wrong {
-            Wrong::Missing(name) => (name.to_owned(), Wrong::Missing(name)),
+            Wrong::Missing(name) => (name.clone(), Wrong::Missing(name)),
             Wrong::Unknown { name, known } => (name.clone(), Wrong::Unknown { name, known }),
             Wrong::Type { expected } => (misread.place, Wrong::Type { expected }),
             Wrong::Refused(_) => (misread.place, Wrong::Refused("has not the form that it must have".to_owned())),
@@ -52,10 +52,10 @@ impl From<Misread> for SettingError {
 pub enum Wrong {
     /// It has no default and was not given.
     #[error("is missing")]
-    Missing(&'static str),
+    Missing(String),
     /// Nothing has this name.
     #[error("no such key; {}", listed(known))]
-    Unknown { name: String, known: Vec<&'static str> },
+    Unknown { name: String, known: Vec<String> },
     /// The value is of another type, or none of those that there are.
     #[error("must be {expected}")]
     Type {
@@ -81,20 +81,24 @@ impl serde::de::Error for Wrong {
     }
 
     fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
-        Self::Type { expected: listed(known) }
+        Self::Type { expected: listed(&owned(known)) }
     }
 
     fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
-        Self::Unknown { name: name.to_owned(), known: known.to_vec() }
+        Self::Unknown { name: name.to_owned(), known: owned(known) }
     }
 
     fn missing_field(name: &'static str) -> Self {
-        Self::Missing(name)
+        Self::Missing(name.to_owned())
     }
 }
 
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
 /// Names as serde lists them.
-fn listed(names: &[&str]) -> String {
+fn listed(names: &[String]) -> String {
     match names {
         [] => "there are none".to_owned(),
         [one] => format!("`{one}`"),
@@ -157,11 +161,15 @@ impl<'de> Deserializer<'de> for Given {
         visitor.visit_newtype_struct(self)
     }
 
-    /// Settings know enums only as one of several words.
+    /// One of several words, or a table with one of them as its only key.
     fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, known: &'static [&'static str], visitor: V) -> Result<V::Value, Wrong> {
         match self.0 {
             Value::String(text) => visitor.visit_enum(StringDeserializer::new(text)),
-            _ => Err(Wrong::Type { expected: listed(known) }),
+            Value::Object(table) if table.len() == 1 => {
+                let entries = table.into_iter().map(|(key, value)| (key, Given(value)));
+                visitor.visit_enum(MapAccessDeserializer::new(MapDeserializer::new(entries)))
+            }
+            _ => Err(Wrong::Type { expected: listed(&owned(known)) }),
         }
     }
 
@@ -208,8 +216,8 @@ mod tests {
         let lamp = Lamp { name: "hall".to_owned(), colour: Some(Colour::Green), hours: vec![7, 22] };
         assert_eq!(read(json!({"name": "hall", "colour": "green", "hours": [7, 22]})), Ok(lamp));
         let table = [
-            (json!({}), ".", Wrong::Missing("name")),
-            (json!({"nam": 1}), "nam", Wrong::Unknown { name: "nam".to_owned(), known: vec!["name", "colour", "hours"] }),
+            (json!({}), ".", Wrong::Missing("name".to_owned())),
+            (json!({"nam": 1}), "nam", Wrong::Unknown { name: "nam".to_owned(), known: owned(&["name", "colour", "hours"]) }),
             (json!({"name": 7}), "name", Wrong::Type { expected: "a string".to_owned() }),
             (json!({"name": "a", "colour": "blue"}), "colour", Wrong::Type { expected: "`red` or `green`".to_owned() }),
             (json!({"name": "a", "colour": 1}), "colour", Wrong::Type { expected: "`red` or `green`".to_owned() }),

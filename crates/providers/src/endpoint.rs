@@ -4,6 +4,7 @@
 //! [`crate::address_guard`]. And each is somebody's own: what one of them answers says nothing about the others, so nothing
 //! here is ever `ProviderDown`, and a limit or a fault holds up that recipient alone.
 
+use http::Method;
 use url::Url;
 use watchbell_core::Timestamp;
 use watchbell_core::network::{Network, OutOfReach, Reach};
@@ -31,10 +32,21 @@ impl Endpoints {
 
     /// Posts what `fill` puts into the request. The error is the report of what failed on the way.
     pub async fn post(&self, url: &str, message: &Outgoing, fill: impl FnOnce(Request) -> Request) -> Result<Answer, Report> {
+        self.call(Method::POST, url, message, fill).await
+    }
+
+    /// The same by another method.
+    pub async fn call(
+        &self,
+        method: Method,
+        url: &str,
+        message: &Outgoing,
+        fill: impl FnOnce(Request) -> Request,
+    ) -> Result<Answer, Report> {
         let url = Url::parse(url).map_err(|_| address_guard::report(OutOfReach::Scheme))?;
         self.reach.check(&url).map_err(address_guard::report)?;
         let http = if url.scheme() == "https" { &self.secure } else { &self.plain };
-        http.hand_over(message, fill(http.post(&url))).await.map_err(of_recipient)
+        http.hand_over(message, fill(http.request(method, &url))).await.map_err(of_recipient)
     }
 }
 

@@ -8,6 +8,8 @@ mod answer;
 mod connect;
 mod payload;
 mod request;
+pub mod sigv4;
+pub(crate) mod web_socket;
 
 use std::time::Duration;
 
@@ -88,8 +90,20 @@ impl Http {
         Self { client: builder.build(connector), timeout: common.timeout(), is_status_enough: false }
     }
 
+    pub fn request(&self, method: Method, url: &Url) -> Request {
+        Request::new(method, url)
+    }
+
     pub fn post(&self, url: &Url) -> Request {
         Request::new(Method::POST, url)
+    }
+
+    pub fn put(&self, url: &Url) -> Request {
+        Request::new(Method::PUT, url)
+    }
+
+    pub fn patch(&self, url: &Url) -> Request {
+        Request::new(Method::PATCH, url)
     }
 
     pub fn get(&self, url: &Url) -> Request {
@@ -179,15 +193,26 @@ pub fn join(base: &Url, segments: &[&str]) -> Url {
 
 /// `{base}/callbacks/{segments}?delivery={id}`: where the service shall report to.
 pub fn callback(base: &str, segments: &[&str], delivery: &str) -> String {
+    let mut url = callback_place(base, segments);
+    url.push_str("?delivery=");
+    encode(&mut url, delivery);
+    url
+}
+
+/// `{base}/callbacks/{segments}`, where what is reported says itself which message it is about.
+pub fn callback_place(base: &str, segments: &[&str]) -> String {
     let mut url = String::with_capacity(base.len() + 100);
     url.extend([base.trim_end_matches('/'), "/callbacks"]);
     for segment in segments {
         url.push('/');
-        url.extend(utf8_percent_encode(segment, ENCODED));
+        encode(&mut url, segment);
     }
-    url.push_str("?delivery=");
-    url.extend(utf8_percent_encode(delivery, ENCODED));
     url
+}
+
+/// Adds a value as a part of a URL: in its path or query, where it stands for nothing but itself.
+pub(crate) fn encode(url: &mut String, value: &str) {
+    url.extend(utf8_percent_encode(value, ENCODED));
 }
 
 /// Everything but what RFC 3986 calls unreserved.

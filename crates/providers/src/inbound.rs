@@ -13,7 +13,9 @@ use std::fmt;
 use async_trait::async_trait;
 use http::Response;
 use url::Url;
+use watchbell_core::contact::ContactKind;
 use watchbell_core::delivery::ReceiptOutcome;
+pub use watchbell_core::event::Action;
 use watchbell_core::{Channel, DeliveryId, Secret, Timestamp};
 
 use crate::phrase::{Phrase, Since, Wording};
@@ -26,16 +28,28 @@ pub trait Inbound: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`Refusal::NotFound`] where nothing is taken under that path.
-    fn proof(&self, path: &str) -> Result<Option<&'static str>, Refusal>;
+    fn proof(&self, path: &str) -> Result<Option<&str>, Refusal>;
 
-    /// Verifies one request and reads it.
+    /// Verifies one request and reads it. Callbacks are GET or POST; which of them is taken is the kind's to say
+    /// ([`Request::posted`]).
     ///
     /// # Errors
     /// It is not the provider's, or makes no sense.
     async fn read(&self, request: &Request<'_>) -> Result<Heard, Refusal>;
 
+    /// Says something to who wrote or pressed, by a message of its own: [`Reply::Messages`] says to whom.
+    async fn say(&self, _to: &Whom, _text: &str) -> Result<(), InboundError> {
+        Err(InboundError("this provider's replies are part of its answers".to_owned()))
+    }
+
     /// Tells the provider the URL of its own callbacks, where it has to be told. Asked once, at start, of what is called.
     async fn announce(&self, _url: &Url) -> Result<(), InboundError> {
+        Ok(())
+    }
+
+    /// Says to people what the answer to the provider's call could not carry: [`FollowUp`], put beside that answer. Asked once the
+    /// call was answered; what cannot be said then is not said again.
+    async fn follow_up(&self, _follow_up: FollowUp) -> Result<(), InboundError> {
         Ok(())
     }
 
@@ -96,6 +110,14 @@ impl Request<'_> {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Refuses what is no POST.
+    ///
+    /// # Errors
+    /// [`Refusal::Method`].
+    pub fn posted(&self) -> Result<(), Refusal> {
+        if self.method == http::Method::POST { Ok(()) } else { Err(Refusal::Method(self.method.clone())) }
+    }
+
     /// A parameter of the query that is given once, and not empty.
     pub fn query(&self, name: &str) -> Option<&str> {
         let mut values = self.query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
@@ -127,6 +149,12 @@ pub enum Refusal {
     /// It is the provider's, and cannot be read.
     #[error("{0}")]
     Malformed(String),
+    /// Whether it is the provider's cannot be found out now; the provider should say it again.
+    #[error("{0}")]
+    Unavailable(&'static str),
+    /// Nothing is taken there by this method.
+    #[error("{0} is not taken here")]
+    Method(http::Method),
 }
 
 /// What one request, or one piece of a batch, came to.
@@ -155,7 +183,9 @@ fn nothing() -> Response<String> {
 pub enum Notice {
     Receipt(Receipt),
     Answer(Answer),
+    Text(Text),
     Link(Link),
+    Consent(Consent),
 }
 
 /// The message that something is said about.
@@ -177,18 +207,58 @@ pub struct Receipt {
     pub code: Option<String>,
 }
 
-/// What a person did with a message.
+/// What a person did with a message, by a key, a button or a link: it says itself what it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    pub of: Subject,
+    pub of: AnswerTo,
     /// None where it means nothing. It changes nothing then, but who answered is found out, to be told so in their language.
     pub action: Option<Action>,
+    /// Who pressed, where more people than the addressee can see the message. None: it was the addressee.
+    pub by: Option<Presser>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// "I have it."
-    Accept,
+/// What an answer is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnswerTo {
+    /// The provider was told which delivery it is, as in a call's URL.
+    Delivery(Subject),
+    /// The token of the message's [`AnswerOffer`](crate::provider::AnswerOffer), which a button carries.
+    Token(Secret),
+}
+
+/// An account at a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presser {
+    /// What kind of address names it: contacts of that kind are looked through, and what users have linked.
+    pub service: ContactKind,
+    /// Its id, as contacts of that kind write it.
+    pub account: Secret,
+}
+
+/// What a person wrote to us. What it means, and to which message it is an answer, whoever applies it finds out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// How a message may have been sent that this answers.
+    pub channels: &'static [Channel],
+    /// Where it came from, as contacts of that channel write it: the number, the chat.
+    pub from: Secret,
+    /// Who wrote it, where `from` is no one person's.
+    pub by: Option<Presser>,
+    /// The provider's id of the message that it is a reply to, where the service says so.
+    pub replies_to: Option<String>,
+    /// The provider's id of this message, by which it is known when it comes again.
+    pub message_id: Option<String>,
+    pub text: Secret,
+    /// BCP 47: what whoever is not known to us is spoken to in; empty where nobody knows.
+    pub locale: String,
+}
+
+/// An address opted out, or in again, where its carrier or service minds that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consent {
+    pub channels: &'static [Channel],
+    pub address: Secret,
+    pub is_in: bool,
 }
 
 /// Somebody opened a chat by the link that they were given.
@@ -208,9 +278,19 @@ pub struct Effect {
     pub change: Change,
     /// BCP 47: the language of whom it is about; empty where nobody knows.
     pub locale: String,
+    /// What to say to whoever answered or wrote, and to nobody else, in their language: plain text. Empty where nothing is to be
+    /// said, as to what is no answer, or to somebody who was helped a moment ago.
+    pub said: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl Effect {
+    /// What nobody has to be told of.
+    pub fn quiet(change: Change) -> Self {
+        Self { change, locale: String::new(), said: String::new() }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It is done: now, or before by the same notice.
     Done,
@@ -218,13 +298,17 @@ pub enum Change {
     Unknown,
     /// It means nothing that changes anything.
     Nothing,
+    /// Whoever pressed is no user that we know.
+    Stranger,
+    /// The message was sent too long ago to be answered.
+    Expired,
     /// The round of the alert is over: what the alert is, and since when, unless it was opened again.
     Over(Option<Since>),
 }
 
 /// Words what is said to people; what it says comes from the templates.
 pub trait Words {
-    fn say(&self, phrase: Phrase, locale: &str, since: Option<Since>) -> Wording;
+    fn say(&self, phrase: Phrase, locale: &str, since: Option<&Since>) -> Wording;
 }
 
 /// Words a reply from what each notice came to, in their order.
@@ -235,6 +319,20 @@ pub enum Reply {
     /// The same, whatever came of it.
     Plain(Response<String>),
     Worded(Box<Worded>),
+    /// The same, and what each notice came to is said by a message of its own ([`Inbound::say`]) to who is named in its place.
+    Messages {
+        response: Response<String>,
+        to: Vec<Option<Whom>>,
+    },
+}
+
+/// Who wrote or pressed, and can be written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whom {
+    pub channel: Channel,
+    pub address: Secret,
+    /// When they did.
+    pub at: Timestamp,
 }
 
 impl Reply {
@@ -244,7 +342,7 @@ impl Reply {
 
     pub fn give(self, effects: &[Effect], words: &dyn Words) -> Response<String> {
         match self {
-            Self::Plain(response) => response,
+            Self::Plain(response) | Self::Messages { response, .. } => response,
             Self::Worded(word) => word(effects, words),
         }
     }
@@ -254,6 +352,22 @@ impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reply(…)")
     }
+}
+
+/// What is to be said once the provider's call was answered, in the kind's own form. It stands among a reply's extensions.
+#[derive(Clone)]
+pub struct FollowUp(pub serde_json::Value);
+
+impl fmt::Debug for FollowUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FollowUp(…)")
+    }
+}
+
+/// Reads what [`AnswerOffer::button`](crate::provider::AnswerOffer::button) wrote.
+pub fn button(text: &str) -> Option<(Action, Secret)> {
+    let (action, token) = text.split_once(':')?;
+    Some((action.parse().ok()?, Secret::new(token)))
 }
 
 /// An answer with a body of that media type.

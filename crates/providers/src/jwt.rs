@@ -1,12 +1,14 @@
-//! JSON Web Tokens (RFC 7519) by which Watchbell shows who it is: to Google, to Apple, and to the push services of browsers.
+//! JSON Web Tokens (RFC 7519) by which Watchbell shows who it is: to Google, to Apple, to Vonage, and to the push services of
+//! browsers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::rand::SystemRandom;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
+use watchbell_core::Timestamp;
 
 /// A private key, and what it signs with. `ring` keeps it, and `Debug` does not show it.
 pub enum SigningKey {
@@ -50,6 +52,16 @@ impl SigningKey {
         let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
         let signature = self.sign(signed.as_bytes())?;
         Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+
+    /// A token by which an application of Vonage's shows who calls, for one request: `application_id`, `iat`, `jti`, `exp`.
+    pub fn application_token(&self, application_id: &str, now: Timestamp) -> Option<String> {
+        const LIFETIME_S: i64 = 15 * 60;
+        let mut jti = [0; 16];
+        SystemRandom::new().fill(&mut jti).ok()?;
+        let iat = now.as_millis().div_euclid(1000);
+        let claims = json!({ "application_id": application_id, "iat": iat, "exp": iat + LIFETIME_S, "jti": hex::encode(jti) });
+        self.token(None, &claims)
     }
 
     fn algorithm(&self) -> &'static str {

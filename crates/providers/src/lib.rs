@@ -5,9 +5,13 @@
 
 pub mod about;
 pub mod address_guard;
+mod call_menu;
+pub mod consent;
+mod definition;
 pub mod endpoint;
 pub mod fit;
 pub mod gate;
+pub mod gsm;
 pub mod http;
 pub mod inbound;
 mod jwt;
@@ -17,5 +21,7 @@ pub mod phrase;
 pub mod provider;
 pub mod registry;
 pub mod settings;
+pub mod signature;
 mod thread;
 mod tls;
+mod twiml;

@@ -6,6 +6,46 @@ const UNSEEN: char = '\u{200b}';
 /// Mattermost's Markdown, in which nobody is mentioned and nothing is emphasised, quoted or linked but addresses that are written
 /// out. Indentation is kept, and makes no block of code.
 pub fn mattermost(text: &str) -> String {
+    markdown(text, "\\`*_[]~|$")
+}
+
+/// Discord's, in which `<…>` mentions and shows times and pictures beside.
+pub fn discord(text: &str) -> String {
+    markdown(text, "\\`*_[]~|<")
+}
+
+/// Text for services that show a part of HTML.
+pub fn html(text: &str) -> String {
+    let mut written = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        match letter {
+            '&' => written.push_str("&amp;"),
+            '<' => written.push_str("&lt;"),
+            '>' => written.push_str("&gt;"),
+            '"' => written.push_str("&quot;"),
+            '\n' => written.push_str("<br>"),
+            letter => written.push(letter),
+        }
+    }
+    written
+}
+
+/// An address of the web as Markdown takes it between round brackets.
+pub fn link(label: &str, url: &str) -> String {
+    let url: String = url.chars().fold(String::with_capacity(url.len()), |mut url, letter| {
+        match letter {
+            '(' => url.push_str("%28"),
+            ')' => url.push_str("%29"),
+            ' ' => url.push_str("%20"),
+            letter => url.push(letter),
+        }
+        url
+    });
+    format!("[{label}]({url})")
+}
+
+/// Markdown, in which each of `signs` is escaped.
+fn markdown(text: &str, signs: &str) -> String {
     let mut written = String::with_capacity(text.len() + text.len() / 8);
     for (at, line) in text.lines().enumerate() {
         if at > 0 {
@@ -16,7 +56,7 @@ pub fn mattermost(text: &str) -> String {
             written.extend(std::iter::repeat_n('\u{a0}', if blank == '\t' { 4 } else { 1 }));
         }
         let rest = begin_line(&mut written, body);
-        outside_of_links(&mut written, rest, escape_word);
+        outside_of_links(&mut written, rest, |written, word| escape_word(written, word, signs));
     }
     written
 }
@@ -37,11 +77,11 @@ fn begin_line<'l>(written: &mut String, line: &'l str) -> &'l str {
     &line[digits + 1..]
 }
 
-fn escape_word(written: &mut String, word: &str) {
+fn escape_word(written: &mut String, word: &str, signs: &str) {
     for (at, letter) in word.char_indices() {
         let rest = &word[at + letter.len_utf8()..];
         match letter {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '|' | '$' => written.extend(['\\', letter]),
+            sign if signs.contains(sign) => written.extend(['\\', letter]),
             '@' => written.extend(['@', UNSEEN]),
             // `:fire:` would be one.
             ':' if rest.starts_with(|c: char| c.is_ascii_alphabetic() || "+-_".contains(c)) && rest.contains(':') => {
@@ -102,6 +142,19 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(mattermost(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn discord_shows_what_is_written_too() {
+        let table = [
+            ("<@123> <#4> <t:1:R> @everyone", "\\<@\u{200b}123> \\<#4> \\<t:\u{200b}1:R> @\u{200b}everyone"),
+            ("costs $5, ||x||", "costs $5, \\|\\|x\\|\\|"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(discord(text), expected, "{text}");
+        }
+        assert_eq!(link("a b", "https://x.example/(1) 2"), "[a b](https://x.example/%281%29%202)");
+        assert_eq!(html("a < b & \"c\"\nd"), "a &lt; b &amp; &quot;c&quot;<br>d");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use watchbell_core::device::DeviceKind;
+use watchbell_core::event::Action;
 use watchbell_core::outcome::Report;
 use watchbell_core::{Channel, DeliveryId, Secret, Timestamp, UserId};
 
@@ -50,6 +51,50 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     async fn look_up(&self, _message: &Outgoing, _since: Timestamp) -> Option<Vec<Found>> {
         None
     }
+
+    /// Whether what people reply to its messages of that channel is heard; `is_reachable` says whether the provider could call this
+    /// server. Where it is not, they are given a link to answer by.
+    fn hears_replies(&self, _channel: Channel, _is_reachable: bool) -> bool {
+        false
+    }
+
+    /// Changes a message that was sent, once somebody has answered: its buttons go, and it says who has it.
+    async fn edit(&self, _edit: &Edit) -> EditOutcome {
+        EditOutcome::Cannot
+    }
+}
+
+/// A message that was sent, and what it is to say now.
+#[derive(Clone)]
+pub struct Edit {
+    pub delivery_id: DeliveryId,
+    pub channel: Channel,
+    pub to: Address,
+    /// The provider's id of the message.
+    pub message_id: String,
+    /// What it said, without what could be answered.
+    pub content: Content,
+    /// What it is to say beside that, in the reader's language: "Anna has accepted this, 03:07".
+    pub note: String,
+    /// When it is edited, by the worker's clock.
+    pub now: Timestamp,
+}
+
+impl std::fmt::Debug for Edit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Edit").field("delivery_id", &self.delivery_id).field("channel", &self.channel).finish_non_exhaustive()
+    }
+}
+
+/// How an edit ended. None of them changes what is known of the delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EditOutcome {
+    /// It says so now, or did before.
+    Done,
+    /// This message cannot be changed: the service has no such thing, or the message is gone or too old.
+    Cannot,
+    /// It could not be changed now; why, as of a message that is sent.
+    Failed(Report),
 }
 
 /// A message that a provider has.
@@ -68,6 +113,10 @@ pub struct Outgoing {
     pub channel: Channel,
     pub to: Address,
     pub content: Content,
+    /// How it can be answered; None where it cannot.
+    pub answer: Option<AnswerOffer>,
+    /// Of a mail of a category: the page on which its reader can turn such mails off, which takes a POST as RFC 8058 has it. A secret.
+    pub unsubscribe_url: Option<String>,
     /// Who is told, and of what; of a bundle or digest also what each of its messages is about.
     pub told: Told,
     pub about: About,
@@ -115,7 +164,7 @@ pub enum Address {
         user_id: UserId,
         category: Option<String>,
     },
-    /// Slack channel or member, Teams, Mattermost or webhook URL: the contact's target as it is.
+    /// Of all other chats and of webhooks, the contact's target as it is: a URL, a channel, a member, a room.
     Other(Secret),
 }
 
@@ -150,6 +199,40 @@ pub struct Content {
 impl std::fmt::Debug for Content {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Content(…)")
+    }
+}
+
+/// How whoever is told of an alert can answer: accept it, resolve it, or say that it is not theirs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AnswerOffer {
+    /// What a button hands back ([`AnswerTo::Token`](crate::inbound::AnswerTo)): 43 characters of base64url, this delivery's alone.
+    pub token: Secret,
+    /// The page on which it can be answered, which changes nothing until a button there is pressed; None without
+    /// `http.public_url`. A secret as the token is.
+    pub url: Option<String>,
+    /// What a reply can name the alert by, where its reader has several: `A7`.
+    pub code: String,
+    /// What the buttons are called, in the message's language.
+    pub accept: String,
+    pub resolve: String,
+    pub decline: String,
+}
+
+impl AnswerOffer {
+    /// What a link to the page is called, on which each of the three can be chosen.
+    pub fn choices(&self) -> String {
+        format!("{} / {} / {}", self.accept, self.resolve, self.decline)
+    }
+
+    /// What a button of that action hands back: 51 bytes at most, which [`crate::inbound::button`] reads.
+    pub fn button(&self, action: Action) -> String {
+        format!("{action}:{}", self.token.expose())
+    }
+}
+
+impl std::fmt::Debug for AnswerOffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AnswerOffer(…)")
     }
 }
 
@@ -188,6 +271,8 @@ impl RecipientLimit {
             Channel::Whatsapp => every(6),
             Channel::Telegram if target.starts_with(TELEGRAM_GROUP) => Some(Self { calls: 20, per: Duration::from_mins(1) }),
             Channel::Sms | Channel::Telegram | Channel::Slack | Channel::Mattermost | Channel::Teams => every(1),
+            // Google's figure for a space, which everything in it shares; for the others a guard.
+            Channel::GoogleChat | Channel::Discord | Channel::Matrix => every(1),
             Channel::Email | Channel::Push | Channel::Webhook | Channel::InApp => None,
         }
     }

@@ -1,10 +1,11 @@
 //! Every kind of provider there is.
 //!
-//! A new one is a file in `kinds/` whose settings implement [`ProviderKind`], and one line in `kinds/mod.rs`.
+//! A new one is a definition file in `definitions/`, or a file in `kinds/` whose settings implement [`ProviderKind`], and one line
+//! in `kinds/mod.rs`.
 //! Nothing else names a kind: the configuration, the commands and the workers ask here.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -12,6 +13,7 @@ use watchbell_core::contact_key::ContactKey;
 use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock};
 
+use crate::definition::{Defined, Definition};
 use crate::inbound::{ChatLink, Inbound};
 use crate::provider::{AccountLimit, Provider};
 use crate::settings::{CommonSettings, Configured, ProviderSettings, SettingError, from_table};
@@ -65,6 +67,18 @@ pub trait ProviderKind: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
 }
 
 impl<K: ProviderKind> Configured for K {
+    fn channels(&self) -> &'static [Channel] {
+        K::CHANNELS
+    }
+
+    fn service(&self) -> Option<&str> {
+        None
+    }
+
+    fn limit(&self, channel: Channel) -> AccountLimit {
+        K::limit(channel)
+    }
+
     fn check(&self, common: &CommonSettings) -> Result<(), SettingError> {
         ProviderKind::check(self, common)
     }
@@ -103,22 +117,51 @@ type Read = fn(Map<String, Value>) -> Result<Arc<dyn Configured>, SettingError>;
 /// A kind's entry.
 pub struct Kind {
     pub name: &'static str,
-    pub channels: &'static [Channel],
-    pub(crate) limit: fn(Channel) -> AccountLimit,
-    read: Read,
+    source: Source,
+}
+
+/// Where a kind's behaviour is.
+enum Source {
+    /// In Rust.
+    Code { channels: &'static [Channel], read: Read },
+    /// In a definition file that is compiled in; it is read when it is first asked for.
+    Data(LazyLock<Arc<Definition>>),
 }
 
 impl Kind {
     pub(crate) const fn of<K: ProviderKind>() -> Self {
-        Self { name: K::NAME, channels: K::CHANNELS, limit: K::limit, read: |table| Ok(Arc::new(from_table::<K>(table)?)) }
+        let source = Source::Code { channels: K::CHANNELS, read: |table| Ok(Arc::new(from_table::<K>(table)?)) };
+        Self { name: K::NAME, source }
+    }
+
+    /// A definition that is compiled in.
+    pub(crate) const fn defined(name: &'static str, definition: fn() -> Arc<Definition>) -> Self {
+        Self { name, source: Source::Data(LazyLock::new(definition)) }
+    }
+
+    /// The kind whose definitions are operators' own files, which may serve any channel.
+    pub(crate) const fn own(name: &'static str) -> Self {
+        let source = Source::Code { channels: Channel::ALL, read: |table| Ok(Arc::new(Defined::read_own(table)?)) };
+        Self { name, source }
+    }
+
+    /// What it can deliver.
+    pub fn channels(&self) -> &'static [Channel] {
+        match &self.source {
+            Source::Code { channels, .. } => channels,
+            Source::Data(definition) => definition.channels(),
+        }
     }
 
     pub fn serves(&self, channel: Channel) -> bool {
-        self.channels.contains(&channel)
+        self.channels().contains(&channel)
     }
 
     pub(crate) fn read(&self, table: Map<String, Value>) -> Result<Arc<dyn Configured>, SettingError> {
-        (self.read)(table)
+        match &self.source {
+            Source::Code { read, .. } => read(table),
+            Source::Data(definition) => Ok(Arc::new(Defined::read(Arc::clone(definition), table)?)),
+        }
     }
 }
 
@@ -130,7 +173,7 @@ impl fmt::Debug for Kind {
 
 /// All kinds, in the order in which the documentation lists them.
 pub fn kinds() -> &'static [Kind] {
-    crate::kinds::KINDS
+    &crate::kinds::KINDS
 }
 
 pub fn kind(name: &str) -> Option<&'static Kind> {
@@ -160,6 +203,6 @@ mod tests {
         for channel in [Channel::Email, Channel::Sms, Channel::Voice, Channel::Push, Channel::Whatsapp, Channel::Telegram] {
             assert!(kinds_for(channel).any(|kind| kind.name != "sandbox"), "{channel}");
         }
-        assert_eq!(kind("sandbox").map(|kind| kind.channels), Some(Channel::ALL));
+        assert_eq!(kind("sandbox").map(Kind::channels), Some(Channel::ALL));
     }
 }

@@ -64,6 +64,9 @@ impl CommonSettings {
 
 /// A kind's settings behind the registry: what is left of a [`registry::ProviderKind`] once its type is forgotten.
 pub(crate) trait Configured: Send + Sync + std::fmt::Debug {
+    fn channels(&self) -> &'static [Channel];
+    fn service(&self) -> Option<&str>;
+    fn limit(&self, channel: Channel) -> AccountLimit;
     fn check(&self, common: &CommonSettings) -> Result<(), SettingError>;
     fn check_channel(&self, channel: Channel) -> Result<(), SettingError>;
     fn exposed(&self) -> Vec<SettingError>;
@@ -104,9 +107,23 @@ impl ProviderSettings {
         self.own.check(&self.common)
     }
 
+    /// What it can deliver: what its kind can, or its definition says.
+    pub fn channels(&self) -> &'static [Channel] {
+        self.own.channels()
+    }
+
+    /// What is behind it, where a definition says so: "Vonage SMS API".
+    pub fn service(&self) -> Option<&str> {
+        self.own.service()
+    }
+
+    pub fn serves(&self, channel: Channel) -> bool {
+        self.channels().contains(&channel)
+    }
+
     /// Whether a channel can use this provider. The error's key is `kind` where the kind cannot, else the key that is missing.
     pub fn validate_channel(&self, channel: Channel) -> Result<(), SettingError> {
-        if self.kind.serves(channel) {
+        if self.serves(channel) {
             return self.own.check_channel(channel);
         }
         let able = channel::join(&registry::kinds_for(channel).map(|kind| kind.name).collect::<Vec<_>>());
@@ -120,7 +137,7 @@ impl ProviderSettings {
 
     /// The rate limit of the account for one of its channels.
     pub fn account_limit(&self, channel: Channel) -> AccountLimit {
-        let default = (self.kind.limit)(channel);
+        let default = self.own.limit(channel);
         AccountLimit {
             per_second: self.common.per_second.unwrap_or(default.per_second),
             burst: self.common.burst.unwrap_or(default.burst),
@@ -214,14 +231,6 @@ mod tests {
     fn what_is_wrong_is_named_with_what_would_be_right() {
         let sid = "AC00000000000000000000000000000000";
         let table = [
-            (
-                json!({}),
-                "`kind`: is missing; one of twilio, smtp, telegram, fcm, apns, webpush, slack, teams, mattermost, webhook, sandbox",
-            ),
-            (
-                json!({"kind": "twillio"}),
-                "`kind` = `twillio`: no such kind of provider; one of twilio, smtp, telegram, fcm, apns, webpush, slack, teams, mattermost, webhook, sandbox",
-            ),
             (json!({"kind": "sandbox", "token": "x"}), "`token`: no such key; there are none"),
             (json!({"kind": "sandbox", "per_second": 0}), "`per_second` = `0`: must be more than 0 and at most 1000000"),
             (json!({"kind": "sandbox", "burst": 0}), "`burst` = `0`: must be 1 or more"),
@@ -239,6 +248,12 @@ mod tests {
         for (settings, error) in table {
             assert_eq!(read(settings.clone()).unwrap_err().to_string(), error, "{settings}");
         }
+        let error = |settings| read(settings).unwrap_err().to_string();
+        assert!(error(json!({})).starts_with("`kind`: is missing; one of twilio, vonage-voice, telnyx-voice, smtp, "));
+        assert!(
+            error(json!({"kind": "twillio"}))
+                .starts_with("`kind` = `twillio`: no such kind of provider; one of twilio, vonage-voice, telnyx-voice, ")
+        );
     }
 
     #[test]
@@ -282,7 +297,10 @@ mod tests {
         assert_eq!(twilio.validate_channel(Channel::Sms), Ok(()));
         let error = |channel| twilio.validate_channel(channel).unwrap_err().to_string();
         assert_eq!(error(Channel::Voice), "`voice_from`: is missing, and the channel voice needs it");
-        assert_eq!(error(Channel::Email), "`kind` = `twilio`: cannot serve the channel email; smtp, sandbox can");
+        assert_eq!(
+            error(Channel::Email),
+            "`kind` = `twilio`: cannot serve the channel email; smtp, sandbox, ses, sendgrid, mailgun, postmark, http can"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchbell_core::event::Priority;
+use watchbell_core::event::{Action, Priority};
 use watchbell_core::{EventId, Timestamp, UserId};
 use watchbell_store::facts::history::{Happened, Named, What};
 use watchbell_store::facts::{Alert, AlertState, Responder};
@@ -166,11 +166,16 @@ pub fn pages(alert: &Alert) -> BTreeMap<UserId, Pages> {
 }
 
 /// Whether an answer that was given in this round still counts: the alert is open, and since it was opened somebody was paged in
-/// this round.
-pub fn is_current(alert: &Alert, round: i64) -> bool {
+/// this round. What somebody has accepted can still be resolved.
+pub fn is_current(alert: &Alert, round: i64, action: Action) -> bool {
     let timeline = Timeline::of(&alert.history);
+    let counts = match timeline.state {
+        Some(AlertState::Open) => true,
+        Some(AlertState::Accepted) => action == Action::Resolve,
+        Some(AlertState::Resolved) | None => false,
+    };
     let mut named = alert.history.iter().skip(timeline.opened).flat_map(|happened| &happened.named);
-    timeline.state == Some(AlertState::Open) && named.any(|named| named.round == Some(round))
+    counts && named.any(|named| named.round == Some(round))
 }
 
 /// Gives every user whom the alert pages the round in which they are paged for that event. A round that was given once stays, and

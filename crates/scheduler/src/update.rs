@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use watchbell_core::event::{Event, EventData, UpdateData, UpdateStatus};
-use watchbell_core::{Decision, Timestamp, UserId};
+use watchbell_core::event::{Answer, Event, EventData, UpdateData, UpdateStatus};
+use watchbell_core::{Decision, Reason, Timestamp, UserId};
 use watchbell_store::facts::history::What;
 use watchbell_store::facts::{AlertState, Facts, Plan, Planned, Scope};
 
@@ -15,7 +15,7 @@ use crate::{steps, timeline};
 pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &SchedulerSettings, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     if let Some(answer) = &data.answer
-        && !facts.alert.as_ref().is_some_and(|alert| timeline::is_current(alert, answer.round))
+        && !facts.alert.as_ref().is_some_and(|alert| timeline::is_current(alert, answer.round, answer.action))
     {
         plan.decision = Some(Decision::RoundIsOver);
         return plan;
@@ -29,6 +29,10 @@ pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &Schedule
         _ => None,
     };
     let (what, named) = match data.status {
+        UpdateStatus::Declined => {
+            plan.expedite = data.answer.as_ref().map(|answer| decline(&data.alert_id, answer));
+            return plan;
+        }
         UpdateStatus::Accepted => (What::Accepted, &[][..]),
         UpdateStatus::Resolved => (What::Resolved, &[][..]),
         UpdateStatus::Escalated => (What::Escalated, &called_in[..]),
@@ -63,6 +67,12 @@ pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &Schedule
     plan
 }
 
+/// Whoever was told says that it is not theirs: their own next step comes at once. Nobody else's changes, nor does the alert.
+fn decline(alert_id: &str, answer: &Answer) -> (Scope, UserId, Reason) {
+    let scope = Scope::Alert { id: alert_id.to_owned(), round: answer.round };
+    (scope, answer.user, Reason::Declined { user: answer.user })
+}
+
 /// Adds the messages that the users' rules for updates ask for; all are due at once.
 fn plan_messages(
     insert: &mut Vec<Planned>,
@@ -75,6 +85,7 @@ fn plan_messages(
 ) {
     let event_id = event.id();
     let scope = Scope::Event(event_id.clone());
+    let Some(trigger) = status.trigger() else { return };
     let base_at = event.occurrence.base_at();
     for policy in users.iter().filter_map(|user| facts.policies.get(user)) {
         let context = DeliveryContext {
@@ -83,11 +94,11 @@ fn plan_messages(
             alert_id: Some(alert_id),
             category: None,
             policy,
-            trigger: status.trigger(),
+            trigger,
             base_at,
             digests: None,
         };
-        for step in steps::compile(policy, status.trigger()) {
+        for step in steps::compile(policy, trigger) {
             insert.push(context.deliver(step, base_at, Some(event.occurrence.received_at.plus_s(settings.alert_expiry_s))));
         }
     }

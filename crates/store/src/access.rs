@@ -47,4 +47,7 @@ pub trait StoredSettings: Send + Sync {
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError>;
 
     async fn put_setting(&self, name: &str, value: &str) -> Result<(), StoreError>;
+
+    /// Answers the setting, which becomes `value` where there is none yet: of processes that ask at once, all get the same.
+    async fn setting_or(&self, name: &str, value: &str) -> Result<String, StoreError>;
 }

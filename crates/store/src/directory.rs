@@ -3,6 +3,7 @@
 //! Every change is one transaction with its audit entry, the user's next version, and what it changes in that user's
 //! unsent deliveries.
 
+mod accounts;
 mod chains;
 mod contacts;
 mod devices;
@@ -13,6 +14,7 @@ mod trials;
 mod users;
 mod verification;
 
+pub use accounts::{Accounts, LinkedAccount};
 pub use chains::{ChainFilter, ChainRule, ChainStep, Chains, Place};
 pub use contacts::{Contacts, NewContact};
 pub use devices::Devices;

@@ -302,6 +302,8 @@ pub struct Plan {
     /// Pending deliveries that change: everything but id, scope, user and state history is written.
     pub update: Vec<Planned>,
     pub cancel: Vec<(DeliveryId, Reason)>,
+    /// Whose earliest step of that scope that waits is due now, and why.
+    pub expedite: Option<(Scope, UserId, Reason)>,
     /// Users whom nothing that was planned can reach, by scope.
     pub unreachable: Vec<(Scope, UserId)>,
     /// The event's data as it shall be kept for rendering, where the plan adds to it.

@@ -13,10 +13,12 @@ use crate::inline::InlineDispatch;
 mod answers;
 mod dead_letters;
 mod events;
+mod texts;
 
 pub use answers::{Answered, Answers};
 pub use dead_letters::{DETAIL_BYTES, DeadLetter, DeadLetterFilter, DeadLetters, Rejected, TOO_LARGE_KEPT_BYTES};
 pub use events::{EventRecord, Events};
+pub use texts::{Texts, Told};
 
 /// What became of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,18 +7,24 @@ use async_trait::async_trait;
 
 use crate::StoreError;
 use crate::access::{AuditLog, Keys, StoredSettings};
-use crate::directory::{Chains, ContactTrials, Contacts, Devices, Rules, TelegramLinks, Topics, Users, Verification};
+use crate::directory::{Accounts, Chains, ContactTrials, Contacts, Devices, Rules, TelegramLinks, Topics, Users, Verification};
 use crate::history::History;
 use crate::housekeeping::{FanOut, Retention};
-use crate::intake::{Answers, DeadLetters, Events, Intake};
+use crate::intake::{Answers, DeadLetters, Events, Intake, Texts};
 use crate::preferences::{Categories, Notifications, Preferences};
-use crate::queue::{ProviderUse, Queue, Receipts, WakeUps, WorkerSessions};
+use crate::queue::{Edits, ProviderUse, Queue, Receipts, WakeUps, WorkerSessions};
 use crate::runs::Runs;
 
 /// Users and all that belongs to them.
-pub trait DirectoryStore: Users + Contacts + ContactTrials + Verification + Devices + TelegramLinks + Rules + Chains + Topics {}
+pub trait DirectoryStore:
+    Accounts + Users + Contacts + ContactTrials + Verification + Devices + TelegramLinks + Rules + Chains + Topics
+{
+}
 
-impl<S: Users + Contacts + ContactTrials + Verification + Devices + TelegramLinks + Rules + Chains + Topics> DirectoryStore for S {}
+impl<S: Accounts + Users + Contacts + ContactTrials + Verification + Devices + TelegramLinks + Rules + Chains + Topics> DirectoryStore
+    for S
+{
+}
 
 /// What accepting events needs.
 pub trait IntakeStore: Intake + DeadLetters {}
@@ -26,9 +32,9 @@ pub trait IntakeStore: Intake + DeadLetters {}
 impl<S: Intake + DeadLetters> IntakeStore for S {}
 
 /// What the workers of channels need.
-pub trait WorkerStore: Queue + Receipts + ProviderUse + WorkerSessions + WakeUps + std::fmt::Debug {}
+pub trait WorkerStore: Edits + Queue + Receipts + ProviderUse + WorkerSessions + WakeUps + std::fmt::Debug {}
 
-impl<S: Queue + Receipts + ProviderUse + WorkerSessions + WakeUps + std::fmt::Debug> WorkerStore for S {}
+impl<S: Edits + Queue + Receipts + ProviderUse + WorkerSessions + WakeUps + std::fmt::Debug> WorkerStore for S {}
 
 /// What the scheduler needs for its work in the background.
 pub trait HousekeepingStore: FanOut + Retention + WakeUps {}
@@ -52,6 +58,7 @@ pub trait Store:
     + Preferences
     + Runs
     + StoredSettings
+    + Texts
     + std::fmt::Debug
 {
     /// Whether the database answers.

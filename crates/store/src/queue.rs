@@ -6,6 +6,7 @@ use watchbell_core::{Channel, DeliveryId, Timestamp};
 
 use crate::StoreError;
 
+mod edits;
 mod jobs;
 mod outcomes;
 mod provider_use;
@@ -13,6 +14,7 @@ mod receipts;
 mod sessions;
 mod wake_ups;
 
+pub use edits::{EditJob, Edits};
 pub use jobs::{Call, Job, Ranks, Target};
 pub use outcomes::{AddressFate, Attempt, Finished, Next};
 pub use provider_use::{Budget, CallTally, Failure, ProviderUse, Spent};

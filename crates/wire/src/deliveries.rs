@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use watchbell_core::Channel;
 use watchbell_core::delivery::{Purpose, ReceiptOutcome, State};
-use watchbell_core::event::Priority;
+use watchbell_core::event::{Action, Priority};
 use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
 
@@ -63,6 +63,8 @@ pub struct DeliveryWithAttempts {
     pub attempt_log: Vec<Attempt>,
     /// What providers said later, in the order in which it came
     pub receipts: Vec<Receipt>,
+    /// What people answered to it, in order
+    pub answers: Vec<Answer>,
 }
 
 /// What a provider said later of a message that it took. What `try_again` and `no_route` are about goes by another provider, if there is
@@ -79,6 +81,19 @@ pub struct Receipt {
     pub code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
+}
+
+/// What somebody answered to a message.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    pub action: Name<Action>,
+    /// Who answered: whom the message was for, or who pressed in a chat that others see
+    pub user_id: i64,
+    pub at: Time,
+    /// The event that it is
+    #[schemars(with = "DerivedId")]
+    pub event_id: String,
 }
 
 /// One call of a provider.

@@ -126,3 +126,15 @@ pub struct SubscriptionEventData {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<PublishedId>,
 }
+
+/// An event as it is published over HTTP in plain JSON: its data, and what a subject says on NATS.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlainEvent<T> {
+    /// The event's own: the same one twice is planned once
+    pub id: String,
+    /// Such as `watchbell.events.alert`
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(flatten)]
+    pub data: T,
+}

@@ -8,6 +8,7 @@
 //! Requests are read member by member in `watchbell-api`, which says exactly what is wrong and what would be right; here they
 //! are what clients write, and what the document says.
 
+pub mod accounts;
 pub mod categories;
 pub mod contacts;
 pub mod dead_letters;

@@ -12,7 +12,7 @@ use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::decode::RejectReason;
 use watchbell_core::delivery::{Purpose, ReceiptOutcome, State};
 use watchbell_core::device::DeviceKind;
-use watchbell_core::event::{DutyStatus, EventKind, Priority, UpdateStatus};
+use watchbell_core::event::{Action, DutyStatus, EventKind, Priority, UpdateStatus};
 use watchbell_core::outcome::Class;
 use watchbell_core::preference::{Digest, NotificationStatus};
 use watchbell_core::rule::Trigger;
@@ -37,6 +37,7 @@ macro_rules! named {
 }
 
 named!(
+    Action,
     Channel,
     Class,
     ContactKind,
@@ -53,8 +54,16 @@ named!(
     Role,
     State,
     Trigger,
-    UpdateStatus,
 );
+
+/// What publishers may say; that somebody declines is an answer, and only Watchbell's own.
+impl Named for UpdateStatus {
+    const ALL: &'static [Self] = &Self::PUBLISHED;
+
+    fn name(self) -> &'static str {
+        self.as_str()
+    }
+}
 
 /// Makes enums of names that only the wire has.
 macro_rules! names {

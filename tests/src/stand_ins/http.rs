@@ -1,8 +1,8 @@
-//! Twilio, Firebase and Telegram on one loopback port, told apart by their paths.
+//! Twilio, Firebase, Telegram and all other chats on one loopback port, told apart by their paths.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use watchbell_core::Channel;
 
+use super::chats;
 use super::script::{Act, Script, Then};
 use super::{FCM_ACCESS_TOKEN, Outbox, Sent, TELEGRAM_TOKEN, TWILIO_SID, TWILIO_TOKEN};
 use crate::wait;
@@ -27,7 +28,7 @@ pub struct Request {
 }
 
 impl Request {
-    fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 
@@ -59,6 +60,8 @@ struct Shared {
     tokens: AtomicUsize,
     /// Whether Twilio's lists of messages and calls are there.
     keeps_lists: AtomicBool,
+    /// What came for chats, edits and questions included.
+    chats: Mutex<Vec<Request>>,
 }
 
 impl HttpStandIn {
@@ -72,6 +75,7 @@ impl HttpStandIn {
             ids: AtomicU64::new(0),
             tokens: AtomicUsize::new(0),
             keeps_lists: AtomicBool::new(false),
+            chats: Mutex::default(),
         });
         let task = tokio::spawn({
             let shared = Arc::clone(&shared);
@@ -113,6 +117,12 @@ impl HttpStandIn {
         self.shared.in_flight.load(Ordering::SeqCst)
     }
 
+    /// What came for chats by that method at a path with that part in it, in order.
+    pub fn chats(&self, method: &str, part: &str) -> Vec<Request> {
+        let all = self.shared.chats.lock().unwrap();
+        all.iter().filter(|request| request.method == method && request.path.contains(part)).cloned().collect()
+    }
+
     /// Access tokens handed out.
     pub fn tokens(&self) -> usize {
         self.shared.tokens.load(Ordering::SeqCst)
@@ -130,6 +140,9 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let mut bytes = Vec::new();
     while let Some(request) = read(&mut stream, &mut bytes).await {
         let act = shared.script.next(&format!("{} {}", request.path, String::from_utf8_lossy(&request.body)));
+        if chats::is_for(&request) || request.path.starts_with("/bot") {
+            shared.chats.lock().unwrap().push(request.clone());
+        }
         let message = message(&request, &act);
         let counted = message.is_some();
         if let Some(message) = message {
@@ -180,6 +193,14 @@ async fn usual(shared: &Shared, request: &Request) -> (u16, &'static str, String
     if !is_authorized(request) {
         let body = json!({ "code": 20003, "message": "Authenticate", "status": 401, "ok": false, "description": "Unauthorized" });
         return (401, "", body.to_string());
+    }
+    if chats::is_for(request) {
+        if path.contains("/sync") {
+            // Held as a homeserver does when there is nothing to tell.
+            wait::pause(Duration::from_secs(1)).await;
+        }
+        let (status, body) = chats::answer(request, id);
+        return (status, "", body.to_string());
     }
     let is_list = request.method == "GET" && path.starts_with("/2010-04-01/");
     let (status, body) = if is_list && shared.keeps_lists.load(Ordering::SeqCst) {
@@ -233,6 +254,8 @@ fn is_authorized(request: &Request) -> bool {
         path.replace("%3A", ":").starts_with(&format!("/bot{TELEGRAM_TOKEN}/"))
     } else if path.starts_with("/v1/") {
         authorization == format!("Bearer {FCM_ACCESS_TOKEN}")
+    } else if chats::is_for(request) {
+        chats::is_authorized(request)
     } else {
         true
     }
@@ -256,6 +279,10 @@ fn message(request: &Request, act: &Act) -> Option<Sent> {
         accepted,
         delivery,
     };
+    if chats::is_for(request) {
+        let (channel, to, text) = chats::message(request)?;
+        return Some(sent(channel, &to, text, None));
+    }
     let path = request.path.as_str();
     if path.ends_with("/Messages.json") || path.ends_with("/Calls.json") {
         let form = request.form();
@@ -284,7 +311,7 @@ fn text(value: &Value) -> String {
 }
 
 /// Reads one request; None when the caller has closed.
-async fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<Request> {
+pub(super) async fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<Request> {
     loop {
         if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&bytes[..at]).into_owned();

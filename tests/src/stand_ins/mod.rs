@@ -1,8 +1,10 @@
 //! Stand-ins for the providers, and one record of all that reached them.
 
+pub mod chats;
 mod fcm;
 pub mod http;
 mod script;
+pub mod service;
 pub mod smtp;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,7 @@ use crate::settings::{Settings, WEBHOOK_SECRET};
 use crate::wait;
 pub use http::{HttpStandIn, Request};
 pub use script::{Act, Then};
+pub use service::ServiceStandIn;
 pub use smtp::SmtpStandIn;
 
 /// What the stand-ins expect callers to know.

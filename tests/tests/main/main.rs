@@ -20,10 +20,13 @@
 
 mod accepts;
 mod access;
+mod answers;
 mod broker;
 mod channels;
+mod chats;
 #[cfg(target_os = "linux")]
 mod clocks;
+mod commands;
 mod crash;
 mod database_away;
 mod database_trouble;
@@ -43,6 +46,7 @@ mod promises;
 mod receipts;
 mod routes;
 mod scenarios;
+mod services;
 mod sessions;
 mod shares;
 mod short_way;

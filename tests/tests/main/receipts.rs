@@ -2,20 +2,15 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
 use futures::StreamExt;
-use hmac::{Hmac, KeyInit, Mac};
-use reqwest::Method;
 use serde_json::{Value, json};
-use sha1::Sha1;
 use watchbell_core::Channel;
 use watchbell_tests::bed::Bed;
 use watchbell_tests::broker::structured;
 use watchbell_tests::on_both;
-use watchbell_tests::settings::PUBLIC_URL;
 use watchbell_tests::stand_ins::TWILIO_TOKEN;
 use watchbell_tests::team::{Person, alert};
-use watchbell_tests::wait;
+use watchbell_tests::{twilio_calls, wait};
 
 on_both!(
     a_receipt_says_that_a_message_arrived,
@@ -25,19 +20,7 @@ on_both!(
 
 /// Posts a callback as Twilio would; the answer's status.
 pub async fn call_back(bed: &Bed, path: &str, form: &[(&str, &str)], token: &str) -> u16 {
-    let mut sorted = form.to_vec();
-    sorted.sort_unstable();
-    let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).unwrap();
-    mac.update(format!("{PUBLIC_URL}{path}").as_bytes());
-    for (name, value) in sorted {
-        mac.update(name.as_bytes());
-        mac.update(value.as_bytes());
-    }
-    let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
-    let headers = [("x-twilio-signature", signature.as_str()), ("content-type", "application/x-www-form-urlencoded")];
-    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let answer = bed.api().with_key("").try_call(Method::POST, path, &headers, Some(body)).await.unwrap();
-    answer.status.as_u16()
+    twilio_calls::call_back(bed, path, form, token).await.status.as_u16()
 }
 
 /// The provider's id of what was sent last.
@@ -76,7 +59,7 @@ async fn a_key_pressed_in_a_call_accepts_the_alert(bed: &mut Bed) {
     bed.api().post("/watchbell/v1/events", &structured("alert", "1", bed.now(), &alert("A-1", &[&anna, &ben]))).await.expect(202);
     bed.quiet().await;
     let sent = bed.outbox().expect(1, "call", |sent| sent.is(Channel::Voice, &anna.phone)).await;
-    assert!(sent[0].text.contains("<Gather") && sent[0].text.contains("Press 1 to accept the alert."), "{sent:?}");
+    assert!(sent[0].text.contains("<Gather") && sent[0].text.contains("Press 1 if you have it"), "{sent:?}");
     let sid = message_id(bed, sent[0].delivery.as_deref().unwrap()).await;
     let client = bed.nats.client().await;
     let mut answers = client.subscribe("watchbell.out.answered").await.unwrap();

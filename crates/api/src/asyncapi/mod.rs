@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use watchbell_core::Channel;
 use watchbell_core::decode::{EVENTS_PREFIX, PUBLISHED_KINDS, RejectReason};
 use watchbell_core::delivery::{Purpose, State};
-use watchbell_core::event::EventKind;
+use watchbell_core::event::{Action, EventKind};
 use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
 
@@ -228,9 +228,9 @@ fn answer() -> Value {
         ("alertId!", string()),
         ("round!", described(int64(), "In which the alert told them; it grows each time that the alert is opened again")),
         ("user!", described(int64(), "The number of who answered")),
-        ("channel!", names([Channel::Voice.as_str()])),
+        ("channel!", names(Channel::ALL.iter().map(|channel| channel.as_str()))),
         ("delivery!", described(string(), "The message that they answered")),
-        ("action!", names(["accept"])),
+        ("action!", described(names(Action::ALL.iter().map(|action| action.as_str())), "A decline changes nothing but who is told next")),
         ("time!", described(time(), "When it took effect")),
     ])
 }

@@ -1,52 +1,93 @@
-//! What a person did with a message: an answer is an update of the alert, with that person as the actor.
-//!
-//! An answer counts in the round of the alert in which the message was sent: whoever answers in a round that is over is told so.
+//! Keys, buttons and links: an answer that says itself which message it is about.
 
-use watchbell_core::delivery::{Purpose, State as DeliveryState};
-use watchbell_core::event::{Answer as AnswerData, Event, EventData, Occurrence, Original, UpdateData, UpdateStatus};
+use std::sync::Arc;
+
+use watchbell_channels::render::{MessageKind, Reader, RenderContext};
+use watchbell_core::Channel;
+use watchbell_core::delivery::State as DeliveryState;
+use watchbell_core::event::{Action, EventData};
 use watchbell_core::ids::UserRef;
-use watchbell_core::{Channel, DeliveryId, Timestamp, UserId};
-use watchbell_providers::inbound::{Action, Answer, Change, Effect, Subject};
-use watchbell_store::facts::AlertState;
-use watchbell_store::facts::history::What;
+use watchbell_core::user::User;
+use watchbell_providers::inbound::{Answer, AnswerTo, Change, Effect, Presser, Subject};
+use watchbell_providers::phrase::Phrase;
+use watchbell_store::StoreError;
 use watchbell_store::history::Delivery;
 use watchbell_store::queue::Attempt;
-use watchbell_store::{Scope, StoreError};
 
+use super::said::say;
+use crate::answers::{self, Message};
 use crate::state::Api;
 
-/// What an answer comes to, in the language of whom the message was for.
+/// What an answer comes to, in the language of whoever gave it.
 pub(super) async fn apply(api: &Api, provider: &str, answer: &Answer) -> Result<Effect, StoreError> {
-    let Some(message) = message(api, provider, &answer.of).await? else {
-        return Ok(Effect { change: Change::Unknown, locale: String::new() });
+    let message = match &answer.of {
+        AnswerTo::Delivery(subject) => message_of(api, provider, subject).await?,
+        AnswerTo::Token(token) => Message::by_token(api, token.expose()).await?,
     };
-    let change = match answer.action {
-        Some(Action::Accept) => accept(api, &message, api.clock.now()).await?,
-        None => Change::Nothing,
+    let Some(message) = message else { return Ok(effect(api, answer.action, Change::Unknown, "", "")) };
+    let by = match &answer.by {
+        Some(presser) => pressed_by(api, presser).await?,
+        None => Some(message.user.clone()),
     };
-    Ok(Effect { change, locale: message.locale })
+    let Some(by) = by else { return Ok(effect(api, answer.action, Change::Stranger, &message.user.locale, "")) };
+    let Some(action) = answer.action else { return told_again(api, &message).await };
+    let change = answers::answer(api, &message, by.id, action).await?;
+    Ok(effect(api, Some(action), change, &by.locale, ""))
 }
 
-/// A message that told of an alert, which can be answered.
-struct Message {
-    delivery: DeliveryId,
-    channel: Channel,
-    user: UserId,
-    alert: String,
-    round: i64,
-    locale: String,
+/// What a call said, for whoever wants to hear it again.
+async fn told_again(api: &Api, message: &Message) -> Result<Effect, StoreError> {
+    let Some(event) = api.store.event_data(&message.delivery.event_id).await? else {
+        return Ok(Effect { locale: message.user.locale.clone(), ..Effect::quiet(Change::Nothing) });
+    };
+    let kind = if matches!(event, EventData::Alert(_)) { MessageKind::Alert } else { MessageKind::Update };
+    let user = &message.user;
+    let about = RenderContext {
+        event: Some(Arc::new(event)),
+        items: Vec::new(),
+        reader: Arc::new(Reader { name: user.display_name(), locale: user.locale.clone(), timezone: user.timezone.clone() }),
+        now: api.clock.now(),
+        due_at: Some(message.delivery.due_at),
+        is_fallback: false,
+        answer: None,
+        hears_replies: false,
+    };
+    let content = api.settings.renderer.render_for(Channel::Voice, kind, &about).content;
+    Ok(Effect { change: Change::Nothing, locale: content.locale, said: content.speech.into_string() })
+}
+
+/// Who acts where several people can press: who has linked that account.
+pub(super) async fn pressed_by(api: &Api, presser: &Presser) -> Result<Option<User>, StoreError> {
+    match api.store.user_of_account(presser.service, presser.account.expose()).await? {
+        Some(user) => api.store.user(&UserRef::Id(user)).await,
+        None => Ok(None),
+    }
+}
+
+/// What is said of it, of an alert that is named by `summary` if that is not empty.
+pub(crate) fn effect(api: &Api, action: Option<Action>, change: Change, locale: &str, summary: &str) -> Effect {
+    let phrase = match (&change, action) {
+        (Change::Done, Some(Action::Accept)) => Phrase::AnswerAccepted,
+        (Change::Done, Some(Action::Resolve)) => Phrase::AnswerResolved,
+        (Change::Done, Some(Action::Decline)) => Phrase::AnswerDeclined,
+        (Change::Over(_), _) => Phrase::AnswerOver,
+        (Change::Stranger, _) => Phrase::AnswerStranger,
+        (Change::Expired, _) => Phrase::AnswerExpired,
+        (Change::Unknown, _) => Phrase::AnswerUnknown,
+        (Change::Nothing | Change::Done, _) => return Effect { locale: locale.to_owned(), ..Effect::quiet(change) },
+    };
+    let since = if let Change::Over(since) = &change { since.as_ref() } else { None };
+    let said = say(api, phrase, locale, since, &[("summary", summary)]);
+    Effect { change, locale: locale.to_owned(), said }
 }
 
 /// The message that an answer is about, if this provider sent it, last, for an alert by itself.
-async fn message(api: &Api, provider: &str, of: &Subject) -> Result<Option<Message>, StoreError> {
+async fn message_of(api: &Api, provider: &str, of: &Subject) -> Result<Option<Message>, StoreError> {
     let Some((delivery, attempts)) = api.store.delivery(&of.delivery).await? else { return Ok(None) };
     if !is_about(of, provider, &delivery, &attempts) {
         return Ok(None);
     }
-    let Scope::Alert { id: alert, round } = delivery.scope else { return Ok(None) };
-    let user = api.store.user(&UserRef::Id(delivery.user_id)).await?;
-    let locale = user.map(|user| user.locale).unwrap_or_default();
-    Ok(Some(Message { delivery: delivery.id, channel: delivery.channel, user: delivery.user_id, alert, round, locale }))
+    Message::of(api, delivery).await
 }
 
 fn is_about(of: &Subject, provider: &str, delivery: &Delivery, attempts: &[Attempt]) -> bool {
@@ -56,46 +97,5 @@ fn is_about(of: &Subject, provider: &str, delivery: &Delivery, attempts: &[Attem
         Some(last) if delivery.state != DeliveryState::Sending && last.message_id.is_some() => of.message_id.is_none() || is_known_as(last),
         _ => !attempts.iter().any(is_known_as),
     };
-    let is_alert = matches!(delivery.purpose, Purpose::Rule | Purpose::Fallback);
-    of.channels.contains(&delivery.channel) && delivery.provider.as_deref() == Some(provider) && is_alert && is_this
-}
-
-/// Accepts the alert, in the same way however often it is asked for.
-async fn accept(api: &Api, message: &Message, now: Timestamp) -> Result<Change, StoreError> {
-    let event = event(message, now);
-    api.intake.accept(std::slice::from_ref(&event), None).await?;
-    // The one that counts may have come before this one.
-    let id = api.store.event_by_identity(&event.identity).await?.map(|(id, _)| id);
-    let Some(alert) = api.store.alert(&message.alert).await? else { return Ok(Change::Over(None)) };
-    let closed = alert.history.iter().rfind(|happened| matches!(happened.what, What::Accepted | What::Resolved));
-    Ok(match (alert.state, closed) {
-        (AlertState::Accepted, Some(closed)) if Some(&closed.event_id) == id.as_ref() => Change::Done,
-        (AlertState::Open, _) | (_, None) => Change::Over(None),
-        (state, Some(closed)) => Change::Over(Some((state.as_str(), closed.base_at))),
-    })
-}
-
-/// The event that says so. Its identity comes from the delivery, so that an answer that is repeated accepts once.
-fn event(message: &Message, now: Timestamp) -> Event {
-    let answer = AnswerData { delivery: message.delivery.clone(), user: message.user, channel: message.channel, round: message.round };
-    let data = UpdateData {
-        alert_id: message.alert.clone(),
-        status: UpdateStatus::Accepted,
-        actor: Some(message.user.to_string()),
-        responders: Vec::new(),
-        notify: Vec::new(),
-        summary: None,
-        actor_name: None,
-        url: None,
-        answer: Some(answer),
-    };
-    let payload = serde_json::to_vec(&data).unwrap_or_default();
-    Event {
-        identity: format!("watchbell:accepted:{}", message.delivery),
-        occurrence: Occurrence { source: "watchbell/callbacks".to_owned(), time: None, received_at: now, sequence: 0 },
-        data: EventData::Update(data),
-        problems: Vec::new(),
-        replay_of: None,
-        original: Original { subject: "watchbell.events.update".to_owned(), headers: Vec::new(), payload, received_at: now },
-    }
+    of.channels.contains(&delivery.channel) && delivery.provider.as_deref() == Some(provider) && is_this
 }

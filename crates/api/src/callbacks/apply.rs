@@ -1,15 +1,14 @@
 //! What a provider or a person said, applied. Every notice can be applied twice: providers repeat themselves.
 
 use axum::http::Response;
-use watchbell_channels::render::{Reader, Renderer};
-use watchbell_core::Timestamp;
+use watchbell_core::contact::ContactKind;
 use watchbell_core::ids::UserRef;
-use watchbell_providers::inbound::{self, Change, Effect, Heard, Link, Notice, Words};
-use watchbell_providers::phrase::{Phrase, Since, Wording};
+use watchbell_providers::inbound::{self, Change, Consent, Effect, Heard, Link, Notice, Reply, Whom};
 use watchbell_store::StoreError;
 use watchbell_store::queue::Receipt;
 
-use super::answer;
+use super::said::phrases;
+use super::{answer, text};
 use crate::auth::hash_key;
 use crate::state::Api;
 
@@ -24,14 +23,30 @@ pub(super) async fn apply(api: &Api, provider: &str, heard: Heard) -> Result<Res
         effects.push(match notice {
             Notice::Receipt(_) => {
                 let change = if known.next() == Some(true) { Change::Done } else { Change::Unknown };
-                Effect { change, locale: String::new() }
+                Effect::quiet(change)
             }
             Notice::Answer(answer) => answer::apply(api, provider, answer).await?,
             Notice::Link(link) => self::link(api, link).await?,
+            Notice::Text(text) => text::apply(api, provider, text).await?,
+            Notice::Consent(consent) => self::consent(api, consent).await?,
         });
     }
-    let phrases = Phrases { renderer: &api.settings.renderer, now: api.clock.now() };
-    Ok(heard.reply.give(&effects, &phrases))
+    if let Reply::Messages { to, .. } = &heard.reply {
+        say(api, provider, to.clone(), &effects).await;
+    }
+    Ok(heard.reply.give(&effects, &phrases(api)))
+}
+
+/// Says by messages of their own what came of what people wrote, where the reply to the provider cannot carry it. What was done is
+/// done, whether or not they hear of it.
+async fn say(api: &Api, provider: &str, to: Vec<Option<Whom>>, effects: &[Effect]) {
+    let Some(inbound) = api.settings.inbound.get(provider) else { return };
+    for (whom, effect) in to.iter().zip(effects).filter(|(_, effect)| !effect.said.is_empty()) {
+        let Some(whom) = whom else { continue };
+        if let Err(error) = inbound.say(whom, &effect.said).await {
+            tracing::warn!(provider, channel = whom.channel.as_str(), "a person who answered could not be told what came of it: {error}");
+        }
+    }
 }
 
 /// Applies the receipts among the notices in one transaction; whether each one was about what this provider sent last, in order.
@@ -60,20 +75,16 @@ async fn receipts(api: &Api, provider: &str, notices: &[Notice]) -> Result<Vec<b
 /// Makes the chat the contact of whose link it is.
 async fn link(api: &Api, link: &Link) -> Result<Effect, StoreError> {
     let linked = api.store.finish_telegram_link(&hash_key(&link.token), link.address.expose()).await?;
-    let Some(user) = linked else { return Ok(Effect { change: Change::Unknown, locale: link.locale.clone() }) };
+    let Some(user) = linked else { return Ok(Effect { locale: link.locale.clone(), ..Effect::quiet(Change::Unknown) }) };
     let user = api.store.user(&UserRef::Id(user)).await?;
-    Ok(Effect { change: Change::Done, locale: user.map_or_else(|| link.locale.clone(), |user| user.locale) })
+    Ok(Effect { locale: user.map_or_else(|| link.locale.clone(), |user| user.locale), ..Effect::quiet(Change::Done) })
 }
 
-/// What is said to people, now.
-struct Phrases<'r> {
-    renderer: &'r Renderer,
-    now: Timestamp,
-}
-
-impl Words for Phrases<'_> {
-    fn say(&self, phrase: Phrase, locale: &str, since: Option<Since>) -> Wording {
-        let reader = Reader { locale: locale.to_owned(), ..Reader::default() };
-        self.renderer.phrase(phrase, &reader, self.now, since)
-    }
+/// Writes to an address that opted out no more, and again to one that opted in.
+async fn consent(api: &Api, consent: &Consent) -> Result<Effect, StoreError> {
+    let Some(kind) = consent.channels.first().and_then(|channel| ContactKind::for_channel(*channel)) else {
+        return Ok(Effect::quiet(Change::Nothing));
+    };
+    let changed = api.store.consent(kind, consent.address.expose(), consent.is_in).await?;
+    Ok(Effect::quiet(if changed > 0 { Change::Done } else { Change::Nothing }))
 }

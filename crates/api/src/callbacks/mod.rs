@@ -6,32 +6,44 @@
 
 mod answer;
 mod apply;
+mod follow_up;
 mod listen;
 pub(crate) mod openapi;
+pub(crate) mod said;
+mod text;
 
 use std::net::IpAddr;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::Uri;
+use axum::http::header::ALLOW;
 use axum::http::uri::PathAndQuery;
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{MethodRouter, get};
 use watchbell_providers::inbound::{self, Inbound, Refusal};
 
 use crate::problem::{Fault, Kind, Problem};
 use crate::request::{Params, Payload};
 use crate::state::Api;
 
+pub(crate) use answer::effect;
 pub use listen::listen;
+pub(crate) use text::Helped;
 
-/// What a callback's body may have at most, in bytes: no provider sends a tenth of it.
-const BODY_BYTES: usize = 64 * 1024;
+/// What a callback's body may have at most, in bytes. Twilio's have a kilobyte; a press comes with the message that it was in, some tens of kilobytes; SendGrid puts the events of half a minute into one, up
+/// to 768 KiB, and SNS lets a message have 256 KiB.
+const BODY_BYTES: usize = 1024 * 1024;
 
 /// Part of what needs no key.
 pub(crate) fn routes() -> Router<Api> {
-    Router::new().route("/callbacks/{provider}", post(callback)).route("/callbacks/{provider}/{*rest}", post(callback))
+    Router::new().route("/callbacks/{provider}", methods()).route("/callbacks/{provider}/{*rest}", methods())
+}
+
+/// GET and POST. What answers GET would answer HEAD, which no provider asks.
+fn methods() -> MethodRouter<Api> {
+    get(callback).post(callback).head(async || (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET,POST")]))
 }
 
 async fn callback(State(api): State<Api>, uri: Uri, params: Params, request: Request) -> Result<Response, Problem> {
@@ -59,7 +71,11 @@ async fn callback(State(api): State<Api>, uri: Uri, params: Params, request: Req
     };
     let heard = inbound.read(&request).await.map_err(|refusal| caller.refused(&api, problem(refusal)))?;
     let _turn = api.gates.change().await?;
-    Ok(apply::apply(&api, provider, heard).await?.map(Body::from))
+    let mut reply = apply::apply(&api, provider, heard).await?;
+    if let Some(what) = reply.extensions_mut().remove() {
+        follow_up::say(&api, provider, what);
+    }
+    Ok(reply.map(Body::from))
 }
 
 /// How the world reaches this server, and who reads what that provider says.
@@ -76,7 +92,9 @@ fn problem(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::NotFound(message) => Problem::new(Kind::NotFound, message),
         Refusal::Forbidden(message) => Problem::forbidden(message),
+        Refusal::Method(method) => Problem::new(Kind::MethodNotAllowed, format!("{method} is not what this provider calls with")),
         Refusal::Malformed(message) => Problem::bad_request(message).because(Fault::Syntax),
+        Refusal::Unavailable(message) => Problem::new(Kind::Unavailable, message),
     }
 }
 

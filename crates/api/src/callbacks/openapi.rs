@@ -21,6 +21,14 @@ pub(crate) fn part() -> Part {
             .answers_as(200, "What the provider is to do or say next, such as TwiML", "text/xml", string())
             .answers_nothing("Taken")
     };
+    let asked = |operation: Operation| {
+        let name = operation.of(CALLBACKS).path("provider", "The provider's table in the configuration", string());
+        name.answers_as(200, "What the provider asked to have repeated", "text/plain", string()).answers_nothing("Taken")
+    };
+    part.add(
+        Operation::get("/callbacks/{provider}", "The same of providers that call by GET, or ask whether this is their callback")
+            .with(asked),
+    );
     part.add(
         Operation::post("/callbacks/{provider}", "What became of a message, or what somebody answered, in the provider's own form")
             .with(of_provider),

@@ -19,6 +19,10 @@ pub(super) const NOTIFY: &[(&str, Channel, bool)] = &[
     ("notify_by_webhook", Channel::Webhook, false),
     ("notify_by_msteams", Channel::Teams, false),
     ("notify_by_mattermost", Channel::Mattermost, false),
+    // OnCall names each messaging backend in this way; it has none for these.
+    ("notify_by_discord", Channel::Discord, false),
+    ("notify_by_google_chat", Channel::GoogleChat, false),
+    ("notify_by_matrix", Channel::Matrix, false),
 ];
 
 /// The way to notify with that name, if this instance has a provider for it.

@@ -5,7 +5,7 @@ use watchbell_wire::server::{Liveness, Readiness};
 
 use super::schema::{free, string};
 use super::{Operation, Part};
-use crate::{callbacks, ilert, intake, messaging, notiflows, oncall, watchbell};
+use crate::{callbacks, ilert, intake, messaging, notiflows, oncall, pages, watchbell};
 
 /// The whole document, OpenAPI 3.1.
 pub fn document() -> Value {
@@ -17,6 +17,7 @@ pub fn document() -> Value {
         watchbell::openapi::part(),
         intake::openapi::part(),
         callbacks::openapi::part(),
+        pages::openapi::part(),
         open(),
     ];
     let (mut tags, mut paths, mut schemas, mut responses) = (Vec::new(), Map::new(), Map::new(), Map::new());

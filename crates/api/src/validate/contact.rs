@@ -23,8 +23,7 @@ pub(crate) fn read(fields: &mut Fields, kind: ContactKind, caller: &Authenticate
     if kind == ContactKind::Telegram && !caller.is_admin() {
         return Err(Problem::forbidden("a Telegram chat is linked by opening the bot: POST …/telegram-link"));
     }
-    let is_url = matches!(kind, ContactKind::Teams | ContactKind::Mattermost | ContactKind::Webhook);
-    let text = fields.required_text("target", &(1..=if is_url { LONGEST_URL } else { LONGEST_TARGET }))?;
+    let text = fields.required_text("target", &(1..=if kind.is_url() { LONGEST_URL } else { LONGEST_TARGET }))?;
     let reach = api.settings.contact_reach.get(&kind).cloned().unwrap_or_default();
     let target = parse_target(kind, &text, &reach).map_err(|bad| fields.invalid("target", "cannot be used", &format!("it {bad}")))?;
     if fields.boolean("primary")? == Some(true) {

@@ -1,4 +1,4 @@
-//! Push tokens, as the three services hand them to apps.
+//! Push tokens, as the services hand them to apps and people.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -34,6 +34,12 @@ pub(crate) fn read(fields: &mut Fields, reach: &Reach) -> Result<NewDevice, Prob
         DeviceKind::Apns if is_hex() && (64..=200).contains(&token.len()) => Ok(token),
         DeviceKind::Apns => Err("it must be an APNs device token in hex, 64 digits or more".to_owned()),
         DeviceKind::Webpush => parse_url(&token, reach).map_err(|bad| format!("it is the push subscription's endpoint, and {bad}")),
+        DeviceKind::Ntfy if (1..=64).contains(&token.len()) && is_made_of(&token, b"-_") => Ok(token),
+        DeviceKind::Ntfy => Err("it must be an ntfy topic: 1 to 64 letters, digits, - and _".to_owned()),
+        DeviceKind::Gotify if (8..=128).contains(&token.len()) && is_made_of(&token, b"-_.") => Ok(token),
+        DeviceKind::Gotify => Err("it must be the token of an application of the user's on the Gotify server".to_owned()),
+        DeviceKind::Pushover if token.len() == 30 && is_made_of(&token, b"") => Ok(token),
+        DeviceKind::Pushover => Err("it must be a user or group key of Pushover: 30 letters and digits".to_owned()),
     };
     let token = token.map_err(|right| fields.invalid("token", "cannot be used", &right))?;
     let keys = fields.object("keys")?;
@@ -44,6 +50,11 @@ pub(crate) fn read(fields: &mut Fields, reach: &Reach) -> Result<NewDevice, Prob
         (_, None) => None,
     };
     Ok(NewDevice { kind, token, keys })
+}
+
+/// Whether a text is letters, digits and those signs alone.
+fn is_made_of(text: &str, signs: &[u8]) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || signs.contains(&byte))
 }
 
 /// RFC 8291: an uncompressed P-256 point of 65 bytes, and a secret of 16.

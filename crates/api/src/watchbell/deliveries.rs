@@ -8,6 +8,7 @@ use watchbell_core::ids::UserRef;
 use watchbell_core::{DeliveryId, EventId, UserId};
 use watchbell_store::Scope;
 use watchbell_store::history::{Delivery, DeliveryFilter};
+use watchbell_store::intake::Answered;
 use watchbell_store::queue::{Attempt, KeptReceipt};
 use watchbell_wire::deliveries::{self as wire, DeliveryWithAttempts};
 
@@ -87,11 +88,22 @@ async fn found(api: &Api, own: Option<UserId>, params: &Params) -> Result<Delive
     let found = api.store.delivery(&id(params)?).await?;
     let (delivery, attempts) =
         found.filter(|(delivery, _)| own.is_none_or(|own| own == delivery.user_id)).ok_or_else(|| Problem::not_found("delivery"))?;
+    let answers = api.store.answers_to(&delivery.id).await?;
     Ok(DeliveryWithAttempts {
-        attempt_log: attempts.iter().map(write_attempt).collect(),
-        receipts: delivery.receipts.iter().map(write_receipt).collect(),
         delivery: write(&delivery),
+        receipts: delivery.receipts.iter().map(write_receipt).collect(),
+        attempt_log: attempts.iter().map(write_attempt).collect(),
+        answers: answers.iter().map(write_answer).collect(),
     })
+}
+
+fn write_answer(answered: &Answered) -> wire::Answer {
+    wire::Answer {
+        action: answered.answer.action.into(),
+        user_id: answered.answer.user.0,
+        at: answered.at.into(),
+        event_id: answered.event_id.to_string(),
+    }
 }
 
 fn write(delivery: &Delivery) -> wire::Delivery {

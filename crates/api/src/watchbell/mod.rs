@@ -4,6 +4,7 @@
 //! Errors: `{"error":{"code":"bad_request","message":"…","field":"token"}}`, `field` only where one is at fault. A field that
 //! is not known is a 400 here, so that a misspelt one does not pass in silence.
 
+mod accounts;
 mod categories;
 mod contacts;
 mod dead_letters;
@@ -55,6 +56,8 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/users/{user}/contacts/{id}/signing-secret", get(contacts::signing_secret))
         .route("/users/{user}/contacts/{id}/test", post(contacts::test))
         .route("/users/{user}/contacts/{id}/status", put(contacts::set_status))
+        .route("/users/{user}/accounts", get(accounts::list))
+        .route("/users/{user}/accounts/{service}", get(accounts::show).put(accounts::put).delete(accounts::delete))
         .route("/users/{user}/telegram-link", post(telegram::link));
     let of_topics = Router::new()
         .route("/topics/{topic}/users", get(topics::list).put(topics::add))

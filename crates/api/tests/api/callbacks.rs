@@ -143,17 +143,16 @@ async fn a_key_press_accepts_the_alert_once() {
     assert!(gone.text.contains("about nothing that can be accepted"), "{}", gone.text);
 }
 
-/// After another key, or none, the menu is said again, three times in all.
+/// After another key, or none, the menu is said again, four times in all; after a 9, with the message.
 #[tokio::test]
 async fn a_call_asks_again_but_not_for_ever() {
     let world = world().await;
     let id = called(&world, "A-1").await;
     let mut path = format!("/callbacks/twilio/gather?delivery={id}");
-    for (digits, said) in
-        [("5", "That key does nothing. Press 1 to accept the alert."), ("", "No key was pressed. Press 1 to accept the alert.")]
-    {
+    for (digits, said) in [("5", "That key does nothing."), ("", "No key was pressed."), ("9", "High priority alert. disk full.")] {
         let asked = twilio(&world, TWILIO_TOKEN, &path, &[("Digits", digits), ("CallSid", "CA1")]).await.text;
-        assert!(asked.contains(&format!("<Say language=\"en-US\">{said}</Say></Gather>")), "{asked}");
+        let menu = "Press 1 if you have it, 2 if it is resolved, 3 if it is not yours, 9 to hear it again.";
+        assert!(asked.contains(&format!("<Say language=\"en-US\">{said}")) && asked.contains(&format!("{menu}</Say></Gather>")), "{asked}");
         let action = asked.split("action=\"").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
         path = action.strip_prefix("https://bell.example.org").unwrap().to_owned();
     }
@@ -170,7 +169,7 @@ async fn a_call_is_answered_in_the_language_of_whom_it_was_for() {
     let id = called(&world, "A-1").await;
     let path = format!("/callbacks/twilio/gather?delivery={id}");
     let asked = twilio(&world, TWILIO_TOKEN, &path, &[("Digits", "7")]).await.text;
-    assert!(asked.contains("<Say language=\"de-DE\">Diese Taste bewirkt nichts. Drücke die 1, um den Alarm anzunehmen.</Say>"), "{asked}");
+    assert!(asked.contains("<Say language=\"de-DE\">Diese Taste bewirkt nichts. Drücke die 1, wenn du übernimmst, die 2, wenn es behoben ist, die 3, wenn du nicht zuständig bist, oder die 9, um es noch einmal zu hören.</Say>"), "{asked}");
     let accepted = twilio(&world, TWILIO_TOKEN, &path, &[("Digits", "1")]).await.text;
     assert!(accepted.contains("<Say language=\"de-DE\">Du hast den Alarm angenommen."), "{accepted}");
 }

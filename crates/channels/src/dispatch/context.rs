@@ -6,6 +6,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchbell_core::Clock;
+use watchbell_core::answer_key::AnswerKey;
 use watchbell_store::{Retries, WorkerStore};
 
 use super::batch::batcher::Batcher;
@@ -24,6 +25,7 @@ pub(super) struct DispatchContext {
     pub renderer: Arc<Renderer>,
     pub retries: Retries,
     pub callback_base: Option<Arc<str>>,
+    pub answer_key: AnswerKey,
     pub session: OwnSession,
     /// The breakers of this process's providers, for whoever asks.
     pub states: ProviderStates,

@@ -21,6 +21,7 @@ mod channel;
 mod claim;
 mod context;
 mod delivery;
+mod edits;
 mod heartbeat;
 mod held;
 mod inline;
@@ -122,6 +123,7 @@ impl Dispatcher {
             renderer: self.renderer,
             retries: settings.retries,
             callback_base: settings.callback_base.map(Arc::from),
+            answer_key: settings.answer_key,
             session,
             states: ProviderStates::default(),
             tallies: Tallies::default(),
@@ -139,6 +141,9 @@ impl Dispatcher {
         let tallying = tokio::spawn(tally::show(context.clone(), heartbeat_stop.clone()));
         let workers = TaskTracker::new();
         tracing::info!(channels = watchbell_core::channel::join(&served), "worker.started");
+        if settings.edit_messages {
+            workers.spawn(edits::edit(channels.clone(), stop.clone()));
+        }
         for worker in &channels {
             workers.spawn(work(worker.clone(), self.inline.clone()));
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use watchbell_core::Channel;
+use watchbell_core::answer_key::AnswerKey;
 use watchbell_store::Retries;
 
 use crate::provider::{AccountLimit, Provider};
@@ -24,6 +25,10 @@ pub struct DispatchSettings {
     pub retries: Retries,
     /// `http.public_url`, for receipts and key presses.
     pub callback_base: Option<String>,
+    /// What tokens of links and buttons are made with.
+    pub answer_key: AnswerKey,
+    /// Whether messages that were sent say so, once somebody has answered.
+    pub edit_messages: bool,
     /// Look for due deliveries at least so often, in case a wake-up from another process was missed; None where there is no other
     /// process.
     pub recheck: Option<Duration>,

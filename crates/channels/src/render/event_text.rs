@@ -31,6 +31,7 @@ pub(super) fn plain_sentence(event: &EventData) -> String {
                 UpdateStatus::Accepted => "Accepted",
                 UpdateStatus::Resolved => "Resolved",
                 UpdateStatus::Escalated => "Escalated",
+                UpdateStatus::Declined => "Declined",
             };
             format!("{status}: {}", update.summary.as_deref().unwrap_or(&update.alert_id))
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use watchbell_core::Timestamp;
 use watchbell_core::event::EventData;
-use watchbell_providers::provider::Content;
+use watchbell_providers::provider::{AnswerOffer, Content};
 
 /// What a message is, which chooses its templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,8 +86,10 @@ pub struct RenderContext {
     pub due_at: Option<Timestamp>,
     /// The mail for a user who has no rule.
     pub is_fallback: bool,
-    /// Whether the reader can accept the alert in answer to this.
-    pub can_answer: bool,
+    /// How the reader can answer; None where they cannot.
+    pub answer: Option<AnswerOffer>,
+    /// Whether what the reader replies to the message is heard.
+    pub hears_replies: bool,
 }
 
 /// A template that could not be used.

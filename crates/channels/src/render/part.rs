@@ -34,9 +34,14 @@ impl MessagePart {
             Channel::Voice => &[Self::Speech],
             Channel::Push | Channel::Whatsapp => &[Self::Subject, Self::Short],
             Channel::Telegram => &[Self::Text],
-            Channel::Slack | Channel::Teams | Channel::Mattermost | Channel::Webhook | Channel::InApp => {
-                &[Self::Subject, Self::Text, Self::Short]
-            }
+            Channel::Slack
+            | Channel::Teams
+            | Channel::Mattermost
+            | Channel::Discord
+            | Channel::GoogleChat
+            | Channel::Matrix
+            | Channel::Webhook
+            | Channel::InApp => &[Self::Subject, Self::Text, Self::Short],
         }
     }
 }

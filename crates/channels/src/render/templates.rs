@@ -27,10 +27,16 @@ const BUILT_IN: &[&[&[(&str, &str)]]] = built_in! {
         of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "test", "bundle", "digest"],
     "de": ["subject.txt", "text.txt", "short.txt", "speech.txt"]
         of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "test", "bundle", "digest"],
-    "en": ["open.txt", "remaining.txt", "chat_linked.txt", "chat_link_invalid.txt", "call_menu.txt", "call_wrong_key.txt", "call_no_key.txt",
-        "call_ended.txt", "call_accepted.txt", "call_over.txt", "call_unknown.txt"] of ["phrase"],
-    "de": ["open.txt", "remaining.txt", "chat_linked.txt", "chat_link_invalid.txt", "call_menu.txt", "call_wrong_key.txt", "call_no_key.txt",
-        "call_ended.txt", "call_accepted.txt", "call_over.txt", "call_unknown.txt"] of ["phrase"],
+    "en": ["open.txt", "accept.txt", "resolve.txt", "decline.txt",
+        "answer_accepted.txt", "answer_resolved.txt", "answer_declined.txt", "answer_over.txt", "answer_stranger.txt", "answer_expired.txt", "answer_unknown.txt", "text_all.txt", "text_which.txt", "text_help.txt",
+        "page_state.txt", "page_as.txt", "page_no_link.txt", "page_no_link_why.txt", "page_too_many.txt", "page_gone.txt", "page_unsubscribe.txt", "page_unsubscribe_ask.txt", "page_unsubscribe_stop.txt", "page_unsubscribed.txt", "page_unsubscribe_gone.txt", "edit_note.txt",
+        "remaining.txt", "chat_linked.txt", "chat_link_invalid.txt", "call_menu.txt", "call_wrong_key.txt", "call_no_key.txt",
+        "call_ended.txt", "call_accepted.txt", "call_resolved.txt", "call_declined.txt", "call_over.txt", "call_unknown.txt"] of ["phrase"],
+    "de": ["open.txt", "accept.txt", "resolve.txt", "decline.txt",
+        "answer_accepted.txt", "answer_resolved.txt", "answer_declined.txt", "answer_over.txt", "answer_stranger.txt", "answer_expired.txt", "answer_unknown.txt", "text_all.txt", "text_which.txt", "text_help.txt",
+        "page_state.txt", "page_as.txt", "page_no_link.txt", "page_no_link_why.txt", "page_too_many.txt", "page_gone.txt", "page_unsubscribe.txt", "page_unsubscribe_ask.txt", "page_unsubscribe_stop.txt", "page_unsubscribed.txt", "page_unsubscribe_gone.txt", "edit_note.txt",
+        "remaining.txt", "chat_linked.txt", "chat_link_invalid.txt", "call_menu.txt", "call_wrong_key.txt", "call_no_key.txt",
+        "call_ended.txt", "call_accepted.txt", "call_resolved.txt", "call_declined.txt", "call_over.txt", "call_unknown.txt"] of ["phrase"],
     "any": ["html.html"]
         of ["alert", "update", "duty", "duty_cancelled", "subscription", "verification", "test", "bundle", "digest"],
 };
@@ -38,13 +44,16 @@ const BUILT_IN: &[&[&[(&str, &str)]]] = built_in! {
 /// What the HTML of every kind is set in.
 const LAYOUT: (&str, &str) = ("any/layout.html", include_str!("../../templates/any/layout.html"));
 
+/// What the pages are set in that links in messages lead to.
+pub(super) const PAGE: (&str, &str) = ("any/page.html", include_str!("../../templates/any/page.html"));
+
 /// Where parts are looked for after the reader's own languages.
 const LANGUAGE_OF_ALL: &str = "any";
 pub const LANGUAGE_OF_LAST_RESORT: &str = "en";
 
 /// Compiles the built-in templates, then the folder's.
 pub fn load(templates: &mut Environment<'static>, folder: Option<&Path>) -> Result<(), RenderError> {
-    for (name, source) in BUILT_IN.iter().copied().flatten().copied().flatten().chain([&LAYOUT]) {
+    for (name, source) in BUILT_IN.iter().copied().flatten().copied().flatten().chain([&LAYOUT, &PAGE]) {
         templates.add_template(name, source).map_err(|error| RenderError::of(name, &error))?;
     }
     folder.map_or(Ok(()), |folder| load_folder(templates, folder, ""))
@@ -95,7 +104,7 @@ fn load_folder(templates: &mut Environment<'static>, folder: &Path, prefix: &str
 fn is_name(name: &str) -> bool {
     match name.split('/').collect::<Vec<_>>()[..] {
         [.., piece] if piece.starts_with('_') => true,
-        [LANGUAGE_OF_ALL, "layout.html"] => true,
+        [LANGUAGE_OF_ALL, "layout.html" | "page.html"] => true,
         [language, kind, part] => {
             let is_part =
                 MessageKind::ALL.iter().any(|known| known.folder() == kind) && MessagePart::ALL.iter().any(|known| known.file() == part);

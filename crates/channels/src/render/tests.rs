@@ -9,8 +9,8 @@ use watchbell_core::event::{
     AlertData, DutyData, DutyStatus, EventData, Priority, SubscriptionData, UpdateData, UpdateStatus, VerificationData,
 };
 use watchbell_core::{Channel, Secret, Timestamp};
-use watchbell_providers::phrase::{Phrase, Wording};
-use watchbell_providers::provider::Content;
+use watchbell_providers::phrase::{Phrase, Since, Wording};
+use watchbell_providers::provider::{AnswerOffer, Content};
 
 use super::*;
 
@@ -65,6 +65,17 @@ fn subscription(title: &str, category: &str) -> EventData {
     })
 }
 
+fn offer() -> AnswerOffer {
+    AnswerOffer {
+        token: Secret::new("token"),
+        url: Some("https://bell.example.org/a/token".to_owned()),
+        code: "A7".to_owned(),
+        accept: "I have it".to_owned(),
+        resolve: "Resolved".to_owned(),
+        decline: "Not me".to_owned(),
+    }
+}
+
 fn about(locale: &str, event: Option<EventData>) -> RenderContext {
     RenderContext {
         event: event.map(Arc::new),
@@ -73,7 +84,8 @@ fn about(locale: &str, event: Option<EventData>) -> RenderContext {
         now: at("2026-11-20T06:00:00Z"),
         due_at: None,
         is_fallback: false,
-        can_answer: false,
+        answer: None,
+        hears_replies: false,
     }
 }
 
@@ -319,7 +331,7 @@ fn what_one_needs_who_reads_nothing_else_is_never_cut() {
         assert!(content.text.chars().count() <= 50_000);
         assert!(content.speech.ends_with("A, 1, 7.") && content.speech.chars().count() <= 1_500, "{}", &*content.speech);
         let sms = renderer.render_for(Channel::Sms, MessageKind::Alert, &about(locale, Some(long.clone()))).content.short;
-        assert!(sms::parts_of(&sms) == 3 && sms.ends_with("... https://alerts.example.org/17?a=1&b=2"), "{}", &*sms);
+        assert!(watchbell_providers::gsm::parts_of(&sms) == 3 && sms.ends_with("... https://alerts.example.org/17?a=1&b=2"), "{}", &*sms);
     }
     // Labels give way only when nothing else is left to give.
     if let EventData::Alert(alert) = &mut long {
@@ -336,7 +348,7 @@ fn an_sms_has_as_many_parts_as_it_may() {
     for parts in [1, 2, 5] {
         let renderer = Renderer::new(None).unwrap().with_sms_parts(parts);
         let sms = renderer.render_for(Channel::Sms, MessageKind::Alert, &event()).content.short;
-        assert_eq!(sms::parts_of(&sms), parts, "{}", &*sms);
+        assert_eq!(watchbell_providers::gsm::parts_of(&sms), parts, "{}", &*sms);
         assert!(sms.chars().count() > 140 * parts && !sms.contains('„'), "plain quotes keep it in the alphabet: {}", &*sms);
     }
 }
@@ -354,7 +366,7 @@ fn the_language_is_that_of_what_is_said() {
     ]);
     let renderer = Renderer::new(Some(folder.path())).unwrap();
     let render = |locale: &str, channel| {
-        let event = RenderContext { can_answer: true, ..about(locale, Some(alert("Disk full", Priority::High))) };
+        let event = RenderContext { answer: Some(offer()), ..about(locale, Some(alert("Disk full", Priority::High))) };
         renderer.render_for(channel, MessageKind::Alert, &event).content
     };
     let table = [
@@ -381,9 +393,12 @@ fn the_language_is_that_of_what_is_said() {
             assert!(content.html.contains(&format!("<html lang=\"{language}\">")), "{}", content.html);
         }
     }
-    assert_eq!(render("de", Channel::Voice).menu, "Drücke die 1, um den Alarm anzunehmen.");
+    assert_eq!(
+        render("de", Channel::Voice).menu,
+        "Drücke die 1, wenn du übernimmst, die 2, wenn es behoben ist, die 3, wenn du nicht zuständig bist, oder die 9, um es noch einmal zu hören."
+    );
     // French speech, and a menu that nobody wrote in French.
-    assert_eq!(render("fr", Channel::Voice).menu, "Press 1 to accept the alert.");
+    assert_eq!(render("fr", Channel::Voice).menu, "Press 1 if you have it, 2 if it is resolved, 3 if it is not yours, 9 to hear it again.");
     let quiet = renderer.render_for(Channel::Voice, MessageKind::Alert, &about("de", Some(alert("Disk full", Priority::High)))).content;
     assert_eq!(quiet.menu, "");
 }
@@ -430,11 +445,19 @@ fn every_phrase_is_said_in_every_language_and_one_s_own_may_fail() {
     let now = at("2026-11-20T06:00:00Z");
     for locale in ["en", "de", "pt-BR", ""] {
         for phrase in Phrase::ALL {
-            let said = Renderer::built_in().phrase(phrase, &reader(locale), now, Some(("accepted", now)));
+            let said = Renderer::built_in().phrase(
+                phrase,
+                &reader(locale),
+                now,
+                Some(&Since { state: "accepted", at: now, by: "Ben".to_owned() }),
+            );
             assert!(!said.text.is_empty() && said.language == if locale == "de" { "de" } else { "en" }, "{phrase:?} {locale}: {said:?}");
         }
     }
-    assert_eq!(renderer.phrase(Phrase::CallMenu, &reader("de"), now, None).text, "Drücke die 1, um den Alarm anzunehmen.");
+    assert_eq!(
+        renderer.phrase(Phrase::CallMenu, &reader("de"), now, None).text,
+        "Drücke die 1, wenn du übernimmst, die 2, wenn es behoben ist, die 3, wenn du nicht zuständig bist, oder die 9, um es noch einmal zu hören."
+    );
     assert_eq!(
         renderer.phrase(Phrase::Open, &reader("fr-CA"), now, None),
         Wording { text: "Ouvrir".to_owned(), language: "fr-CA".to_owned() }

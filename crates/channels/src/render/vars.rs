@@ -25,9 +25,24 @@ pub(super) struct About {
     pub items: Vec<Value>,
     /// The event's page.
     pub url: Option<String>,
+    /// How the reader can answer, as far as the words of a message say it.
+    pub answer: Answer,
     /// What only some phrases speak of, by name.
     pub more: Vec<(&'static str, Value)>,
     pub made: Made,
+}
+
+/// `answer` in templates: what is empty or false is not to be said.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Answer {
+    /// The page on which it can be answered.
+    pub url: String,
+    /// What a reply can name the alert by; given where replies are heard.
+    pub code: String,
+    /// What the buttons are called.
+    pub accept: String,
+    pub resolve: String,
+    pub decline: String,
 }
 
 /// What is made once, however often it is asked for.
@@ -48,6 +63,7 @@ impl About {
             "high" => self.is_high.into(),
             "fallback" => self.is_fallback.into(),
             "items" => self.items.clone().into(),
+            "answer" => to_value(&self.answer),
             // Absent, not none: a template that writes it without asking writes nothing.
             "url" => self.url.as_deref().map_or(Value::UNDEFINED, Value::from),
             _ => return self.more.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()),

@@ -15,7 +15,7 @@ use super::message::{Item, MessageKind, Reader, RenderContext, RenderError, Rend
 use super::part::MessagePart;
 use super::renderer::Renderer;
 use super::templates::refined;
-use super::vars::{About, Around, Entry, Made, Vars, to_value};
+use super::vars::{About, Answer, Around, Entry, Made, Vars, to_value};
 use super::{sms, templates, text};
 
 impl Renderer {
@@ -56,6 +56,7 @@ impl MessageWriter<'_> {
             },
             is_fallback: about.is_fallback,
             due_at: about.due_at,
+            answer: channel.map_or_else(Answer::default, |channel| self.answer(channel)),
             items,
             ..self.about(kind, about.event.clone())
         });
@@ -71,7 +72,7 @@ impl MessageWriter<'_> {
             said.unwrap_or_default()
         };
         let open = phrase(Phrase::Open, base.url.is_some());
-        let menu = phrase(Phrase::CallMenu, about.can_answer && parts.contains(&MessagePart::Speech));
+        let menu = phrase(Phrase::CallMenu, about.answer.is_some() && parts.contains(&MessagePart::Speech));
         let html = if parts.contains(&MessagePart::Html) {
             let around = Around { subject: subject.clone(), text: full.to_string(), open: open.clone() };
             self.part(MessagePart::Html, &base, Some(around))
@@ -108,11 +109,28 @@ impl MessageWriter<'_> {
         Text::read(&shape(&said))
     }
 
+    /// What a message's words say of how to answer it: where it is read, a reply is shorter than a link, and what has buttons needs
+    /// neither.
+    fn answer(&self, channel: Channel) -> Answer {
+        let Some(offer) = &self.about.answer else { return Answer::default() };
+        let by_text = matches!(channel, Channel::Sms | Channel::Whatsapp);
+        let code = if by_text && self.about.hears_replies { offer.code.clone() } else { String::new() };
+        let has_link = channel == Channel::Email || (by_text && code.is_empty());
+        Answer {
+            url: offer.url.clone().filter(|_| has_link).unwrap_or_default(),
+            code,
+            accept: offer.accept.clone(),
+            resolve: offer.resolve.clone(),
+            decline: offer.decline.clone(),
+        }
+    }
+
     /// What every message is about; what only one that is sent by itself says is left out.
     fn about(&self, kind: MessageKind, event: Option<Arc<EventData>>) -> About {
         About {
             kind,
             url: event.as_deref().and_then(web_url),
+            answer: Answer::default(),
             event,
             reader: self.about.reader.clone(),
             now: self.about.now,

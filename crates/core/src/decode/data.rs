@@ -4,7 +4,9 @@ use serde_json::{Map, Value};
 
 use super::fields::{Cut, Fields, Problems, bad, missing};
 use super::{EventSettings, RejectReason, Undecodable};
-use crate::event::{AlertData, DutyData, DutyStatus, EventData, EventKind, Priorities, Priority, SubscriptionData, UpdateData};
+use crate::event::{
+    AlertData, DutyData, DutyStatus, EventData, EventKind, Priorities, Priority, SubscriptionData, UpdateData, UpdateStatus,
+};
 use crate::ids::digest;
 
 /// Longer summaries and titles are cut: no channel shows more.
@@ -63,7 +65,9 @@ fn alert(mut fields: Fields<'_>, identity: &str, priorities: &Priorities) -> Res
 fn update(mut fields: Fields<'_>) -> Result<UpdateData, Undecodable> {
     Ok(UpdateData {
         alert_id: fields.required_id("alertId")?,
-        status: fields.required_name("status", "must be ACCEPTED, RESOLVED or ESCALATED", |name| name.parse().ok())?,
+        status: fields.required_name("status", "must be ACCEPTED, RESOLVED or ESCALATED", |name| {
+            name.parse().ok().filter(|status| UpdateStatus::PUBLISHED.contains(status))
+        })?,
         actor: fields.optional_user("actor"),
         responders: fields.users("responders").unwrap_or_default(),
         notify: fields.users("notify").unwrap_or_default(),

@@ -29,7 +29,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// To the server, or to the proxy before it.
 type Carrier = MaybeHttpsStream<TokioIo<TcpStream>>;
-type Stream = MaybeHttpsStream<Carrier>;
+pub(super) type Stream = MaybeHttpsStream<Carrier>;
 
 /// Connects within a time.
 ///

@@ -9,8 +9,10 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue,
 use http::{HeaderMap, Method, Uri};
 use serde::Serialize;
 use url::Url;
+use watchbell_core::Timestamp;
 
 use super::payload::Payload;
+use super::sigv4;
 use crate::gate::Gate;
 
 const AGENT: &str = concat!("watchbell/", env!("CARGO_PKG_VERSION"));
@@ -56,6 +58,11 @@ impl Request {
         self.with(HeaderName::from_static(name), value.ok())
     }
 
+    /// A header that may hold a secret.
+    pub fn named_header(self, name: &HeaderName, value: String) -> Self {
+        self.secret_header(name.clone(), value)
+    }
+
     pub fn bearer_auth(self, token: &str) -> Self {
         self.secret_header(AUTHORIZATION, format!("Bearer {token}"))
     }
@@ -79,6 +86,28 @@ impl Request {
 
     pub fn body(self, body: impl Into<Bytes>) -> Self {
         Self { body: body.into(), ..self }
+    }
+
+    /// Signs all that was put into it so far, body included, as Amazon asks ([`sigv4`]).
+    pub fn sigv4(self, credentials: &sigv4::Credentials, now: Timestamp) -> Self {
+        let Some(url) = self.uri.as_ref().and_then(|uri| Url::parse(&uri.to_string()).ok()) else { return Self { is_wrong: true, ..self } };
+        let date = sigv4::date(now);
+        let token = credentials.session_token.as_ref().map(|token| token.expose().to_owned());
+        let mut request = self.header("x-amz-date", &date);
+        if let Some(token) = &token {
+            request = request.secret_header(HeaderName::from_static("x-amz-security-token"), token.clone());
+        }
+        let host = match (url.host_str().unwrap_or_default(), url.port()) {
+            (host, Some(port)) => format!("{host}:{port}"),
+            (host, None) => host.to_owned(),
+        };
+        // What proxies and the client may change on the way is not signed.
+        let is_signed = |name: &str| name == "content-type" || name.starts_with("x-amz-");
+        let given = request.headers.iter().filter(|(name, _)| is_signed(name.as_str()));
+        let given = given.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let headers: Vec<_> = given.chain([("host", host.as_str())]).collect();
+        let authorization = sigv4::authorization(credentials, request.method.as_str(), &url, &headers, &request.body, &date);
+        request.secret_header(AUTHORIZATION, authorization)
     }
 
     fn secret_header(self, name: HeaderName, value: String) -> Self {

@@ -12,10 +12,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 use watchbell_core::event::Priority;
-use watchbell_core::{Channel, DeliveryId, EventId, Timestamp, UserId};
+use watchbell_core::{Channel, DeliveryId, EventId, Secret, Timestamp, UserId};
 
 use crate::gate::Gate;
-use crate::provider::{About, Address, Content, Outgoing, Told};
+use crate::provider::{About, Address, AnswerOffer, Content, Outgoing, Told};
 use crate::settings::CommonSettings;
 
 /// What is done with one request.
@@ -200,6 +200,8 @@ pub fn outgoing(channel: Channel, to: Address) -> Outgoing {
             open: "Open".to_owned(),
             locale: "en".to_owned(),
         },
+        answer: None,
+        unsubscribe_url: None,
         told: Told { id: UserId(7), name: "Anna".to_owned() },
         about: About {
             kind: "alert",
@@ -221,6 +223,19 @@ pub fn outgoing(channel: Channel, to: Address) -> Outgoing {
         now: at("2026-11-20T08:00:00Z"),
         callback_base: Some("https://bell.example.org/wb".into()),
         gate: Gate::default(),
+    }
+}
+
+/// How it can be answered.
+pub fn offer() -> AnswerOffer {
+    let token = "dGhlIHRva2VuIG9mIGEgZGVsaXZlcnksIDMyIGJ5dGU";
+    AnswerOffer {
+        token: Secret::new(token),
+        url: Some(format!("https://bell.example.org/wb/a/{token}")),
+        code: "A7".to_owned(),
+        accept: "I have it".to_owned(),
+        resolve: "Resolved".to_owned(),
+        decline: "Not me".to_owned(),
     }
 }
 

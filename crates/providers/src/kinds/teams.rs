@@ -12,7 +12,7 @@ use watchbell_core::{Channel, Clock, Timestamp};
 
 use crate::endpoint::{self, Endpoints};
 use crate::http::{self, Answer};
-use crate::provider::{AccountLimit, Address, Content, Outgoing, Provider};
+use crate::provider::{AccountLimit, Address, Outgoing, Provider};
 use crate::registry::ProviderKind;
 use crate::settings::{CommonSettings, DEFAULT_TIMEOUT, SettingError};
 
@@ -71,7 +71,7 @@ impl Provider for Teams {
         let Address::Other(url) = &message.to else {
             return Report::new(Outcome::BadMessage, "address_kind".to_owned());
         };
-        let body = body(&message.content);
+        let body = body(message);
         match self.endpoints.post(url.expose(), message, |request| request.json(&body)).await {
             Ok(answer) => classify(&answer, message.now),
             Err(report) => report,
@@ -84,19 +84,20 @@ impl Provider for Teams {
 }
 
 /// A text that would make it too large is cut.
-fn body(content: &Content) -> Value {
+fn body(message: &Outgoing) -> Value {
     let body = |text: &str| {
         json!({"type": "message", "attachments": [{
             "contentType": "application/vnd.microsoft.card.adaptive",
             "contentUrl": null,
-            "content": card(content, text),
+            "content": card(message, text),
         }]})
     };
-    body(&content.text.fit(|text| body(text).to_string().len() <= LARGEST_MESSAGE))
+    body(&message.content.text.fit(|text| body(text).to_string().len() <= LARGEST_MESSAGE))
 }
 
 /// Text runs, unlike text blocks, are no Markdown: what an alert says is shown as it is.
-fn card(content: &Content, text: &str) -> Value {
+fn card(message: &Outgoing, text: &str) -> Value {
+    let content = &message.content;
     let paragraph = |text: &str, is_subject: bool| {
         let weight = if is_subject { "Bolder" } else { "Default" };
         let inline = json!({"type": "TextRun", "text": text, "weight": weight, "size": if is_subject { "Medium" } else { "Default" }});
@@ -115,8 +116,12 @@ fn card(content: &Content, text: &str) -> Value {
         "msteams": {"width": "Full"},
         "body": body,
     });
-    if let Some(url) = url {
-        card["actions"] = json!([{"type": "Action.OpenUrl", "title": content.open, "url": url}]);
+    let open = |title: &str, url: &str| json!({"type": "Action.OpenUrl", "title": title, "url": url});
+    // What a flow posts cannot call back, so it is answered on a page.
+    let answer = message.answer.as_ref().and_then(|offer| Some(open(&offer.choices(), offer.url.as_deref()?)));
+    let actions: Vec<Value> = answer.into_iter().chain(url.map(|url| open(&content.open, url))).collect();
+    if !actions.is_empty() {
+        card["actions"] = json!(actions);
     }
     card
 }
@@ -142,7 +147,8 @@ mod tests {
     use watchbell_core::{ManualClock, Secret};
 
     use super::*;
-    use crate::kinds::stand_in::{Act, StandIn, at, outgoing};
+    use crate::kinds::stand_in::{Act, StandIn, at, offer, outgoing};
+    use crate::provider::Content;
 
     async fn send(service: &StandIn, allow_networks: &[&str]) -> Report {
         let url = format!("{}/workflows/1/triggers/manual/paths/invoke?api-version=1&sig=hush", service.url);
@@ -168,6 +174,14 @@ mod tests {
         assert_eq!(card["actions"], json!([{"type": "Action.OpenUrl", "title": "Open", "url": "https://alerts.example.org/7"}]));
     }
 
+    #[test]
+    fn a_card_about_an_alert_leads_to_where_it_is_answered() {
+        let message = outgoing(Channel::Teams, Address::Other(Secret::default()));
+        let card = card(&Outgoing { answer: Some(offer()), ..message }, "Disk full on db-1");
+        let answer = json!({"type": "Action.OpenUrl", "title": "I have it / Resolved / Not me", "url": offer().url});
+        assert_eq!(card["actions"], json!([answer, {"type": "Action.OpenUrl", "title": "Open", "url": "https://alerts.example.org/7"}]));
+    }
+
     #[tokio::test]
     async fn a_private_address_must_be_allowed() {
         let service = StandIn::start([]).await;
@@ -176,11 +190,14 @@ mod tests {
 
     #[test]
     fn the_largest_card_fits() {
-        let content = Content { subject: "ä".repeat(200), text: "字\n".repeat(9_000).into(), ..Content::default() };
-        let size = body(&content).to_string().len();
+        let message = |text: String| {
+            let plain = outgoing(Channel::Teams, Address::Other(Secret::default()));
+            let content = Content { subject: "ä".repeat(200), text: text.into(), ..plain.content.clone() };
+            Outgoing { content, answer: Some(offer()), ..plain }
+        };
+        let size = body(&message("字\n".repeat(9_000))).to_string().len();
         assert!((20_000..=LARGEST_MESSAGE).contains(&size), "{size}");
-        let content = Content { text: "字".repeat(9_000).into(), ..content };
-        let size = body(&content).to_string().len();
+        let size = body(&message("字".repeat(9_000))).to_string().len();
         assert!((20_000..=LARGEST_MESSAGE).contains(&size), "{size}");
     }
 

@@ -154,6 +154,7 @@ fn body(message: &Outgoing) -> Value {
     data["subject"] = json!(message.content.subject);
     data["text"] = json!(&*message.content.text);
     data["url"] = json!(message.content.url);
+    data["answerUrl"] = json!(message.answer.as_ref().and_then(|answer| answer.url.as_deref()));
     data["urgent"] = json!(message.urgent);
     data["messages"] = json!(message.members);
     json!({ "type": "watchbell.message", "timestamp": message.now.to_string(), "data": data })
@@ -229,6 +230,7 @@ mod tests {
                     "subject": "[HIGH] Disk full on db-1",
                     "text": "Disk full on db-1\n\nhttps://alerts.example.org/7",
                     "url": "https://alerts.example.org/7",
+                    "answerUrl": null,
                     "urgent": true,
                 },
             })

@@ -60,6 +60,10 @@ pub trait Contacts: Send + Sync {
         force: bool,
     ) -> Result<(), StoreError>;
 
+    /// An address opted out by its carrier, or in again: contacts with it become BLACKLISTED, or what they were before. One that an
+    /// admin blacklisted stays so. Answers how many were changed.
+    async fn consent(&self, kind: ContactKind, target: &str, is_in: bool) -> Result<usize, StoreError>;
+
     /// # Errors
     /// `NotFound("contact")`.
     async fn set_contact_status(&self, by: Actor, user: UserId, id: ContactId, status: ContactStatus) -> Result<Contact, StoreError>;

@@ -1,8 +1,8 @@
-//! Answers of people that took effect, on their way to the broker.
+//! Answers of people that took effect, and whether the broker knows of them.
 
 use async_trait::async_trait;
 use watchbell_core::event::Answer;
-use watchbell_core::{EventId, Timestamp};
+use watchbell_core::{DeliveryId, EventId, Timestamp};
 
 use crate::StoreError;
 
@@ -25,4 +25,7 @@ pub trait Answers: Send + Sync {
 
     /// The broker has been told of these.
     async fn answers_told(&self, answers: &[EventId]) -> Result<(), StoreError>;
+
+    /// What people answered to one message, in order.
+    async fn answers_to(&self, delivery: &DeliveryId) -> Result<Vec<Answered>, StoreError>;
 }

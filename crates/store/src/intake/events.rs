@@ -32,6 +32,9 @@ pub trait Events: Send + Sync {
     /// The event with that identity, as it was accepted.
     async fn event_by_identity(&self, identity: &str) -> Result<Option<(EventId, EventData)>, StoreError>;
 
+    /// What an event says.
+    async fn event_data(&self, id: &EventId) -> Result<Option<EventData>, StoreError>;
+
     async fn alert(&self, id: &str) -> Result<Option<Alert>, StoreError>;
 
     /// How many users events did not reach: once a user and event, as far as it is kept.

@@ -161,6 +161,13 @@ impl StoredSettings for SqlStore {
             .await?;
         Ok(())
     }
+
+    async fn setting_or(&self, name: &str, value: &str) -> Result<String, StoreError> {
+        // The update that changes nothing makes the row an answer.
+        let kept =
+            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = settings.value RETURNING value";
+        Ok(sqlx::query_scalar(sql(kept)).bind(name).bind(value).fetch_one(&self.edit).await?)
+    }
 }
 
 impl SqlStore {

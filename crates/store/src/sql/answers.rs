@@ -1,13 +1,17 @@
-//! Answers that took effect, on their way to whoever waits for them. They are written with what they changed, and forgotten when
-//! the broker has them, so that none is lost while it is away or when a process dies.
+//! Answers that took effect, on their way to whoever waits for them. They are written with what they changed, and told until the
+//! broker has them, so that none is lost while it is away or when a process dies. What was answered to a message is kept as long as
+//! the event that it is.
 
 use async_trait::async_trait;
 use watchbell_core::event::{Answer, Event, EventData};
-use watchbell_core::{EventId, Timestamp};
+use watchbell_core::{DeliveryId, EventId, Timestamp};
 
+use super::audit::Done;
 use super::rows::{at, json, to_json};
 use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
+use crate::access::Actor;
+use crate::changes::Changes;
 use crate::columns::row;
 use crate::facts::Plan;
 use crate::intake::{Answered, Answers};
@@ -16,6 +20,7 @@ row! {
     struct Row<'a> {
         event_id: &'a EventId,
         alert_id: &'a str,
+        delivery_id: &'a str,
         answer: String,
         at: i64,
     }
@@ -33,14 +38,15 @@ pub(super) fn taken<'e>(event: &'e Event, plan: &Plan) -> Option<(&'e str, &'e A
 impl Answers for SqlStore {
     async fn take_answers(&self, most: i64, until: Timestamp) -> Result<Vec<Answered>, StoreError> {
         // Nearly always there is none, and nothing need be written to know that.
-        let any: Option<i64> =
-            sqlx::query_scalar(sql("SELECT at FROM answers ORDER BY event_id LIMIT 1")).fetch_optional(&self.write).await?;
+        let any: Option<i64> = sqlx::query_scalar(sql("SELECT at FROM answers WHERE told_at IS NULL ORDER BY event_id LIMIT 1"))
+            .fetch_optional(&self.write)
+            .await?;
         if any.is_none() {
             return Ok(Vec::new());
         }
         let mut tx = self.begin_tx().await?;
         let rows: Vec<(String, String, String, i64)> = sqlx::query_as(sql(
-            "UPDATE answers SET taken_until = $2 WHERE event_id {anyof} SELECT event_id FROM answers WHERE taken_until <= $3 \
+            "UPDATE answers SET taken_until = $2 WHERE event_id {anyof} SELECT event_id FROM answers WHERE told_at IS NULL AND taken_until <= $3 \
              ORDER BY event_id LIMIT $1 {skip} {end} RETURNING event_id, alert_id, answer, at",
         ))
         .bind(most)
@@ -49,9 +55,6 @@ impl Answers for SqlStore {
         .fetch_all(&mut *tx)
         .await?;
         tx.commit().await?;
-        let answered = |(event_id, alert_id, answer, ms): (String, String, String, i64)| {
-            Ok(Answered { event_id: EventId(event_id), alert_id, answer: json(&answer)?, at: at(ms) })
-        };
         let mut answers = rows.into_iter().map(answered).collect::<Result<Vec<_>, StoreError>>()?;
         answers.sort_by(|a, b| a.event_id.cmp(&b.event_id));
         Ok(answers)
@@ -60,22 +63,53 @@ impl Answers for SqlStore {
     async fn answers_told(&self, answers: &[EventId]) -> Result<(), StoreError> {
         let ids: Vec<&str> = answers.iter().map(EventId::as_str).collect();
         let mut tx = self.begin_tx().await?;
-        sqlx::query(sql("DELETE FROM answers WHERE event_id {in $1 text}")).bind(array(&ids)?).execute(&mut *tx).await?;
+        sqlx::query(sql("UPDATE answers SET told_at = $2 WHERE event_id {in $1 text}"))
+            .bind(array(&ids)?)
+            .bind(self.clock.now().as_millis())
+            .execute(&mut *tx)
+            .await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn answers_to(&self, delivery: &DeliveryId) -> Result<Vec<Answered>, StoreError> {
+        let rows: Vec<(String, String, String, i64)> =
+            sqlx::query_as(sql("SELECT event_id, alert_id, answer, at FROM answers WHERE delivery_id = $1 ORDER BY event_id"))
+                .bind(delivery.as_str())
+                .fetch_all(&self.read)
+                .await?;
+        rows.into_iter().map(answered).collect()
     }
 }
 
+fn answered((event_id, alert_id, answer, ms): (String, String, String, i64)) -> Result<Answered, StoreError> {
+    Ok(Answered { event_id: EventId(event_id), alert_id, answer: json(&answer)?, at: at(ms) })
+}
+
 impl SqlStore {
-    pub(super) async fn note_answers(&self, tx: &mut Tx, answers: Vec<(EventId, &str, &Answer)>) -> Result<(), StoreError> {
+    /// Keeps answers that took effect, with a line of the audit log for each.
+    pub(super) async fn note_answers<'a>(&self, tx: &mut Tx, answers: Vec<(EventId, &'a str, &'a Answer)>) -> Result<(), StoreError> {
         if answers.is_empty() {
             return Ok(());
         }
         let now = self.clock.now().as_millis();
-        let row = |(event_id, alert_id, answer)| Ok(Row { event_id, alert_id, answer: to_json(answer)?, at: now });
+        for (_, alert_id, answer) in &answers {
+            let changes = Changes::default()
+                .field("alertId", None, Some(alert_id))
+                .field("round", None, Some(&answer.round))
+                .field("user", None, Some(&answer.user))
+                .field("channel", None, Some(&answer.channel));
+            let done = Done::new(format!("deliveries/{}", answer.delivery), changes);
+            self.note_edits(tx, alert_id, answer).await?;
+            self.record(tx, Actor::System, &format!("alert.{}", answer.action), done).await?;
+        }
+        let row = |(event_id, alert_id, answer): (_, _, &'a Answer)| {
+            Ok(Row { event_id, alert_id, delivery_id: answer.delivery.as_str(), answer: to_json(answer)?, at: now })
+        };
         let answers: Vec<_> = answers.iter().map(|(event_id, alert_id, answer)| (event_id, *alert_id, *answer)).collect();
         let rows = answers.into_iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
-        sqlx::query(sql("INSERT INTO answers (event_id, alert_id, answer, taken_until, at) SELECT event_id, alert_id, answer, 0, at \
-             FROM {rows $1: event_id text, alert_id text, answer text, at bigint} WHERE true ON CONFLICT DO NOTHING"))
+        sqlx::query(sql("INSERT INTO answers (event_id, alert_id, delivery_id, answer, taken_until, at) \
+             SELECT event_id, alert_id, delivery_id, answer, 0, at \
+             FROM {rows $1: event_id text, alert_id text, delivery_id text, answer text, at bigint} WHERE true ON CONFLICT DO NOTHING"))
         .bind_all(columns(&rows)?)
         .execute(&mut **tx)
         .await?;

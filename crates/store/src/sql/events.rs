@@ -36,6 +36,13 @@ impl Events for SqlStore {
         Ok(Some((EventId(id), data)))
     }
 
+    async fn event_data(&self, id: &EventId) -> Result<Option<EventData>, StoreError> {
+        let row: Option<(String, String)> =
+            sqlx::query_as(sql("SELECT kind, data FROM events WHERE id = $1")).bind(id.as_str()).fetch_optional(&self.read).await?;
+        let Some((kind, data)) = row else { return Ok(None) };
+        EventData::from_json(name(&kind)?, &data).map(Some).map_err(|error| StoreError::Corrupt(error.to_string()))
+    }
+
     async fn alert(&self, id: &str) -> Result<Option<Alert>, StoreError> {
         let row: Option<AlertRow> = sqlx::query_as(sql(
             "SELECT id, state, priority, summary, url, category, round, since_round, event_id, content, history FROM alerts WHERE id = $1",

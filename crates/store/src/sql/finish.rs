@@ -259,6 +259,29 @@ impl SqlStore {
         Ok(Channel::from_db(&channel))
     }
 
+    /// Each of these users' earliest step of that scope is due now; an inbox wakes nobody, and what quiet hours hold stays held.
+    pub(super) async fn expedite_next(&self, tx: &mut Tx, wanted: &[(Scope, UserId, Reason)]) -> Result<Vec<Channel>, StoreError> {
+        let mut channels = Vec::new();
+        for (scope, user, because) in wanted {
+            let moved: Option<(String, String)> = sqlx::query_as(sql(
+                "UPDATE deliveries SET due_at = $4, ready_at = $4, reason = $5, expedited = TRUE, lease = NULL, updated_at = $4 \
+                 WHERE id {anyof} SELECT id FROM deliveries WHERE subject = $3 AND user_id = $2 AND scope = $1 AND state = 'scheduled' \
+                 AND attempts = 0 AND due_at > $4 AND channel <> 'in_app' ORDER BY due_at, id LIMIT 1 {end} RETURNING id, channel",
+            ))
+            .bind(scope.key())
+            .bind(user.0)
+            .bind(scope.subject())
+            .bind(self.clock.now().as_millis())
+            .bind(to_json(&Reason::Expedited { because: because.clone().boxed() })?)
+            .fetch_optional(&mut **tx)
+            .await?;
+            let Some((id, channel)) = moved else { continue };
+            self.requeue(tx, &[id]).await?;
+            channels.extend(Channel::from_db(&channel));
+        }
+        Ok(channels)
+    }
+
     async fn note_if_unreachable(&self, tx: &mut Tx, lost: &Lost, scope: Scope) -> Result<(), StoreError> {
         let hope: i64 = sqlx::query_scalar(sql("SELECT count(*) FROM deliveries WHERE subject = $3 AND user_id = $2 AND scope = $1 \
              AND state NOT {states lost}"))

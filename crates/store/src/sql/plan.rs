@@ -25,6 +25,7 @@ pub(super) struct Writes {
     pub insert: Vec<Planned>,
     pub update: Vec<Planned>,
     pub cancel: Vec<(DeliveryId, Reason)>,
+    pub expedite: Vec<(Scope, UserId, Reason)>,
     pub unreachable: Vec<(Scope, UserId, EventId)>,
     /// What the messages of events say from now on, as JSON.
     pub contents: BTreeMap<EventId, String>,
@@ -36,7 +37,7 @@ pub(super) struct Writes {
 impl Writes {
     /// Deliveries that exist already are left as they are.
     pub fn only_makes_new(&self) -> bool {
-        self.close.is_empty() && self.cancel.is_empty() && self.update.is_empty()
+        self.close.is_empty() && self.cancel.is_empty() && self.expedite.is_empty() && self.update.is_empty()
     }
 
     /// Adds what one event's plan wants written. `is_known`: whether its alert was there before.
@@ -53,6 +54,7 @@ impl Writes {
         self.insert.extend(plan.insert);
         self.update.extend(plan.update);
         self.cancel.extend(plan.cancel);
+        self.expedite.extend(plan.expedite);
         let of_event = |(scope, user): (Scope, UserId)| (scope, user, event_id.clone());
         self.unreachable.extend(plan.unreachable.into_iter().map(of_event));
     }
@@ -83,8 +85,9 @@ impl SqlStore {
         self.note_begun_leases(&mut together, &writes.begun)?;
         let written = self.insert_deliveries(tx, together, &writes.insert, &writes.begun, writes.if_known).await?;
         self.note_unreachable(tx, &writes.unreachable).await?;
+        let expedited = self.expedite_next(tx, &writes.expedite).await?;
         let waiting = writes.insert.iter().filter(|planned| !writes.begun.contains_key(&planned.id));
-        let due = waiting.chain(&writes.update).map(|planned| planned.channel).collect();
+        let due = waiting.chain(&writes.update).map(|planned| planned.channel).chain(expedited).collect();
         Ok((Effects { due, moved }, written))
     }
 

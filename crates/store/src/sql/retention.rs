@@ -14,6 +14,9 @@ use crate::housekeeping::{Cutoffs, Retention};
 /// Milliseconds after which the event that carried a verification code is deleted; the code itself is worthless after 15 minutes.
 const CODE_KEPT_MS: i64 = 60 * 60 * 1000;
 
+/// What a text meant is kept as long as a message can be answered, and providers repeat themselves: three days.
+const TEXT_KEPT_MS: i64 = 3 * 24 * 60 * 60 * 1000;
+
 #[async_trait]
 impl Retention for SqlStore {
     async fn close_unresolved(&self, before: Timestamp, most: i64) -> Result<bool, StoreError> {
@@ -117,8 +120,10 @@ impl Retention for SqlStore {
             .execute(&mut *tx)
             .await?
             .rows_affected();
-        // Where there is no broker, nobody is told.
         sqlx::query(sql("DELETE FROM answers WHERE event_id < $1")).bind(id_floor(events_before)).execute(&mut *tx).await?;
+        let edits_before = now.plus_ms(-super::edits::EDITED_MS).as_millis();
+        sqlx::query(sql("DELETE FROM edits WHERE at < $1")).bind(edits_before).execute(&mut *tx).await?;
+        sqlx::query(sql("DELETE FROM texts WHERE at < $1")).bind(now.plus_ms(-TEXT_KEPT_MS).as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM unreachable WHERE at < $1")).bind(deliveries_before.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM recipients WHERE quiet_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM telegram_links WHERE expires_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;

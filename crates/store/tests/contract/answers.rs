@@ -1,6 +1,6 @@
 //! Answers wait until the broker has been told of them.
 
-use watchbell_core::event::{Answer, Event, EventData, UpdateData};
+use watchbell_core::event::{Action, Answer, Event, EventData, UpdateData};
 use watchbell_core::{Channel, DeliveryId};
 use watchbell_store::inline::NoInlineDispatch;
 use watchbell_store::intake::Answered;
@@ -17,6 +17,7 @@ async fn answer(bed: &Bed, n: usize) -> Answer {
         user: bed.user(&format!("user {n}")).await.id,
         channel: Channel::Voice,
         round: 3,
+        action: Action::Accept,
     };
     let update = events(bed).into_iter().find_map(|event| match event.data {
         EventData::Update(data) => Some(Event {

@@ -31,7 +31,10 @@ fn summary(config: &Config) -> String {
     let mut lines = vec!["configuration is fine".to_owned()];
     for (channel, settings) in config.channels.iter().filter(|(_, settings)| !settings.providers.is_empty()) {
         let provider = |name: &String| match config.providers.get(name) {
-            Some(provider) if provider.kind.name != name => format!("{name} ({})", provider.kind.name),
+            Some(provider) if provider.kind.name != name => match provider.service() {
+                Some(service) => format!("{name} ({}: {service})", provider.kind.name),
+                None => format!("{name} ({})", provider.kind.name),
+            },
             _ => name.clone(),
         };
         let providers: Vec<_> = settings.providers.iter().map(provider).collect();

@@ -9,19 +9,22 @@ mod client;
 mod dead_letters;
 mod deliveries;
 mod demo;
+mod event;
 mod explain;
 mod export;
 mod health;
 mod import;
+mod keys;
 mod output;
 mod provider;
+mod reference;
 mod serve;
 mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Invalid;
 
@@ -39,6 +42,9 @@ enum Command {
     Serve(serve::Serve),
     /// Say whether the configuration can be used, and if not, all that is wrong with it
     CheckConfig(check_config::CheckConfig),
+    /// Publish an event
+    #[command(subcommand)]
+    Event(event::Event),
     /// See what was sent to whom, and why
     #[command(subcommand)]
     Deliveries(deliveries::Deliveries),
@@ -47,6 +53,9 @@ enum Command {
     /// See, replay or throw away events that could not be used
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    /// See, make or take away API keys
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// See how providers do, or try one before it matters
     #[command(subcommand)]
     Provider(provider::Providers),
@@ -59,6 +68,10 @@ enum Command {
     Health(health::Health),
     /// Run a server with a demo team, publish a small story and show what happens
     Demo(demo::Demo),
+    /// Print what a shell completes commands by
+    Completions(reference::Completions),
+    /// Print the manual page
+    Man(reference::Man),
 }
 
 /// How a command fails.
@@ -78,6 +91,8 @@ pub enum Error {
     File { what: &'static str, file: String, why: String },
     #[error("{url}: {why}")]
     Source { url: String, why: client::Error },
+    #[error("there is no command {0:?}; see --help")]
+    NoCommand(String),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
     /// The answer has been given on standard output already.
@@ -114,14 +129,18 @@ impl Command {
         match self {
             Self::Serve(command) => command.run().await,
             Self::CheckConfig(command) => command.run(),
+            Self::Event(command) => command.run().await,
             Self::Deliveries(command) => command.run().await,
             Self::Explain(command) => command.run().await,
             Self::DeadLetters(command) => command.run().await,
+            Self::Keys(command) => command.run().await,
             Self::Provider(command) => command.run().await,
             Self::Export(command) => command.run().await,
             Self::Import(command) => command.run().await,
             Self::Health(command) => command.run().await,
             Self::Demo(command) => command.run().await,
+            Self::Completions(command) => command.run(Arguments::command()),
+            Self::Man(command) => command.run(Arguments::command()),
         }
     }
 }
@@ -129,7 +148,6 @@ impl Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

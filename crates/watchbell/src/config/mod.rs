@@ -6,6 +6,7 @@
 //!
 //! To add a section: its table in `default.toml`, a file here with its type and `validate`, a field in [`Config`].
 
+mod answers;
 mod bundling;
 mod channels;
 mod database;
@@ -42,6 +43,7 @@ use watchbell_core::event::{Priorities, Priority};
 use watchbell_core::{Channel, Secret};
 use watchbell_ingest::NatsSettings;
 
+pub use self::answers::Answers;
 pub use self::bundling::Bundling;
 pub use self::channels::{ChannelSettings, unserved};
 pub use self::database::Database;
@@ -94,6 +96,7 @@ pub struct Config {
     pub bundling: Bundling,
     pub limits: Limits,
     pub verification: Verification,
+    pub answers: Answers,
     pub messaging: Messaging,
     pub templates: Templates,
     pub log: Log,
@@ -122,6 +125,7 @@ impl Config {
         secrets::read_files(&mut layers, &mut findings);
         providers::infer_kinds(&mut layers);
         let given = layers.clone();
+        providers::find_definitions(&mut layers);
         let providers = providers::read_all(&mut layers, &mut findings);
         let mut config = read::read::<Self>(&mut layers, &mut findings);
         if let Some(config) = &mut config {
@@ -167,6 +171,7 @@ impl Config {
         bundling::validate(&self.bundling, &mut findings.section(&["bundling"]));
         self.limits.validate(&mut findings.section(&["limits"]));
         verification::validate(&self.verification, &mut findings.section(&["verification"]));
+        self.answers.validate(&mut findings.section(&["answers"]));
         self.messaging.validate(&mut findings.section(&["messaging"]));
         self.templates.validate(&mut findings.section(&["templates"]));
         self.log.validate(&mut findings.section(&["log"]));

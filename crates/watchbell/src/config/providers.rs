@@ -11,7 +11,7 @@ pub use watchbell_providers::settings::ProviderSettings;
 use watchbell_providers::settings::{COMMON_KEYS, SettingError};
 
 use super::channels::ChannelSettings;
-use super::layers::{Layers, Path};
+use super::layers::{Layers, Origin, Path};
 use super::problem::{Findings, closest};
 use super::read::{self, Stop};
 
@@ -21,6 +21,19 @@ pub fn infer_kinds(layers: &mut Layers) {
         let path = ["providers".to_owned(), name.clone(), "kind".to_owned()];
         if layers.get(&path[..2]).is_some_and(Value::is_table) && layers.get(&path).is_none() && registry::kind(&name).is_some() {
             layers.reread(&path, Value::String(name));
+        }
+    }
+}
+
+/// A definition's file is named relative to the file that names it.
+pub fn find_definitions(layers: &mut Layers) {
+    for name in names(layers) {
+        let path = ["providers".to_owned(), name, "definition".to_owned()];
+        if let (Some(Value::String(named)), Some(Origin::File { name: file, .. })) = (layers.get(&path), layers.origin(&path))
+            && let Some(folder) = std::path::Path::new(file).parent()
+        {
+            let found = folder.join(named).display().to_string();
+            layers.reread(&path, Value::String(found));
         }
     }
 }
@@ -88,7 +101,10 @@ fn path_to(table: &[String], error: &SettingError) -> Path {
 fn sentence(layers: &Layers, path: &[String], error: &SettingError) -> String {
     match &error.wrong {
         Wrong::Missing(_) => "missing".to_owned(),
-        Wrong::Unknown { name, known } => read::no_such_setting(layers, path, name, &[known.as_slice(), &COMMON_KEYS].concat()),
+        Wrong::Unknown { name, known } => {
+            let known: Vec<_> = known.iter().cloned().chain(COMMON_KEYS.map(str::to_owned)).collect();
+            read::no_such_setting(layers, path, name, &known)
+        }
         Wrong::Type { expected } => format!("must be {}", read::in_words(expected).trim_end_matches(',')),
         Wrong::Refused(sentence) => sentence.trim_start_matches("is ").to_owned(),
     }
@@ -105,7 +121,7 @@ pub fn validate_use(
     let tables = names(given);
     let serving = channels.iter().flat_map(|(channel, settings)| settings.providers.iter().map(move |name| (*channel, name)));
     for (channel, name, provider) in serving.filter_map(|(channel, name)| Some((channel, name, providers.get(name)?))) {
-        if provider.kind.serves(channel)
+        if provider.serves(channel)
             && let Err(error) = provider.validate_channel(channel)
         {
             let path = path_to(&["providers".to_owned(), name.clone()], &error);
@@ -123,7 +139,7 @@ pub fn validate_use(
                 at.wrong("providers", format!("names {name} twice"));
             } else if !tables.contains(name) {
                 at.wrong("providers", unknown(name, &tables));
-            } else if let Some(provider) = providers.get(name).filter(|provider| !provider.kind.serves(*channel)) {
+            } else if let Some(provider) = providers.get(name).filter(|provider| !provider.serves(*channel)) {
                 let others: Vec<_> = registry::kinds_for(*channel).map(|kind| kind.name).collect();
                 let kinds = channel::join(&others);
                 at.wrong("providers", format!("{name} (kind {}) cannot serve {channel}; {kinds} can", provider.kind.name));

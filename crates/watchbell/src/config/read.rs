@@ -36,7 +36,7 @@ pub fn read<T: DeserializeOwned>(layers: &mut Layers, findings: &mut Findings) -
         };
         let Err(stop) = reread(layers, stop, |layers| attempt::<T>(&layers.values).err()) else { continue };
         let sentence = explain(layers, &stop);
-        let absent = if let Wrong::Missing(field) = stop.wrong { Some(field.to_owned()) } else { None };
+        let absent = if let Wrong::Missing(field) = &stop.wrong { Some(field.clone()) } else { None };
         findings.push(stop.path.iter().cloned().chain(absent).collect(), sentence);
         if stop.path.is_empty() {
             return None;
@@ -89,8 +89,8 @@ fn explain(layers: &Layers, stop: &Stop) -> String {
         Wrong::Missing(_) => return "missing; it has no default".to_owned(),
         Wrong::Unknown { name, known } => {
             // Providers are read apart from the rest.
-            let apart: &[&str] = if path.len() == 1 { &["providers"] } else { &[] };
-            return no_such_setting(layers, path, name, &[known, apart].concat());
+            let apart = (path.len() == 1).then(|| "providers".to_owned());
+            return no_such_setting(layers, path, name, &known.iter().cloned().chain(apart).collect::<Vec<_>>());
         }
         // Our own types' words. They may quote the value.
         Wrong::Refused(_) if super::masking::is_secret(path) => return "not a usable value".to_owned(),
@@ -112,7 +112,7 @@ fn explain(layers: &Layers, stop: &Stop) -> String {
 }
 
 /// Says that the last part of `path` is unknown, and what it may have meant.
-pub fn no_such_setting(layers: &Layers, path: &[String], unknown: &str, known: &[&str]) -> String {
+pub fn no_such_setting(layers: &Layers, path: &[String], unknown: &str, known: &[String]) -> String {
     let sibling = |name: &str| {
         let mut sibling = path.to_vec();
         sibling.pop();
@@ -124,7 +124,7 @@ pub fn no_such_setting(layers: &Layers, path: &[String], unknown: &str, known: &
     };
     // A variable with one underscore where two belong: WATCHBELL_HTTP_LISTEN.
     let parts = unknown.split_once('_').map(|(section, key)| [section.to_owned(), key.to_owned()]);
-    match (parts.filter(|parts| layers.default_of(parts).is_some()), closest(unknown, known.iter().copied())) {
+    match (parts.filter(|parts| layers.default_of(parts).is_some()), closest(unknown, known.iter().map(String::as_str))) {
         (Some(parts), _) if path.len() == 1 => format!("no such setting; did you mean {}?", variables::name_of(&parts)),
         (_, Some(name)) => format!("no such setting; did you mean {}?", sibling(name)),
         _ if known.is_empty() => "no such setting".to_owned(),

@@ -78,7 +78,7 @@ fn the_defaults_are_what_the_design_says() {
     assert_eq!(config.limits.recipient[&Channel::Voice], Rate { calls: 1, per_s: 60 });
     let limited = config.limits.recipient.len() + 1;
     assert_eq!(limited, Channel::ALL.len(), "every channel but in-app has a limit");
-    assert_eq!(join(&unserved(&config.channels)), "email, sms, voice, push, whatsapp, telegram, slack, teams, mattermost, webhook");
+    assert_eq!(join(&unserved(&config.channels)), "email, sms, voice, push, whatsapp, telegram, slack, teams, mattermost, discord, google_chat, matrix, webhook");
 }
 
 /// What stands commented out in the defaults can be used once the mark is taken away, and nothing is left out.
@@ -93,7 +93,8 @@ fn the_defaults_show_every_kind_of_provider_with_every_key() {
         shown.keys().collect::<BTreeSet<_>>(),
         registry::kinds().iter().map(|kind| kind.name.to_owned()).collect::<BTreeSet<_>>().iter().collect()
     );
-    for (name, table) in shown {
+    // What an operator's own takes, its definition says.
+    for (name, table) in shown.iter().filter(|(_, table)| !table.as_table().unwrap().contains_key("definition")) {
         let keys: serde_json::Map<_, _> = serde_json::to_value(table).unwrap().as_object().unwrap().clone();
         let keys: serde_json::Map<_, _> =
             keys.into_iter().map(|(key, value)| (key.strip_suffix("_file").map(str::to_owned).unwrap_or(key), value)).collect();
@@ -101,9 +102,30 @@ fn the_defaults_show_every_kind_of_provider_with_every_key() {
         let unknown = json!({ "kind": name, "?": 0 }).as_object().unwrap().clone();
         let Wrong::Unknown { known, .. } = ProviderSettings::read(unknown).unwrap_err().wrong else { panic!("{name} takes any key") };
         for key in known {
-            assert!(keys.contains_key(key), "{name} takes {key}, and config/default.toml does not show it");
+            assert!(keys.contains_key(&key), "{name} takes {key}, and config/default.toml does not show it");
         }
     }
+}
+
+#[test]
+fn a_definition_is_found_beside_the_file_that_names_it_and_its_mistakes_have_their_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let config =
+        "[providers.mygw]\nkind = \"http\"\ndefinition = \"gateways/mygw.toml\"\nkey = \"hunter2\"\n[channels.sms]\nproviders = [\"mygw\"]";
+    let definition = "name = \"My gateway\"\n[settings.key]\ndoc = \"Its key\"\ntype = \"secret\"\n[send.sms]\nurl = \"https://g.example.org\"\n\
+                      form = { to = \"{{ to }}\" }\nlimit = { per_second = 1 }\n[[answer]]\noutcome = \"accepted\"\nmessage_id = \"/id\"\n";
+    std::fs::create_dir(dir.path().join("gateways")).unwrap();
+    let load = |definition: &str| {
+        std::fs::write(dir.path().join("watchbell.toml"), config).unwrap();
+        std::fs::write(dir.path().join("gateways/mygw.toml"), definition).unwrap();
+        Config::load(Some(&dir.path().join("watchbell.toml")), [])
+    };
+    let fine = load(definition).unwrap();
+    assert_eq!(fine.providers["mygw"].service(), Some("My gateway"));
+    let told = load(&definition.replace("{{ to }}", "{{ phone }}")).unwrap_err().to_string();
+    let expected = "watchbell.toml:3: providers.mygw.definition = \"gateways/mygw.toml\": mygw.toml:7: send.sms.form.to = \"{{ phone }}\": names `phone`";
+    assert!(told.contains(expected), "{told}");
+    assert!(!told.contains("hunter2"));
 }
 
 #[test]

@@ -133,14 +133,14 @@ async fn tell_answers(store: &dyn Store, broker: &Connection, now: Timestamp) ->
 const ANSWERED: &str = "watchbell.out.answered";
 
 fn answer(Answered { alert_id, answer, at, .. }: &Answered) -> serde_json::Value {
-    let Answer { delivery, user, channel, round } = answer;
+    let Answer { action, delivery, user, channel, round } = answer;
     json!({
         "alertId": alert_id,
         "round": round,
         "user": user,
         "channel": channel,
         "delivery": delivery,
-        "action": "accept",
+        "action": action,
         "time": at.to_string(),
     })
 }

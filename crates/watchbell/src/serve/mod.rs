@@ -22,6 +22,7 @@ use watchbell_channels::dispatch::{DispatchSettings, Dispatcher};
 use watchbell_channels::inline::{EventIntake, InlineWorkers};
 use watchbell_channels::render::{RenderError, Renderer};
 use watchbell_channels::trial::ProviderTrials;
+use watchbell_core::answer_key::AnswerKey;
 use watchbell_core::{Channel, Clock, Secret, SharedClock, SystemClock};
 use watchbell_ingest::{Connection, Ingest, NatsError};
 use watchbell_providers::settings::SettingError;
@@ -136,6 +137,7 @@ impl Server {
         routes.push(providers::in_app(&config, &store));
         store.ensure_categories(&config.messaging.categories).await?;
         let configured_key = Some(&config.admin_key).filter(|key| !key.is_empty());
+        let answer_key = answer_key(&config, store.as_ref()).await?;
         let first_key = watchbell_api::bootstrap_admin_key(store.as_ref(), configured_key).await?;
         show_first_key(first_key.as_ref());
         providers::say_what_is_missing(&config);
@@ -179,6 +181,8 @@ impl Server {
                 drain: Duration::from_secs(u64::from(config.worker.drain_s)),
                 retries: options.retries,
                 callback_base: config.http.public_url().map(str::to_owned),
+                answer_key: answer_key.clone(),
+                edit_messages: config.answers.edit_messages,
                 recheck: (!config.database.is_sqlite()).then_some(RECHECK),
                 channels: routes.into_iter().filter(|route| channels.is_empty() || channels.contains(&route.channel)).collect(),
             };
@@ -190,7 +194,8 @@ impl Server {
         }
         let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
         let trials = ProviderTrials::new(store.clone(), clock.clone(), renderer.clone(), providers::trial_routes(&config, &built));
-        let api_settings = ApiSettings { renderer: renderer.clone(), inbound, trials: Some(Arc::new(trials)), ..api_settings(&config) };
+        let api_settings =
+            ApiSettings { renderer: renderer.clone(), inbound, trials: Some(Arc::new(trials)), answer_key, ..api_settings(&config) };
         let (address, http) = match listener {
             Some(listener) => {
                 let address = listener.local_addr().map_err(Error::Http)?;
@@ -248,6 +253,14 @@ pub fn store_options(config: &Config, roles: &BTreeSet<Role>) -> watchbell_store
         limits: RecipientLimits { rates: config.limits.recipient.clone(), bundling: config.bundling },
         quotas: config.limits.user,
         verification: config.verification.clone(),
+    }
+}
+
+/// What tokens of links and buttons are made with: what the operator set, or what the first process made up for all.
+async fn answer_key(config: &Config, store: &dyn Store) -> Result<AnswerKey, StoreError> {
+    match config.answers.key() {
+        Some(key) => Ok(AnswerKey::new(key)),
+        None => Ok(AnswerKey::new(&Secret::new(store.setting_or("answers.key", AnswerKey::fresh().expose()).await?))),
     }
 }
 

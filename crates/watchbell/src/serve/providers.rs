@@ -99,7 +99,7 @@ pub fn inbound(config: &Config) -> Result<BTreeMap<String, Arc<dyn Inbound>>, Er
 fn first<T>(config: &Config, channel: Channel, ask: impl Fn(&ProviderSettings) -> Option<T>) -> Option<T> {
     let used = config.channels.get(&channel).into_iter().flat_map(|channel| &channel.providers);
     let used = used.filter_map(|name| config.providers.get(name));
-    used.chain(config.providers.values()).filter(|settings| settings.kind.serves(channel)).find_map(ask)
+    used.chain(config.providers.values()).filter(|settings| settings.serves(channel)).find_map(ask)
 }
 
 /// How users link a chat.
@@ -125,7 +125,7 @@ pub fn push_reach(config: &Config) -> Reach {
 
 /// All that one of a channel's providers calls; None where users name no servers.
 fn reach(config: &Config, channel: Channel) -> Option<Reach> {
-    let serving = config.providers.values().filter(|settings| settings.kind.serves(channel));
+    let serving = config.providers.values().filter(|settings| settings.serves(channel));
     serving.filter_map(ProviderSettings::contact_reach).reduce(|mut all, reach| {
         all.widen(&reach);
         all

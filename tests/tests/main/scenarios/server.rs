@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use watchbell_channels::dispatch::{ChannelRoute, DispatchSettings, Dispatcher, ProviderRoute};
 use watchbell_channels::inline::{EventIntake, InlineWorkers};
 use watchbell_channels::render::Renderer;
+use watchbell_core::answer_key::AnswerKey;
 use watchbell_core::event::Original;
 use watchbell_core::retry::RetryPolicy;
 use watchbell_core::{Channel, Timestamp, decode};
@@ -136,6 +137,8 @@ impl Server {
             drain: Duration::ZERO,
             retries: retries(),
             callback_base: Some("https://bell.example.org".to_owned()),
+            answer_key: AnswerKey::new(&AnswerKey::fresh()),
+            edit_messages: false,
             recheck: None,
             channels: channels(settings, world, clock)?,
         };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use watchbell_core::event::{Answer, Event, EventData, Occurrence, Original, UpdateData, UpdateStatus};
+use watchbell_core::event::{Action, Answer, Event, EventData, Occurrence, Original, UpdateData, UpdateStatus};
 use watchbell_core::{Channel, Clock, ContactId, DeviceId, RuleId, Timestamp, UserId, decode};
 use watchbell_store::access::Actor;
 use watchbell_store::history::Delivery;
@@ -185,7 +185,7 @@ impl<'a> Stage<'a> {
             summary: None,
             actor_name: None,
             url: None,
-            answer: Some(Answer { delivery: id.clone(), user, channel, round }),
+            answer: Some(Answer { action: Action::Accept, delivery: id.clone(), user, channel, round }),
         };
         let event = Event {
             identity: format!("pressed:{id}"),

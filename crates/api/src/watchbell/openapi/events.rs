@@ -147,7 +147,7 @@ fn explain(part: &mut Part) {
             .query("alert", "An alert that was", string())
             .query("kind", "Of the event that is made up; alert unless told", names(PUBLISHED_KINDS.iter().map(|kind| kind.as_str())))
             .query("priority", "Of an alert; HIGH unless told", names(Priority::ALL.iter().map(|priority| priority.as_str())))
-            .query("status", "Of an update; ACCEPTED unless told", names(UpdateStatus::ALL.iter().map(|status| status.as_str())))
+            .query("status", "Of an update; ACCEPTED unless told", names(UpdateStatus::PUBLISHED.iter().map(|status| status.as_str())))
             .query("category", "Its category", string())
             .query("alertId", "Of an alert or an update", string())
             .query("startsAt", "When the shift begins; tomorrow unless told", time())

@@ -4,6 +4,7 @@ use serde_json::json;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::device::DeviceKind;
 use watchbell_core::user::QuietHours;
+use watchbell_wire::accounts::{Account, AccountPut};
 use watchbell_wire::contacts::{
     Contact, ContactStatusPut, NewContact, ReplacedContact, SigningSecret, StartedVerification, TelegramLink, VerificationCode,
 };
@@ -35,6 +36,7 @@ pub(super) fn describe(part: &mut Part) {
     );
     devices(part);
     contacts(part);
+    accounts(part);
     topics(part);
 }
 
@@ -156,6 +158,30 @@ fn contacts(part: &mut Part) {
             .returns::<TelegramLink>(201, "The link")
             .fails(&[409]),
     );
+}
+
+fn accounts(part: &mut Part) {
+    const ALL: &str = "/users/{user}/accounts";
+    const PATH: &str = "/users/{user}/accounts/{service}";
+    let services = || names(ContactKind::with_accounts().map(ContactKind::as_str));
+    let of_account = |operation: Operation| operation.of(USERS).with(of_user).path("service", "Where the account is", services());
+    part.add(
+        Operation::get(ALL, "List a user's accounts at chat services")
+            .of(USERS)
+            .says("Whoever presses a button in a chat that others see acts as the user whose account it is.")
+            .with(of_user)
+            .returns::<Items<Account>>(200, "All of them"),
+    );
+    part.add(Operation::get(PATH, "Get a user's account").with(of_account).returns::<Account>(200, "The account"));
+    part.add(
+        Operation::put(PATH, "Link an account")
+            .with(of_account)
+            .says("Needs an admin key. Takes the place of the one before.")
+            .accepts(&AccountPut { account: "U024BE7LH".to_owned() })
+            .returns::<Account>(200, "The account")
+            .fails(&[409]),
+    );
+    part.add(Operation::delete(PATH, "Unlink an account").with(of_account).says("Needs an admin key.").answers_nothing("It is unlinked"));
 }
 
 fn topics(part: &mut Part) {

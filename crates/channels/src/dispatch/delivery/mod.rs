@@ -4,6 +4,7 @@
 //! `send` hands the message to its provider, and `ending` decides what the answer makes of the delivery. A delivery that cannot be
 //! called ends, or goes back to the ready queue, without an attempt.
 
+mod answer_offer;
 mod begun;
 pub(super) mod destination;
 mod ending;
@@ -22,6 +23,7 @@ use watchbell_store::queue::{Call, Finished, Job, Next};
 pub(super) use self::begun::Begun;
 use self::begun::BegunCall;
 use self::prepare::{complete, is_bundle, prepare};
+pub(super) use self::prepare::{content_of, reader};
 use super::batch::finish::FinishedDelivery;
 use super::batch::persist::until_written;
 use super::channel::ChannelWorker;
@@ -51,7 +53,7 @@ pub(super) async fn deliver(
 ) {
     let job = Arc::new(job);
     let context = &worker.context;
-    let finished = match prepare(&worker, &job) {
+    let finished = match prepare(&worker, &route, &job) {
         Ok(message) => {
             let Some(begun) = begin(context, &route, epoch, &job, stage).await else {
                 route.give_back(1, true);

@@ -9,17 +9,19 @@ use watchbell_core::{Channel, Reason};
 use watchbell_store::Scope;
 use watchbell_store::queue::{AddressFate, Job, Next, Target};
 
+use super::answer_offer::{answer_offer, unsubscribe_url};
 use super::destination::{address, device_address, inbox};
 use super::ending;
 use crate::about::about;
 use crate::dispatch::channel::ChannelWorker;
 use crate::dispatch::context::DispatchContext;
+use crate::dispatch::routes::route::Route;
 use crate::gate::Gate;
-use crate::provider::{Content, Outgoing, Told};
+use crate::provider::{AnswerOffer, Content, Outgoing, Told};
 use crate::render::{Item, MessageKind, Reader, RenderContext};
 
 /// Checks what can be checked without the database, and renders; or says how the delivery ends without a call.
-pub(super) fn prepare(worker: &ChannelWorker, job: &Job) -> Result<Outgoing, Next> {
+pub(super) fn prepare(worker: &ChannelWorker, route: &Route, job: &Job) -> Result<Outgoing, Next> {
     let context = &worker.context;
     let now = context.clock.now();
     let failed = |reason| Err(Next::Failed { reason, address: AddressFate::Keep });
@@ -45,12 +47,20 @@ pub(super) fn prepare(worker: &ChannelWorker, job: &Job) -> Result<Outgoing, Nex
         Target::User => inbox(job),
         Target::Gone => return failed(Reason::NoContact),
     };
+    let answer = answer_offer(context, job);
+    let hears_replies = answer.is_some() && route.provider.hears_replies(job.channel, context.callback_base.is_some());
     Ok(Outgoing {
         delivery_id: job.id.clone(),
         channel: job.channel,
         to,
         // Who is in a bundle is fixed when it begins: `complete` renders it.
-        content: if is_bundle(job) { Content::default() } else { render(context, job, &[]) },
+        content: if is_bundle(job) {
+            Content::default()
+        } else {
+            render(context, job, &[], answer.as_ref().map(|answer| (answer, hears_replies)))
+        },
+        answer,
+        unsubscribe_url: unsubscribe_url(context, job),
         told: Told { id: job.user_id, name: job.user_name.clone() },
         about: about(job, message_kind(job).folder()),
         members: Vec::new(),
@@ -83,7 +93,7 @@ pub(super) async fn complete(context: &DispatchContext, job: &Job, message: Outg
     }
     match context.store.bundled(&job.id).await {
         Ok(members) => Ok(Outgoing {
-            content: render(context, job, &members),
+            content: render(context, job, &members, None),
             members: members.iter().map(|member| about(member, message_kind(member).folder())).collect(),
             ..message
         }),
@@ -94,16 +104,17 @@ pub(super) async fn complete(context: &DispatchContext, job: &Job, message: Outg
     }
 }
 
-fn render(context: &DispatchContext, job: &Job, members: &[Job]) -> Content {
+fn render(context: &DispatchContext, job: &Job, members: &[Job], answer: Option<(&AnswerOffer, bool)>) -> Content {
     let items = members.iter().map(|member| Item { kind: message_kind(member), event: member.event.clone(), at: member.due_at });
     let about = RenderContext {
         event: Some(job.event.clone()).filter(|_| !is_bundle(job)),
         items: items.collect(),
-        reader: Arc::new(Reader { name: job.user_name.clone(), locale: job.locale.clone(), timezone: job.timezone.clone() }),
+        reader: Arc::new(reader(job)),
         now: context.clock.now(),
         due_at: Some(job.due_at),
         is_fallback: job.purpose == Purpose::Fallback,
-        can_answer: can_answer(job),
+        answer: answer.map(|(answer, _)| answer.clone()),
+        hears_replies: answer.is_some_and(|(_, hears_replies)| hears_replies),
     };
     let rendered = context.renderer.render_for(job.channel, message_kind(job), &about);
     for problem in &rendered.problems {
@@ -112,9 +123,14 @@ fn render(context: &DispatchContext, job: &Job, members: &[Job]) -> Content {
     rendered.content
 }
 
-/// Whether the reader can accept what the message tells: it is about one alert, in one of its rounds.
-fn can_answer(job: &Job) -> bool {
-    matches!(job.scope, Scope::Alert { .. }) && matches!(job.purpose, Purpose::Rule | Purpose::Fallback)
+/// What a message said, without what could be answered.
+pub(in crate::dispatch) fn content_of(context: &DispatchContext, job: &Job) -> Content {
+    render(context, job, &[], None)
+}
+
+/// Who reads it.
+pub(in crate::dispatch) fn reader(job: &Job) -> Reader {
+    Reader { name: job.user_name.clone(), locale: job.locale.clone(), timezone: job.timezone.clone() }
 }
 
 fn message_kind(job: &Job) -> MessageKind {

@@ -134,7 +134,7 @@ impl Route {
     }
 
     /// Room for one call; or when there may be some.
-    pub(super) fn take_one(&self, now: Timestamp) -> Result<OwnedSemaphorePermit, Timestamp> {
+    pub(in crate::dispatch) fn take_one(&self, now: Timestamp) -> Result<OwnedSemaphorePermit, Timestamp> {
         let Ok(slot) = self.slots.clone().try_acquire_owned() else { return Err(now + BUSY) };
         let mut state = self.lock();
         state.take(1, now)?;

@@ -12,6 +12,9 @@ use crate::thread;
 const LARGEST_PAYLOAD: usize = 4096;
 /// `apns-collapse-id`, in bytes.
 const LONGEST_COLLAPSE_ID: usize = 64;
+/// The category that an app registers for messages about an alert that can be answered: its actions are the buttons (an app names them
+/// itself), and `answerUrl` is where they are answered.
+pub const ALERT_CATEGORY: &str = "WATCHBELL_ALERT";
 /// Apple keeps a message for a device that is off for 30 days at most, in seconds.
 const LONGEST_LIFE_S: i64 = 30 * 24 * 60 * 60;
 
@@ -47,6 +50,9 @@ fn with_text(message: &Outgoing, text: &str) -> Value {
         // Needs an entitlement of the app's; without it the system takes it for an ordinary sound.
         aps["sound"] = json!({"critical": 1, "name": "default", "volume": 1.0});
     }
+    if message.answer.is_some() {
+        aps["category"] = json!(ALERT_CATEGORY);
+    }
     if let Some(thread) = &message.thread {
         aps["thread-id"] = json!(thread::key(thread, LONGEST_COLLAPSE_ID));
     }
@@ -54,6 +60,9 @@ fn with_text(message: &Outgoing, text: &str) -> Value {
     // An address is of use whole, or not at all.
     if let Some(url) = message.content.url.as_ref().filter(|url| url.len() <= 1_000) {
         payload["url"] = json!(url);
+    }
+    if let Some(url) = message.answer.as_ref().and_then(|offer| offer.url.as_ref()) {
+        payload["answerUrl"] = json!(url);
     }
     payload
 }

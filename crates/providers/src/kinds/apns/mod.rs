@@ -24,6 +24,7 @@ use crate::jwt::SigningKey;
 use crate::provider::{AccountLimit, Address, Outgoing, Provider};
 use crate::registry::ProviderKind;
 use crate::settings::{self, CommonSettings, DEFAULT_TIMEOUT, SettingError};
+pub(super) use message::ALERT_CATEGORY;
 
 /// How long a token is used. Apple takes it for an hour.
 const TOKEN_LIFE: Duration = Duration::from_mins(50);

@@ -3,14 +3,18 @@
 use serde_json::{Map, Value, json};
 use watchbell_core::Timestamp;
 
+use crate::inbound::Action;
 use crate::provider::Outgoing;
 use crate::fit::cut;
+use super::super::apns::ALERT_CATEGORY;
 use crate::thread;
 
 /// The payload, in bytes: FCM's limit, which holds for notification and data together.
 const LARGEST_PAYLOAD: usize = 4096;
 /// The longest that FCM keeps a message for a device that is off, in seconds: four weeks.
 const LONGEST_TTL_S: i64 = 28 * 24 * 60 * 60;
+/// What a button is called, in characters.
+const LONGEST_LABEL: usize = 40;
 /// The name of a thread, in bytes: as much as `apns-collapse-id` takes.
 const LONGEST_THREAD: usize = 64;
 
@@ -44,6 +48,12 @@ fn data(message: &Outgoing) -> Value {
     if let Some(url) = message.content.url.as_ref().filter(|url| url.len() <= 1_000) {
         data.insert("url".to_owned(), json!(url));
     }
+    // The app makes buttons of these, and answers on the page or with its user's key.
+    if let Some(offer) = &message.answer {
+        let labels = [(Action::Accept, &offer.accept), (Action::Resolve, &offer.resolve), (Action::Decline, &offer.decline)];
+        data.extend(labels.map(|(action, label)| (action.as_str().to_owned(), json!(cut(label, LONGEST_LABEL)))));
+        data.extend(offer.url.as_ref().map(|url| ("answerUrl".to_owned(), json!(url))));
+    }
     Value::Object(data)
 }
 
@@ -76,6 +86,9 @@ fn apns(message: &Outgoing) -> Value {
     });
     if message.critical {
         aps["sound"] = json!({"critical": 1, "name": "default", "volume": 1.0});
+    }
+    if message.answer.is_some() {
+        aps["category"] = json!(ALERT_CATEGORY);
     }
     if let Some(thread) = &message.thread {
         aps["thread-id"] = json!(thread::key(thread, LONGEST_THREAD));

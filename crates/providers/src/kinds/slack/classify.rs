@@ -5,6 +5,7 @@ use watchbell_core::Timestamp;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 
 use crate::http::{self, Answer};
+use crate::provider::EditOutcome;
 
 /// Of `chat.postMessage`: `{"ok":true,"ts":…}` or `{"ok":false,"error":…}`.
 pub fn posted(answer: &Answer, now: Timestamp) -> Report {
@@ -16,7 +17,9 @@ pub fn posted(answer: &Answer, now: Timestamp) -> Report {
         };
     };
     if is_ok && answer.status < 300 {
-        return Report::accepted(http::text(&body, "/ts").map(str::to_owned));
+        // What names a message in every other call: both, and the channel of a direct message is not the member it was sent to.
+        let id = http::text(&body, "/channel").zip(http::text(&body, "/ts")).map(|(channel, ts)| format!("{channel}:{ts}"));
+        return Report::accepted(id);
     }
     let error = http::text(&body, "/error").unwrap_or_default();
     if let Some(limited) = limited(answer, now) {
@@ -27,6 +30,19 @@ pub fn posted(answer: &Answer, now: Timestamp) -> Report {
     }
     let outcome = by_error(error, answer.retry_after(now));
     Report::new(outcome, if is_word(error) { error } else { "no_error" }.to_owned())
+}
+
+/// Of `chat.update`. What cannot be changed any more is left as it is.
+pub fn edited(answer: &Answer, now: Timestamp) -> EditOutcome {
+    match http::text(&answer.json(), "/error") {
+        Some("message_not_found" | "cant_update_message" | "edit_window_closed" | "channel_not_found" | "is_inactive") => {
+            EditOutcome::Cannot
+        }
+        _ => match posted(answer, now) {
+            Report { outcome: Outcome::Accepted { .. }, .. } => EditOutcome::Done,
+            report => EditOutcome::Failed(report),
+        },
+    }
 }
 
 /// 429: one message a second for a channel is the limit that is met.
@@ -40,9 +56,12 @@ fn limited(answer: &Answer, now: Timestamp) -> Option<Report> {
 fn by_error(error: &str, after: Option<Timestamp>) -> Outcome {
     match error {
         "ratelimited" | "rate_limited" | "message_limit_exceeded" => Outcome::Retry { after, scope: LimitScope::Recipient },
-        "fatal_error" | "internal_error" | "service_unavailable" | "request_timeout" | "team_added_to_org" | "external_channel_migrating" => {
-            Outcome::Retry { after, scope: LimitScope::Message }
-        }
+        "fatal_error"
+        | "internal_error"
+        | "service_unavailable"
+        | "request_timeout"
+        | "team_added_to_org"
+        | "external_channel_migrating" => Outcome::Retry { after, scope: LimitScope::Message },
         // No such channel or member, or one that the bot may not write to: the bot is to be invited, or the contact changed.
         "channel_not_found"
         | "is_archived"
@@ -91,8 +110,17 @@ pub fn hooked(answer: &Answer, now: Timestamp) -> Report {
     let outcome = match word {
         _ if answer.status < 300 => return by_status(),
         // Removed, switched off, archived, or not to be written to.
-        "no_service" | "no_service_id" | "no_active_hooks" | "no_team" | "team_disabled" | "invalid_token" | "channel_not_found"
-        | "channel_is_archived" | "user_not_found" | "action_prohibited" | "posting_to_general_channel_denied" => Outcome::BadAddress,
+        "no_service"
+        | "no_service_id"
+        | "no_active_hooks"
+        | "no_team"
+        | "team_disabled"
+        | "invalid_token"
+        | "channel_not_found"
+        | "channel_is_archived"
+        | "user_not_found"
+        | "action_prohibited"
+        | "posting_to_general_channel_denied" => Outcome::BadAddress,
         "invalid_payload" | "no_text" | "too_many_attachments" | "invalid_blocks" | "invalid_blocks_format" => Outcome::BadMessage,
         // rollup_error and whatever else.
         _ => return by_status(),

@@ -1,9 +1,16 @@
 //! Slack: `chat.postMessage` with a bot's token, to a channel or a member; and incoming webhooks, which are a contact's own.
 //!
+//! A bot's message has buttons, where their presses can be heard: by calls that are signed with the app's signing secret, or, where
+//! Slack cannot call this server, over a socket that is opened with the app's token.
+//!
 //! Incoming webhooks all are at one host, which a setting names, and of a contact's webhook only the path is used. So no
 //! contact can lead a call anywhere else, and the guard for users' servers is not needed here.
 
 mod classify;
+mod inbound;
+mod message;
+mod signature;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -11,19 +18,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use url::Url;
 use watchbell_core::contact::SLACK_HOOKS;
 use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Clock, Secret};
 
 use crate::http::{self, Http};
-use crate::provider::{AccountLimit, Address, Outgoing, Provider};
+use crate::inbound::Inbound;
+use crate::provider::{AccountLimit, Address, Edit, EditOutcome, Outgoing, Provider};
 use crate::registry::ProviderKind;
 use crate::settings::{self, CommonSettings, DEFAULT_TIMEOUT, SettingError};
-
-/// A text in a block, in characters.
-const LONGEST_TEXT: usize = 3_000;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +41,12 @@ pub struct Settings {
     /// A bot's token (`xoxb-…`) with the scope `chat:write`. Without it only incoming webhooks are served.
     #[serde(default)]
     pub token: Secret,
+    /// What the app's interactions are signed with; they come to `/callbacks/{table}`.
+    #[serde(default)]
+    pub signing_secret: Secret,
+    /// An app's token (`xapp-…`) with the scope `connections:write`: interactions come over a socket where they cannot be called with.
+    #[serde(default)]
+    pub app_token: Secret,
 }
 
 fn default_base_url() -> String {
@@ -58,11 +69,24 @@ impl ProviderKind for Settings {
     fn check(&self, _common: &CommonSettings) -> Result<(), SettingError> {
         settings::base_url("base_url", &self.base_url)?;
         settings::base_url("hooks_url", &self.hooks_url)?;
-        if self.token.is_empty() { Ok(()) } else { settings::token("token", self.token.expose()) }
+        for (key, secret) in [("token", &self.token), ("signing_secret", &self.signing_secret), ("app_token", &self.app_token)] {
+            if !secret.is_empty() {
+                settings::token(key, secret.expose())?;
+            }
+        }
+        if !self.app_token.is_empty() && !self.app_token.expose().starts_with("xapp-") {
+            return Err(SettingError::new(
+                "app_token",
+                None,
+                "must be an app-level token, which begins with xapp-; a bot's (xoxb-) is `token`",
+            ));
+        }
+        Ok(())
     }
 
     fn exposed(&self) -> Vec<SettingError> {
-        let base = settings::exposed_by("base_url", &self.base_url).filter(|_| !self.token.is_empty());
+        let has_secret = !self.token.is_empty() || !self.app_token.is_empty();
+        let base = settings::exposed_by("base_url", &self.base_url).filter(|_| has_secret);
         base.into_iter().chain(settings::exposed_by("hooks_url", &self.hooks_url)).collect()
     }
 
@@ -70,20 +94,33 @@ impl ProviderKind for Settings {
         let base = settings::base_url("base_url", &self.base_url)?;
         Ok(Arc::new(Slack {
             http: Http::new(common)?,
-            url: http::join(&base, &["chat.postMessage"]),
+            post: http::join(&base, &["chat.postMessage"]),
+            update: http::join(&base, &["chat.update"]),
             hooks: settings::base_url("hooks_url", &self.hooks_url)?,
             token: Some(self.token.clone()).filter(|token| !token.is_empty()),
+            has_signature: !self.signing_secret.is_empty(),
+            has_socket: !self.app_token.is_empty(),
         }))
+    }
+
+    fn inbound(&self, _name: &str, common: &CommonSettings) -> Result<Option<Arc<dyn Inbound>>, SettingError> {
+        if self.signing_secret.is_empty() && self.app_token.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(inbound::Interactions::new(self, common)?)))
     }
 }
 
 #[derive(Debug)]
 struct Slack {
     http: Http,
-    /// Of `chat.postMessage`.
-    url: Url,
+    /// Of `chat.postMessage`, and of `chat.update`.
+    post: Url,
+    update: Url,
     hooks: Url,
     token: Option<Secret>,
+    has_signature: bool,
+    has_socket: bool,
 }
 
 #[async_trait]
@@ -102,6 +139,17 @@ impl Provider for Slack {
     fn takes(&self, to: &Address) -> bool {
         matches!(to, Address::Other(target) if self.token.is_some() || hook(target).is_some())
     }
+
+    async fn edit(&self, edit: &Edit) -> EditOutcome {
+        let (Some(token), Some((channel, ts))) = (&self.token, edit.message_id.split_once(':')) else { return EditOutcome::Cannot };
+        let mut body = message::edited(&edit.content, &edit.note);
+        body["channel"] = json!(channel);
+        body["ts"] = json!(ts);
+        match self.http.call(self.http.post(&self.update).bearer_auth(token.expose()).json(&body)).await {
+            Ok(answer) => classify::edited(&answer, edit.now),
+            Err(report) => EditOutcome::Failed(report),
+        }
+    }
 }
 
 /// The path of an incoming webhook: team, configuration and secret.
@@ -111,9 +159,10 @@ fn hook(target: &Secret) -> Option<&str> {
 
 impl Slack {
     async fn post_message(&self, token: &Secret, channel: &Secret, message: &Outgoing) -> Report {
-        let mut body = body(message);
+        let is_heard = self.has_socket || (self.has_signature && message.callback_base.is_some());
+        let mut body = message::body(message, is_heard);
         body["channel"] = json!(channel.expose());
-        match self.http.hand_over(message, self.http.post(&self.url).bearer_auth(token.expose()).json(&body)).await {
+        match self.http.hand_over(message, self.http.post(&self.post).bearer_auth(token.expose()).json(&body)).await {
             Ok(answer) => classify::posted(&answer, message.now),
             Err(report) => report,
         }
@@ -122,27 +171,11 @@ impl Slack {
     async fn post_to_hook(&self, path: &str, message: &Outgoing) -> Report {
         let segments: Vec<&str> = std::iter::once("services").chain(path.split('/')).collect();
         let url = http::join(&self.hooks, &segments);
-        match self.http.hand_over(message, self.http.post(&url).json(&body(message))).await {
+        // The app that made the webhook need not be the one whose interactions come here.
+        let body = message::body(message, false);
+        match self.http.hand_over(message, self.http.post(&url).json(&body)).await {
             Ok(answer) => classify::hooked(&answer, message.now),
             Err(report) => report,
         }
     }
-}
-
-/// The text in a block, in which nothing is markup, and for notifications, which show no blocks, by itself.
-fn body(message: &Outgoing) -> Value {
-    let content = &message.content;
-    let text = escape(&content.text.fit(|text| escape(text).chars().count() <= LONGEST_TEXT));
-    let mut blocks = vec![json!({"type": "section", "text": {"type": "plain_text", "text": text, "emoji": false}})];
-    if let Some(url) = &content.url {
-        let link = format!("<{}|{}>", escape(&url.replace('|', "%7C")), escape(&content.open));
-        blocks.push(json!({"type": "section", "text": {"type": "mrkdwn", "text": link, "verbatim": true}}));
-    }
-    // The alert's page would be unfurled as a login page.
-    json!({"text": text, "mrkdwn": false, "blocks": blocks, "unfurl_links": false, "unfurl_media": false})
-}
-
-/// Slack's three control characters: with them no text of an event can mention `<!channel>` or hide where a link leads.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

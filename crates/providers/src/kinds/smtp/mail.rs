@@ -42,6 +42,11 @@ pub fn compose(from: &Mailbox, to: &str, message: &Outgoing) -> Result<Mail, Rep
         let root = format!("<thread.{}@{domain}>", thread::digest(thread));
         builder = builder.in_reply_to(root.clone()).references(root);
     }
+    if let Some(url) = &message.unsubscribe_url {
+        builder = builder
+            .raw_header(raw("List-Unsubscribe", &format!("<{url}>")))
+            .raw_header(raw("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
+    }
     if message.urgent {
         builder = builder.raw_header(raw("Importance", "high")).raw_header(raw("X-Priority", "1"));
     }

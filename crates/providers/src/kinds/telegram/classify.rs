@@ -5,6 +5,7 @@ use watchbell_core::Timestamp;
 use watchbell_core::outcome::{LimitScope, Outcome, Report};
 
 use crate::http::{self, Answer};
+use crate::provider::EditOutcome;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -30,6 +31,27 @@ const NO_SUCH_CHAT: [&str; 9] = [
 
 /// Descriptions, in lower case, that mean the inline keyboard.
 const BAD_BUTTON: [&str; 3] = ["button_url_invalid", "inline keyboard button url", "reply_markup"];
+
+/// Of a message that cannot be changed: gone, too old, or somebody else's.
+const NOT_TO_BE_EDITED: [&str; 3] = ["message to edit not found", "message can't be edited", "message_id_invalid"];
+
+/// How an edit ended; None where the URL of its button is none that Telegram opens.
+pub fn edited(answer: &Answer, now: Timestamp) -> Option<EditOutcome> {
+    let description = http::text(&answer.json(), "/description").unwrap_or_default().to_lowercase();
+    let says = |texts: &[&str]| answer.status == 400 && texts.iter().any(|text| description.contains(text));
+    if says(&["message is not modified"]) {
+        return Some(EditOutcome::Done);
+    }
+    if says(&NOT_TO_BE_EDITED) {
+        return Some(EditOutcome::Cannot);
+    }
+    match classify(answer, now) {
+        Verdict::BadButton => None,
+        Verdict::MovedTo(_) => Some(EditOutcome::Cannot),
+        Verdict::Done(Report { outcome: Outcome::Accepted { .. }, .. }) => Some(EditOutcome::Done),
+        Verdict::Done(report) => Some(EditOutcome::Failed(report)),
+    }
+}
 
 /// `{ok, result, error_code, description, parameters}`.
 pub fn classify(answer: &Answer, now: Timestamp) -> Verdict {

@@ -1,7 +1,9 @@
-//! What is said to the bot: a user opens it by their link, and `/start TOKEN` says which chat is theirs.
+//! What is said to the bot: `/start TOKEN`, which links a chat, buttons that are pressed, replies, and that it was blocked.
 //!
 //! Telegram calls with each update where it can reach this server and a `webhook_secret` is set. Otherwise updates are fetched by
 //! long polling. The reply is the same: a call of the Bot API, as the answer to Telegram's call or by itself.
+
+mod update;
 
 use std::time::Duration;
 
@@ -14,8 +16,7 @@ use watchbell_core::Secret;
 
 use super::Settings;
 use crate::http::{self as client, Http};
-use crate::inbound::{Batch, Change, Effect, Heard, Inbound, InboundError, Link, Notice, Refusal, Reply, Request, Source, Words, response};
-use crate::phrase::Phrase;
+use crate::inbound::{Batch, Heard, Inbound, InboundError, Refusal, Request, Source};
 use crate::settings::{self, CommonSettings, SettingError};
 
 /// What Telegram sends with every update.
@@ -28,7 +29,7 @@ const POLL_S: u16 = 25;
 const TIMEOUT: Duration = Duration::from_secs(POLL_S as u64 + 15);
 
 /// The kinds of update that are of interest.
-const UPDATES: [&str; 1] = ["message"];
+const UPDATES: [&str; 3] = ["message", "callback_query", "my_chat_member"];
 
 /// Reads the updates of one bot.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct Updates {
     http: Http,
     /// The Bot API with the bot's token in its path.
     bot: Secret,
+    /// The bot's own user id, with which its token begins.
+    bot_id: Option<i64>,
 }
 
 impl Updates {
@@ -48,6 +51,7 @@ impl Updates {
             webhook_secret: settings.webhook_secret.clone(),
             http: Http::new(&common)?,
             bot: Secret::new(client::join(&base, &[&format!("bot{}", settings.token.expose())])),
+            bot_id: settings.token.expose().split(':').next().and_then(|id| id.parse().ok()),
         })
     }
 
@@ -67,7 +71,7 @@ impl Updates {
 
 #[async_trait]
 impl Inbound for Updates {
-    fn proof(&self, path: &str) -> Result<Option<&'static str>, Refusal> {
+    fn proof(&self, path: &str) -> Result<Option<&str>, Refusal> {
         if path.is_empty() && !self.webhook_secret.is_empty() {
             return Ok(Some(SECRET_HEADER));
         }
@@ -76,12 +80,14 @@ impl Inbound for Updates {
 
     async fn read(&self, request: &Request<'_>) -> Result<Heard, Refusal> {
         self.proof(request.path)?;
+        request.posted()?;
         let given = request.headers.get(SECRET_HEADER).map_or(&b""[..], |value| value.as_bytes());
         if !bool::from(given.ct_eq(self.webhook_secret.expose().as_bytes())) {
             return Err(Refusal::Forbidden("X-Telegram-Bot-Api-Secret-Token is not ours"));
         }
-        let update = serde_json::from_slice(request.body).map_err(|error| Refusal::Malformed(format!("the body is not valid JSON: {error}")))?;
-        Ok(heard(&update))
+        let update =
+            serde_json::from_slice(request.body).map_err(|error| Refusal::Malformed(format!("the body is not valid JSON: {error}")))?;
+        Ok(update::heard(&update, self.bot_id))
     }
 
     async fn announce(&self, url: &Url) -> Result<(), InboundError> {
@@ -107,7 +113,10 @@ impl Source for Updates {
         let updates = self.call("getUpdates", &json!({ "timeout": POLL_S, "offset": offset, "allowed_updates": UPDATES })).await?;
         let updates = updates.as_array().map(Vec::as_slice).unwrap_or_default();
         let next = updates.iter().filter_map(|update| update["update_id"].as_i64()).max().map(|id| id.saturating_add(1));
-        Ok(Batch { heard: updates.iter().map(heard).collect(), position: next.map(|id| id.to_string()) })
+        Ok(Batch {
+            heard: updates.iter().map(|update| update::heard(update, self.bot_id)).collect(),
+            position: next.map(|id| id.to_string()),
+        })
     }
 
     async fn reply(&self, reply: Response<String>) -> Result<(), InboundError> {
@@ -117,44 +126,6 @@ impl Source for Updates {
             None => Ok(()),
         }
     }
-}
-
-/// What an update says, and what to reply; anything but `/start TOKEN` in a private chat is nothing of ours.
-fn heard(update: &Value) -> Heard {
-    let message = &update["message"];
-    let chat = &message["chat"];
-    let nothing = || Heard { notices: Vec::new(), reply: Reply::Plain(call(&json!({}))) };
-    let (Some(text), Some(chat_id)) = (message["text"].as_str(), chat["id"].as_i64()) else { return nothing() };
-    let mut words = text.split_ascii_whitespace();
-    let is_start = words.next().is_some_and(|command| command == "/start" || command.starts_with("/start@"));
-    if !is_start || chat["type"].as_str().is_some_and(|kind| kind != "private") {
-        return nothing();
-    }
-    // Who is not known to us is to Telegram.
-    let locale = message["from"]["language_code"].as_str().unwrap_or_default().to_owned();
-    let token = words.next().filter(|token| is_token(token));
-    let link = token.map(|token| Link { token: Secret::new(token), address: Secret::new(chat_id.to_string()), locale: locale.clone() });
-    // Without a token nothing can come of it.
-    let unknown = Effect { change: Change::Unknown, locale };
-    Heard {
-        notices: link.map(Notice::Link).into_iter().collect(),
-        reply: Reply::worded(move |effects, words| reply(chat_id, effects.first().unwrap_or(&unknown), words)),
-    }
-}
-
-fn reply(chat_id: i64, effect: &Effect, words: &dyn Words) -> Response<String> {
-    let phrase = if effect.change == Change::Done { Phrase::ChatLinked } else { Phrase::ChatLinkInvalid };
-    call(&json!({ "method": "sendMessage", "chat_id": chat_id, "text": words.say(phrase, &effect.locale, None).text }))
-}
-
-/// A call of the Bot API, as the answer to a webhook carries it.
-fn call(body: &Value) -> Response<String> {
-    response("application/json", body.to_string())
-}
-
-/// The characters that Telegram lets a start parameter have.
-fn is_token(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Telegram's Bot API: one `sendMessage` a message, and updates that link chats.
+//! Telegram's Bot API: one `sendMessage` a message, with buttons by which it is answered, and updates that say what people did.
 //!
 //! The bot's token is part of the URL, so no URL of this module may reach a log or an error; [`crate::http`] drops them.
 //! The text goes as plain text, without `parse_mode`: what an alert says is never taken for markup, and cannot fail as such.
@@ -17,9 +17,10 @@ use url::Url;
 use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Clock, Secret};
 
+use crate::fit::cut;
 use crate::http::{self, Answer, Http};
-use crate::inbound::{ChatLink, Inbound};
-use crate::provider::{AccountLimit, Address, Outgoing, Provider};
+use crate::inbound::{Action, ChatLink, Inbound};
+use crate::provider::{AccountLimit, Address, AnswerOffer, Content, Edit, EditOutcome, Outgoing, Provider};
 use crate::registry::ProviderKind;
 use crate::settings::{self, CommonSettings, DEFAULT_TIMEOUT, SettingError};
 use classify::{Verdict, classify};
@@ -75,9 +76,8 @@ impl ProviderKind for Settings {
 
     fn build(&self, _name: &str, common: &CommonSettings, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {
         let base = settings::base_url("base_url", &self.base_url)?;
-        let bot = format!("bot{}", self.token.expose());
-        let url = Secret::new(http::join(&base, &[&bot, "sendMessage"]));
-        Ok(Arc::new(Telegram { http: Http::new(common)?, url }))
+        let bot = Secret::new(http::join(&base, &[&format!("bot{}", self.token.expose())]));
+        Ok(Arc::new(Telegram { http: Http::new(common)?, bot }))
     }
 
     fn inbound(&self, _name: &str, common: &CommonSettings) -> Result<Option<Arc<dyn Inbound>>, SettingError> {
@@ -92,8 +92,8 @@ impl ProviderKind for Settings {
 #[derive(Debug)]
 struct Telegram {
     http: Http,
-    /// Of `sendMessage`; the token is in it.
-    url: Secret,
+    /// What methods' names come after; the token is in it.
+    bot: Secret,
 }
 
 #[async_trait]
@@ -102,9 +102,9 @@ impl Provider for Telegram {
         let Address::Telegram(chat) = &message.to else {
             return Report::new(Outcome::BadMessage, "address_kind".to_owned());
         };
-        let mut request = Request { chat: chat.clone(), with_button: true };
+        let mut request = Sending { chat: chat.clone(), with_link: true };
         let mut moved_to = None;
-        // Each of the two corrections is made once at most: the group's new id, and the button left out.
+        // Each of the two corrections is made once at most: the group's new id, and the link's button left out.
         loop {
             let answer = match self.call(&request, message).await {
                 Ok(answer) => answer,
@@ -115,7 +115,7 @@ impl Provider for Telegram {
                     request.chat.clone_from(&chat);
                     moved_to = Some(chat);
                 }
-                Verdict::BadButton if request.with_button => request.with_button = false,
+                Verdict::BadButton if request.with_link => request.with_link = false,
                 Verdict::MovedTo(_) | Verdict::BadButton => {
                     return Report { moved_to, ..Report::new(Outcome::BadMessage, format!("http_{}", answer.status)) };
                 }
@@ -123,29 +123,89 @@ impl Provider for Telegram {
             }
         }
     }
+
+    async fn edit(&self, edit: &Edit) -> EditOutcome {
+        let (Address::Telegram(chat), Ok(message)) = (&edit.to, edit.message_id.parse::<i64>()) else { return EditOutcome::Cannot };
+        let mut with_link = true;
+        loop {
+            let body = edited(chat, message, edit, with_link);
+            let Ok(url) = self.method("editMessageText") else { return EditOutcome::Cannot };
+            let answer = match self.http.call(self.http.post(&url).json(&body)).await {
+                Ok(answer) => answer,
+                Err(report) => return EditOutcome::Failed(report),
+            };
+            match classify::edited(&answer, edit.now) {
+                Some(outcome) => return outcome,
+                None if with_link => with_link = false,
+                None => return EditOutcome::Cannot,
+            }
+        }
+    }
 }
 
-struct Request {
+struct Sending {
     chat: String,
-    with_button: bool,
+    with_link: bool,
 }
 
 impl Telegram {
-    async fn call(&self, request: &Request, message: &Outgoing) -> Result<Answer, Report> {
-        let url = Url::parse(self.url.expose()).map_err(|_| Report::new(Outcome::ProviderDown, "request".to_owned()))?;
+    async fn call(&self, request: &Sending, message: &Outgoing) -> Result<Answer, Report> {
+        let url = self.method("sendMessage")?;
         self.http.hand_over(message, self.http.post(&url).json(&body(request, message))).await
+    }
+
+    fn method(&self, name: &str) -> Result<Url, Report> {
+        let bot = Url::parse(self.bot.expose()).map_err(|_| Report::new(Outcome::ProviderDown, "request".to_owned()))?;
+        Ok(http::join(&bot, &[name]))
     }
 }
 
-fn body(request: &Request, message: &Outgoing) -> Value {
+fn body(request: &Sending, message: &Outgoing) -> Value {
+    let content = &message.content;
     let mut body = json!({
-        "chat_id": request.chat.parse::<i64>().map_or_else(|_| json!(request.chat), |number| json!(number)),
-        "text": message.content.text.fit(|text| text.encode_utf16().count() <= LONGEST_TEXT),
+        "chat_id": chat_id(&request.chat),
+        "text": content.text.fit(|text| text.encode_utf16().count() <= LONGEST_TEXT),
         // The alert's page is opened by its button; a preview of it would only be a login page.
         "link_preview_options": {"is_disabled": true},
     });
-    if let Some(url) = message.content.url.as_deref().filter(|_| request.with_button) {
-        body["reply_markup"] = json!({"inline_keyboard": [[{"text": message.content.open, "url": url}]]});
+    let rows: Vec<Value> = message.answer.as_ref().map(buttons).into_iter().flatten().chain(link(content, request.with_link)).collect();
+    if !rows.is_empty() {
+        body["reply_markup"] = json!({ "inline_keyboard": rows });
     }
     body
 }
+
+/// The same without buttons, under what came of it.
+fn edited(chat: &str, message: i64, edit: &Edit, with_link: bool) -> Value {
+    let note = cut(&edit.note, LONGEST_TEXT / 4);
+    let with_note = |text: &str| format!("{note}\n\n{text}");
+    let text = edit.content.text.fit(|text| with_note(text).encode_utf16().count() <= LONGEST_TEXT);
+    json!({
+        "chat_id": chat_id(chat),
+        "message_id": message,
+        "text": with_note(&text),
+        "link_preview_options": {"is_disabled": true},
+        "reply_markup": {"inline_keyboard": link(&edit.content, with_link).into_iter().collect::<Vec<_>>()},
+    })
+}
+
+fn chat_id(chat: &str) -> Value {
+    chat.parse::<i64>().map_or_else(|_| json!(chat), |number| json!(number))
+}
+
+fn link(content: &Content, is_wanted: bool) -> Option<Value> {
+    let url = content.url.as_deref().filter(|_| is_wanted)?;
+    Some(json!([{"text": content.open, "url": url}]))
+}
+
+/// The first row is the answer that is hoped for.
+fn buttons(offer: &AnswerOffer) -> [Value; 2] {
+    // `callback_data` may have 64 bytes.
+    let button = |action, label: &str| json!({"text": cut(label, LONGEST_LABEL), "callback_data": offer.button(action)});
+    let mut accept = button(Action::Accept, &offer.accept);
+    accept["style"] = json!("success");
+    [json!([accept]), json!([button(Action::Resolve, &offer.resolve), button(Action::Decline, &offer.decline)])]
+}
+
+/// What a button is called, in characters: no figure of Telegram's, but more is not shown.
+const LONGEST_LABEL: usize = 40;

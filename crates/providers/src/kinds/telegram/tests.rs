@@ -1,23 +1,27 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
-use watchbell_core::ManualClock;
 use watchbell_core::outcome::LimitScope;
+use watchbell_core::{ManualClock, Timestamp};
 
 use super::*;
-use crate::kinds::stand_in::{Act, StandIn, at, outgoing};
+use crate::kinds::stand_in::{Act, StandIn, at, offer, outgoing};
 
 const TAKEN: &str = r#"{"ok":true,"result":{"message_id":365,"chat":{"id":42}}}"#;
 
 async fn send(service: &StandIn, message: &Outgoing) -> Report {
+    provider(service, message.now).send(message).await
+}
+
+fn provider(service: &StandIn, now: Timestamp) -> Arc<dyn Provider> {
     let settings = Settings {
         base_url: service.url.clone(),
         token: Secret::new("123456:AAE-secret"),
         bot_name: "bell_bot".to_owned(),
         webhook_secret: Secret::default(),
     };
-    let provider = settings.build("telegram", &service.common(), Arc::new(ManualClock::new(message.now))).unwrap();
+    let provider = settings.build("telegram", &service.common(), Arc::new(ManualClock::new(now))).unwrap();
     assert!(!format!("{provider:?}").contains("secret"));
-    provider.send(message).await
+    provider
 }
 
 fn to(chat: &str) -> Outgoing {
@@ -39,6 +43,53 @@ async fn one_plain_message_with_a_button() {
             "reply_markup": {"inline_keyboard": [[{"text": "Open", "url": "https://alerts.example.org/7"}]]},
         })
     );
+}
+
+#[tokio::test]
+async fn what_can_be_answered_has_buttons_whose_data_is_short() {
+    let service = StandIn::start([Act::Answer(200, "", TAKEN.to_owned())]).await;
+    send(&service, &Outgoing { answer: Some(offer()), ..to("42") }).await;
+    let token = offer().token.expose().to_owned();
+    let rows = service.only().json()["reply_markup"]["inline_keyboard"].take();
+    assert_eq!(
+        rows,
+        json!([
+            [{"text": "I have it", "callback_data": format!("accept:{token}"), "style": "success"}],
+            [{"text": "Resolved", "callback_data": format!("resolve:{token}")}, {"text": "Not me", "callback_data": format!("decline:{token}")}],
+            [{"text": "Open", "url": "https://alerts.example.org/7"}],
+        ])
+    );
+    assert!(rows[0][0]["callback_data"].as_str().unwrap().len() <= 64);
+}
+
+#[tokio::test]
+async fn an_edit_says_who_has_it_and_drops_the_buttons() {
+    let error = |text: &str| Act::Answer(400, "", format!(r#"{{"ok":false,"error_code":400,"description":"Bad Request: {text}"}}"#));
+    let bad_link = || error("inline keyboard button URL 'http://x' is invalid");
+    let acts = [
+        Act::Answer(200, "", TAKEN.to_owned()),
+        error("message is not modified: specified new message content …"),
+        error("message to edit not found"),
+        error("message can't be edited"),
+        bad_link(),
+        Act::Answer(200, "", TAKEN.to_owned()),
+        Act::Answer(500, "", String::new()),
+    ];
+    let service = StandIn::start(acts).await;
+    let Outgoing { content, now, to, delivery_id, channel, .. } = to("42");
+    let edit = Edit { delivery_id, channel, to, message_id: "365".to_owned(), content, note: "Anna has accepted this".to_owned(), now };
+    let provider = provider(&service, now);
+    for expected in [EditOutcome::Done, EditOutcome::Done, EditOutcome::Cannot, EditOutcome::Cannot, EditOutcome::Done] {
+        assert_eq!(provider.edit(&edit).await, expected);
+    }
+    assert!(matches!(provider.edit(&edit).await, EditOutcome::Failed(_)));
+    let seen = service.seen();
+    assert_eq!(seen[0].line, "POST /bot123456:AAE-secret/editMessageText HTTP/1.1");
+    let text = "Anna has accepted this\n\nDisk full on db-1\n\nhttps://alerts.example.org/7";
+    let body = seen[0].json();
+    assert_eq!((&body["chat_id"], &body["message_id"], &body["text"]), (&json!(42), &json!(365), &json!(text)));
+    assert_eq!(body["reply_markup"], json!({"inline_keyboard": [[{"text": "Open", "url": "https://alerts.example.org/7"}]]}));
+    assert_eq!(seen[5].json()["reply_markup"], json!({"inline_keyboard": []}));
 }
 
 #[tokio::test]

@@ -140,7 +140,11 @@ fn page(answer: &Answer) -> Option<Vec<Item>> {
 }
 
 fn created_at(item: &Item) -> Option<Timestamp> {
-    let date = item.date_created.as_deref()?;
+    created_at_text(item.date_created.as_deref()?)
+}
+
+/// A time as Twilio's lists write it.
+pub fn created_at_text(date: &str) -> Option<Timestamp> {
     let read = jiff::fmt::rfc2822::parse(date).ok().map(|date| Timestamp::from_millis(date.timestamp().as_millisecond()));
     read.or_else(|| Timestamp::parse_rfc3339(date).ok())
 }

@@ -7,7 +7,6 @@ mod classify;
 mod inbound;
 mod look_up;
 mod request;
-mod twiml;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +34,9 @@ pub struct Settings {
     /// The token before the last rotation: callbacks signed with it are still believed.
     #[serde(default)]
     pub previous_auth_token: Option<Secret>,
+    /// The shared key of a webhook rule: callbacks that Twilio signs with it, because a rule says so, are believed.
+    #[serde(default)]
+    pub webhook_key: Option<Secret>,
     /// Sender of SMS: a number or an alphanumeric id. One of it and `messaging_service_sid`, if SMS is used.
     #[serde(default)]
     pub sms_from: Option<String>,
@@ -48,10 +50,37 @@ pub struct Settings {
     /// reach only who wrote to the sender within the last 24 hours.
     #[serde(default)]
     pub whatsapp_content_sid: Option<String>,
+    /// Whether that template has quick-reply buttons, with the ids `accept:{{3}}`, `resolve:{{3}}` and `decline:{{3}}`.
+    #[serde(default)]
+    pub whatsapp_buttons: bool,
+    /// How people's replies are heard; unless given, by callbacks where there is `http.public_url`, else by polling.
+    #[serde(default)]
+    pub replies: Option<Replies>,
+}
+
+/// How what people write to our numbers is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Replies {
+    /// Twilio calls `/callbacks/{name}/message`, as its numbers are set up to.
+    Callback,
+    Poll,
+    /// Nobody hears them, so nobody is told to reply.
+    Off,
+}
+
+impl Replies {
+    /// As it is set, else as Twilio can or cannot call this server.
+    fn of(set: Option<Self>, is_reachable: bool) -> Self {
+        set.unwrap_or(if is_reachable { Self::Callback } else { Self::Poll })
+    }
 }
 
 /// Where keys pressed in a call are told, below the provider's own path; receipts come to that itself.
 const KEY_PATH: &str = "gather";
+
+/// Where messages to our numbers are told.
+const MESSAGE_PATH: &str = "message";
 
 fn default_base_url() -> String {
     "https://api.twilio.com".to_owned()
@@ -119,15 +148,22 @@ impl ProviderKind for Settings {
         let base = http::join(&settings::base_url("base_url", &self.base_url)?, &["2010-04-01", "Accounts", &self.account_sid]);
         Ok(Arc::new(Twilio {
             name: name.to_owned(),
-            messages: http::join(&base, &["Messages.json"]),
+            messages: self.messages()?,
             calls: http::join(&base, &["Calls.json"]),
             settings: self.clone(),
             http: Http::new(common)?,
         }))
     }
 
-    fn inbound(&self, name: &str, _common: &CommonSettings) -> Result<Option<Arc<dyn Inbound>>, SettingError> {
-        Ok(Some(Arc::new(inbound::Callbacks::new(name, self))))
+    fn inbound(&self, name: &str, common: &CommonSettings) -> Result<Option<Arc<dyn Inbound>>, SettingError> {
+        Ok(Some(Arc::new(inbound::Callbacks::new(name, self, common)?)))
+    }
+}
+
+impl Settings {
+    fn messages(&self) -> Result<Url, SettingError> {
+        let base = http::join(&settings::base_url("base_url", &self.base_url)?, &["2010-04-01", "Accounts", &self.account_sid]);
+        Ok(http::join(&base, &["Messages.json"]))
     }
 }
 
@@ -168,6 +204,20 @@ impl Provider for Twilio {
 
     fn can_look_up(&self, _channel: Channel) -> bool {
         true
+    }
+
+    fn hears_replies(&self, channel: Channel, is_reachable: bool) -> bool {
+        // A name instead of a number cannot be replied to.
+        let has_number = match channel {
+            Channel::Sms => self.settings.messaging_service_sid.is_some() || self.settings.sms_from.as_deref().is_some_and(is_number),
+            Channel::Whatsapp => true,
+            _ => false,
+        };
+        has_number && match Replies::of(self.settings.replies, is_reachable) {
+            Replies::Callback => is_reachable,
+            Replies::Poll => true,
+            Replies::Off => false,
+        }
     }
 
     async fn look_up(&self, message: &Outgoing, since: Timestamp) -> Option<Vec<Found>> {

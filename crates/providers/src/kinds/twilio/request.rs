@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{KEY_PATH, Settings, twiml};
+use super::{KEY_PATH, Settings};
 use crate::http::callback;
 use crate::provider::Outgoing;
-use crate::markup;
+use crate::{markup, twiml};
 
 /// `Body` of a message, in characters.
 const LONGEST_BODY: usize = 1600;
@@ -15,9 +15,6 @@ const LONGEST_TWIML: usize = 4000;
 const LONGEST_VALIDITY_S: i64 = 36_000;
 /// How long a call rings, in seconds: about six rings, and shorter than most voice mails wait.
 const RING_S: u8 = 30;
-/// What is said is said twice: who is woken by a call misses the beginning.
-const TIMES: u8 = 2;
-
 pub type Form = Vec<(&'static str, String)>;
 
 pub fn sms(settings: &Settings, name: &str, to: &str, message: &Outgoing) -> Option<Form> {
@@ -37,7 +34,11 @@ pub fn whatsapp(settings: &Settings, name: &str, to: &str, message: &Outgoing) -
     if let Some(template) = &settings.whatsapp_content_sid {
         // Variables of a template take no line ends.
         let flat = |text: &str| markup::whatsapp(&text.split_whitespace().collect::<Vec<_>>().join(" "));
-        let variables = json!({"1": flat(&message.content.subject), "2": flat(&message.content.short)});
+        let mut variables = json!({"1": flat(&message.content.subject), "2": flat(&message.content.short)});
+        if settings.whatsapp_buttons {
+            // A template's variable must not be empty; what cannot be answered has buttons that say so.
+            variables["3"] = message.answer.as_ref().map_or("none", |answer| answer.token.expose()).into();
+        }
         form.extend([("ContentSid", template.clone()), ("ContentVariables", variables.to_string())]);
     } else {
         form.push(("Body", markup::whatsapp(&message.content.short.fit(|text| is_body(&markup::whatsapp(text))))));
@@ -67,13 +68,7 @@ pub fn call(settings: &Settings, name: &str, to: &str, message: &Outgoing) -> Op
     let content = &message.content;
     // Where nothing can be chosen, or nobody would hear of it, no key is waited for.
     let action = base.filter(|_| !content.menu.is_empty()).map(|base| callback(base, &[name, KEY_PATH], delivery));
-    let twiml = |speech: &str| {
-        twiml::response(&match &action {
-            Some(action) => twiml::ask(&format!("{speech} {}", content.menu), &content.locale, TIMES, action),
-            None => twiml::say(speech, &content.locale, TIMES),
-        })
-    };
-    let twiml = twiml(&content.speech.fit(|speech| twiml(speech).chars().count() <= LONGEST_TWIML));
+    let twiml = twiml::call(content, action.as_deref(), LONGEST_TWIML, twiml::ask);
     let mut form = vec![
         ("To", to.to_owned()),
         ("From", from.clone()),

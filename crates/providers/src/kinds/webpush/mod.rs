@@ -23,7 +23,8 @@ use watchbell_core::{Channel, Clock, Secret, Timestamp};
 use crate::endpoint::{self, Endpoints};
 use crate::http::Answer;
 use crate::jwt::SigningKey;
-use crate::provider::{AccountLimit, Address, Outgoing, Provider};
+use crate::inbound::Action;
+use crate::provider::{AccountLimit, Address, AnswerOffer, Outgoing, Provider};
 use crate::registry::ProviderKind;
 use crate::fit::cut;
 use crate::thread;
@@ -183,8 +184,20 @@ fn with_text(message: &Outgoing, text: &str) -> Value {
         "urgent": message.urgent,
         "critical": message.critical,
         "deliveryId": message.delivery_id.as_str(),
+        // Where it is answered, and by which actions of the notification: the service worker hands both to `showNotification`.
+        "answerUrl": message.answer.as_ref().and_then(|offer| offer.url.as_ref()),
+        "actions": message.answer.as_ref().map(actions).unwrap_or_default(),
     })
 }
+
+/// As `showNotification` takes them; browsers show two or three, or none.
+fn actions(offer: &AnswerOffer) -> Vec<Value> {
+    let action = |action: Action, label: &str| json!({"action": action.as_str(), "title": cut(label, LONGEST_LABEL)});
+    vec![action(Action::Accept, &offer.accept), action(Action::Resolve, &offer.resolve), action(Action::Decline, &offer.decline)]
+}
+
+/// What an action is called, in characters.
+const LONGEST_LABEL: usize = 40;
 
 /// Seconds that the message is of use, from now.
 fn ttl_s(message: &Outgoing) -> i64 {

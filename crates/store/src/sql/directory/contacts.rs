@@ -12,7 +12,7 @@ use watchbell_core::{ContactId, Reason, Timestamp, UserId, mask};
 use super::super::audit::Done;
 use super::super::{array, blacklist};
 use super::rows::{ContactRow, all, at};
-use super::{Connection, SqlStore, Tx, codes, owners, sql};
+use super::{Connection, SqlStore, Tx, codes, consent, owners, sql};
 use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
@@ -54,6 +54,10 @@ impl Contacts for SqlStore {
         force: bool,
     ) -> Result<(), StoreError> {
         delete(self, by, user, kind, id, force).await
+    }
+
+    async fn consent(&self, kind: ContactKind, target: &str, is_in: bool) -> Result<usize, StoreError> {
+        consent::consent(self, kind, target, is_in).await
     }
 
     async fn set_contact_status(&self, by: Actor, user: UserId, id: ContactId, status: ContactStatus) -> Result<Contact, StoreError> {
@@ -231,7 +235,8 @@ async fn replace_in(
         make_primary(tx, user, id).await?;
     }
     let row: ContactRow = sqlx::query_as(sql(concat!(
-        "UPDATE contacts SET target = $2, region = $3, is_primary = $4, status = $5, updated_at = $6 WHERE id = $1 RETURNING ",
+        "UPDATE contacts SET opted_out = CASE WHEN target = $2 THEN opted_out END, target = $2, region = $3, is_primary = $4, \
+         status = $5, updated_at = $6 WHERE id = $1 RETURNING ",
         columns!()
     )))
     .bind(id.0)
@@ -292,14 +297,16 @@ pub(super) async fn set_status(
 }
 
 pub(super) async fn write_status(tx: &mut Tx, user: UserId, id: ContactId, status: ContactStatus) -> Result<Contact, StoreError> {
-    let row: Option<ContactRow> =
-        sqlx::query_as(sql(concat!("UPDATE contacts SET status = $3 WHERE id = $1 AND user_id = $2 RETURNING ", columns!())))
-            .bind(id.0)
-            .bind(user.0)
-            .bind(status.as_str())
-            .fetch_optional(&mut **tx)
-            .await
-            .map_err(owners::taken)?;
+    let row: Option<ContactRow> = sqlx::query_as(sql(concat!(
+        "UPDATE contacts SET status = $3, opted_out = NULL WHERE id = $1 AND user_id = $2 RETURNING ",
+        columns!()
+    )))
+    .bind(id.0)
+    .bind(user.0)
+    .bind(status.as_str())
+    .fetch_optional(&mut **tx)
+    .await
+    .map_err(owners::taken)?;
     row.ok_or(StoreError::NotFound("contact"))?.try_into()
 }
 

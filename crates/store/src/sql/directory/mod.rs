@@ -4,9 +4,11 @@ use super::access::no_such_user;
 use super::change::Change;
 use super::{Connection, Db, SqlStore, Tx, rows, sql};
 
+mod accounts;
 mod budgets;
 mod chains;
 mod codes;
+mod consent;
 mod contacts;
 mod devices;
 mod owners;

@@ -184,6 +184,9 @@ fn channel(kind: ContactKind) -> Channel {
         ContactKind::Slack => Channel::Slack,
         ContactKind::Teams => Channel::Teams,
         ContactKind::Mattermost => Channel::Mattermost,
+        ContactKind::Discord => Channel::Discord,
+        ContactKind::GoogleChat => Channel::GoogleChat,
+        ContactKind::Matrix => Channel::Matrix,
         ContactKind::Webhook => Channel::Webhook,
     }
 }

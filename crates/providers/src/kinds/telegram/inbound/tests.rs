@@ -5,8 +5,12 @@
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::*;
+use watchbell_core::Channel;
+use watchbell_core::contact::ContactKind;
+
+use crate::inbound::{Action, Answer, AnswerTo, Change, Consent, Effect, Link, Notice, Presser, Text, Words};
 use crate::kinds::stand_in::{Act, StandIn, at};
-use crate::phrase::{Since, Wording};
+use crate::phrase::{Phrase, Since, Wording};
 
 const SECRET: &str = "hook-secret";
 
@@ -38,7 +42,7 @@ fn start(text: &str, kind: &str) -> Value {
 struct Names;
 
 impl Words for Names {
-    fn say(&self, phrase: Phrase, locale: &str, _: Option<Since>) -> Wording {
+    fn say(&self, phrase: Phrase, locale: &str, _: Option<&Since>) -> Wording {
         Wording { text: format!("{phrase:?} {locale}"), language: locale.to_owned() }
     }
 }
@@ -53,10 +57,10 @@ async fn a_start_with_a_token_links_the_chat() {
     let heard = read(SECRET, &start(&format!("/start {token}"), "private").to_string()).await.unwrap();
     let link = Link { token: Secret::new(token), address: Secret::new("4242"), locale: "de".to_owned() };
     assert_eq!(heard.notices, [Notice::Link(link)]);
-    let effect = Effect { change: Change::Done, locale: "fr".to_owned() };
+    let effect = Effect { locale: "fr".to_owned(), ..Effect::quiet(Change::Done) };
     assert_eq!(said(heard, &[effect]), json!({ "method": "sendMessage", "chat_id": 4_242, "text": "ChatLinked fr" }));
     for text in ["/start", "/start x", "/start@bell_bot äöü"] {
-        let heard = super::heard(&start(text, "private"));
+        let heard = update::heard(&start(text, "private"), Some(1));
         assert_eq!(heard.notices, [], "{text}");
         assert_eq!(said(heard, &[])["text"], "ChatLinkInvalid de");
     }
@@ -114,7 +118,8 @@ async fn updates_are_asked_for_from_where_the_last_ones_ended() {
     assert_eq!(first.heard.iter().map(|heard| heard.notices.len()).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(updates.next(Some("42")).await.unwrap().position, None);
     for heard in first.heard {
-        let effects: Vec<Effect> = heard.notices.iter().map(|_| Effect { change: Change::Done, locale: "fr".to_owned() }).collect();
+        let effects: Vec<Effect> =
+            heard.notices.iter().map(|_| Effect { locale: "fr".to_owned(), ..Effect::quiet(Change::Done) }).collect();
         updates.reply(heard.reply.give(&effects, &Names)).await.unwrap();
     }
     let seen = bot.seen();
@@ -132,7 +137,110 @@ async fn the_webhook_is_told_where_and_with_which_secret() {
     let url = Url::parse("https://bell.example.org/callbacks/bot").unwrap();
     updates.announce(&url).await.unwrap();
     let told = bot.seen()[0].json();
+    assert_eq!(told["allowed_updates"], json!(["message", "callback_query", "my_chat_member"]));
     assert_eq!((&told["url"], &told["secret_token"]), (&json!(url.as_str()), &json!(SECRET)));
     let error = updates.announce(&url).await.unwrap_err();
     assert_eq!(error.to_string(), "HTTP 401", "neither the token nor what Telegram wrote");
+}
+
+fn effect(change: Change, said: &str) -> Effect {
+    Effect { said: said.to_owned(), ..Effect::quiet(change) }
+}
+
+fn press(data: &str, chat: &Value) -> Value {
+    let query = json!({ "id": "q-1", "from": { "id": 4_242 }, "message": { "message_id": 7, "chat": chat }, "data": data });
+    json!({ "update_id": 8, "callback_query": query })
+}
+
+fn by(account: &str) -> Option<Presser> {
+    Some(Presser { service: ContactKind::Telegram, account: Secret::new(account) })
+}
+
+#[tokio::test]
+async fn a_press_is_an_answer_and_always_acknowledged() {
+    let (alone, group) = (json!({ "id": 4_242, "type": "private" }), json!({ "id": -77, "type": "supergroup" }));
+    let table = [
+        ("accept:token-1", &alone, Action::Accept, None),
+        ("resolve:token-1", &alone, Action::Resolve, None),
+        ("decline:token-1", &group, Action::Decline, by("4242")),
+    ];
+    for (data, chat, action, by) in table {
+        let heard = read(SECRET, &press(data, chat).to_string()).await.unwrap();
+        let answer = Answer { of: AnswerTo::Token(Secret::new("token-1")), action: Some(action), by };
+        assert_eq!(heard.notices, [Notice::Answer(answer)]);
+    }
+    let said = |update: &Value, effects: &[Effect]| said(update::heard(update, Some(1)), effects);
+    let acknowledged = json!({ "method": "answerCallbackQuery", "callback_query_id": "q-1" });
+    let mut expected = acknowledged.clone();
+    expected["text"] = json!("You have it");
+    expected["show_alert"] = json!(false);
+    assert_eq!(said(&press("accept:token-1", &alone), &[effect(Change::Done, "You have it")]), expected);
+    let long = said(&press("accept:token-1", &group), &[effect(Change::Stranger, &"who? ".repeat(100))]);
+    assert_eq!((long["text"].as_str().unwrap().chars().count(), &long["show_alert"]), (200, &json!(true)));
+    // Not of ours, or from nobody: acknowledged all the same, else the client waits on.
+    let mut nobody = press("accept:token-1", &group);
+    nobody["callback_query"]["from"].take();
+    for update in [press("x", &alone), press("", &alone), nobody] {
+        assert_eq!(update::heard(&update, Some(1)).notices, [], "{update}");
+        assert_eq!(said(&update, &[]), acknowledged);
+    }
+    // A message that Telegram no longer shows: whoever pressed could be anybody.
+    let mut inaccessible = press("accept:token-1", &alone);
+    inaccessible["callback_query"]["message"].take();
+    let answer = Answer { of: AnswerTo::Token(Secret::new("token-1")), action: Some(Action::Accept), by: by("4242") };
+    assert_eq!(update::heard(&inaccessible, Some(1)).notices, [Notice::Answer(answer)]);
+}
+
+fn written(text: &str, chat: &Value, replied: Option<i64>) -> Value {
+    let mut message = json!({ "message_id": 9, "text": text, "chat": chat, "from": { "id": 4_242, "language_code": "de" } });
+    if let Some(author) = replied {
+        message["reply_to_message"] = json!({ "message_id": 7, "from": { "id": author, "is_bot": true } });
+    }
+    json!({ "update_id": 8, "message": message })
+}
+
+#[tokio::test]
+async fn what_is_written_to_the_bot_is_handed_on() {
+    let (alone, group) = (json!({ "id": 4_242, "type": "private" }), json!({ "id": -77, "type": "supergroup" }));
+    let text = |text: &str, from: &str, by: Option<Presser>, replies_to: Option<&str>| Text {
+        channels: &[Channel::Telegram],
+        from: Secret::new(from),
+        by,
+        replies_to: replies_to.map(str::to_owned),
+        message_id: Some(format!("{from}:9")),
+        text: Secret::new(text),
+        locale: "de".to_owned(),
+    };
+    let table = [
+        (written("ack A7", &alone, None), text("ack A7", "4242", None, None)),
+        (written("1", &alone, Some(1)), text("1", "4242", None, Some("7"))),
+        (written("/ack@bell_bot A7", &alone, None), text("ack A7", "4242", None, None)),
+        (written("1", &group, Some(1)), text("1", "-77", by("4242"), Some("7"))),
+    ];
+    for (update, expected) in table {
+        let heard = read(SECRET, &update.to_string()).await.unwrap();
+        assert_eq!(heard.notices, [Notice::Text(expected)], "{update}");
+    }
+    // Among people, or from another bot.
+    let mut bot = written("1", &group, Some(1));
+    bot["message"]["from"]["is_bot"] = json!(true);
+    for update in [written("1", &group, None), written("1", &group, Some(5)), bot] {
+        assert_eq!(update::heard(&update, Some(1)).notices, [], "{update}");
+    }
+    let reply = said(update::heard(&written("1", &group, Some(1)), Some(1)), &[effect(Change::Done, "You have it")]);
+    assert_eq!((&reply["method"], &reply["chat_id"], &reply["text"]), (&json!("sendMessage"), &json!(-77), &json!("You have it")));
+    assert_eq!(reply["reply_parameters"], json!({ "message_id": 9, "allow_sending_without_reply": true }));
+    assert_eq!(said(update::heard(&written("hi", &alone, None), Some(1)), &[effect(Change::Nothing, "")]), json!({}), "nothing to say");
+}
+
+#[test]
+fn a_bot_that_is_blocked_or_taken_in_again_is_told_of() {
+    let member =
+        |status: &str| json!({ "my_chat_member": { "chat": { "id": 4_242, "type": "private" }, "new_chat_member": { "status": status } } });
+    for (status, is_in) in
+        [("kicked", Some(false)), ("left", Some(false)), ("member", Some(true)), ("administrator", Some(true)), ("restricted", None)]
+    {
+        let consent = is_in.map(|is_in| Notice::Consent(Consent { channels: &[Channel::Telegram], address: Secret::new("4242"), is_in }));
+        assert_eq!(update::heard(&member(status), Some(1)).notices, consent.into_iter().collect::<Vec<_>>(), "{status}");
+    }
 }

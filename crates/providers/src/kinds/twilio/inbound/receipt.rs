@@ -7,6 +7,7 @@ use watchbell_core::{Channel, DeliveryId, Timestamp};
 use super::super::classify::by_code;
 use super::{Form, value};
 use crate::inbound::Subject;
+use crate::twiml;
 
 /// Which message a form is about: how it may have been sent, and its id if the form names it. A call names itself by CallSid, a
 /// message by MessageSid or, in older callbacks, SmsSid; WhatsApp's are told by the addresses.
@@ -40,7 +41,7 @@ pub fn outcome(form: &Form, now: Timestamp) -> Option<(ReceiptOutcome, Option<St
     if !call.is_empty() {
         let outcome = match call {
             "busy" | "no-answer" => NotAnswered,
-            "completed" if is_machine(value(form, "AnsweredBy")) => NotAnswered,
+            "completed" if twiml::is_machine(value(form, "AnsweredBy")) => NotAnswered,
             "completed" => Delivered,
             "failed" | "canceled" => lost(),
             _ => return None,
@@ -55,11 +56,6 @@ pub fn outcome(form: &Form, now: Timestamp) -> Option<(ReceiptOutcome, Option<St
         _ => return None,
     };
     Some((outcome, code))
-}
-
-/// `machine_start`, `machine_end_beep`, …, and `fax`: not a person.
-fn is_machine(answered_by: &str) -> bool {
-    answered_by.starts_with("machine") || answered_by == "fax"
 }
 
 /// Kept in the attempt's record, so nothing but a number passes.

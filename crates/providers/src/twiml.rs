@@ -1,4 +1,9 @@
-//! What is said during a call, in Twilio's markup.
+//! What is said during a call, in Twilio's markup, which Telnyx reads as well.
+
+use http::Response;
+
+use crate::inbound;
+use crate::provider::Content;
 
 /// How long a key press is waited for, in seconds.
 const KEY_PRESS_S: u8 = 10;
@@ -16,9 +21,42 @@ pub fn say(text: &str, language: &str, times: u8) -> String {
     format!("<Say language=\"{}\"{loops}>{}</Say>", voice(language), escape(text))
 }
 
-/// The whole of what Twilio does, of what is asked or said.
+/// Replies to a message.
+pub fn message(text: &str) -> String {
+    format!("<Message>{}</Message>", escape(text))
+}
+
+/// As [`ask`], for services that may tell nothing where no key was pressed: then `action` is asked what comes next.
+pub fn ask_or_go_on(text: &str, language: &str, times: u8, action: &str) -> String {
+    format!("{}<Redirect method=\"POST\">{}</Redirect>", ask(text, language, times, action), escape(action))
+}
+
+/// What a call says: the message, and which keys do what, if there is an `action` that is told of one, as `ask` waits for it. All is
+/// said twice: who is woken by a call misses the beginning. Of the message as much as makes no more than `longest` characters.
+pub fn call(content: &Content, action: Option<&str>, longest: usize, ask: fn(&str, &str, u8, &str) -> String) -> String {
+    const TIMES: u8 = 2;
+    let whole = |speech: &str| {
+        response(&match action {
+            Some(action) => ask(&format!("{speech} {}", content.menu), &content.locale, TIMES, action),
+            None => say(speech, &content.locale, TIMES),
+        })
+    };
+    whole(&content.speech.fit(|speech| whole(speech).chars().count() <= longest))
+}
+
+/// The whole of what the service does, of what is asked or said.
 pub fn response(verb: &str) -> String {
     format!("<Response>{verb}</Response>")
+}
+
+/// The same as an answer to the service.
+pub fn reply(verb: &str) -> Response<String> {
+    inbound::response("text/xml; charset=utf-8", format!(r#"<?xml version="1.0" encoding="UTF-8"?>{}"#, response(verb)))
+}
+
+/// Whether a call was answered by a machine or a fax, as `AnsweredBy` says it: `machine_start`, `machine_end_beep`, ….
+pub fn is_machine(answered_by: &str) -> bool {
+    answered_by.starts_with("machine") || answered_by == "fax"
 }
 
 /// XML, in text and in attributes. Control characters, which XML 1.0 has no form for, become spaces.
@@ -38,9 +76,9 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// The voice that reads a text. A tag that Twilio does not know would end the call unheard; where it has none for a language, that
+/// The language in which a text is read. A tag that Twilio does not know would end the call unheard; where it has none for a language, that
 /// of the last resort reads it as well as it can. The languages are those of `<Say>`'s page.
-fn voice(language: &str) -> &'static str {
+pub fn voice(language: &str) -> &'static str {
     let mut parts = language.split(['-', '_']);
     let primary = parts.next().unwrap_or_default().to_ascii_lowercase();
     let region = parts.next_back().unwrap_or_default().to_ascii_uppercase();

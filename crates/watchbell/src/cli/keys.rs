@@ -1,0 +1,115 @@
+//! `watchbell keys list|create|delete`: who may call the API.
+
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::Value;
+use watchbell_core::access::Role;
+use watchbell_wire::Page;
+use watchbell_wire::keys::{Key, MadeKey, NewKey};
+use watchbell_wire::users::UserName;
+
+use super::client::Server;
+use super::output::{table, tame};
+use super::{Error, output};
+
+const PATH: &str = "/watchbell/v1/keys";
+
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Every key, without what is secret of it
+    List(List),
+    /// Make a key and print it; it is shown this once
+    Create(Create),
+    /// Take a key away
+    Delete(Delete),
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    server: Server,
+    /// Go on after an earlier page
+    #[arg(long)]
+    cursor: Option<String>,
+    /// Keys at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
+    limit: u32,
+    /// The server's JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Create {
+    #[command(flatten)]
+    server: Server,
+    /// What it is for
+    name: String,
+    /// admin, user, publisher or reader
+    #[arg(long)]
+    role: Role,
+    /// Whose it is: number, U… id or external id; needed for the role user
+    #[arg(long, required_if_eq("role", "user"))]
+    user: Option<String>,
+    /// Make a key pair, as Notiflows clients take it
+    #[arg(long)]
+    pair: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Delete {
+    #[command(flatten)]
+    server: Server,
+    /// Its number
+    id: i64,
+}
+
+impl Keys {
+    pub async fn run(self) -> Result<(), Error> {
+        match self {
+            Self::List(command) => command.run().await,
+            Self::Create(command) => command.run().await,
+            Self::Delete(Delete { server, id }) => {
+                server.client()?.call(Method::DELETE, &format!("{PATH}/{id}"), &[], None).await?;
+                Ok(output::line(&format!("deleted {id}"))?)
+            }
+        }
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<(), Error> {
+        let client = self.server.client()?;
+        let mut query = vec![("limit", self.limit.to_string())];
+        query.extend(self.cursor.map(|cursor| ("cursor", cursor)));
+        if self.json {
+            let page: Value = client.get(PATH, &query).await?;
+            return Ok(output::line(&format!("{page:#}"))?);
+        }
+        let page: Page<Key> = client.get(PATH, &query).await?;
+        let row = |key: &Key| {
+            let user = key.user_id.map_or_else(|| "-".to_owned(), |user| user.to_string());
+            [key.id.to_string(), key.role.to_string(), user, key.created_at.to_string(), tame(&key.name)]
+        };
+        let rows: Vec<_> = page.items.iter().map(row).collect();
+        output::line(&table(["ID", "ROLE", "USER", "CREATED", "NAME"], &rows))?;
+        if let Some(cursor) = page.next_cursor {
+            output::line(&format!("more: --cursor {}", tame(&cursor)))?;
+        }
+        Ok(())
+    }
+}
+
+impl Create {
+    async fn run(self) -> Result<(), Error> {
+        let key = NewKey { name: self.name, role: self.role, user: self.user.map(UserName::Text), pair: self.pair.then_some(true) };
+        let body = serde_json::to_value(&key).unwrap_or_default();
+        let made: MadeKey = self.server.client()?.post(PATH, &[], Some(&body)).await?;
+        // Alone on standard output, so that a script can keep it.
+        if let (Some(public), Some(secret)) = (&made.kept.public_key, &made.secret_key) {
+            output::line(&tame(public))?;
+            return Ok(output::line(&tame(secret))?);
+        }
+        Ok(output::line(&tame(&made.key.unwrap_or_default()))?)
+    }
+}
