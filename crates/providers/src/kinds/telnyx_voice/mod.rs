@@ -104,6 +104,11 @@ struct Voice {
 
 #[async_trait]
 impl Provider for Voice {
+    /// Told of only where it can be verified.
+    fn has_receipts(&self, _channel: Channel) -> bool {
+        self.settings.public_key.is_some()
+    }
+
     async fn send(&self, message: &Outgoing) -> Report {
         let Address::Phone(to) = &message.to else { return Report::new(Outcome::BadMessage, "address_kind".to_owned()) };
         let request = self.http.post(&self.calls).bearer_auth(self.settings.api_key.expose()).json(&self.call(to, message));

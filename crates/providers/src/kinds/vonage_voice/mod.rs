@@ -115,6 +115,11 @@ struct Voice {
 
 #[async_trait]
 impl Provider for Voice {
+    /// Told of only where it can be verified.
+    fn has_receipts(&self, _channel: Channel) -> bool {
+        self.settings.signature_secret.is_some()
+    }
+
     async fn send(&self, message: &Outgoing) -> Report {
         let Address::Phone(to) = &message.to else { return Report::new(Outcome::BadMessage, "address_kind".to_owned()) };
         let Some(request) = self.authorized(self.http.post(&self.calls), message.now) else {
