@@ -263,10 +263,10 @@ pub fn parse_google_chat(text: &str) -> Result<String, BadTarget> {
 pub fn parse_room(text: &str) -> Result<String, BadTarget> {
     let text = checked(text, LONGEST_TARGET)?;
     let is_part = |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_whitespace() || c == '/');
-    let (local, server) = match text[1..].split_once(':') {
-        _ if !text.starts_with(['!', '#']) => return Err(BadTarget::Room),
+    let name = text.strip_prefix(['!', '#']).ok_or(BadTarget::Room)?;
+    let (local, server) = match name.split_once(':') {
         Some((local, server)) => (local, Some(server)),
-        None => (&text[1..], None),
+        None => (name, None),
     };
     let is_server =
         server.map_or(text.starts_with('!'), |server| Url::parse(&format!("https://{server}/")).is_ok_and(|url| url.has_host()));

@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn discord_shows_what_is_written_too() {
         let table = [
-            ("<@123> <#4> <t:1:R> @everyone", "\\<@\u{200b}123> \\<#4> \\<t:\u{200b}1:R> @\u{200b}everyone"),
+            ("<@123> <#4> <t:1:R> @everyone", "\\<@\u{200b}123> \\<#4> \\<t:1:R> @\u{200b}everyone"),
             ("costs $5, ||x||", "costs $5, \\|\\|x\\|\\|"),
         ];
         for (text, expected) in table {

@@ -241,7 +241,7 @@ fn dead_letter() -> Value {
         "summary": "The payload as it came",
         "contentType": "application/octet-stream",
         "headers": object([
-            ("Watchbell-RejectReason!", names(RejectReason::ALL.iter().map(|reason| reason.as_str()))),
+            ("Watchbell-Reason!", names(RejectReason::ALL.iter().map(|reason| reason.as_str()))),
             ("Watchbell-Detail!", string()),
             ("Watchbell-Subject!", described(string(), "Where it was published")),
         ]),

@@ -107,7 +107,7 @@ async fn what_cannot_be_used_becomes_a_dead_letter_and_blocks_nothing() {
     let mut published = Vec::new();
     while published.len() < 7 {
         let message = within("dead letters on NATS", dead.next()).await.unwrap();
-        let reason = message.headers.as_ref().and_then(|headers| headers.get("Watchbell-RejectReason")).map(ToString::to_string);
+        let reason = message.headers.as_ref().and_then(|headers| headers.get("Watchbell-Reason")).map(ToString::to_string);
         published.push((message.subject.to_string(), reason.unwrap_or_default(), message.payload.to_vec()));
     }
     assert!(published.contains(&("watchbell.dead.update".to_owned(), "bad_json".to_owned(), b"{".to_vec())));

@@ -61,7 +61,7 @@ pub(super) fn describe(part: &mut Part) {
                  counts for the day's budget and the countries that are written to. The process that answers must have the provider in its \
                  configuration.",
             )
-            .path("name", "The name of the provider's table in the configuration", json!({ "type": "string", "example": "twilio" }))
+            .path("name", "The name of the provider's table in the configuration", json!({ "type": "string", "example": "sms-primary" }))
             .accepts(&ProviderTest { channel: Some(Channel::Sms.into()), to: "+4915112345678".to_owned(), locale: None })
             .returns::<ProviderTestResult>(200, "What it answered, whether or not it took the message")
             .fails(&[409, 429]),
