@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::problem::Problem;
-use crate::state::{Api, ApiSettings};
+use crate::settings::ApiSettings;
+use crate::state::Api;
 
 /// Where errors link to, without a code: on requests, for their surfaces.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use watchbell_core::{KeyId, UserId};
 
 use crate::problem::{Kind, Problem};
-use crate::state::ApiSettings;
+use crate::settings::ApiSettings;
 
 /// Keys that were not seen valid before are looked up by so many requests at once.
 const STRANGERS: usize = 4;

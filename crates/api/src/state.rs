@@ -1,31 +1,20 @@
 //! What every handler has at hand.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
 use watchbell_channels::inline::EventIntake;
-use watchbell_channels::render::Renderer;
-use watchbell_channels::trial::ProviderTrials;
-use watchbell_core::answer_key::AnswerKey;
-use watchbell_core::contact::ContactKind;
-use watchbell_core::contact_key::ContactKey;
-use watchbell_core::decode::EventSettings;
-use watchbell_core::network::Reach;
 use watchbell_core::{Channel, Clock};
-use watchbell_intake::Intake;
-use watchbell_providers::inbound::{ChatLink, Inbound};
 use watchbell_store::Store;
 
 use crate::callbacks::Helped;
 use crate::gates::Gates;
 use crate::known_keys::KnownKeys;
-use crate::limits::{Limits, Rates};
-use crate::proxies::TrustedProxies;
+use crate::limits::Limits;
 use crate::readiness::Readiness;
 use crate::refusals::Refusals;
+use crate::settings::ApiSettings;
 
 /// What the binary knows about the process beyond the database.
 pub trait Health: Send + Sync + fmt::Debug {
@@ -54,124 +43,12 @@ pub struct ProviderStatus {
     pub kind: String,
 }
 
-#[derive(Clone, Debug)]
-pub struct ApiSettings {
-    /// How the world reaches this server, without a slash at the end; None: no signed callbacks.
-    pub public_url: Option<String>,
-    /// What links in errors lead to, without a slash at the end; None: the page `/errors` of this server.
-    pub errors_url: Option<String>,
-    pub body_limit_bytes: usize,
-    /// How long a request's head, and then its body, may take to arrive.
-    pub request_timeout: Duration,
-    /// How often a stream says that it is still there.
-    pub heartbeat: Duration,
-    /// Requests of a key a minute on the ilert surface.
-    pub key_per_minute: u32,
-    /// On the OnCall surface.
-    pub oncall_key_per_minute: u32,
-    /// On the messaging and Notiflows surfaces.
-    pub application_key_per_minute: u32,
-    /// On Watchbell's own.
-    pub own_key_per_minute: u32,
-    /// Requests a minute of an address that need no key.
-    pub address_per_minute: u32,
-    /// Wrong keys and signatures a minute of an address that are told apart from too many.
-    pub failures_per_minute: u32,
-    /// Requests of one key that are worked on at once.
-    pub requests_per_key: usize,
-    /// Requests that read, and requests that change something, which are at the database at once.
-    pub reads_at_once: usize,
-    pub changes_at_once: usize,
-    /// How long a request waits for its turn among those.
-    pub turn_timeout: Duration,
-    /// Streams that a user may have open.
-    pub streams_per_user: usize,
-    /// Connections that are kept open, and those of one address among them.
-    pub connections: usize,
-    pub connections_per_address: usize,
-    /// How long a client may take nothing of an answer.
-    pub write_timeout: Duration,
-    /// How events are read.
-    pub events: EventSettings,
-    /// Where monitoring tools post, by name.
-    pub intakes: Arc<BTreeMap<String, Intake>>,
-    pub trusted_proxies: TrustedProxies,
-    /// Where contacts that are URLs may lead beside the public internet, by kind; what their providers are set to.
-    pub contact_reach: BTreeMap<ContactKind, Reach>,
-    /// The same for browsers' push services.
-    pub push_reach: Reach,
-    /// How users link a chat; None where nobody can.
-    pub chat_link: Option<ChatLink>,
-    /// Who reads what providers say, by their tables' names.
-    pub inbound: BTreeMap<String, Arc<dyn Inbound>>,
-    /// Words what is said to whoever answers, in their language.
-    pub renderer: Arc<Renderer>,
-    /// Tries the providers of the configuration; None where there are none.
-    pub trials: Option<Arc<ProviderTrials>>,
-    /// What contacts' own signing secrets are made from, by kind; others have none.
-    pub contact_keys: BTreeMap<ContactKind, ContactKey>,
-    /// What tokens of links and buttons are made with.
-    pub answer_key: AnswerKey,
-}
-
-impl Default for ApiSettings {
-    fn default() -> Self {
-        Self {
-            public_url: None,
-            errors_url: None,
-            body_limit_bytes: 1 << 20,
-            request_timeout: Duration::from_secs(30),
-            // Proxies cut connections that say nothing for a minute or half of one.
-            heartbeat: Duration::from_secs(15),
-            // The original's figures.
-            key_per_minute: 120,
-            oncall_key_per_minute: 300,
-            application_key_per_minute: 6_000,
-            own_key_per_minute: 60_000,
-            address_per_minute: 700,
-            failures_per_minute: 60,
-            requests_per_key: 16,
-            reads_at_once: 8,
-            changes_at_once: 4,
-            turn_timeout: Duration::from_secs(5),
-            streams_per_user: 8,
-            connections: 1_024,
-            connections_per_address: 256,
-            write_timeout: Duration::from_secs(10),
-            events: EventSettings::default(),
-            intakes: Arc::default(),
-            trusted_proxies: TrustedProxies::none(),
-            contact_reach: BTreeMap::new(),
-            push_reach: Reach::default(),
-            chat_link: None,
-            inbound: BTreeMap::new(),
-            renderer: Arc::new(Renderer::built_in()),
-            trials: None,
-            contact_keys: BTreeMap::new(),
-            answer_key: AnswerKey::new(&AnswerKey::fresh()),
-        }
-    }
-}
-
-impl ApiSettings {
-    fn rates(&self) -> Rates {
-        Rates {
-            key: self.key_per_minute,
-            oncall_key: self.oncall_key_per_minute,
-            application_key: self.application_key_per_minute,
-            own_key: self.own_key_per_minute,
-            address: self.address_per_minute,
-            failures: self.failures_per_minute,
-        }
-    }
-}
-
 /// The state of every route; clones share it.
 #[derive(Clone)]
-pub struct Api(Arc<Shared>);
+pub struct Api(Arc<ApiState>);
 
 /// What [`Api`] derefs to.
-pub struct Shared {
+pub struct ApiState {
     pub store: Arc<dyn Store>,
     /// The way in for events, the same as for those that come over NATS.
     pub intake: Arc<EventIntake>,
@@ -197,14 +74,14 @@ impl Api {
         let (limits, gates) = (Limits::new(&settings.rates(), &clock), Gates::new(&settings));
         let (known_keys, readiness, helped) = (KnownKeys::default(), Readiness::default(), Helped::default());
         let refusals = Refusals::new(store.clone(), clock.clone());
-        Self(Arc::new(Shared { store, intake, clock, health, settings, limits, gates, known_keys, readiness, refusals, helped }))
+        Self(Arc::new(ApiState { store, intake, clock, health, settings, limits, gates, known_keys, readiness, refusals, helped }))
     }
 }
 
 impl Deref for Api {
-    type Target = Shared;
+    type Target = ApiState;
 
-    fn deref(&self) -> &Shared {
+    fn deref(&self) -> &ApiState {
         &self.0
     }
 }
@@ -215,8 +92,8 @@ impl fmt::Debug for Api {
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for ApiState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("ApiState").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

@@ -56,10 +56,10 @@ impl Pressed {
     }
 
     /// What it says of a call, and what is said back, as `speak` has it.
-    pub fn heard(self, of: Subject, speak: impl FnOnce(Said) -> Response<String> + Send + 'static) -> Heard {
+    pub fn heard(self, of: Subject, speak: impl FnOnce(&Said) -> Response<String> + Send + 'static) -> Heard {
         Heard {
             notices: vec![Notice::Answer(Answer { of: AnswerTo::Delivery(of), action: self.action, by: None })],
-            reply: Reply::worded(move |effects, words| speak(self.said(effects.first(), words))),
+            reply: Reply::worded(move |effects, words| speak(&self.said(effects.first(), words))),
         }
     }
 

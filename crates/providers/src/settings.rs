@@ -249,9 +249,10 @@ mod tests {
             assert_eq!(read(settings.clone()).unwrap_err().to_string(), error, "{settings}");
         }
         let error = |settings| read(settings).unwrap_err().to_string();
-        assert!(error(json!({})).starts_with("`kind`: is missing; one of twilio, smtp, telegram, "));
+        assert!(error(json!({})).starts_with("`kind`: is missing; one of twilio, vonage-voice, telnyx-voice, smtp, "));
         assert!(
-            error(json!({"kind": "twillio"})).starts_with("`kind` = `twillio`: no such kind of provider; one of twilio, smtp, telegram, ")
+            error(json!({"kind": "twillio"}))
+                .starts_with("`kind` = `twillio`: no such kind of provider; one of twilio, vonage-voice, telnyx-voice, ")
         );
     }
 

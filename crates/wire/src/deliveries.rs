@@ -62,8 +62,10 @@ pub struct DeliveryWithAttempts {
     pub delivery: Delivery,
     pub attempt_log: Vec<Attempt>,
     /// What providers said later, in the order in which it came
+    #[serde(default)]
     pub receipts: Vec<Receipt>,
     /// What people answered to it, in order
+    #[serde(default)]
     pub answers: Vec<Answer>,
 }
 

@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use watchbell_core::contact::ContactKind;
+use watchbell_core::ids::UserRef;
 use watchbell_core::{Channel, UserId};
 use watchbell_store::access::Actor;
 use watchbell_tests::bed::Bed;
@@ -46,7 +47,7 @@ async fn reached_on(bed: &mut Bed, kind: &str, token: &str) -> Person {
     begin(bed).await;
     let anna = Person::without_telegram(bed.api(), 1).await;
     let devices = format!("/watchbell/v1/users/{}/devices", anna.id);
-    for device in bed.api().get(&devices).await.expect(200)["devices"].as_array().unwrap() {
+    for device in bed.api().get(&devices).await.expect(200)["items"].as_array().unwrap() {
         bed.api().delete(&format!("{devices}/{}", device["id"])).await.expect(204);
     }
     bed.api().post(&devices, &json!({ "kind": kind, "token": token })).await.expect(201);
@@ -63,7 +64,8 @@ async fn begin(bed: &mut Bed) {
 }
 
 async fn rule(bed: &Bed, person: &Person, kind: &str) {
-    let rule = json!({ "user_id": person.id.to_string(), "type": kind, "important": true });
+    let user = bed.store().user(&UserRef::Id(UserId(person.id))).await.unwrap().unwrap();
+    let rule = json!({ "user_id": user.public_id, "type": kind, "important": true });
     bed.api().post("/api/v1/personal_notification_rules/", &rule).await.expect(201);
 }
 

@@ -194,7 +194,7 @@ async fn a_key_pressed_in_a_call_of_vonage_accepts_the_alert(bed: &mut Bed) {
     bed.publish("alert", "1", &alert("A-1", &[&anna])).await;
     let call = vonage.expect(1, "POST", "/v1/calls").await[0].json();
     assert_eq!(call["to"][0]["number"], anna.phone.trim_start_matches('+'));
-    assert!(call["ncco"][0]["text"].as_str().unwrap().contains("A-1"), "{call}");
+    assert!(call["ncco"][0]["text"].as_str().unwrap().contains("on fire"), "{call}");
     let path = |url: &Value| {
         let url = url::Url::parse(url[0].as_str().unwrap()).unwrap();
         format!("{}?{}", url.path(), url.query().unwrap())
@@ -203,7 +203,7 @@ async fn a_key_pressed_in_a_call_of_vonage_accepts_the_alert(bed: &mut Bed) {
     let post = async |path: &str, body: Value, secret: &str| {
         let body = body.to_string();
         let token = vonage_token(bed, &body, secret);
-        call_back(bed, path, &[("content-type", "application/json"), ("authorization", &token)], &body).await
+        call_back(bed, path, &[("content-type", "application/json"), ("authorization", token.as_str())], &body).await
     };
     let human = json!({ "call_uuid": "63f61863", "status": "human" });
     assert_eq!(post(&events, human.clone(), "another").await.0, 403);
@@ -214,10 +214,10 @@ async fn a_key_pressed_in_a_call_of_vonage_accepts_the_alert(bed: &mut Bed) {
     let key = |digits: &str| json!({ "uuid": "63f61863", "dtmf": { "digits": digits, "timed_out": digits.is_empty() } });
     let (status, said) = post(&keys, key("9"), SECRET).await;
     assert_eq!(status, 200);
-    assert!(said[0]["text"].as_str().unwrap().contains("A-1") && said[1]["action"] == "input", "{said}");
+    assert!(said[0]["text"].as_str().unwrap().contains("on fire") && said[1]["action"] == "input", "{said}");
     let (status, said) = post(&path(&said[1]["eventUrl"]), key("1"), SECRET).await;
     assert_eq!((status, said.as_array().unwrap().len()), (200, 1), "{said}");
-    // Whoever presses after that is told so.
-    let (_, late) = post(&keys, key("2"), SECRET).await;
+    // Vonage says it again if our answer was lost on the way: it is one answer.
+    let (_, late) = post(&keys, key("1"), SECRET).await;
     assert!(late[0]["text"].as_str().unwrap().contains("accepted"), "{late}");
 }

@@ -173,12 +173,12 @@ impl inbound::Inbound for Callbacks {
 
     async fn say(&self, to: &Whom, text: &str) -> Result<(), InboundError> {
         let report = self.sender.send(&message::reply(to, text)).await;
-        if matches!(report.outcome, Outcome::Accepted { .. }) { Ok(()) } else { Err(not_said(report)) }
+        if matches!(report.outcome, Outcome::Accepted { .. }) { Ok(()) } else { Err(not_said(&report)) }
     }
 }
 
 /// What a refused reply says of itself: never whom it went to.
-fn not_said(report: Report) -> InboundError {
+fn not_said(report: &Report) -> InboundError {
     InboundError(format!("{:?}, code {}", report.outcome.class(), report.code.as_deref().unwrap_or("none")))
 }
 

@@ -294,8 +294,8 @@ impl Compiler {
 
     fn each(&mut self, key: &str, text: Option<&String>) -> Option<Pointer> {
         let pointer = text.and_then(|text| self.right(key, Pointer::parse(text)))?;
-        if !pointer.is_list() {
-            self.mistakes.add(key, "must end with /*, as it names the members of a list");
+        if !pointer.is_many() {
+            self.mistakes.add(key, "must have a segment *, as it names the members of a list");
         }
         Some(pointer)
     }

@@ -115,7 +115,7 @@ impl Defined {
     fn sender(&self, name: &str, common: &CommonSettings) -> Result<Sender, SettingError> {
         let client = match &self.reach {
             None => Client::Service(Http::new(common)?),
-            Some(reach) => Client::Recipients(Endpoints::new(common, reach.clone())?),
+            Some(reach) => Client::Recipients(Box::new(Endpoints::new(common, reach.clone())?)),
         };
         let signing_key = self.signing_key()?;
         Ok(Sender { name: name.to_owned(), definition: self.definition.clone(), values: self.values.clone(), signing_key, client })
@@ -213,12 +213,10 @@ pub fn interned(channels: impl IntoIterator<Item = Channel>) -> &'static [Channe
     static SETS: Mutex<Vec<&'static [Channel]>> = Mutex::new(Vec::new());
     let set: Vec<Channel> = channels.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     let mut sets = SETS.lock().unwrap_or_else(PoisonError::into_inner);
-    match sets.iter().find(|known| **known == set) {
-        Some(known) => known,
-        None => {
-            let set: &'static [Channel] = set.leak();
-            sets.push(set);
-            set
-        }
+    if let Some(known) = sets.iter().find(|known| **known == set) {
+        return known;
     }
+    let set: &'static [Channel] = set.leak();
+    sets.push(set);
+    set
 }

@@ -92,7 +92,7 @@ pub struct Callback {
 }
 
 /// The values for one message.
-pub fn variables(settings: &Value, message: &Outgoing, callback: Option<Callback>) -> Value {
+pub fn variables(settings: &Value, message: &Outgoing, callback: Option<&Callback>) -> Value {
     let content = &message.content;
     let text = |text: &crate::provider::Text| Value::from_object(text.clone());
     let answer = message.answer.as_ref().map(|answer| {
@@ -123,8 +123,8 @@ pub fn variables(settings: &Value, message: &Outgoing, callback: Option<Callback
         thread => message.thread.as_deref(),
         now => message.now.as_millis().div_euclid(1000),
         ttl_s => message.expires_at.and_then(|at| seconds_until(at, message.now)),
-        callback => callback.as_ref().map(|callback| callback.with_delivery.as_str()),
-        callback_url => callback.as_ref().map(|callback| callback.url.as_str()),
+        callback => callback.map(|callback| callback.with_delivery.as_str()),
+        callback_url => callback.map(|callback| callback.url.as_str()),
         unsubscribe_url => message.unsubscribe_url.as_deref(),
         user => context! { id => message.told.id.to_string(), name => &message.told.name },
         answer => answer,

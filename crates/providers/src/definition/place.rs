@@ -137,9 +137,9 @@ impl Pointer {
         found
     }
 
-    /// Whether it ends with all members of something.
-    pub fn is_list(&self) -> bool {
-        self.0.last() == Some(&Segment::Each)
+    /// Whether it may find several.
+    pub fn is_many(&self) -> bool {
+        self.0.contains(&Segment::Each)
     }
 
     /// What it finds; None where there is not even an empty list to find it in.

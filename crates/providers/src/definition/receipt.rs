@@ -35,39 +35,32 @@ pub enum Verdict {
 
 /// What the first rule that holds says; None where the message is still on its way, or no rule knows.
 pub fn outcome(rules: &[Rule], source: &Source<'_>, code: Option<&Place>) -> Option<ReceiptOutcome> {
-    rules.iter().find_map(|rule| rule.outcome(source, code)).flatten()
-}
-
-impl Rule {
-    /// None where it does not apply.
-    fn outcome(&self, source: &Source<'_>, code: Option<&Place>) -> Option<Option<ReceiptOutcome>> {
-        if !self.conditions.iter().all(|condition| condition.holds(source)) {
-            return None;
-        }
-        match &self.verdict {
-            Verdict::Outcome(outcome) => Some(of(*outcome)),
-            Verdict::Codes(codes) => {
-                let meaning = code?.all(source).iter().find_map(|code| codes.meaning(code))?;
-                Some(Some(match meaning {
-                    Meaning::BadAddress => ReceiptOutcome::BadAddress,
-                    Meaning::BadMessage => ReceiptOutcome::Undelivered,
-                    Meaning::BadRoute => ReceiptOutcome::NoRoute,
-                    Meaning::Retry | Meaning::ProviderDown => ReceiptOutcome::TryAgain,
-                }))
-            }
-        }
-    }
-}
-
-fn of(outcome: format::ReceiptOutcome) -> Option<ReceiptOutcome> {
-    match outcome {
+    match rules.iter().find_map(|rule| rule.outcome(source, code))? {
         format::ReceiptOutcome::Nothing => None,
         format::ReceiptOutcome::Delivered => Some(ReceiptOutcome::Delivered),
         format::ReceiptOutcome::Read => Some(ReceiptOutcome::Read),
         format::ReceiptOutcome::Undelivered => Some(ReceiptOutcome::Undelivered),
-        format::ReceiptOutcome::BadAddress => Some(ReceiptOutcome::BadAddress),
         format::ReceiptOutcome::TryAgain => Some(ReceiptOutcome::TryAgain),
         format::ReceiptOutcome::NoRoute => Some(ReceiptOutcome::NoRoute),
+        format::ReceiptOutcome::BadAddress => Some(ReceiptOutcome::BadAddress),
         format::ReceiptOutcome::NotAnswered => Some(ReceiptOutcome::NotAnswered),
+    }
+}
+
+impl Rule {
+    /// None where it does not apply.
+    fn outcome(&self, source: &Source<'_>, code: Option<&Place>) -> Option<format::ReceiptOutcome> {
+        if !self.conditions.iter().all(|condition| condition.holds(source)) {
+            return None;
+        }
+        match &self.verdict {
+            Verdict::Outcome(outcome) => Some(*outcome),
+            Verdict::Codes(codes) => Some(match code?.all(source).iter().find_map(|code| codes.meaning(code))? {
+                Meaning::BadAddress => format::ReceiptOutcome::BadAddress,
+                Meaning::Retry | Meaning::ProviderDown => format::ReceiptOutcome::TryAgain,
+                Meaning::BadRoute => format::ReceiptOutcome::NoRoute,
+                Meaning::BadMessage => format::ReceiptOutcome::Undelivered,
+            }),
+        }
     }
 }

@@ -34,7 +34,7 @@ pub struct Sender {
 pub enum Client {
     Service(Http),
     /// Servers that users name.
-    Recipients(Endpoints),
+    Recipients(Box<Endpoints>),
 }
 
 #[async_trait]
@@ -113,7 +113,7 @@ fn takes(send: &Send, channel: Channel, to: &Address) -> bool {
 impl Sender {
     pub fn variables(&self, message: &Outgoing) -> Value {
         let callback = self.definition.inbound.as_ref().and_then(|inbound| inbound.callback(&self.name, &self.values, message));
-        message::variables(&self.values.for_templates, message, callback)
+        message::variables(&self.values.for_templates, message, callback.as_ref())
     }
 
     /// What one recipient's own server says holds up that recipient alone.

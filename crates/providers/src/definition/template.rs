@@ -13,10 +13,10 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.add_filter("fit", fit);
-    environment.add_filter("digits", |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>());
-    environment.add_filter("whatsapp", markup::whatsapp);
+    environment.add_filter("digits", |value: Value| as_text(&value).chars().filter(char::is_ascii_digit).collect::<String>());
+    environment.add_filter("whatsapp", |value: Value| markup::whatsapp(&as_text(&value)));
     environment.add_filter("thread_key", |text: &str, longest: usize| thread::key(text, longest).into_owned());
-    environment.add_test("gsm", gsm::is_in_alphabet);
+    environment.add_test("gsm", |value: Value| gsm::is_in_alphabet(&as_text(&value)));
     environment
 });
 
@@ -175,6 +175,7 @@ impl minijinja::value::Object for Text {
 
 /// `{{ short | fit(1600) }}`: the text, cut to so many `"characters"`, `"bytes"`, or parts of an SMS, `"gsm_parts"`. With
 /// `markup="whatsapp"` it is written so that it shows as it is, and measured so.
+#[expect(clippy::needless_pass_by_value, reason = "filters are given their arguments")]
 fn fit(value: Value, most: usize, unit: Option<&str>, options: Kwargs) -> Result<String, Error> {
     let wrong = |sentence: &'static str| Error::new(ErrorKind::InvalidOperation, sentence);
     let size: fn(&str) -> usize = match unit.unwrap_or("characters") {

@@ -29,7 +29,7 @@ pub fn try_all(definition: &Definition, mistakes: &mut Mistakes) {
                 let url = "https://bell.example.org/callbacks/sample".to_owned();
                 message::Callback { with_delivery: format!("{url}?delivery=01SAMPLE"), url }
             });
-            let variables = message::variables(&values.for_templates, &message, callback);
+            let variables = message::variables(&values.for_templates, &message, callback.as_ref());
             trial.send(channel.as_str(), send, &variables);
             trial.auth(&definition.auth, &variables);
             for (name, template) in definition.inbound.iter().flat_map(|inbound| &inbound.callback_query) {
@@ -85,7 +85,9 @@ impl Trial {
             ],
             Auth::JwtRs256 { application_id, .. } => &[("auth.jwt_rs256.application_id", application_id)],
         };
-        templates.iter().for_each(|(key, template)| self.template(key, template, variables));
+        for (key, template) in templates {
+            self.template(key, template, variables);
+        }
     }
 
     fn send(&mut self, channel: &str, send: &Send, variables: &Value) {
@@ -110,12 +112,18 @@ impl Trial {
         match json {
             Json::Fixed(_) => {}
             Json::Text(template) => self.template(key, template, variables),
-            Json::List(list) => list.iter().enumerate().for_each(|(at, value)| self.json(&format!("{key}[{at}]"), value, variables)),
+            Json::List(list) => {
+                for (at, value) in list.iter().enumerate() {
+                    self.json(&format!("{key}[{at}]"), value, variables);
+                }
+            }
             Json::Object { only_if, members } => {
                 if only_if.as_ref().is_some_and(|condition| condition.is_true(variables).is_err()) {
                     self.wrong.insert((format!("{key}.$if"), FAILS));
                 }
-                members.iter().for_each(|(name, value)| self.json(&format!("{key}.{name}"), value, variables));
+                for (name, value) in members {
+                    self.json(&format!("{key}.{name}"), value, variables);
+                }
             }
         }
     }

@@ -71,7 +71,7 @@ impl Values {
         }
         let none = declared.keys().map(|key| (key.clone(), minijinja::Value::from(())));
         let given = values.iter().map(|(key, value)| (key.clone(), minijinja::Value::from(minijinja::value::Serde(value))));
-        let for_templates = none.chain(given).collect::<BTreeMap<_, _>>().into_iter().collect();
+        let for_templates = minijinja::Value::from(none.chain(given).collect::<BTreeMap<_, _>>());
         Ok(Self { values, for_templates })
     }
 
@@ -86,8 +86,9 @@ impl Values {
         };
         let is_given = |declared: &Declared| with_optional || !declared.optional;
         let values: BTreeMap<_, _> = declared.iter().filter(|(_, d)| is_given(d)).map(|(key, d)| (key.clone(), sample(d))).collect();
-        let all = declared.keys().map(|key| (key.clone(), minijinja::Value::from(minijinja::value::Serde(values.get(key)))));
-        let for_templates = all.collect();
+        let all: BTreeMap<_, _> =
+            declared.keys().map(|key| (key.clone(), minijinja::Value::from(minijinja::value::Serde(values.get(key))))).collect();
+        let for_templates = minijinja::Value::from(all);
         Self { values, for_templates }
     }
 

@@ -136,7 +136,8 @@ fn classify(answer: &Answer, now: Timestamp) -> Report {
         };
     }
     let by_status = http::by_status(answer, now);
-    let code = http::text(&body, "/error/status").filter(|code| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'));
+    let code = http::text(&body, "/error/status")
+        .filter(|code| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'));
     let outcome = match (answer.status, code) {
         // Everything in a space shares its limit of one a second.
         (429, _) => Outcome::Retry { after: answer.retry_after(now), scope: LimitScope::Recipient },

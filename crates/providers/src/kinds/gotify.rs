@@ -145,7 +145,10 @@ mod tests {
         let mut plain = to(DeviceKind::Gotify);
         plain.urgent = false;
         let body = body(&plain);
-        assert_eq!((&body["priority"], &body["extras"]["client::notification"]["click"]["url"]), (&json!(5), &json!("https://alerts.example.org/7")));
+        assert_eq!(
+            (&body["priority"], &body["extras"]["client::notification"]["click"]["url"]),
+            (&json!(5), &json!("https://alerts.example.org/7"))
+        );
     }
 
     #[tokio::test]
@@ -156,7 +159,8 @@ mod tests {
 
     #[test]
     fn every_answer_has_a_meaning() {
-        let error = |status: u16| json!({"error": "x", "errorCode": status, "errorDescription": "you need to provide a valid token"}).to_string();
+        let error =
+            |status: u16| json!({"error": "x", "errorCode": status, "errorDescription": "you need to provide a valid token"}).to_string();
         let retry = |scope| Outcome::Retry { after: None, scope };
         let table = [
             (200, r#"{"id":25}"#.to_owned(), Outcome::Accepted { message_id: Some("25".to_owned()) }),

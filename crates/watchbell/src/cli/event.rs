@@ -60,8 +60,8 @@ pub struct Alert {
     #[arg(long)]
     details: Option<String>,
     /// Messages link to it
-    #[arg(long)]
-    url: Option<String>,
+    #[arg(long, value_name = "URL")]
+    link: Option<String>,
     #[arg(long)]
     category: Option<String>,
     /// Shown with the alert, several times
@@ -124,8 +124,8 @@ pub struct News {
     #[arg(long)]
     topic: Option<String>,
     /// Messages link to it
-    #[arg(long)]
-    url: Option<String>,
+    #[arg(long, value_name = "URL")]
+    link: Option<String>,
     #[arg(long)]
     category: Option<String>,
 }
@@ -148,7 +148,7 @@ impl Alert {
             priority: self.priority.map(Into::into),
             summary: Some(self.summary),
             details: self.details,
-            url: self.url,
+            url: self.link,
             responders: users(self.responders),
             category: self.category.map(PublishedId),
             labels: self.labels.into_iter().map(|(name, value)| (name, Value::from(value))).collect::<Map<_, _>>(),
@@ -189,7 +189,7 @@ impl News {
         let data = SubscriptionEventData {
             title: Some(self.title),
             message: self.message,
-            url: self.url,
+            url: self.link,
             users: users(self.users),
             topic: self.topic.map(PublishedId),
             category: self.category.map(PublishedId),

@@ -170,7 +170,10 @@ impl Routes {
     pub fn failover_options(&self, request: RouteRequest<'_>, by: &Route, now: Timestamp) -> FailoverOptions {
         let mut options = FailoverOptions::default();
         let (mut is_any_up, mut not_before, mut probe_at) = (false, None::<Timestamp>, None::<Timestamp>);
-        for Candidate { route, .. } in self.candidates(request) {
+        let candidates = self.candidates(request);
+        // The next claim refuses it, and says why.
+        options.has_alternative = !candidates.is_empty() && candidates.iter().all(|candidate| candidate.route.lock().is_used_up(now));
+        for Candidate { route, .. } in candidates {
             let wait = request.not_before(&route.name);
             options.has_any = true;
             not_before = Some(not_before.map_or(wait, |earliest| earliest.min(wait)));

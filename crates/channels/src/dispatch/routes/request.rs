@@ -51,7 +51,7 @@ impl<'a> RouteRequest<'a> {
 /// What a failed attempt leaves to be tried.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::dispatch) struct FailoverOptions {
-    /// Another provider, at once.
+    /// Another provider, at once; or none that may be called any more today.
     pub has_alternative: bool,
     /// Some provider, later.
     pub has_any: bool,

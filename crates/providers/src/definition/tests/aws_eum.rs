@@ -126,7 +126,7 @@ async fn replies_come_by_their_own_topic() {
     });
     let secret = watchbell_core::Secret::new;
     let text = Text {
-        channels: &[Channel::Sms],
+        channels: &[Channel::Sms, Channel::Whatsapp, Channel::Voice],
         from: secret(PHONE),
         by: None,
         replies_to: Some("862a8790".to_owned()),

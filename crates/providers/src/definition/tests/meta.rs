@@ -104,7 +104,7 @@ fn answers_mean_what_the_reference_says() {
 
 #[tokio::test]
 async fn statuses_say_what_became_of_it() {
-    use ReceiptOutcome::{BadAddress, Delivered, Undelivered};
+    use ReceiptOutcome::{BadAddress, Delivered, Read, Undelivered};
     let status = |status: &str, code: Option<u32>| {
         let errors = code.map(|code| json!([{ "code": code }]));
         json!({"statuses": [{"id": "wamid.1", "status": status, "recipient_id": "4915112345678", "biz_opaque_callback_data": DELIVERY, "errors": errors}]})
@@ -112,7 +112,7 @@ async fn statuses_say_what_became_of_it() {
     let table = [
         (status("sent", None), None),
         (status("delivered", None), Some(said("wamid.1", Delivered, None))),
-        (status("read", None), Some(said("wamid.1", Delivered, None))),
+        (status("read", None), Some(said("wamid.1", Read, None))),
         (status("failed", Some(131_026)), Some(said("wamid.1", BadAddress, Some("131026")))),
         (status("failed", Some(131_049)), Some(said("wamid.1", Undelivered, Some("131049")))),
         (status("failed", None), Some(said("wamid.1", Undelivered, None))),

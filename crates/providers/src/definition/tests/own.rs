@@ -43,7 +43,7 @@ fn what_is_wrong_with_a_table_or_its_file_is_told() {
     assert_eq!(told(good, json!({})), "`pin`: is missing");
     assert_eq!(told(good, json!({"pin": 7})), "`pin`: must be a string");
     assert_eq!(told(good, json!({"pin": "12"})), "`pin` = `12`: must match ^(?:[0-9]{4})$: a pin");
-    assert_eq!(told(good, json!({"pin": "1234", "pim": "1"})), "`pim`: no such key; one of `pin`, `definition`");
+    assert_eq!(told(good, json!({"pin": "1234", "pim": "1"})), "`pim`: no such key; `pin` or `definition`");
     let wrong = told(&good.replace("[send.sms]", "[send.sms]\nretries = 3"), json!({"pin": "1234"}));
     assert!(wrong.contains("mygw.toml:6: send.sms.retries = 3: no such key; one of `url`"), "{wrong}");
     let missing = ProviderSettings::read(json!({"kind": "http", "definition": "/nowhere/x.toml"}).as_object().unwrap().clone());

@@ -64,16 +64,16 @@ fn answers_mean_what_the_reference_says() {
 
 #[tokio::test]
 async fn callbacks_say_what_became_of_it_and_what_people_write() {
-    use ReceiptOutcome::{BadAddress, Delivered, Undelivered};
+    use ReceiptOutcome::{BadAddress, Delivered, Read, TryAgain, Undelivered};
     let table = [
         ("queued", "", None),
         ("sent", "", None),
         ("delivered", "000", Some(said("db3", Delivered, Some("000")))),
-        ("read", "", Some(said("db3", Delivered, None))),
+        ("read", "", Some(said("db3", Read, None))),
         ("undelivered", "50", Some(said("db3", BadAddress, Some("50")))),
         ("failed", "200", Some(said("db3", BadAddress, Some("200")))),
-        ("undelivered", "20", Some(said("db3", Undelivered, Some("20")))),
-        ("rejected", "40", Some(said("db3", Undelivered, Some("40")))),
+        ("undelivered", "20", Some(said("db3", TryAgain, Some("20")))),
+        ("rejected", "40", Some(said("db3", TryAgain, Some("40")))),
         ("failed", "", Some(said("db3", Undelivered, None))),
     ];
     for (status, code, expected) in table {

@@ -73,7 +73,7 @@ fn answers_mean_what_the_reference_says() {
 
 #[tokio::test]
 async fn webhooks_say_what_became_of_it() {
-    use ReceiptOutcome::{BadAddress, Delivered, Undelivered};
+    use ReceiptOutcome::{BadAddress, Delivered, NoRoute, TryAgain, Undelivered};
     let event = |kind: &str, status: &str, errors: &Value| json!({"event_type": kind, "id": "E1", "payload": {"id": "M1", "to": [{"phone_number": PHONE, "status": status}], "errors": errors}});
     let code = |code: &str, title: &str| json!([{"code": code, "title": title}]);
     let table = [
@@ -82,8 +82,8 @@ async fn webhooks_say_what_became_of_it() {
         (event("message.finalized", "delivery_unconfirmed", &json!([])), None),
         (event("message.finalized", "delivery_failed", &code("40001", "Not routable")), Some(said("M1", BadAddress, Some("40001")))),
         (event("message.finalized", "sending_failed", &code("40300", "STOP")), Some(said("M1", BadAddress, Some("40300")))),
-        (event("message.finalized", "sending_failed", &code("40300", "Spam")), Some(said("M1", Undelivered, Some("40300")))),
-        (event("message.finalized", "delivery_failed", &code("40011", "Carrier")), Some(said("M1", Undelivered, Some("40011")))),
+        (event("message.finalized", "sending_failed", &code("40300", "Spam")), Some(said("M1", NoRoute, Some("40300")))),
+        (event("message.finalized", "delivery_failed", &code("40011", "Carrier")), Some(said("M1", TryAgain, Some("40011")))),
         (event("message.finalized", "expired", &json!([])), Some(said("M1", Undelivered, None))),
         (event("message.finalized", "delivery_failed", &code("77777", "?")), Some(said("M1", Undelivered, Some("77777")))),
     ];

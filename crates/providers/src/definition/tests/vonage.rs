@@ -96,7 +96,7 @@ fn answers_mean_what_the_reference_says() {
 
 #[tokio::test]
 async fn receipts_say_what_became_of_it() {
-    use ReceiptOutcome::{BadAddress, Delivered, Undelivered};
+    use ReceiptOutcome::{BadAddress, Delivered, TryAgain, Undelivered};
     let table = [
         ("delivered", "0", Some(said("0A", Delivered, Some("0")))),
         ("accepted", "0", None),
@@ -104,9 +104,9 @@ async fn receipts_say_what_became_of_it() {
         ("unknown", "1", None),
         ("failed", "3", Some(said("0A", BadAddress, Some("3")))),
         ("failed", "9", Some(said("0A", BadAddress, Some("9")))),
-        ("failed", "2", Some(said("0A", Undelivered, Some("2")))),
+        ("failed", "2", Some(said("0A", TryAgain, Some("2")))),
         ("rejected", "99", Some(said("0A", Undelivered, Some("99")))),
-        ("expired", "7", Some(said("0A", Undelivered, Some("7")))),
+        ("expired", "7", Some(said("0A", TryAgain, Some("7")))),
     ];
     for (status, code, expected) in table {
         let fields = signed(&format!("msisdn=4915112345678&messageId=0A&status={status}&err-code={code}&client-ref={DELIVERY}"));

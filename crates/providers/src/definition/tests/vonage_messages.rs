@@ -76,15 +76,15 @@ fn answers_mean_what_the_reference_says() {
 
 #[tokio::test]
 async fn webhooks_say_what_became_of_it_and_what_people_write() {
-    use ReceiptOutcome::{BadAddress, Delivered, Undelivered};
+    use ReceiptOutcome::{BadAddress, Delivered, Read, TryAgain, Undelivered};
     let table = self::table();
     let status = |status: &str, title: Option<&str>| json!({"message_uuid": "aaaa", "status": status, "client_ref": DELIVERY, "error": title.map(|title| json!({ "title": title }))});
     let rows = [
         (status("submitted", None), None),
         (status("delivered", None), Some(said("aaaa", Delivered, None))),
-        (status("read", None), Some(said("aaaa", Delivered, None))),
+        (status("read", None), Some(said("aaaa", Read, None))),
         (status("rejected", Some("1170")), Some(said("aaaa", BadAddress, Some("1170")))),
-        (status("undeliverable", Some("1331")), Some(said("aaaa", Undelivered, Some("1331")))),
+        (status("undeliverable", Some("1331")), Some(said("aaaa", TryAgain, Some("1331")))),
         (status("rejected", None), Some(said("aaaa", Undelivered, None))),
     ];
     for (event, expected) in rows {

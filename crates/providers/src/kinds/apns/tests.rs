@@ -5,7 +5,7 @@ mod tls;
 use std::collections::VecDeque;
 
 use ring::signature::ECDSA_P256_SHA256_FIXED;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use watchbell_core::ManualClock;
@@ -13,7 +13,7 @@ use watchbell_core::outcome::LimitScope;
 
 use super::*;
 use crate::jwt;
-use crate::kinds::stand_in::{at, common, outgoing};
+use crate::kinds::stand_in::{at, common, offer, outgoing};
 
 // Made for these tests alone.
 const KEY: &str = include_str!("test_key.p8");
@@ -178,6 +178,13 @@ async fn one_message_with_headers_and_payload() {
     assert_eq!(second.body["aps"]["interruption-level"], "active");
     assert_eq!(second.header("authorization"), first.header("authorization"));
     assert_eq!(second.header("apns-id"), first.header("apns-id"), "the delivery's, whatever the try");
+}
+
+#[test]
+fn a_message_about_an_alert_says_how_it_is_answered() {
+    let payload = message::payload(&Outgoing { answer: Some(offer()), ..to_device() });
+    assert_eq!((&payload["aps"]["category"], &payload["answerUrl"]), (&json!("WATCHBELL_ALERT"), &json!(offer().url)));
+    assert!(message::payload(&to_device())["aps"].get("category").is_none());
 }
 
 #[test]

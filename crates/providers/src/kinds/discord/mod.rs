@@ -156,4 +156,3 @@ impl std::fmt::Debug for Hook<'_> {
         f.write_str("Hook(…)")
     }
 }
-

@@ -7,7 +7,7 @@ use watchbell_core::outcome::LimitScope;
 
 use super::*;
 use crate::jwt;
-use crate::kinds::stand_in::{Act, StandIn, at, outgoing};
+use crate::kinds::stand_in::{Act, StandIn, at, offer, outgoing};
 
 /// Made for these tests (`openssl genpkey -algorithm RSA`); it opens nothing.
 const TEST_KEY: &str = include_str!("test_key.pem");
@@ -108,9 +108,21 @@ fn a_critical_message_breaks_through_and_a_plain_one_does_not() {
 }
 
 #[test]
+fn a_message_about_an_alert_says_how_it_is_answered() {
+    let message = Outgoing { answer: Some(offer()), ..to_device() };
+    let body = message::body("t", &message);
+    let data = &body["message"]["data"];
+    assert_eq!((&data["accept"], &data["resolve"], &data["decline"]), (&json!("I have it"), &json!("Resolved"), &json!("Not me")));
+    assert_eq!(data["answerUrl"], json!(offer().url));
+    assert_eq!(body["message"]["apns"]["payload"]["aps"]["category"], "WATCHBELL_ALERT");
+    assert!(message::body("t", &to_device())["message"]["data"].get("answerUrl").is_none());
+}
+
+#[test]
 fn a_payload_stays_within_its_limit() {
     for letter in ["x", "ä", "😀", "\"", "\u{1}"] {
         let mut message = to_device();
+        message.answer = Some(offer());
         message.content.short = letter.repeat(5_000).into();
         message.content.subject = letter.repeat(5_000);
         message.thread = Some(letter.repeat(5_000));

@@ -23,8 +23,14 @@ pub fn posted(answer: &Answer, now: Timestamp) -> Report {
         "M_LIMIT_EXCEEDED" => Outcome::Retry { after: retry_after(answer, now), scope: LimitScope::Provider },
         _ if http::is_passing(answer.status) => by_status.outcome,
         "M_FORBIDDEN" | "M_NOT_FOUND" | "M_GUEST_ACCESS_FORBIDDEN" | "M_INCOMPATIBLE_ROOM_VERSION" => Outcome::BadAddress,
-        "M_UNKNOWN_TOKEN" | "M_MISSING_TOKEN" | "M_USER_DEACTIVATED" | "M_USER_LOCKED" | "M_USER_SUSPENDED" | "M_UNRECOGNIZED"
-        | "M_CONSENT_NOT_GIVEN" | "M_RESOURCE_LIMIT_EXCEEDED" => Outcome::ProviderDown,
+        "M_UNKNOWN_TOKEN"
+        | "M_MISSING_TOKEN"
+        | "M_USER_DEACTIVATED"
+        | "M_USER_LOCKED"
+        | "M_USER_SUSPENDED"
+        | "M_UNRECOGNIZED"
+        | "M_CONSENT_NOT_GIVEN"
+        | "M_RESOURCE_LIMIT_EXCEEDED" => Outcome::ProviderDown,
         // M_TOO_LARGE, M_BAD_JSON, M_NOT_JSON, M_INVALID_PARAM, …
         _ => by_status.outcome,
     };
@@ -36,7 +42,8 @@ fn retry_after(answer: &Answer, now: Timestamp) -> Option<Timestamp> {
     /// No longer is believed, in milliseconds: a day.
     const LONGEST_MS: f64 = 86_400_000.0;
     #[expect(clippy::cast_possible_truncation, reason = "at most a day's milliseconds")]
-    let told = || http::number(&answer.json(), "/retry_after_ms").filter(|ms| *ms > 0.0).map(|ms| now.plus_ms(ms.min(LONGEST_MS).ceil() as i64));
+    let told =
+        || http::number(&answer.json(), "/retry_after_ms").filter(|ms| *ms > 0.0).map(|ms| now.plus_ms(ms.min(LONGEST_MS).ceil() as i64));
     answer.retry_after(now).or_else(told)
 }
 

@@ -194,7 +194,8 @@ async fn reactions_and_replies_to_the_bot_s_own_events_are_answers() {
     ];
     let theirs = ok(&json!({"sender": "@anna:example.org"}));
     let said = ok(&json!({"event_id": "$reply"}));
-    let service = StandIn::start([me(), news("s1", &events, &json!({})), news("s2", &events, &json!({})), mine(), mine(), theirs, said]).await;
+    let service =
+        StandIn::start([me(), news("s1", &events, &json!({})), news("s2", &events, &json!({})), mine(), mine(), theirs, said]).await;
     let sync = inbound::Sync::new(&settings(&service), &service.common()).unwrap();
     let source = crate::inbound::Inbound::source(&sync, true).unwrap();
     source.open().await.unwrap();

@@ -22,7 +22,8 @@ impl Inbound for Clicks {
     async fn read(&self, request: &Request<'_>) -> Result<Heard, Refusal> {
         self.proof(request.path)?;
         request.posted()?;
-        let click: Value = serde_json::from_slice(request.body).map_err(|error| Refusal::Malformed(format!("the body is not valid JSON: {error}")))?;
+        let click: Value =
+            serde_json::from_slice(request.body).map_err(|error| Refusal::Malformed(format!("the body is not valid JSON: {error}")))?;
         let missing = |what: &str| Refusal::Malformed(format!("{what} is missing, as a press of a message of ours has it"));
         let context = &click["context"];
         let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);

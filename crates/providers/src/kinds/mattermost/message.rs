@@ -60,7 +60,11 @@ fn buttons(message: &Outgoing, name: &str, says: Option<&str>) -> Option<Value> 
         })
     };
     let AnswerOffer { accept, resolve, decline, .. } = offer;
-    Some(json!([button(Action::Accept, accept, "primary"), button(Action::Resolve, resolve, "good"), button(Action::Decline, decline, "danger")]))
+    Some(json!([
+        button(Action::Accept, accept, "primary"),
+        button(Action::Resolve, resolve, "good"),
+        button(Action::Decline, decline, "danger")
+    ]))
 }
 
 /// What a button hands back: it never reaches the people's clients.

@@ -4,17 +4,17 @@
 
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
-use watchbell_core::outcome::LimitScope;
 use watchbell_core::contact::ContactKind;
+use watchbell_core::outcome::LimitScope;
 use watchbell_core::{DeliveryId, ManualClock};
 
 use super::message::LONGEST_TEXT;
 use super::*;
 use crate::http::Answer;
 use crate::inbound::{self, Action, AnswerTo, Change, Effect, Notice, Presser, Refusal, Words};
+use crate::kinds::stand_in::{Act, StandIn, at, offer, outgoing};
 use crate::phrase::{Phrase, Since, Wording};
 use crate::provider::{Content, Text};
-use crate::kinds::stand_in::{Act, StandIn, at, offer, outgoing};
 
 async fn send(service: &StandIn, allow_private: bool) -> Report {
     let message = outgoing(Channel::Mattermost, Address::Other(Secret::new(format!("{}/hooks/hush", service.url))));
@@ -207,7 +207,8 @@ async fn press(body: &str) -> Result<inbound::Heard, Refusal> {
     let clicks = settings.inbound("mattermost", &CommonSettings::default()).unwrap().unwrap();
     let (public_url, url) = ("https://bell.example.org", "https://bell.example.org/callbacks/mattermost");
     let (headers, now) = (HeaderMap::new(), at("2026-11-20T08:00:00Z"));
-    let request = inbound::Request { method: &Method::POST, path: "", query: &[], headers: &headers, body: body.as_bytes(), public_url, url, now };
+    let request =
+        inbound::Request { method: &Method::POST, path: "", query: &[], headers: &headers, body: body.as_bytes(), public_url, url, now };
     clicks.read(&request).await
 }
 
@@ -235,7 +236,10 @@ async fn a_webhook_s_post_is_changed_in_the_answer_to_the_press() {
     let context = &body["attachments"][0]["actions"][0]["integration"]["context"];
     let click = json!({"user_id": USER, "user_name": "anna_b", "context": context}).to_string();
     let update = json!({"message": "**anna\\_b: I have it**\n\nDisk full on db-1\n\nhttps://alerts.example.org/7", "props": {}});
-    assert_eq!(reply(press(&click).await.unwrap(), Change::Done, "It is yours"), json!({"ephemeral_text": "It is yours", "update": update}));
+    assert_eq!(
+        reply(press(&click).await.unwrap(), Change::Done, "It is yours"),
+        json!({"ephemeral_text": "It is yours", "update": update})
+    );
     // It was somebody else's already.
     assert_eq!(reply(press(&click).await.unwrap(), Change::Over(None), "No"), json!({"ephemeral_text": "No"}));
 }
@@ -248,8 +252,14 @@ async fn what_is_no_press_of_ours_is_refused() {
         click.to_string()
     };
     let bad = [
-        String::new(), "[]".to_owned(), "{".to_owned(), click(|click| click["context"]["token"] = json!("")), click(|click| click["context"]["token"] = json!(7)),
-        click(|click| click["context"]["action"] = json!("explode")), click(|click| click["context"] = json!(null)), click(|click| click["user_id"] = json!(null)),
+        String::new(),
+        "[]".to_owned(),
+        "{".to_owned(),
+        click(|click| click["context"]["token"] = json!("")),
+        click(|click| click["context"]["token"] = json!(7)),
+        click(|click| click["context"]["action"] = json!("explode")),
+        click(|click| click["context"] = json!(null)),
+        click(|click| click["user_id"] = json!(null)),
     ];
     for body in bad {
         assert!(matches!(press(&body).await, Err(Refusal::Malformed(_))), "{body}");

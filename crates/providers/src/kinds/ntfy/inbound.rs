@@ -12,7 +12,9 @@ use watchbell_core::Secret;
 use super::Settings;
 use crate::http::join;
 use crate::http::web_socket::{WebSocket, WebSockets};
-use crate::inbound::{Answer, AnswerTo, Batch, Effect, Heard, Inbound, InboundError, Notice, Refusal, Reply, Request, Source, button, response};
+use crate::inbound::{
+    Answer, AnswerTo, Batch, Effect, Heard, Inbound, InboundError, Notice, Refusal, Reply, Request, Source, button, response,
+};
 use crate::settings::{self, CommonSettings, SettingError};
 
 /// The server says every 45 s that it is there, unless its owner says otherwise.
@@ -41,7 +43,8 @@ impl Actions {
         let none = || InboundError("no answer_topic is set".to_owned());
         let url = self.listens_to.as_ref().ok_or_else(none)?;
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
-        let mut url: Url = format!("{scheme}{}", url.as_str().strip_prefix(url.scheme()).unwrap_or_default()).parse().map_err(|_| none())?;
+        let mut url: Url =
+            format!("{scheme}{}", url.as_str().strip_prefix(url.scheme()).unwrap_or_default()).parse().map_err(|_| none())?;
         url.query_pairs_mut().append_pair("since", position.unwrap_or(FIRST_SINCE));
         let token = Some(self.token.expose()).filter(|token| !token.is_empty());
         self.sockets.open(&url, token).await
@@ -58,7 +61,9 @@ impl Inbound for Actions {
         self.proof(request.path)?;
         request.posted()?;
         let answer = std::str::from_utf8(request.body).ok().and_then(answer);
-        let answer = answer.ok_or_else(|| Refusal::Malformed("the body must be accept, resolve or decline, a colon, and the message's token".to_owned()))?;
+        let answer = answer.ok_or_else(|| {
+            Refusal::Malformed("the body must be accept, resolve or decline, a colon, and the message's token".to_owned())
+        })?;
         Ok(Heard { notices: vec![answer], reply: Reply::worded(|effects, _| said(effects)) })
     }
 

@@ -133,7 +133,8 @@ fn answer(action: Action) -> Notice {
 
 #[tokio::test]
 async fn an_action_is_an_answer() {
-    for (body, action) in [("accept:token-1", Action::Accept), ("resolve:token-1\n", Action::Resolve), ("decline:token-1", Action::Decline)] {
+    for (body, action) in [("accept:token-1", Action::Accept), ("resolve:token-1\n", Action::Resolve), ("decline:token-1", Action::Decline)]
+    {
         let heard = read(body.as_bytes()).await.unwrap();
         assert_eq!(heard.notices, [answer(action)]);
         let effect = Effect { said: "It is yours".to_owned(), ..Effect::quiet(Change::Done) };
@@ -171,6 +172,8 @@ async fn the_topic_of_answers_is_listened_to_from_where_it_was_left() {
         while let Ok(batch) = source.next(Some("xyz")).await {
             all.push((batch.position, batch.heard.into_iter().flat_map(|heard| heard.notices).collect::<Vec<_>>()));
         }
+        // As after every failure: the broken socket goes.
+        source.open().await.unwrap();
         all
     };
     let ((uri, authorization), all) = tokio::join!(server, ours);

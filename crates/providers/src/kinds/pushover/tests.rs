@@ -41,12 +41,22 @@ async fn a_high_alert_rings_until_it_is_acknowledged() {
     assert_eq!(provider(&service).send(&to()).await, Report::accepted(RECEIPT.to_owned()));
     let seen = service.only();
     assert_eq!(seen.line, "POST /1/messages.json HTTP/1.1");
-    let callback = format!("https://bell.example.org/wb/callbacks/pushover/{}?delivery=01KAFX8M00ABCDEFGHJKMNPQRS", place("01KAFX8M00ABCDEFGHJKMNPQRS"));
+    let callback = format!(
+        "https://bell.example.org/wb/callbacks/pushover/{}?delivery=01KAFX8M00ABCDEFGHJKMNPQRS",
+        place("01KAFX8M00ABCDEFGHJKMNPQRS")
+    );
     let page = offer().url.unwrap();
     let expected = [
-        ("token", "app-hush"), ("user", USER), ("title", "[HIGH] Disk full on db-1"), ("message", "HIGH: Disk full on db-1"),
-        ("url", page.as_str()), ("url_title", "I have it / Resolved / Not me"),
-        ("priority", "2"), ("retry", "60"), ("expire", "3600"), ("callback", callback.as_str()),
+        ("token", "app-hush"),
+        ("user", USER),
+        ("title", "[HIGH] Disk full on db-1"),
+        ("message", "HIGH: Disk full on db-1"),
+        ("url", page.as_str()),
+        ("url_title", "I have it / Resolved / Not me"),
+        ("priority", "2"),
+        ("retry", "60"),
+        ("expire", "3600"),
+        ("callback", callback.as_str()),
     ];
     assert_eq!(seen.form(), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     assert!(!callback.contains(USER), "an address does not stand in a URL");
@@ -110,12 +120,16 @@ async fn call_back(service: &StandIn, path: &str, body: &str) -> Result<Heard, R
     let (public_url, url) = ("https://bell.example.org", "https://bell.example.org/callbacks/pushover");
     let (headers, now) = (HeaderMap::new(), at("2026-11-20T08:00:00Z"));
     let query = [("delivery".to_owned(), "01K".to_owned())];
-    receipts.read(&Request { method: &Method::POST, path, query: &query, headers: &headers, body: body.as_bytes(), public_url, url, now }).await
+    receipts
+        .read(&Request { method: &Method::POST, path, query: &query, headers: &headers, body: body.as_bytes(), public_url, url, now })
+        .await
 }
 
 #[tokio::test]
 async fn an_acknowledgement_counts_once_pushover_confirms_it() {
-    let receipt = |acknowledged: u8, by: &str| Act::Answer(200, "", json!({"status": 1, "acknowledged": acknowledged, "acknowledged_by": by}).to_string());
+    let receipt = |acknowledged: u8, by: &str| {
+        Act::Answer(200, "", json!({"status": 1, "acknowledged": acknowledged, "acknowledged_by": by}).to_string())
+    };
     let form = format!("receipt={RECEIPT}&acknowledged=1&acknowledged_by=whoever");
     let service = StandIn::start([receipt(1, USER), receipt(0, ""), receipt(1, "another of the group")]).await;
     let heard = call_back(&service, &place("01K"), &form).await.unwrap();

@@ -35,7 +35,9 @@ pub fn posted(answer: &Answer, now: Timestamp) -> Report {
 /// Of `chat.update`. What cannot be changed any more is left as it is.
 pub fn edited(answer: &Answer, now: Timestamp) -> EditOutcome {
     match http::text(&answer.json(), "/error") {
-        Some("message_not_found" | "cant_update_message" | "edit_window_closed" | "channel_not_found" | "is_inactive") => EditOutcome::Cannot,
+        Some("message_not_found" | "cant_update_message" | "edit_window_closed" | "channel_not_found" | "is_inactive") => {
+            EditOutcome::Cannot
+        }
         _ => match posted(answer, now) {
             Report { outcome: Outcome::Accepted { .. }, .. } => EditOutcome::Done,
             report => EditOutcome::Failed(report),
@@ -54,9 +56,12 @@ fn limited(answer: &Answer, now: Timestamp) -> Option<Report> {
 fn by_error(error: &str, after: Option<Timestamp>) -> Outcome {
     match error {
         "ratelimited" | "rate_limited" | "message_limit_exceeded" => Outcome::Retry { after, scope: LimitScope::Recipient },
-        "fatal_error" | "internal_error" | "service_unavailable" | "request_timeout" | "team_added_to_org" | "external_channel_migrating" => {
-            Outcome::Retry { after, scope: LimitScope::Message }
-        }
+        "fatal_error"
+        | "internal_error"
+        | "service_unavailable"
+        | "request_timeout"
+        | "team_added_to_org"
+        | "external_channel_migrating" => Outcome::Retry { after, scope: LimitScope::Message },
         // No such channel or member, or one that the bot may not write to: the bot is to be invited, or the contact changed.
         "channel_not_found"
         | "is_archived"
@@ -105,8 +110,17 @@ pub fn hooked(answer: &Answer, now: Timestamp) -> Report {
     let outcome = match word {
         _ if answer.status < 300 => return by_status(),
         // Removed, switched off, archived, or not to be written to.
-        "no_service" | "no_service_id" | "no_active_hooks" | "no_team" | "team_disabled" | "invalid_token" | "channel_not_found"
-        | "channel_is_archived" | "user_not_found" | "action_prohibited" | "posting_to_general_channel_denied" => Outcome::BadAddress,
+        "no_service"
+        | "no_service_id"
+        | "no_active_hooks"
+        | "no_team"
+        | "team_disabled"
+        | "invalid_token"
+        | "channel_not_found"
+        | "channel_is_archived"
+        | "user_not_found"
+        | "action_prohibited"
+        | "posting_to_general_channel_denied" => Outcome::BadAddress,
         "invalid_payload" | "no_text" | "too_many_attachments" | "invalid_blocks" | "invalid_blocks_format" => Outcome::BadMessage,
         // rollup_error and whatever else.
         _ => return by_status(),

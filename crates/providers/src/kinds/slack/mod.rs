@@ -75,7 +75,11 @@ impl ProviderKind for Settings {
             }
         }
         if !self.app_token.is_empty() && !self.app_token.expose().starts_with("xapp-") {
-            return Err(SettingError::new("app_token", None, "must be an app-level token, which begins with xapp-; a bot's (xoxb-) is `token`"));
+            return Err(SettingError::new(
+                "app_token",
+                None,
+                "must be an app-level token, which begins with xapp-; a bot's (xoxb-) is `token`",
+            ));
         }
         Ok(())
     }

@@ -4,9 +4,9 @@ use watchbell_core::ManualClock;
 use watchbell_core::outcome::LimitScope;
 
 use super::*;
-use crate::provider::Text;
 use crate::http::Answer;
 use crate::kinds::stand_in::{Act, StandIn, at, offer, outgoing};
+use crate::provider::Text;
 
 const TAKEN: &str = r#"{"ok":true,"channel":"C024BE91L","ts":"1503435956.000247","message":{"text":"x"}}"#;
 const HOOK: &str = "https://hooks.slack.com/services/T024BE7LD/B024BE91L/hush1234";
@@ -91,8 +91,13 @@ async fn a_message_has_buttons_only_where_their_presses_are_heard() {
     let link = format!("<{}|I have it / Resolved / Not me>", offer().url.unwrap());
     let link = json!({"type": "section", "text": {"type": "mrkdwn", "text": link, "verbatim": true}});
     // What is set, whether Slack can call this server, and where it goes.
-    let table = [("", "", true, "C1", &link), ("sign", "", true, "C1", &buttons), ("sign", "", false, "C1", &link),
-        ("", "xapp-1", false, "C1", &buttons), ("sign", "xapp-1", true, HOOK, &link)];
+    let table = [
+        ("", "", true, "C1", &link),
+        ("sign", "", true, "C1", &buttons),
+        ("sign", "", false, "C1", &link),
+        ("", "xapp-1", false, "C1", &buttons),
+        ("sign", "xapp-1", true, HOOK, &link),
+    ];
     for (signing_secret, app_token, is_reachable, target, expected) in table {
         let body = if target == HOOK { "ok" } else { TAKEN };
         let service = StandIn::start([Act::Answer(200, "", body.to_owned())]).await;
@@ -122,7 +127,9 @@ async fn an_edit_says_who_has_it_and_drops_the_buttons() {
     assert!(!seen.body.contains("watchbell_"));
     // What a webhook sent has no such name.
     assert_eq!(provider(&service, "xoxb-1").edit(&edit("1503435956.000247")).await, EditOutcome::Cannot);
-    for (error, is_final) in [("message_not_found", true), ("cant_update_message", true), ("edit_window_closed", true), ("fatal_error", false)] {
+    for (error, is_final) in
+        [("message_not_found", true), ("cant_update_message", true), ("edit_window_closed", true), ("fatal_error", false)]
+    {
         let answer = Answer { status: 200, body: format!(r#"{{"ok":false,"error":"{error}"}}"#).into_bytes(), ..Answer::default() };
         let outcome = classify::edited(&answer, at("2026-11-20T08:00:00Z"));
         assert_eq!(outcome == EditOutcome::Cannot, is_final, "{error}: {outcome:?}");

@@ -85,7 +85,8 @@ impl Inbound for Updates {
         if !bool::from(given.ct_eq(self.webhook_secret.expose().as_bytes())) {
             return Err(Refusal::Forbidden("X-Telegram-Bot-Api-Secret-Token is not ours"));
         }
-        let update = serde_json::from_slice(request.body).map_err(|error| Refusal::Malformed(format!("the body is not valid JSON: {error}")))?;
+        let update =
+            serde_json::from_slice(request.body).map_err(|error| Refusal::Malformed(format!("the body is not valid JSON: {error}")))?;
         Ok(update::heard(&update, self.bot_id))
     }
 
@@ -112,7 +113,10 @@ impl Source for Updates {
         let updates = self.call("getUpdates", &json!({ "timeout": POLL_S, "offset": offset, "allowed_updates": UPDATES })).await?;
         let updates = updates.as_array().map(Vec::as_slice).unwrap_or_default();
         let next = updates.iter().filter_map(|update| update["update_id"].as_i64()).max().map(|id| id.saturating_add(1));
-        Ok(Batch { heard: updates.iter().map(|update| update::heard(update, self.bot_id)).collect(), position: next.map(|id| id.to_string()) })
+        Ok(Batch {
+            heard: updates.iter().map(|update| update::heard(update, self.bot_id)).collect(),
+            position: next.map(|id| id.to_string()),
+        })
     }
 
     async fn reply(&self, reply: Response<String>) -> Result<(), InboundError> {

@@ -17,9 +17,9 @@ use url::Url;
 use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Clock, Secret};
 
+use crate::fit::cut;
 use crate::http::{self, Answer, Http};
 use crate::inbound::{Action, ChatLink, Inbound};
-use crate::fit::cut;
 use crate::provider::{AccountLimit, Address, AnswerOffer, Content, Edit, EditOutcome, Outgoing, Provider};
 use crate::registry::ProviderKind;
 use crate::settings::{self, CommonSettings, DEFAULT_TIMEOUT, SettingError};

@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
-use watchbell_core::{ManualClock, Timestamp};
 use watchbell_core::outcome::LimitScope;
+use watchbell_core::{ManualClock, Timestamp};
 
 use super::*;
 use crate::kinds::stand_in::{Act, StandIn, at, offer, outgoing};

@@ -70,7 +70,7 @@ impl Inbound for Callbacks {
     }
 }
 
-fn speak(said: Said) -> Response<String> {
+fn speak(said: &Said) -> Response<String> {
     twiml::reply(&match &said.next {
         Some(next) => twiml::ask_or_go_on(&said.text, &said.language, 1, next),
         None => twiml::say(&said.text, &said.language, 1),

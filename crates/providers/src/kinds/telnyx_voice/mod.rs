@@ -104,6 +104,11 @@ struct Voice {
 
 #[async_trait]
 impl Provider for Voice {
+    /// Told of only where it can be verified.
+    fn has_receipts(&self, _channel: Channel) -> bool {
+        self.settings.public_key.is_some()
+    }
+
     async fn send(&self, message: &Outgoing) -> Report {
         let Address::Phone(to) = &message.to else { return Report::new(Outcome::BadMessage, "address_kind".to_owned()) };
         let request = self.http.post(&self.calls).bearer_auth(self.settings.api_key.expose()).json(&self.call(to, message));
@@ -147,10 +152,7 @@ fn by_answer(answer: &Answer, now: Timestamp) -> Report {
         let id = ["/call_sid", "/sid", "/data/call_sid", "/data/sid"].iter().find_map(|place| http::text(&body, place));
         // Not every answer names the call; that there is a state says that there is one.
         let is_taken = id.is_some() || ["/status", "/data/status"].iter().any(|place| http::text(&body, place).is_some());
-        return match is_taken {
-            true => Report::accepted(id.map(str::to_owned)),
-            false => Report::new(Outcome::Unknown, "broken_answer".to_owned()),
-        };
+        return if is_taken { Report::accepted(id.map(str::to_owned)) } else { Report::new(Outcome::Unknown, "broken_answer".to_owned()) };
     }
     let status = http::by_status(answer, now);
     let code = http::id(&body, "/errors/0/code").filter(|code| code.len() <= 6 && code.bytes().all(|byte| byte.is_ascii_digit()));

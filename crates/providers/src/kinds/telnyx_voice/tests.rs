@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
+use ::http::{HeaderMap, HeaderValue, Method};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ::http::{HeaderMap, HeaderValue, Method};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use watchbell_core::delivery::ReceiptOutcome;
 use watchbell_core::{DeliveryId, ManualClock};
@@ -64,7 +64,8 @@ async fn a_call_that_waits_for_a_key() {
             "StatusCallbackMethod": "POST", "StatusCallbackEvent": "completed",
         })
     );
-    let changes: [fn(&mut Settings, &mut Outgoing); 2] = [|_, message| message.content.menu.clear(), |settings, _| settings.public_key = None];
+    let changes: [fn(&mut Settings, &mut Outgoing); 2] =
+        [|_, message| message.content.menu.clear(), |settings, _| settings.public_key = None];
     for change in changes {
         let texml = send(change, taken()).await.1.unwrap().json()["Texml"].as_str().unwrap().to_owned();
         assert!(!texml.contains("<Gather") && !texml.contains("Press"), "{texml}");
@@ -166,9 +167,13 @@ impl Words for Names {
 
 #[tokio::test]
 async fn a_key_is_an_answer_and_a_machine_s_is_none() {
-    for (digits, answered_by, action) in
-        [("1", "", Some(Action::Accept)), ("2", "human", Some(Action::Resolve)), ("3", "", Some(Action::Decline)), ("1", "machine_start", None), ("", "", None)]
-    {
+    for (digits, answered_by, action) in [
+        ("1", "", Some(Action::Accept)),
+        ("2", "human", Some(Action::Resolve)),
+        ("3", "", Some(Action::Decline)),
+        ("1", "machine_start", None),
+        ("", "", None),
+    ] {
         let heard = read("key", &[OF], &[("CallSid", "v3:9X"), ("Digits", digits), ("AnsweredBy", answered_by)], NOW).await.unwrap();
         assert_eq!(heard.notices, [Notice::Answer(Answered { of: AnswerTo::Delivery(of("v3:9X")), action, by: None })]);
     }

@@ -1,8 +1,8 @@
 //! What Vonage calls with: what became of a call, and keys pressed during it.
 
+use ::http::Response;
 use async_trait::async_trait;
 use serde_json::Value;
-use ::http::Response;
 use watchbell_core::delivery::ReceiptOutcome;
 use watchbell_core::{Channel, Secret};
 
@@ -63,7 +63,7 @@ impl Inbound for Callbacks {
     }
 }
 
-fn speak(said: Said) -> Response<String> {
+fn speak(said: &Said) -> Response<String> {
     let actions = match &said.next {
         Some(next) => ncco::ask(&said.text, &said.language, 1, next),
         None => ncco::say(&said.text, &said.language, 1),

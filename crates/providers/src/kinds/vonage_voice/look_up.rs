@@ -52,7 +52,8 @@ pub fn url(calls: &Url, since: Timestamp) -> Url {
 pub fn found(answer: &Answer, to: &str, from: &str) -> Option<Vec<Found>> {
     let page: Page = (answer.status == 200).then(|| serde_json::from_slice(&answer.body).ok())??;
     let is_same = |call: &Call| call.to.number.as_deref() == Some(to) && call.from.number.as_deref().is_none_or(|number| number == from);
-    let found: Vec<_> = page.embedded.calls.into_iter().filter(is_same).map(|call| Found { report: report(&call), message_id: call.uuid }).collect();
+    let found: Vec<_> =
+        page.embedded.calls.into_iter().filter(is_same).map(|call| Found { report: report(&call), message_id: call.uuid }).collect();
     // There may be one among those that were not listed.
     (!found.is_empty() || page.count <= PAGE).then_some(found)
 }

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
-use watchbell_core::outcome::{LimitScope, Outcome, Report};
+use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Clock, Secret, Timestamp};
 
 use crate::http::{self, Answer, Http, Request, callback};
@@ -115,6 +115,11 @@ struct Voice {
 
 #[async_trait]
 impl Provider for Voice {
+    /// Told of only where it can be verified.
+    fn has_receipts(&self, _channel: Channel) -> bool {
+        self.settings.signature_secret.is_some()
+    }
+
     async fn send(&self, message: &Outgoing) -> Report {
         let Address::Phone(to) = &message.to else { return Report::new(Outcome::BadMessage, "address_kind".to_owned()) };
         let Some(request) = self.authorized(self.http.post(&self.calls), message.now) else {
@@ -183,18 +188,14 @@ fn by_answer(answer: &Answer, now: Timestamp) -> Report {
     }
     let report = http::by_status(answer, now);
     let wrong = body.pointer("/invalid_parameters").and_then(Value::as_array);
-    let is_to = |parameter: &Value| http::text(parameter, "/name").is_some_and(|name| name == "to" || name.starts_with("to[") || name.starts_with("to."));
+    let is_to = |parameter: &Value| {
+        http::text(parameter, "/name").is_some_and(|name| name == "to" || name.starts_with("to[") || name.starts_with("to."))
+    };
     let outcome = match answer.status {
         400 | 422 if wrong.is_some_and(|wrong| wrong.iter().any(is_to)) => Outcome::BadAddress,
         // A base URL that is not Vonage's, or an application that is gone.
         404 => Outcome::ProviderDown,
         _ => report.outcome,
     };
-    match outcome {
-        // Calls, not messages, are what an account has a limit of: all of them wait.
-        Outcome::Retry { after, .. } if answer.status == 429 => {
-            Report { outcome: Outcome::Retry { after, scope: LimitScope::Provider }, ..report }
-        }
-        outcome => Report { outcome, ..report },
-    }
+    Report { outcome, ..report }
 }

@@ -2,11 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
 
+use ::http::{HeaderMap, HeaderValue, Method, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ::http::{HeaderMap, HeaderValue, Method, Response};
 use ring::{digest, hmac};
 use watchbell_core::delivery::ReceiptOutcome;
+use watchbell_core::outcome::LimitScope;
 use watchbell_core::{DeliveryId, ManualClock};
 
 use super::*;
@@ -50,7 +51,10 @@ async fn a_call_that_waits_for_a_key() {
     let token = seen.headers.lines().find_map(|line| line.strip_prefix("authorization: Bearer ")).unwrap();
     let (header, claims) = jwt::verify(token, &ring::signature::RSA_PKCS1_2048_8192_SHA256, PUBLIC).unwrap();
     assert_eq!(header["alg"], "RS256");
-    assert_eq!((&claims["application_id"], &claims["iat"], &claims["exp"]), (&json!("app-1"), &json!(1_795_161_600), &json!(1_795_162_500)));
+    assert_eq!(
+        (&claims["application_id"], &claims["iat"], &claims["exp"]),
+        (&json!("app-1"), &json!(1_795_161_600), &json!(1_795_162_500))
+    );
     assert_eq!(claims["jti"].as_str().unwrap().len(), 32);
     let callback = |path: &str| format!("https://bell.example.org/wb/callbacks/calls{path}?delivery={DELIVERY}");
     assert_eq!(
@@ -229,7 +233,9 @@ fn key(digits: &str) -> String {
 
 #[tokio::test]
 async fn a_key_is_an_answer() {
-    for (digits, action) in [("1", Some(Action::Accept)), ("2", Some(Action::Resolve)), ("3", Some(Action::Decline)), ("9", None), ("5", None), ("", None)] {
+    for (digits, action) in
+        [("1", Some(Action::Accept)), ("2", Some(Action::Resolve)), ("3", Some(Action::Decline)), ("9", None), ("5", None), ("", None)]
+    {
         let heard = read("key", &[OF], &key(digits), "s3cret").await.unwrap();
         assert_eq!(heard.notices, [Notice::Answer(Answered { of: AnswerTo::Delivery(of(Some("63f61863"))), action, by: None })]);
     }
@@ -257,7 +263,11 @@ async fn what_is_said_back_is_what_came_of_it() {
         let reply: Response<String> = heard.reply.give(&[effect], &Names);
         assert_eq!(reply.headers()["content-type"], "application/json");
         let actions: Value = serde_json::from_str(reply.body()).unwrap();
-        assert_eq!((&actions[0]["text"], &actions[0]["language"], &actions[0]["loop"]), (&json!(said), &json!("de-DE"), &json!(1)), "{digits}");
+        assert_eq!(
+            (&actions[0]["text"], &actions[0]["language"], &actions[0]["loop"]),
+            (&json!(said), &json!("de-DE"), &json!(1)),
+            "{digits}"
+        );
         let url = next.map(|next| json!([format!("https://bell.example.org/callbacks/calls/key?delivery=01K&asked={next}")]));
         assert_eq!(actions[1].get("eventUrl"), url.as_ref(), "{digits}");
     }
@@ -278,7 +288,15 @@ async fn look_up(answer: Act) -> (Option<Vec<Found>>, Vec<Seen>) {
 async fn a_call_without_an_answer_is_known_by_its_numbers_and_time() {
     let call = |uuid: &str, status: &str, to: &str, from: &str| json!({"uuid": uuid, "status": status, "to": {"type": "phone", "number": to}, "from": {"type": "phone", "number": from}});
     let ours = |status| call("u1", status, "4915112345678", "15005550006");
-    for (status, reached) in [("started", true), ("answered", true), ("completed", true), ("machine", true), ("busy", false), ("failed", false), ("unanswered", false)] {
+    for (status, reached) in [
+        ("started", true),
+        ("answered", true),
+        ("completed", true),
+        ("machine", true),
+        ("busy", false),
+        ("failed", false),
+        ("unanswered", false),
+    ] {
         let (found, seen) = look_up(listed(&json!([ours(status)]), 1)).await;
         let report = if reached { Report::accepted("u1".to_owned()) } else { Report::retry(status.to_owned()) };
         assert_eq!(found, Some(vec![Found { message_id: "u1".to_owned(), report }]));
@@ -288,7 +306,9 @@ async fn a_call_without_an_answer_is_known_by_its_numbers_and_time() {
     let others = json!([call("u2", "started", "4915112345679", "15005550006"), call("u3", "started", "4915112345678", "15005550009")]);
     assert_eq!(look_up(listed(&others, 2)).await.0, Some(Vec::new()));
     assert_eq!(look_up(listed(&others, 300)).await.0, None, "it may be among those that were not listed");
-    for act in [Act::Answer(500, "", String::new()), Act::Answer(200, "", "{}".to_owned()), Act::Answer(401, "", String::new()), Act::Silent] {
+    for act in
+        [Act::Answer(500, "", String::new()), Act::Answer(200, "", "{}".to_owned()), Act::Answer(401, "", String::new()), Act::Silent]
+    {
         assert_eq!(look_up(act).await.0, None);
     }
 }

@@ -85,8 +85,20 @@ async fn only_the_browser_reads_the_message_and_the_push_service_knows_who_sent_
             "urgent": true,
             "critical": false,
             "deliveryId": "01KAFX8M00ABCDEFGHJKMNPQRS",
+            "answerUrl": null,
+            "actions": [],
         })
     );
+}
+
+#[test]
+fn a_message_about_an_alert_says_where_and_by_which_actions_it_is_answered() {
+    let address = Address::Device { kind: DeviceKind::Webpush, token: Secret::new("https://push.example.org/1"), keys: None };
+    let message = Outgoing { answer: Some(crate::kinds::stand_in::offer()), ..outgoing(Channel::Push, address) };
+    let payload: Value = serde_json::from_str(&payload(&message)).unwrap();
+    assert_eq!(payload["answerUrl"], json!(crate::kinds::stand_in::offer().url));
+    let action = |action: &str, title: &str| json!({"action": action, "title": title});
+    assert_eq!(payload["actions"], json!([action("accept", "I have it"), action("resolve", "Resolved"), action("decline", "Not me")]));
 }
 
 #[tokio::test]

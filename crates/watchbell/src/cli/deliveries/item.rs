@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use watchbell_core::delivery::Purpose;
 use watchbell_wire::Named;
-use watchbell_wire::deliveries::{Attempt, Delivery, DeliveryWithAttempts};
+use watchbell_wire::deliveries::{Answer, Attempt, Delivery, DeliveryWithAttempts, Receipt};
 
 use crate::cli::output::{table, tame};
 
@@ -64,6 +64,14 @@ pub fn in_full(shown: &DeliveryWithAttempts) -> String {
         let rows: Vec<_> = shown.attempt_log.iter().map(attempt_row).collect();
         lines.push(table(["#", "AT", "PROVIDER", "CLASS", "CODE", "MESSAGE", "MS"], &rows));
     }
+    if !shown.receipts.is_empty() {
+        let rows: Vec<_> = shown.receipts.iter().map(receipt_row).collect();
+        lines.push(table(["RECEIPT AT", "PROVIDER", "OUTCOME", "CODE"], &rows));
+    }
+    if !shown.answers.is_empty() {
+        let rows: Vec<_> = shown.answers.iter().map(answer_row).collect();
+        lines.push(table(["ANSWERED AT", "BY", "ACTION"], &rows));
+    }
     lines.join("\n")
 }
 
@@ -77,6 +85,14 @@ fn attempt_row(attempt: &Attempt) -> [String; 7] {
         or_dash(attempt.message_id.as_ref()),
         or_dash(attempt.latency_ms.as_ref()),
     ]
+}
+
+fn receipt_row(receipt: &Receipt) -> [String; 4] {
+    [receipt.at.to_string(), tame(&receipt.provider), tame(receipt.outcome.as_str()), or_dash(receipt.code.as_ref())]
+}
+
+fn answer_row(answer: &Answer) -> [String; 3] {
+    [answer.at.to_string(), format!("user {}", answer.user_id), tame(answer.action.as_str())]
 }
 
 fn or_dash(value: Option<&impl Display>) -> String {
@@ -96,12 +112,23 @@ mod tests {
                 "channel":"pigeon","address":"+49…5678","ruleIds":[3,4],"priority":"HIGH","state":"cancelled",
                 "reason":"accepted by Ben","dueAt":"2026-11-20T08:05:00.000Z","readyAt":"2026-11-20T08:05:00.000Z","attempts":1,
                 "createdAt":"2026-11-20T08:00:00.000Z","updatedAt":"2026-11-20T08:00:06.000Z",
-                "attemptLog":[{"number":1,"at":"2026-11-20T08:00:01.000Z","provider":"twilio","class":"Later","code":"30001","latencyMs":12}]}"#,
+                "attemptLog":[{"number":1,"at":"2026-11-20T08:00:01.000Z","provider":"twilio","class":"Later","code":"30001","latencyMs":12}],
+                "receipts":[{"at":"2026-11-20T08:00:03.000Z","provider":"twilio","outcome":"undelivered","code":"30008"}],
+                "answers":[{"at":"2026-11-20T08:00:05.000Z","userId":7,"action":"accept","eventId":"E2"}]}"#,
         )
         .unwrap();
         assert_eq!(why(&shown.delivery), "rules 3, 4 (alert_high): accepted by Ben");
         assert_eq!(about(&shown.delivery), "A1");
         assert_eq!(row(&shown.delivery)[1..4], ["2026-11-20T08:05:00.000Z", "cancelled", "pigeon"]);
-        assert!(in_full(&shown).ends_with("#  AT                        PROVIDER  CLASS  CODE   MESSAGE  MS\n1  2026-11-20T08:00:01.000Z  twilio    Later  30001  -        12"));
+        let (_, history) = in_full(&shown).split_once("#  AT").map(|(head, rest)| (head.to_owned(), rest.to_owned())).unwrap();
+        assert_eq!(
+            history,
+            "                        PROVIDER  CLASS  CODE   MESSAGE  MS\n\
+             1  2026-11-20T08:00:01.000Z  twilio    Later  30001  -        12\n\
+             RECEIPT AT                PROVIDER  OUTCOME      CODE\n\
+             2026-11-20T08:00:03.000Z  twilio    undelivered  30008\n\
+             ANSWERED AT               BY      ACTION\n\
+             2026-11-20T08:00:05.000Z  user 7  accept"
+        );
     }
 }

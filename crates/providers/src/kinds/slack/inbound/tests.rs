@@ -122,8 +122,14 @@ async fn only_slack_s_own_signature_of_this_moment_counts() {
     redated.insert("x-slack-request-timestamp", HeaderValue::from(NOW_S));
     let other_body = signed(SECRET, NOW_S, &form("{}"));
     let refused = [
-        signed("another", NOW_S, &body), signed(SECRET, NOW_S - 301, &body), signed(SECRET, NOW_S + 301, &body),
-        signed(SECRET, i64::MIN, &body), unsigned, undated, redated, other_body,
+        signed("another", NOW_S, &body),
+        signed(SECRET, NOW_S - 301, &body),
+        signed(SECRET, NOW_S + 301, &body),
+        signed(SECRET, i64::MIN, &body),
+        unsigned,
+        undated,
+        redated,
+        other_body,
     ];
     for headers in refused {
         assert!(matches!(read(&interactions, &headers, &body).await, Err(Refusal::Forbidden(_))), "{headers:?}");
@@ -137,7 +143,8 @@ async fn only_slack_s_own_signature_of_this_moment_counts() {
 async fn what_is_said_goes_to_slack_s_own_host_alone() {
     let service = StandIn::start([]).await;
     let interactions = interactions(&service);
-    for url in ["http://169.254.169.254/latest", "https://hooks.slack.com.evil.example/actions/x", "https://hooks.slack.com/services/x", ""] {
+    for url in ["http://169.254.169.254/latest", "https://hooks.slack.com.evil.example/actions/x", "https://hooks.slack.com/services/x", ""]
+    {
         let follow_up = FollowUp(json!({"response_url": url, "body": {}}));
         assert!(interactions.follow_up(follow_up).await.is_err(), "{url}");
     }
@@ -163,7 +170,12 @@ async fn over_a_socket_each_press_is_acknowledged_and_a_closed_one_is_opened_ane
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let ticket = json!({"ok": true, "url": format!("ws://{}/link?ticket=hush", listener.local_addr().unwrap())}).to_string();
     let refused = r#"{"ok":false,"error":"invalid_auth"}"#.to_owned();
-    let acts = [Act::Answer(200, "", refused), Act::Answer(200, "", ticket.clone()), Act::Answer(200, "", ticket), Act::Answer(200, "", "ok".to_owned())];
+    let acts = [
+        Act::Answer(200, "", refused),
+        Act::Answer(200, "", ticket.clone()),
+        Act::Answer(200, "", ticket),
+        Act::Answer(200, "", "ok".to_owned()),
+    ];
     let service = StandIn::start(acts).await;
     let interactions = interactions(&service);
     // Where Slack can call, it does.

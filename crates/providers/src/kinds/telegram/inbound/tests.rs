@@ -118,7 +118,8 @@ async fn updates_are_asked_for_from_where_the_last_ones_ended() {
     assert_eq!(first.heard.iter().map(|heard| heard.notices.len()).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(updates.next(Some("42")).await.unwrap().position, None);
     for heard in first.heard {
-        let effects: Vec<Effect> = heard.notices.iter().map(|_| Effect { locale: "fr".to_owned(), ..Effect::quiet(Change::Done) }).collect();
+        let effects: Vec<Effect> =
+            heard.notices.iter().map(|_| Effect { locale: "fr".to_owned(), ..Effect::quiet(Change::Done) }).collect();
         updates.reply(heard.reply.give(&effects, &Names)).await.unwrap();
     }
     let seen = bot.seen();
@@ -234,8 +235,11 @@ async fn what_is_written_to_the_bot_is_handed_on() {
 
 #[test]
 fn a_bot_that_is_blocked_or_taken_in_again_is_told_of() {
-    let member = |status: &str| json!({ "my_chat_member": { "chat": { "id": 4_242, "type": "private" }, "new_chat_member": { "status": status } } });
-    for (status, is_in) in [("kicked", Some(false)), ("left", Some(false)), ("member", Some(true)), ("administrator", Some(true)), ("restricted", None)] {
+    let member =
+        |status: &str| json!({ "my_chat_member": { "chat": { "id": 4_242, "type": "private" }, "new_chat_member": { "status": status } } });
+    for (status, is_in) in
+        [("kicked", Some(false)), ("left", Some(false)), ("member", Some(true)), ("administrator", Some(true)), ("restricted", None)]
+    {
         let consent = is_in.map(|is_in| Notice::Consent(Consent { channels: &[Channel::Telegram], address: Secret::new("4242"), is_in }));
         assert_eq!(update::heard(&member(status), Some(1)).notices, consent.into_iter().collect::<Vec<_>>(), "{status}");
     }

@@ -105,7 +105,8 @@ fn text(message: &Value, bot_id: Option<i64>) -> Option<Heard> {
     let is_reply_to_us = bot_id.is_some() && replied["from"]["id"].as_i64() == bot_id;
     let by = presser(&message["from"], chat);
     // Bots that answer each other never end.
-    if text.is_empty() || message["from"]["is_bot"] == true || !(is_reply_to_us || is_private(chat)) || (by.is_none() && !is_private(chat)) {
+    if text.is_empty() || message["from"]["is_bot"] == true || !(is_reply_to_us || is_private(chat)) || (by.is_none() && !is_private(chat))
+    {
         return None;
     }
     let notice = Notice::Text(Text {

@@ -18,7 +18,7 @@ pub fn heard(form: &Form, delivery: DeliveryId, name: &str, request: &Request<'_
     pressed.heard(Subject { delivery, channels: &[Channel::Voice], message_id: call }, speak)
 }
 
-fn speak(said: Said) -> Response<String> {
+fn speak(said: &Said) -> Response<String> {
     twiml::reply(&match &said.next {
         Some(next) => twiml::ask(&said.text, &said.language, 1, next),
         None => twiml::say(&said.text, &said.language, 1),

@@ -15,7 +15,7 @@ use crate::inbound::{Action, Answer, AnswerTo, Change, Effect, Subject, Words};
 use crate::kinds::stand_in::{Act, StandIn, at, common, offer};
 use crate::phrase::{Phrase, Since, Wording};
 
-const TOKENS: [&str; 2] = ["new", "previous"];
+const TOKENS: [&str; 2] = ["new", "before"];
 /// One of our numbers.
 const OWN: &str = "+15005550006";
 const PUBLIC_URL: &str = "https://bell.example.org";
@@ -91,7 +91,7 @@ fn only_what_twilio_is_told_to_call_is_taken() {
     assert_eq!(callbacks().proof(""), Ok(Some("x-twilio-signature")));
     assert_eq!(callbacks().proof("gather"), Ok(Some("x-twilio-signature")));
     assert!(matches!(callbacks().proof("other"), Err(Refusal::NotFound(_))));
-    assert!(!format!("{:?}", callbacks()).contains("previous"));
+    assert!(!format!("{:?}", callbacks()).contains("before"));
 }
 
 #[tokio::test]
