@@ -35,7 +35,7 @@ async fn what_is_no_category_is_refused() {
         json!({ "defaultChannels": "email" }),
         json!({ "defaultChannels": ["pigeon"] }),
         json!({ "defaultChannels": [7] }),
-        json!({ "defaultChannels": vec!["email"; 12] }),
+        json!({ "defaultChannels": vec!["email"; watchbell_core::Channel::ALL.len() + 1] }),
         json!({ "channels": [] }),
     ];
     for body in table {

@@ -33,8 +33,8 @@ const PATHS: &[(&str, &str)] = &[
     ("/watchbell/v1/dead-letters", "GET,DELETE"),
     ("/-/healthy", "GET"),
     ("/-/ready", "GET"),
-    ("/callbacks/twilio", "POST"),
-    ("/callbacks/telegram", "POST"),
+    ("/callbacks/twilio", "GET,POST"),
+    ("/callbacks/telegram", "GET,POST"),
 ];
 
 #[tokio::test]
