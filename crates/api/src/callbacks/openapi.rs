@@ -29,6 +29,11 @@ pub(crate) fn part() -> Part {
         Operation::get("/callbacks/{provider}", "The same of providers that call by GET, or ask whether this is their callback")
             .with(asked),
     );
+    part.add(Operation::get("/callbacks/{provider}/{rest}", "The same, where a provider is told of several URLs").with(asked).path(
+        "rest",
+        "Which of them, as its messages name it",
+        string(),
+    ));
     part.add(
         Operation::post("/callbacks/{provider}", "What became of a message, or what somebody answered, in the provider's own form")
             .with(of_provider),

@@ -23,7 +23,7 @@ const LONGEST_DETAILS: usize = 4_000;
 
 /// Shows the alert and changes nothing. `do` says which button was pressed in a mail: it stands out here.
 pub(super) async fn show(State(api): State<Api>, params: Params, request: Request) -> Result<Response, Problem> {
-    let Some(message) = Message::by_token(&api, params.path("token")).await? else { return nothing(&api, &params, &request) };
+    let Some(message) = Message::by_token(&api, params.path("token")).await? else { return Ok(nothing(&api, &params, &request)) };
     let locale = message.user.locale.clone();
     if message.has_expired(api.clock.now()) {
         return Ok(gone(&api, &locale, Phrase::AnswerExpired));
@@ -35,7 +35,7 @@ pub(super) async fn show(State(api): State<Api>, params: Params, request: Reques
 
 /// Does what the button says, and shows what came of it.
 pub(super) async fn act(State(api): State<Api>, params: Params, request: Request) -> Result<Response, Problem> {
-    let Some(message) = Message::by_token(&api, params.path("token")).await? else { return nothing(&api, &params, &request) };
+    let Some(message) = Message::by_token(&api, params.path("token")).await? else { return Ok(nothing(&api, &params, &request)) };
     let locale = message.user.locale.clone();
     let action = field(&api, request, "action").await?.and_then(|text| text.parse::<Action>().ok());
     let Some(action) = action else {
@@ -55,9 +55,9 @@ pub(super) async fn act(State(api): State<Api>, params: Params, request: Request
 }
 
 /// A token that is ours may outlive its delivery; any other was never one.
-fn nothing(api: &Api, params: &Params, request: &Request) -> Result<Response, Problem> {
+fn nothing(api: &Api, params: &Params, request: &Request) -> Response {
     let was_ours = api.settings.answer_key.read(watchbell_core::answer_key::Purpose::Answer, params.path("token")).is_some();
-    Ok(if was_ours { gone(api, "", Phrase::AnswerUnknown) } else { no_link(api, request) })
+    if was_ours { gone(api, "", Phrase::AnswerUnknown) } else { no_link(api, request) }
 }
 
 /// The alert as it is now, below `said`.

@@ -78,9 +78,13 @@ async fn documented_verbs_are_allowed_and_others_are_not() {
     }
 }
 
-/// What an example alone cannot do: it needs a code that is sent, a provider's signature, or an intake that is configured.
-const NEED_MORE: [&str; 6] = [
+/// What an example alone cannot do: it needs a code or a link that is sent, a provider or its signature, or an intake that is
+/// configured.
+const NEED_MORE: [&str; 9] = [
     "/verification/confirm",
+    "/a/{token}",
+    "/providers/{name}/test",
+    "/u/{token}",
     "/callbacks/{provider}",
     "/callbacks/{provider}/{rest}",
     "/signing-secret",

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use watchbell_core::event::{Action, Answer};
+use watchbell_core::event::{Action, AlertState, Answer};
 use watchbell_core::{Channel, DeliveryId, Timestamp};
 
 use super::rows::{at, name};
@@ -72,8 +72,8 @@ impl Edits for SqlStore {
         let mut jobs: HashMap<String, _> = jobs.into_iter().map(|job| (job.id.0.clone(), job)).collect();
         let edit = |row: Row| {
             let state = match name(&row.action)? {
-                Action::Resolve => watchbell_core::event::AlertState::Resolved,
-                Action::Accept | Action::Decline => watchbell_core::event::AlertState::Accepted,
+                Action::Resolve => AlertState::Resolved,
+                Action::Accept | Action::Decline => AlertState::Accepted,
             };
             let by = row.by();
             let found = jobs.remove(&row.delivery_id).zip(row.provider.zip(row.message_id));
