@@ -78,7 +78,10 @@ fn the_defaults_are_what_the_design_says() {
     assert_eq!(config.limits.recipient[&Channel::Voice], Rate { calls: 1, per_s: 60 });
     let limited = config.limits.recipient.len() + 1;
     assert_eq!(limited, Channel::ALL.len(), "every channel but in-app has a limit");
-    assert_eq!(join(&unserved(&config.channels)), "email, sms, voice, push, whatsapp, telegram, slack, teams, mattermost, discord, google_chat, matrix, webhook");
+    assert_eq!(
+        join(&unserved(&config.channels)),
+        "email, sms, voice, push, whatsapp, telegram, slack, teams, mattermost, discord, google_chat, matrix, webhook"
+    );
 }
 
 /// What stands commented out in the defaults can be used once the mark is taken away, and nothing is left out.
