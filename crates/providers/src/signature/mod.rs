@@ -83,7 +83,7 @@ pub struct Verifier {
 enum Read {
     Text,
     Keys(Vec<keys::Key>),
-    Topics(Topics),
+    Topics(Box<Topics>),
 }
 
 /// What a request that was verified holds.
@@ -128,7 +128,7 @@ impl Scheme {
         let read = match self {
             Self::Signed(scheme) => Read::Keys(keys.iter().map(|text| scheme.key(text)).collect::<Result<_, _>>().map_err(wrong)?),
             Self::Basic(_) => keys.iter().try_for_each(credentials::check_basic).map(|()| Read::Text).map_err(wrong)?,
-            Self::SnsX509(_) => Read::Topics(Topics::new(key, keys.clone(), server, common)?),
+            Self::SnsX509(_) => Read::Topics(Box::new(Topics::new(key, keys.clone(), server, common)?)),
             _ => Read::Text,
         };
         Ok(Verifier { scheme: self.clone(), keys, read })

@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use url::Url;
 use watchbell_core::Secret;
 
 use super::certificates::{Certificates, Hash};
@@ -34,7 +35,8 @@ pub struct SnsX509 {
 /// Who verifies for some topics.
 #[derive(Debug)]
 pub struct Topics {
-    topics: Vec<Secret>,
+    /// Their names.
+    believed: Vec<Secret>,
     host: Host,
     certificates: Certificates,
     http: Http,
@@ -52,7 +54,7 @@ impl Topics {
             None => Host::Amazon,
         };
         let http = Http::new(common)?;
-        Ok(Self { topics, host, certificates: Certificates::new(http.clone()), http })
+        Ok(Self { believed: topics, host, certificates: Certificates::new(http.clone()), http })
     }
 
     /// Verifies what SNS posts, and says yes to a subscription.
@@ -69,20 +71,19 @@ impl Topics {
         };
         let signature = STANDARD.decode(&envelope.signature).map_err(|_| FORBIDDEN)?;
         // The topic before anything is fetched: whoever does not know it can have nothing fetched.
-        if !self.topics.iter().any(|topic| topic.expose() == envelope.topic_arn) {
+        if !self.believed.iter().any(|topic| topic.expose() == envelope.topic_arn) {
             return Err(FORBIDDEN);
         }
-        let url = self.host.permit(&envelope.signing_cert_url, &envelope).filter(|url| url.path().ends_with(".pem")).ok_or(FORBIDDEN)?;
+        let url = self.host.permit(&envelope.signing_cert_url, &envelope).filter(is_pem).ok_or(FORBIDDEN)?;
         let certificate = self.certificates.get(&url, request.now).await?;
         if !certificate.has_signed(hash, envelope.text().as_bytes(), &signature) {
             return Err(FORBIDDEN);
         }
         match envelope.kind {
             Kind::SubscriptionConfirmation => self.confirm(&envelope).await.map(|()| Verified::Handshake),
-            Kind::UnsubscribeConfirmation => Ok(Verified::Handshake),
             Kind::Notification if is_json(&envelope.message) => Ok(Verified::Body(Cow::Owned(envelope.message.into_bytes()))),
             // What services say first to a new topic is a sentence.
-            Kind::Notification => Ok(Verified::Handshake),
+            Kind::Notification | Kind::UnsubscribeConfirmation => Ok(Verified::Handshake),
         }
     }
 
@@ -94,6 +95,10 @@ impl Topics {
             _ => Err(Refusal::Unavailable("the subscription cannot be confirmed now")),
         }
     }
+}
+
+fn is_pem(url: &Url) -> bool {
+    url.path().strip_suffix(".pem").is_some()
 }
 
 fn is_json(text: &str) -> bool {

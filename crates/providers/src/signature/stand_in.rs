@@ -64,7 +64,7 @@ impl Sent {
         Self { now, ..self }
     }
 
-    pub async fn is_right(self, scheme: &Scheme, keys: &[&str]) -> bool {
+    pub async fn is_right(&self, scheme: &Scheme, keys: &[&str]) -> bool {
         let verifier =
             scheme.verifier("key", keys.iter().map(|key| Secret::new(*key)).collect(), None, &CommonSettings::default()).unwrap();
         let request = Request {

@@ -85,7 +85,11 @@ fn json_fields(reading: &Reading<'_, '_>) -> Option<Vec<(String, String)>> {
 fn signed(fields: &[(String, String)]) -> String {
     let mut sorted: Vec<_> = fields.iter().filter(|(name, _)| name != SIGNATURE).collect();
     sorted.sort();
-    sorted.iter().map(|(name, value)| format!("&{name}={}", value.replace(['&', '='], "_"))).collect()
+    let mut text = String::new();
+    for (name, value) in sorted {
+        text.extend(["&", name, "=", &value.replace(['&', '='], "_")]);
+    }
+    text
 }
 
 impl VonageHash {
