@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use watchbell_core::Timestamp;
 
-use crate::provider::Outgoing;
 use crate::fit::cut;
+use crate::provider::Outgoing;
 use crate::thread;
 
 /// In bytes.
@@ -76,4 +76,3 @@ fn uuid(delivery_id: &str) -> String {
     let hex = hex::encode(bytes);
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
-

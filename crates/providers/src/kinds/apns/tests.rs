@@ -159,7 +159,10 @@ async fn one_message_with_headers_and_payload() {
     assert_eq!(first.header("apns-id").len(), 36);
     let token = first.header("authorization").strip_prefix("Bearer ").unwrap();
     let (header, claims) = jwt::verify(token, &ECDSA_P256_SHA256_FIXED, &public()).unwrap();
-    assert_eq!((header, claims), (json!({"alg": "ES256", "typ": "JWT", "kid": "ABC123DEFG"}), json!({"iss": "DEF123GHIJ", "iat": 1_795_161_600})));
+    assert_eq!(
+        (header, claims),
+        (json!({"alg": "ES256", "typ": "JWT", "kid": "ABC123DEFG"}), json!({"iss": "DEF123GHIJ", "iat": 1_795_161_600}))
+    );
     assert_eq!(
         first.body,
         json!({

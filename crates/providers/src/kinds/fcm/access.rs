@@ -42,11 +42,8 @@ impl ServiceAccount {
         let inline = text.trim_start().starts_with('{');
         // Only a path may be shown.
         let path = (!inline).then(|| text.to_owned());
-        let json = if inline {
-            text.to_owned()
-        } else {
-            fs::read_to_string(text).map_err(|error| wrong(path.clone(), &error.to_string()))?
-        };
+        let json =
+            if inline { text.to_owned() } else { fs::read_to_string(text).map_err(|error| wrong(path.clone(), &error.to_string()))? };
         // serde's own message could quote the key.
         let account: Self = serde_json::from_str(&json).map_err(|error| {
             let field = error.to_string().split('`').nth(1).unwrap_or("a field").to_owned();

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 use watchbell_core::Timestamp;
 
+use super::super::apns::ALERT_CATEGORY;
+use crate::fit::cut;
 use crate::inbound::Action;
 use crate::provider::Outgoing;
-use crate::fit::cut;
-use super::super::apns::ALERT_CATEGORY;
 use crate::thread;
 
 /// The payload, in bytes: FCM's limit, which holds for notification and data together.

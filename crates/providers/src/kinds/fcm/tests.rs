@@ -174,10 +174,7 @@ async fn without_a_token_nothing_was_sent() {
         (Act::Silent, Report::retry("token_timeout".to_owned())),
         (Act::Answer(503, "", String::new()), Report::retry("token_http_503".to_owned())),
         (Act::Answer(200, "", "<html>".to_owned()), Report::retry("token_broken_answer".to_owned())),
-        (
-            Act::Answer(400, "", r#"{"error":"invalid_grant"}"#.to_owned()),
-            Report::new(Outcome::ProviderDown, "token_http_400".to_owned()),
-        ),
+        (Act::Answer(400, "", r#"{"error":"invalid_grant"}"#.to_owned()), Report::new(Outcome::ProviderDown, "token_http_400".to_owned())),
     ];
     for (act, expected) in table {
         let service = StandIn::start([act]).await;

@@ -32,9 +32,7 @@ pub fn by_answer(answer: &Answer, now: Timestamp) -> Report {
     };
     let outcome = match by_code(code, now) {
         // The code may say how long and for whom, but a status that passes is never made permanent by it.
-        Some(Outcome::Retry { after, scope }) => {
-            Outcome::Retry { after: after.max(answer.retry_after(now)), scope }
-        }
+        Some(Outcome::Retry { after, scope }) => Outcome::Retry { after: after.max(answer.retry_after(now)), scope },
         Some(_) if http::is_passing(answer.status) => status.outcome,
         Some(outcome) => outcome,
         None if answer.status == 404 => Outcome::ProviderDown,

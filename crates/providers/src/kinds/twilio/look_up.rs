@@ -115,9 +115,11 @@ impl Question<'_> {
 
     fn says(&self, body: &str) -> bool {
         let sent = |key: &str| self.field(key).map(str::to_owned);
-        TEXTS.iter().filter_map(|key| sent(key)).all(|sent| match serde_json::from_str::<std::collections::BTreeMap<String, String>>(&sent) {
-            Ok(variables) => variables.values().all(|text| body.contains(text.trim())),
-            Err(_) => body.trim_end().ends_with(sent.trim()),
+        TEXTS.iter().filter_map(|key| sent(key)).all(|sent| {
+            match serde_json::from_str::<std::collections::BTreeMap<String, String>>(&sent) {
+                Ok(variables) => variables.values().all(|text| body.contains(text.trim())),
+                Err(_) => body.trim_end().ends_with(sent.trim()),
+            }
         })
     }
 

@@ -213,11 +213,12 @@ impl Provider for Twilio {
             Channel::Whatsapp => true,
             _ => false,
         };
-        has_number && match Replies::of(self.settings.replies, is_reachable) {
-            Replies::Callback => is_reachable,
-            Replies::Poll => true,
-            Replies::Off => false,
-        }
+        has_number
+            && match Replies::of(self.settings.replies, is_reachable) {
+                Replies::Callback => is_reachable,
+                Replies::Poll => true,
+                Replies::Off => false,
+            }
     }
 
     async fn look_up(&self, message: &Outgoing, since: Timestamp) -> Option<Vec<Found>> {

@@ -87,10 +87,7 @@ async fn a_whatsapp_message_free_and_by_template() {
     };
     let (_, seen) = send_with(template, Channel::Whatsapp, taken()).await;
     let fields = seen.unwrap().form();
-    assert_eq!(
-        fields[2..4],
-        form(&[("ContentSid", "HX5"), ("ContentVariables", r#"{"1":"[HIGH] Disk full on db-1","2":"one two"}"#)])
-    );
+    assert_eq!(fields[2..4], form(&[("ContentSid", "HX5"), ("ContentVariables", r#"{"1":"[HIGH] Disk full on db-1","2":"one two"}"#)]));
 }
 
 #[tokio::test]
@@ -124,7 +121,10 @@ async fn a_call_announces_what_works() {
     assert!(!twiml.contains("<Gather") && twiml.contains("co.</Say>"), "{twiml}");
     let (_, seen) = send_with(|_, message| message.content.speech = "Disk & ".repeat(1_000).into(), Channel::Voice, taken()).await;
     let twiml = seen.unwrap().form()[2].1.clone();
-    assert!((3_900..=4_000).contains(&twiml.chars().count()) && twiml.ends_with("… Press 1 to accept the alert.</Say></Gather></Response>"), "{twiml}");
+    assert!(
+        (3_900..=4_000).contains(&twiml.chars().count()) && twiml.ends_with("… Press 1 to accept the alert.</Say></Gather></Response>"),
+        "{twiml}"
+    );
 }
 
 #[tokio::test]
@@ -316,8 +316,11 @@ async fn a_message_is_known_by_whom_it_goes_to_what_it_says_and_when_it_was_crea
 
 #[tokio::test]
 async fn a_call_is_known_by_its_number_and_time_and_one_that_reached_nobody_is_made_again() {
-    for (status, reached) in [("queued", true), ("in-progress", true), ("completed", true), ("busy", false), ("no-answer", false), ("failed", false)] {
-        let call = json!({ "sid": "CA1", "to": TO, "from": "+15005550007", "status": status, "date_created": "Fri, 20 Nov 2026 08:00:01 +0000" });
+    for (status, reached) in
+        [("queued", true), ("in-progress", true), ("completed", true), ("busy", false), ("no-answer", false), ("failed", false)]
+    {
+        let call =
+            json!({ "sid": "CA1", "to": TO, "from": "+15005550007", "status": status, "date_created": "Fri, 20 Nov 2026 08:00:01 +0000" });
         let (found, seen) = look_up(Channel::Voice, vec![list("calls", &[call])]).await;
         let report = if reached { Report::accepted("CA1".to_owned()) } else { Report::retry(status.to_owned()) };
         assert_eq!(found, Some(vec![Found { message_id: "CA1".to_owned(), report }]));

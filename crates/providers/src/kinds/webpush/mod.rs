@@ -21,14 +21,14 @@ use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Clock, Secret, Timestamp};
 
 use crate::endpoint::{self, Endpoints};
+use crate::fit::cut;
 use crate::http::Answer;
-use crate::jwt::SigningKey;
 use crate::inbound::Action;
+use crate::jwt::SigningKey;
 use crate::provider::{AccountLimit, Address, AnswerOffer, Outgoing, Provider};
 use crate::registry::ProviderKind;
-use crate::fit::cut;
-use crate::thread;
 use crate::settings::{CommonSettings, DEFAULT_TIMEOUT, SettingError};
+use crate::thread;
 use encrypt::{LARGEST_PLAINTEXT, Subscription};
 
 /// How long a signature holds, in seconds; a push service refuses one of more than 24 hours.

@@ -60,7 +60,8 @@ pub struct Callbacks {
 impl Callbacks {
     pub fn new(name: &str, settings: &Settings, common: &CommonSettings) -> Result<Self, SettingError> {
         // Any of them may sign: the account's token, the one before the last rotation, and the shared key of a webhook rule.
-        let keys = std::iter::once(&settings.auth_token).chain(&settings.previous_auth_token).chain(&settings.webhook_key).cloned().collect();
+        let keys =
+            std::iter::once(&settings.auth_token).chain(&settings.previous_auth_token).chain(&settings.webhook_key).cloned().collect();
         let verifier = Scheme::Twilio(signature::Twilio {}).verifier("auth_token", keys, None, common)?;
         let whatsapp = settings.whatsapp_from.as_ref().map(|number| format!("whatsapp:{number}"));
         let sms = settings.sms_from.clone().filter(|sender| is_number(sender));
@@ -96,7 +97,8 @@ impl Inbound for Callbacks {
             Topic::Status => {
                 let delivery = request.delivery()?;
                 let outcome = receipt::outcome(&form, request.now);
-                let notice = outcome.map(|(outcome, code)| Notice::Receipt(Receipt { of: receipt::subject(&form, delivery), outcome, code }));
+                let notice =
+                    outcome.map(|(outcome, code)| Notice::Receipt(Receipt { of: receipt::subject(&form, delivery), outcome, code }));
                 Heard::taken(notice.into_iter().collect())
             }
             Topic::Key => key::heard(&form, request.delivery()?, &self.name, request),

@@ -13,8 +13,8 @@ use url::Url;
 use watchbell_core::Timestamp;
 
 use super::super::look_up::created_at_text;
-use super::{Callbacks, Form, value};
 use super::text::{self, Said};
+use super::{Callbacks, Form, value};
 use crate::inbound::{Batch, Heard, InboundError, Source};
 
 /// Between two questions. An answer that takes this long to be heard still comes before the next step of nearly every rule.

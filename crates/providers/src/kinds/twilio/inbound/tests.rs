@@ -106,8 +106,13 @@ async fn a_status_is_a_receipt_of_its_message() {
 
 #[tokio::test]
 async fn a_key_is_an_answer_of_its_call() {
-    let of = |id: Option<&str>| Subject { delivery: DeliveryId("01K".to_owned()), channels: &[Channel::Voice], message_id: id.map(str::to_owned) };
-    let actions = [("1", Some(Action::Accept)), ("2", Some(Action::Resolve)), ("3", Some(Action::Decline)), ("9", None), ("5", None), ("", None)];
+    let of = |id: Option<&str>| Subject {
+        delivery: DeliveryId("01K".to_owned()),
+        channels: &[Channel::Voice],
+        message_id: id.map(str::to_owned),
+    };
+    let actions =
+        [("1", Some(Action::Accept)), ("2", Some(Action::Resolve)), ("3", Some(Action::Decline)), ("9", None), ("5", None), ("", None)];
     for (digits, action) in actions {
         let heard = read("gather", &[OF], &[("Digits", digits), ("CallSid", "CA1")], "new").await.unwrap();
         assert_eq!(heard.notices, [Notice::Answer(Answer { of: AnswerTo::Delivery(of(Some("CA1"))), action, by: None })]);
@@ -164,7 +169,9 @@ async fn what_people_write_is_a_text_a_button_or_consent() {
 
 #[tokio::test]
 async fn a_text_is_replied_to_in_the_answer_and_silence_is_empty() {
-    for (said, body) in [("You have it & more", "<Response><Message>You have it &amp; more</Message></Response>"), ("", "<Response></Response>")] {
+    for (said, body) in
+        [("You have it & more", "<Response><Message>You have it &amp; more</Message></Response>"), ("", "<Response></Response>")]
+    {
         let heard = read("message", &[], &[("From", "+4915112345678"), ("Body", "1")], "new").await.unwrap();
         let effect = Effect { said: said.to_owned(), ..Effect::quiet(Change::Done) };
         let response = heard.reply.give(&[effect], &Names);
@@ -220,7 +227,8 @@ async fn where_twilio_cannot_call_messages_are_fetched_and_replied_to_once() {
     let early = ("SM1", "+4915112345678", "before us", "Fri, 20 Nov 2026 08:00:00 +0000");
     let new = ("SM2", "+4915112345678", "1 A7", "Fri, 20 Nov 2026 08:00:05 +0000");
     let stop = ("SM3", "+4915187654321", "STOP", "Fri, 20 Nov 2026 08:00:05 +0000");
-    let service = StandIn::start([list(&[early]), list(&[stop, new, early]), list(&[stop, new, early]), Act::Answer(201, "", "{}".to_owned())]).await;
+    let service =
+        StandIn::start([list(&[early]), list(&[stop, new, early]), list(&[stop, new, early]), Act::Answer(201, "", "{}".to_owned())]).await;
     let settings = json!({"base_url": service.url, "account_sid": "AC1", "auth_token": "t", "sms_from": OWN});
     let callbacks = Callbacks::new("sms", &serde_json::from_value(settings).unwrap(), &common(false)).unwrap();
     assert!(callbacks.source(true).is_none(), "Twilio calls where it can");
