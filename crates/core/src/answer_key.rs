@@ -87,7 +87,9 @@ impl AnswerKey {
 
     fn hmac(&self, half: &[u8], purpose: Purpose, bytes: &[u8; BYTES]) -> [u8; BYTES] {
         let mut context = hmac::Context::with_key(&self.0);
-        [half, purpose.label(), b":", bytes].into_iter().for_each(|part| context.update(part));
+        for part in [half, purpose.label(), b":", bytes] {
+            context.update(part);
+        }
         let mut first = [0; BYTES];
         first.copy_from_slice(&context.sign().as_ref()[..BYTES]);
         first

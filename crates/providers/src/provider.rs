@@ -270,9 +270,15 @@ impl RecipientLimit {
             Channel::Voice => every(60),
             Channel::Whatsapp => every(6),
             Channel::Telegram if target.starts_with(TELEGRAM_GROUP) => Some(Self { calls: 20, per: Duration::from_mins(1) }),
-            Channel::Sms | Channel::Telegram | Channel::Slack | Channel::Mattermost | Channel::Teams => every(1),
-            // Google's figure for a space, which everything in it shares; for the others a guard.
-            Channel::GoogleChat | Channel::Discord | Channel::Matrix => every(1),
+            // Google Chat's is a figure for a space, which everything in it shares; Discord's and Matrix's are guards.
+            Channel::Sms
+            | Channel::Telegram
+            | Channel::Slack
+            | Channel::Mattermost
+            | Channel::Teams
+            | Channel::GoogleChat
+            | Channel::Discord
+            | Channel::Matrix => every(1),
             Channel::Email | Channel::Push | Channel::Webhook | Channel::InApp => None,
         }
     }

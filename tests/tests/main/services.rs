@@ -46,7 +46,8 @@ fn sns(server: &str, kind: &str, message: &str, more: &[(&str, String)]) -> Stri
     ];
     fields.extend(more.iter().cloned());
     fields.sort();
-    let text: String = fields.iter().map(|(name, value)| format!("{name}\n{value}\n")).collect();
+    let lines: Vec<&str> = fields.iter().flat_map(|(name, value)| [*name, "\n", value.as_str(), "\n"]).collect();
+    let text = lines.concat();
     let key = PrivatePkcs8KeyDer::from_pem_slice(CERTIFICATE_KEY).unwrap();
     let key = RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).unwrap();
     let mut signature = vec![0; key.public().modulus_len()];
@@ -61,7 +62,7 @@ fn sns(server: &str, kind: &str, message: &str, more: &[(&str, String)]) -> Stri
 async fn ses_delivers_and_sns_says_what_became_of_it(bed: &mut Bed) {
     let amazon = ServiceStandIn::start(|request| match request.path.as_str() {
         "/v2/email/outbound-emails" => (200, "", r#"{"MessageId":"0107-1"}"#.to_owned()),
-        path if path.ends_with(".pem") => (200, "", CERTIFICATE.to_owned()),
+        path if path.ends_with("/SimpleNotificationService-1.pem") => (200, "", CERTIFICATE.to_owned()),
         _ => (200, "", "<ConfirmSubscriptionResponse/>".to_owned()),
     })
     .await;
@@ -170,7 +171,7 @@ async fn sendgrid_delivers_and_says_what_became_of_it(bed: &mut Bed) {
 
 /// A token as Vonage signs what it calls with.
 fn vonage_token(bed: &Bed, body: &str, secret: &str) -> String {
-    let hash: String = digest::digest(&digest::SHA256, body.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(digest::digest(&digest::SHA256, body.as_bytes()));
     let claims = json!({ "iss": "Vonage", "iat": seconds(bed), "jti": "j", "payload_hash": hash }).to_string();
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#), URL_SAFE_NO_PAD.encode(claims));
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), signed.as_bytes());

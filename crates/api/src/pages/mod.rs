@@ -100,17 +100,14 @@ fn no_link(api: &Api, request: &Request) -> Response {
     let address = api.limits.client(request.extensions(), request.headers(), &api.settings.trusted_proxies);
     let problem = api.limits.failed(address, "a link that was never sent was opened", Problem::not_found("link"));
     let locale = accepted_language(request);
-    match problem.retry_s() {
-        Some(retry_s) => {
-            let lines = vec![say(api, Phrase::PageTooMany, &locale, None, &[])];
-            let mut response = Page::saying(api, &locale, Phrase::PageNoLink, lines).write(api, StatusCode::TOO_MANY_REQUESTS);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_s));
-            response
-        }
-        None => {
-            let lines = vec![say(api, Phrase::PageNoLinkWhy, &locale, None, &[])];
-            Page::saying(api, &locale, Phrase::PageNoLink, lines).write(api, StatusCode::NOT_FOUND)
-        }
+    if let Some(retry_s) = problem.retry_s() {
+        let lines = vec![say(api, Phrase::PageTooMany, &locale, None, &[])];
+        let mut response = Page::saying(api, &locale, Phrase::PageNoLink, lines).write(api, StatusCode::TOO_MANY_REQUESTS);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_s));
+        response
+    } else {
+        let lines = vec![say(api, Phrase::PageNoLinkWhy, &locale, None, &[])];
+        Page::saying(api, &locale, Phrase::PageNoLink, lines).write(api, StatusCode::NOT_FOUND)
     }
 }
 

@@ -65,9 +65,9 @@ pub(super) async fn channels(State(api): State<Api>, caller: Authenticated) -> R
 
 fn channel(status: &ChannelStatus, processes: &[WorkerSession], now: Timestamp) -> wire::ChannelStatus {
     let provider = |provider: &ProviderStatus| {
-        let states = findings(processes, status.channel, &provider.name, now);
+        let found = findings(processes, status.channel, &provider.name, now);
         let is_up = |finding: &ProviderFinding| finding.state.as_str() == BreakerState::Up.name();
-        wire::ProviderStatus { name: provider.name.clone(), kind: provider.kind.clone(), up: states.iter().all(is_up), states }
+        wire::ProviderStatus { name: provider.name.clone(), kind: provider.kind.clone(), up: found.iter().all(is_up), states: found }
     };
     let providers: Vec<_> = status.providers.iter().map(provider).collect();
     wire::ChannelStatus { channel: status.channel.into(), available: !providers.is_empty(), providers }

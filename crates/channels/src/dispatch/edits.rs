@@ -20,7 +20,7 @@ use super::delivery::{content_of, destination, reader};
 const LOOK: Duration = Duration::from_secs(2);
 /// Messages that are taken at once, and how long this process has for them before another one may try.
 const MOST: i64 = 20;
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 
 /// Edits by these channels until `stop`.
 pub(super) async fn edit(workers: Vec<Arc<ChannelWorker>>, stop: CancellationToken) {

@@ -114,7 +114,7 @@ impl Defined {
     /// What sends, as the provider of the table `name`.
     fn sender(&self, name: &str, common: &CommonSettings) -> Result<Sender, SettingError> {
         let client = match &self.reach {
-            None => Client::Service(Http::new(common)?),
+            None => Client::Service(Box::new(Http::new(common)?)),
             Some(reach) => Client::Recipients(Box::new(Endpoints::new(common, reach.clone())?)),
         };
         let signing_key = self.signing_key()?;

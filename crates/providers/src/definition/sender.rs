@@ -32,7 +32,7 @@ pub struct Sender {
 /// How its server is reached.
 #[derive(Debug)]
 pub enum Client {
-    Service(Http),
+    Service(Box<Http>),
     /// Servers that users name.
     Recipients(Box<Endpoints>),
 }

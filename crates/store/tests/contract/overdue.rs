@@ -73,7 +73,7 @@ async fn what_is_not_confirmed_in_time_goes_on_to_another_provider(bed: &Bed) {
     assert_eq!(bed.store.next_overdue(&[Channel::Sms]).await.unwrap(), None);
     assert_eq!(bed.store.next_overdue(&[Channel::Sms, Channel::Email]).await.unwrap(), Some(bed.now().plus_s(120)));
     assert!(overdue(bed).await.is_empty());
-    bed.clock.advance(Duration::from_secs(120));
+    bed.clock.advance(Duration::from_mins(2));
     // Each is answered until it is settled: nobody has to live through it.
     for _ in 0..2 {
         assert_eq!(overdue(bed).await, [(id.clone(), 120)]);
@@ -104,7 +104,7 @@ async fn what_is_not_confirmed_in_time_goes_on_to_another_provider(bed: &Bed) {
 
 async fn what_arrived_after_all_is_not_sent_again(bed: &Bed) {
     let (epoch, id) = sent(bed).await;
-    bed.clock.advance(Duration::from_secs(120));
+    bed.clock.advance(Duration::from_mins(2));
     bed.store.settle_overdue(vec![(id.clone(), Some(Reason::NoReceipt { within_s: 120 }))]).await.unwrap();
     assert_eq!(bed.store.receipts(vec![says(&id, "p", "M1", ReceiptOutcome::Delivered)]).await.unwrap(), [true]);
     assert_eq!(now(bed, &id).await.0.state, State::Delivered);
@@ -114,7 +114,7 @@ async fn what_arrived_after_all_is_not_sent_again(bed: &Bed) {
 
 async fn nobody_waits_for_what_is_not_needed_any_more(bed: &Bed) {
     let (_, id) = sent(bed).await;
-    bed.clock.advance(Duration::from_secs(120));
+    bed.clock.advance(Duration::from_mins(2));
     bed.execute("DELETE FROM responders").await;
     // The alert was accepted between the look and the move, or before the look.
     bed.store.settle_overdue(vec![(id.clone(), Some(Reason::NoReceipt { within_s: 120 }))]).await.unwrap();

@@ -13,8 +13,8 @@ fn budget(bed: &Bed, calls: i64) -> Budget {
 
 async fn processes_together_take_no_more_than_a_days_calls(bed: &Bed) {
     let budget = budget(bed, 100);
-    let takes = (0..30).map(|_| bed.store.take_calls(&budget, 7));
-    let taken: Vec<i64> = futures::future::try_join_all(takes).await.unwrap();
+    let processes = (0..30).map(|_| bed.store.take_calls(&budget, 7));
+    let taken: Vec<i64> = futures::future::try_join_all(processes).await.unwrap();
     assert_eq!(taken.iter().sum::<i64>(), 100);
     assert_eq!(taken.iter().filter(|calls| **calls == 7).count(), 14);
     assert_eq!(bed.store.take_calls(&budget, 1).await.unwrap(), 0);

@@ -47,10 +47,10 @@ async fn an_address_is_tried_so_often_whoever_has_it(bed: &Bed) {
     assert_eq!(waits(bed.store.send_test(BY, anna, of_anna.id, Channel::Voice).await), ("minute", 40));
     assert_eq!(waits(bed.store.send_test(BY, ben, of_ben.id, Channel::Sms).await), ("minute", 40));
     for _ in 1..10 {
-        bed.clock.advance(Duration::from_secs(60));
+        bed.clock.advance(Duration::from_mins(1));
         bed.store.send_test(BY, ben, of_ben.id, Channel::Sms).await.unwrap();
     }
-    bed.clock.advance(Duration::from_secs(60));
+    bed.clock.advance(Duration::from_mins(1));
     let (per, retry_s) = waits(bed.store.send_test(BY, anna, of_anna.id, Channel::Sms).await);
     assert!(per == "day" && retry_s > 23 * 3_600, "{retry_s}");
     bed.clock.advance(Duration::from_hours(24));

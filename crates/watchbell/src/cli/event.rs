@@ -35,8 +35,8 @@ struct Envelope {
     #[command(flatten)]
     server: Server,
     /// The event's own id: the same one twice is planned once. Made up unless given
-    #[arg(long = "event-id", value_name = "ID")]
-    id: Option<String>,
+    #[arg(long, value_name = "ID")]
+    event_id: Option<String>,
     /// The server's JSON instead of sentences
     #[arg(long)]
     json: bool,
@@ -52,8 +52,8 @@ pub struct Alert {
     #[arg(long = "to", value_name = "RESPONDER", required = true, value_delimiter = ',')]
     responders: Vec<String>,
     /// The alert's id, which updates name; the event's id unless given
-    #[arg(long, value_name = "ID")]
-    alert: Option<String>,
+    #[arg(long = "alert", value_name = "ID")]
+    id: Option<String>,
     /// HIGH (the default) or LOW
     #[arg(long)]
     priority: Option<Priority>,
@@ -100,8 +100,8 @@ pub struct Duty {
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse_rfc3339)]
     ends_at: Timestamp,
     /// The shift's id: the same one again moves or cancels it
-    #[arg(long, value_name = "ID")]
-    duty: Option<String>,
+    #[arg(long = "duty", value_name = "ID")]
+    id: Option<String>,
     #[arg(long)]
     schedule: Option<String>,
     /// The shift will not take place
@@ -144,7 +144,7 @@ impl Event {
 impl Alert {
     async fn publish(self) -> Result<(), Error> {
         let data = AlertEventData {
-            alert_id: self.alert.map(PublishedId),
+            alert_id: self.id.map(PublishedId),
             priority: self.priority.map(Into::into),
             summary: Some(self.summary),
             details: self.details,
@@ -173,7 +173,7 @@ impl Update {
 impl Duty {
     async fn publish(self) -> Result<(), Error> {
         let data = DutyEventData {
-            duty_id: self.duty.map(PublishedId),
+            duty_id: self.id.map(PublishedId),
             user_id: UserName::Text(self.user),
             starts_at: self.starts_at.into(),
             ends_at: self.ends_at.into(),
@@ -200,7 +200,7 @@ impl News {
 
 impl Envelope {
     async fn publish(self, kind: EventKind, data: impl Serialize) -> Result<(), Error> {
-        let id = self.id.unwrap_or_else(|| hex::encode(rand::rng().random::<[u8; 8]>()));
+        let id = self.event_id.unwrap_or_else(|| hex::encode(rand::rng().random::<[u8; 8]>()));
         let event = PlainEvent { id, kind: format!("{EVENTS_PREFIX}{kind}"), data };
         let body = serde_json::to_value(&event).unwrap_or_default();
         let client = self.server.client()?;

@@ -163,7 +163,11 @@ fn contacts(part: &mut Part) {
 fn accounts(part: &mut Part) {
     const ALL: &str = "/users/{user}/accounts";
     const PATH: &str = "/users/{user}/accounts/{service}";
-    let services = || names(ContactKind::with_accounts().map(ContactKind::as_str));
+    let services = || {
+        let mut services = names(ContactKind::with_accounts().map(ContactKind::as_str));
+        services["example"] = ContactKind::Slack.as_str().into();
+        services
+    };
     let of_account = |operation: Operation| operation.of(USERS).with(of_user).path("service", "Where the account is", services());
     part.add(
         Operation::get(ALL, "List a user's accounts at chat services")

@@ -27,7 +27,7 @@ fn unwrap_lines(value: &mut serde_json::Value) {
             for (name, member) in members {
                 match member {
                     serde_json::Value::String(text) if name == "description" => {
-                        *text = text.replace("\n\n", "\u{0}").replace('\n', " ").replace('\u{0}', "\n\n")
+                        *text = text.replace("\n\n", "\u{0}").replace('\n', " ").replace('\u{0}', "\n\n");
                     }
                     member => unwrap_lines(member),
                 }

@@ -94,6 +94,11 @@ impl Position {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "Twilio is not to be asked too often, whatever the clock of deliveries says")]
+async fn pause() {
+    tokio::time::sleep(PAUSE).await;
+}
+
 #[async_trait]
 impl Source for Callbacks {
     async fn open(&self) -> Result<(), InboundError> {
@@ -107,7 +112,7 @@ impl Source for Callbacks {
             return Ok(Batch { heard: Vec::new(), position: Some(Position::default().after(&newest).write()) });
         };
         // A page at a time would ask too often, and a message is answered by people: nothing is lost by a pause.
-        tokio::time::sleep(PAUSE).await;
+        pause().await;
         let mut items = self.list(Some(known.floor())).await?;
         // Newest first as it is listed; within one second the list's order is all that there is.
         items.reverse();
