@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use quick_cache::sync::Cache;
-use watchbell_core::{Clock, UserId};
+use watchbell_core::{Channel, Clock, UserId};
 
 use super::{Argument, BEGIN, BEGIN_CHANGE, DIALECT, Db, SNAPSHOT, array, columns};
 use crate::pool::Pool;
@@ -93,8 +93,8 @@ pub(crate) struct SqlStore {
     growth: statistics::Growth,
     /// When a probe last committed something.
     committed_at: tokio::sync::Mutex<Option<tokio::time::Instant>>,
-    /// Counts claims, for what is given in turn.
-    turns: AtomicU64,
+    /// Counts claims by channel, for what is given in turn.
+    turns: Vec<AtomicU64>,
     /// Topic events up to this one are left alone for now: it could not be planned. Mostly empty.
     fan_out_passed_over: Mutex<String>,
     /// Held as long as the store is open.
@@ -140,7 +140,7 @@ impl SqlStore {
             has_ambiguous_names: AtomicBool::new(false),
             growth: statistics::Growth::default(),
             committed_at: tokio::sync::Mutex::default(),
-            turns: AtomicU64::new(0),
+            turns: Channel::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
             fan_out_passed_over: Mutex::default(),
             _lock: lock,
         }

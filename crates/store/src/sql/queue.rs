@@ -165,7 +165,7 @@ impl SqlStore {
     /// HIGH alerts, and a part for what came last, so that neither a storm nor one event for very many starves the rest. Answers
     /// the deliveries, with the rank that each is said to have.
     async fn take_ready(&self, tx: &mut Tx, channel: Channel, ranks: &BTreeSet<i64>, most: i64) -> Result<Vec<(String, i64)>, StoreError> {
-        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+        let turn = self.turns[channel as usize].fetch_add(1, Ordering::Relaxed);
         let mut taken = Vec::new();
         for rank in ranks.iter().copied() {
             let left = most - count(&taken);

@@ -54,9 +54,9 @@ pub struct Alert {
     /// The alert's id, which updates name; the event's id unless given
     #[arg(long = "alert", value_name = "ID")]
     id: Option<String>,
-    /// HIGH (the default) or LOW
-    #[arg(long)]
-    priority: Option<Priority>,
+    /// HIGH or LOW
+    #[arg(long, default_value = "HIGH")]
+    priority: Priority,
     #[arg(long)]
     details: Option<String>,
     /// Messages link to it
@@ -145,7 +145,7 @@ impl Alert {
     async fn publish(self) -> Result<(), Error> {
         let data = AlertEventData {
             alert_id: self.id.map(PublishedId),
-            priority: self.priority.map(Into::into),
+            priority: Some(self.priority.into()),
             summary: Some(self.summary),
             details: self.details,
             url: self.link,
