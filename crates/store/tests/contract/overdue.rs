@@ -51,7 +51,7 @@ async fn call(bed: &Bed, epoch: Epoch, provider: &str, message_id: &str) -> Deli
         pause: None,
         receipt_by: Some(bed.now().plus_s(120)),
     };
-    assert_eq!(bed.store.finish(epoch, &[end]).await.unwrap(), [job.id.clone()]);
+    assert_eq!(bed.store.finish(epoch, &[end]).await.unwrap(), std::slice::from_ref(&job.id));
     job.id
 }
 

@@ -28,8 +28,8 @@ async fn processes_together_take_no_more_than_a_days_calls(bed: &Bed) {
     ] {
         assert_eq!(bed.store.take_calls(&other, 1).await.unwrap(), 1);
     }
-    bed.store.note_refused(&[budget.clone()], 3).await.unwrap();
-    bed.store.note_refused(&[budget.clone()], 1).await.unwrap();
+    bed.store.note_refused(std::slice::from_ref(&budget), 3).await.unwrap();
+    bed.store.note_refused(std::slice::from_ref(&budget), 1).await.unwrap();
     let spent = bed.store.spent(budget.day).await.unwrap();
     let sms = |provider: &str, calls, refused| Spent { channel: Channel::Sms, provider: provider.to_owned(), calls, refused };
     assert_eq!(spent, [sms("p", 100, 4), sms("q", 1, 0), Spent { channel: Channel::Voice, ..sms("p", 1, 0) }]);

@@ -128,7 +128,8 @@ fn each_mistake_has_its_line_and_says_what_would_be_right() {
         assert_ne!(text, GOOD, "{right}");
         let told = mistakes(&text);
         if !told.first().is_some_and(|told| told.starts_with(expected)) {
-            unexpected.push_str(&format!("{wrong}\n  told: {told:?}\n  not:  {expected}\n"));
+            let line = format!("{wrong}\n  told: {told:?}\n  not:  {expected}\n");
+            unexpected.push_str(&line);
         }
     }
     assert_eq!(unexpected, "");

@@ -16,7 +16,7 @@ fn signed(fields: &str) -> String {
     let mut pairs: Vec<(String, String)> = url::form_urlencoded::parse(fields.as_bytes()).into_owned().collect();
     pairs.push(("timestamp".to_owned(), "1795161600".to_owned()));
     pairs.sort();
-    let text: String = pairs.iter().map(|(name, value)| format!("&{name}={}", value.replace(['&', '='], "_"))).collect();
+    let text: String = pairs.iter().map(|(name, value)| ["&", name, "=", &value.replace(['&', '='], "_")].concat()).collect();
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"s3cret-2"), text.as_bytes());
     format!("{fields}&timestamp=1795161600&sig={}", hex::encode(tag))
 }

@@ -25,6 +25,7 @@ fn provider(service: &StandIn, token: &str) -> Arc<dyn Provider> {
     build(service, settings(service, token))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "each test makes its own")]
 fn build(service: &StandIn, settings: Settings) -> Arc<dyn Provider> {
     settings.check(&service.common()).unwrap();
     let provider = settings.build("slack", &service.common(), Arc::new(ManualClock::new(at("2026-11-20T08:00:00Z")))).unwrap();

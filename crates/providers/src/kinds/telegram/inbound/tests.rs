@@ -152,6 +152,7 @@ fn press(data: &str, chat: &Value) -> Value {
     json!({ "update_id": 8, "callback_query": query })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as answers have it")]
 fn by(account: &str) -> Option<Presser> {
     Some(Presser { service: ContactKind::Telegram, account: Secret::new(account) })
 }
