@@ -17,7 +17,7 @@ fn table() -> Value {
 fn signed(form: &str) -> Call {
     let mut pairs: Vec<(String, String)> = url::form_urlencoded::parse(form.as_bytes()).into_owned().collect();
     pairs.sort();
-    let fields: String = pairs.iter().map(|(name, value)| [name.to_string(), value.to_string()].concat()).collect();
+    let fields: String = pairs.iter().map(|(name, value)| [name.as_str(), value.as_str()].concat()).collect();
     let text = format!("https://bell.example.org/wb/callbacks/sms-a?delivery={DELIVERY}.{fields}.5");
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"s3cret"), text.as_bytes());
     Call::form(form)
