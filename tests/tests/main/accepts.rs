@@ -16,7 +16,7 @@ use watchbell_tests::wait;
 /// Each for three people, by two channels.
 const ALERTS: usize = 1_000;
 /// Between two alerts.
-const PACE: Duration = Duration::from_millis(10);
+const PACE: Duration = Duration::from_millis(5);
 /// Every other alert is accepted so many alerts later.
 const LATER: usize = 40;
 /// From the broker to the commit, for 99 of 100; and from the commit to the last call.
@@ -35,7 +35,7 @@ fn in_several_processes() {
 }
 
 async fn accepts_are_heard(bed: &mut Bed, roles: &[&[&str]]) {
-    bed.stand_ins.http.program_always("Messages.json", Act::slowly(Duration::from_millis(500)));
+    bed.stand_ins.http.program_always("Messages.json", Act::slowly(Duration::from_millis(250)));
     let mut processes: Vec<Process> = roles.iter().map(|roles| Process::serve(&bed.settings, roles)).collect();
     processes[0].ready().await;
     let api = processes[0].api();
@@ -83,8 +83,7 @@ async fn accepts_are_heard(bed: &mut Bed, roles: &[&[&str]]) {
         let first = committed.entry(id).or_insert(at);
         *first = at.max(*first);
     }
-    // How many depends on how fast the machine plans: an accept that overtakes its alert has nothing to stop.
-    assert!(!committed.is_empty(), "the queue was too short for accepts to stop anything");
+    assert!(committed.len() > 20, "the queue was too short for accepts to stop anything: {}", committed.len());
     let mut delays: Vec<Duration> = committed.iter().map(|(id, at)| *at - accepted[*id]).collect();
     delays.sort_unstable();
     let part = |percent: usize| delays[(delays.len() * percent / 100).min(delays.len() - 1)];
