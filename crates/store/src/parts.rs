@@ -9,7 +9,7 @@ use crate::StoreError;
 use crate::access::{AuditLog, Keys, StoredSettings};
 use crate::directory::{Accounts, Chains, ContactTrials, Contacts, Devices, Rules, TelegramLinks, Topics, Users, Verification};
 use crate::history::History;
-use crate::housekeeping::{FanOut, Retention};
+use crate::housekeeping::{FanOut, FollowUps, Retention};
 use crate::intake::{Answers, DeadLetters, Events, Intake, Texts};
 use crate::preferences::{Categories, Notifications, Preferences};
 use crate::queue::{Edits, ProviderUse, Queue, Receipts, WakeUps, WorkerSessions};
@@ -37,9 +37,9 @@ pub trait WorkerStore: Edits + Queue + Receipts + ProviderUse + WorkerSessions +
 impl<S: Edits + Queue + Receipts + ProviderUse + WorkerSessions + WakeUps + std::fmt::Debug> WorkerStore for S {}
 
 /// What the scheduler needs for its work in the background.
-pub trait HousekeepingStore: FanOut + Retention + WakeUps {}
+pub trait HousekeepingStore: FanOut + FollowUps + Retention + WakeUps {}
 
-impl<S: FanOut + Retention + WakeUps> HousekeepingStore for S {}
+impl<S: FanOut + FollowUps + Retention + WakeUps> HousekeepingStore for S {}
 
 /// Everything that is kept.
 #[async_trait]

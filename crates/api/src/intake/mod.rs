@@ -153,7 +153,7 @@ async fn accept(api: &Api, caller: &Authenticated, intake: &Intake, events: &[Va
     let to_default: Vec<(usize, Value)> = accepted
         .iter()
         .enumerate()
-        .filter(|(_, accepted)| accepted.planned == 0 && accepted.is_rejected_for(RejectReason::UnknownUser))
+        .filter(|(_, accepted)| accepted.planned == 0 && accepted.missed().is_some())
         .filter_map(|(at, _)| Some((at, intake.mapping.to_default_responders(&events[at])?)))
         .collect();
     if !to_default.is_empty() {
