@@ -36,6 +36,11 @@ impl Group {
     }
 }
 
+/// How many of these names are groups.
+pub fn how_many(names: &[String]) -> usize {
+    names.iter().filter(|name| Group::parse(name).is_some()).count()
+}
+
 /// A text that names no group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no group: it must begin with topic:, duty: or escalation:")]

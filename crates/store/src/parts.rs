@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::StoreError;
 use crate::access::{AuditLog, Keys, StoredSettings};
-use crate::directory::{Accounts, Chains, ContactTrials, Contacts, Devices, Rules, TelegramLinks, Topics, Users, Verification};
+use crate::directory::{Accounts, Chains, ContactTrials, Contacts, Devices, Duties, Rules, TelegramLinks, Topics, Users, Verification};
 use crate::history::History;
 use crate::housekeeping::{FanOut, FollowUps, Retention};
 use crate::intake::{Answers, DeadLetters, Events, Intake, Texts};
@@ -17,12 +17,12 @@ use crate::runs::Runs;
 
 /// Users and all that belongs to them.
 pub trait DirectoryStore:
-    Accounts + Users + Contacts + ContactTrials + Verification + Devices + TelegramLinks + Rules + Chains + Topics
+    Accounts + Users + Contacts + ContactTrials + Verification + Devices + Duties + TelegramLinks + Rules + Chains + Topics
 {
 }
 
-impl<S: Accounts + Users + Contacts + ContactTrials + Verification + Devices + TelegramLinks + Rules + Chains + Topics> DirectoryStore
-    for S
+impl<S: Accounts + Users + Contacts + ContactTrials + Verification + Devices + Duties + TelegramLinks + Rules + Chains + Topics>
+    DirectoryStore for S
 {
 }
 

@@ -55,6 +55,8 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("POST", "/watchbell/v1/users/{user}/contacts/999/verification/confirm", For::ChangeOwn),
     ("PUT", "/watchbell/v1/users/{user}/contacts/999/status", For::Admin),
     ("POST", "/watchbell/v1/users/{user}/telegram-link", For::ChangeOwn),
+    ("GET", "/watchbell/v1/users/{user}/duties.ics", For::ReadOwn),
+    ("GET", "/watchbell/v1/duties", For::Readers),
     ("GET", "/watchbell/v1/topics/t/users", For::Readers),
     ("PUT", "/watchbell/v1/topics/t/users", For::Admin),
     ("PUT", "/watchbell/v1/topics/t/users/{user}", For::Admin),

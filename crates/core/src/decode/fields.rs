@@ -26,6 +26,9 @@ const MAX_URL_BYTES: usize = 2048;
 /// The most users that one list of an event names; a topic is the way to more.
 const MAX_USERS: usize = 100_000;
 
+/// The most groups that one event names: each stands for many users.
+const MAX_GROUPS: usize = 20;
+
 /// Of an object that stands where a user is named, the members that may name one.
 const USER_MEMBERS: [&str; 4] = ["id", "userId", "externalId", "user"];
 
@@ -222,8 +225,22 @@ impl<'p> Fields<'p> {
 
     /// As [`Self::users`], where groups may be named as well.
     pub(super) fn responders(&mut self, name: &str) -> Option<Vec<String>> {
-        let responders = self.list_of_users(name, each_responder)?;
-        Some(responders.into_iter().map(|name| Group::parse(&name).map_or(name, |group| group.to_string())).collect())
+        let mut groups = 0;
+        let mut responders = Vec::new();
+        for responder in self.list_of_users(name, each_responder)? {
+            let Some(group) = Group::parse(&responder) else {
+                responders.push(responder);
+                continue;
+            };
+            groups += 1;
+            if groups <= MAX_GROUPS {
+                responders.push(group.to_string());
+            }
+        }
+        if groups > MAX_GROUPS {
+            self.problems.add(format!("{name} names {groups} groups; {MAX_GROUPS} are told, the rest is left out"));
+        }
+        Some(responders)
     }
 
     /// The usable entries of a list of users, or None when there is no list. One user alone is a list.

@@ -348,6 +348,11 @@ impl World {
                 return Err(format!("pending after its alert was closed: {delivery:?}"));
             }
         }
+        for what in self.follow_ups.values() {
+            if self.alerts.get(&what.alert_id).is_none_or(|alert| alert.state != AlertState::Open) {
+                return Err(format!("to be done about an alert that is closed: {what:?}"));
+            }
+        }
         let mut told = BTreeSet::new();
         let alive = self.deliveries.values().filter(|d| d.state != State::Cancelled && d.purpose == Purpose::Rule);
         for delivery in alive {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use watchbell_core::event::{AlertData, DutyData, DutyStatus, Event, EventData, Occurrence, Original, UpdateData, UpdateStatus};
 use watchbell_core::{EventId, FollowUp, Group, Timestamp, UserId};
 use watchbell_store::Planner;
+use watchbell_store::directory::{Duties as _, ScheduleFilter, Shift};
 use watchbell_store::facts::{Alert, Duty, Facts, Members, Plan, Policy, Reach, UserFacts};
 use watchbell_store::housekeeping::NextFollowUp;
 use watchbell_store::inline::NoInlineDispatch;
@@ -35,6 +36,7 @@ noted![
     what_is_to_be_done_waits_for_its_time_and_is_done_once,
     a_shift_that_changes_has_its_alerts_looked_at,
     schedules_that_end_are_forgotten,
+    schedules_are_listed_with_who_is_on_duty_and_who_is_next,
 ];
 
 /// Notes who was in groups, keeps shifts, and follows each alert once a minute.
@@ -278,4 +280,32 @@ async fn schedules_that_end_are_forgotten(bed: &Bed, _: &Notes) {
     bed.clock.advance(std::time::Duration::from_hours(48));
     bed.store.tidy(&watchbell_store::housekeeping::Cutoffs::all(bed.now()), 100).await.unwrap();
     assert_eq!(bed.number("SELECT count(*) FROM schedules").await, 0);
+}
+
+async fn schedules_are_listed_with_who_is_on_duty_and_who_is_next(bed: &Bed, _: &Notes) {
+    let (anna, ben) = (bed.user("anna").await.id, bed.user("ben").await.id);
+    for (id, user, from_s, to_s) in
+        [("1", anna, -60, 60), ("2", ben, 60, 120), ("3", anna, 60, 90), ("4", ben, -120, -60), ("5", ben, 500, 600)]
+    {
+        accept(bed, &format!("d{id}"), shift(bed, id, user, from_s, to_s)).await;
+    }
+    let (now, to) = (bed.now(), bed.now().plus_s(200));
+    let ids = |shifts: &[Shift]| shifts.iter().map(|shift| shift.id.clone()).collect::<Vec<_>>();
+    let all = ScheduleFilter { limit: 10, ..ScheduleFilter::default() };
+    let found = bed.store.schedules(&all, now, to).await.unwrap();
+    assert_eq!((found.len(), found[0].name.as_str()), (1, "primary"));
+    assert_eq!((ids(&found[0].shifts), ids(&found[0].next)), (vec!["1".into(), "3".into(), "2".into()], vec!["3".into(), "2".into()]));
+    // Nothing within the stretch, and the next one all the same.
+    let found = bed.store.schedules(&all, now.plus_s(150), now.plus_s(200)).await.unwrap();
+    assert_eq!((ids(&found[0].shifts), ids(&found[0].next)), (vec![], vec!["5".into()]));
+    for (filter, count) in [
+        (ScheduleFilter { name: Some("primary".to_owned()), ..all.clone() }, 1),
+        (ScheduleFilter { name: Some("other".to_owned()), ..all.clone() }, 0),
+        (ScheduleFilter { user: Some(ben), ..all.clone() }, 1),
+        (ScheduleFilter { user: Some(UserId(9_999)), ..all.clone() }, 0),
+        (ScheduleFilter { after: Some("primary".to_owned()), ..all.clone() }, 0),
+    ] {
+        assert_eq!(bed.store.schedules(&filter, now, to).await.unwrap().len(), count, "{filter:?}");
+    }
+    assert_eq!(ids(&bed.store.shifts_of(anna, now, to).await.unwrap()), ["1", "3"]);
 }
