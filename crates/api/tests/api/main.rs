@@ -9,6 +9,7 @@ mod categories;
 mod contacts;
 mod contract;
 mod documented;
+mod duties;
 mod faults;
 mod harness;
 mod ilert_contacts;
