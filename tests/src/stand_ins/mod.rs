@@ -14,6 +14,7 @@ use watchbell_core::{Channel, Timestamp};
 
 use crate::settings::{Settings, WEBHOOK_SECRET};
 use crate::wait;
+pub use fcm::{rsa_key, service_account};
 pub use http::{HttpStandIn, Request};
 pub use script::{Act, Then};
 pub use service::ServiceStandIn;

@@ -5,7 +5,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use watchbell_core::contact::ContactKind;
-use watchbell_core::ids::UserRef;
 use watchbell_core::{Channel, UserId};
 use watchbell_store::access::Actor;
 use watchbell_tests::bed::Bed;
@@ -38,7 +37,7 @@ async fn reached_by(bed: &mut Bed, channel: &str, target: &str) -> Person {
     let anna = Person::without_telegram(bed.api(), 1).await;
     let contact = json!({ "kind": channel, "target": target });
     bed.api().post(&format!("/watchbell/v1/users/{}/contacts", anna.id), &contact).await.expect(201);
-    rule(bed, &anna, &format!("notify_by_{channel}")).await;
+    anna.notified_by(bed, channel).await;
     anna
 }
 
@@ -46,12 +45,8 @@ async fn reached_by(bed: &mut Bed, channel: &str, target: &str) -> Person {
 async fn reached_on(bed: &mut Bed, kind: &str, token: &str) -> Person {
     begin(bed).await;
     let anna = Person::without_telegram(bed.api(), 1).await;
-    let devices = format!("/watchbell/v1/users/{}/devices", anna.id);
-    for device in bed.api().get(&devices).await.expect(200)["items"].as_array().unwrap() {
-        bed.api().delete(&format!("{devices}/{}", device["id"])).await.expect(204);
-    }
-    bed.api().post(&devices, &json!({ "kind": kind, "token": token })).await.expect(201);
-    rule(bed, &anna, "notify_by_mobile_app").await;
+    anna.only_device(bed.api(), &json!({ "kind": kind, "token": token })).await;
+    anna.notified_by(bed, "mobile_app").await;
     anna
 }
 
@@ -61,16 +56,6 @@ async fn begin(bed: &mut Bed) {
     }
     bed.settings.set("PROVIDERS__SLACK__SIGNING_SECRET", SIGNING_SECRET);
     bed.start().await;
-}
-
-async fn rule(bed: &Bed, person: &Person, kind: &str) {
-    let user = bed.store().user(&UserRef::Id(UserId(person.id))).await.unwrap().unwrap();
-    let rule = json!({ "user_id": user.public_id, "type": kind, "important": true });
-    // The OnCall surface takes the key as it is.
-    let headers = [("authorization", bed.api().key()), ("content-type", "application/json")];
-    let oncall = bed.api().with_key("");
-    let made = oncall.try_call(Method::POST, "/api/v1/personal_notification_rules/", &headers, Some(rule.to_string())).await;
-    made.unwrap().expect(201);
 }
 
 /// Whoever presses with that account is Anna.
@@ -142,7 +127,7 @@ async fn slack_s_buttons_answer(bed: &mut Bed) {
 async fn telegram_s_buttons_and_replies_answer(bed: &mut Bed) {
     begin(bed).await;
     let anna = Person::create(bed.api(), 1).await;
-    rule(bed, &anna, "notify_by_telegram").await;
+    anna.notified_by(bed, "telegram").await;
     let secret = [("x-telegram-bot-api-secret-token", WEBHOOK_SECRET)];
     told(bed, &anna, "A-1", Channel::Telegram, &anna.chat).await;
     let keyboard = bed.stand_ins.http.chats("POST", "/sendMessage").pop().unwrap().json()["reply_markup"]["inline_keyboard"].take();
@@ -222,8 +207,8 @@ async fn what_has_no_buttons_leads_to_a_page_for_answers(bed: &mut Bed) {
     bed.api().post(&format!("/watchbell/v1/users/{}/contacts", anna.id), &contact).await.expect(201);
     let devices = format!("/watchbell/v1/users/{}/devices", anna.id);
     bed.api().post(&devices, &json!({ "kind": "gotify", "token": "A-gotify-token" })).await.expect(201);
-    rule(bed, &anna, "notify_by_google_chat").await;
-    rule(bed, &anna, "notify_by_mobile_app").await;
+    anna.notified_by(bed, "google_chat").await;
+    anna.notified_by(bed, "mobile_app").await;
     let page = "https://bell.example.org/a/";
     for (channel, to) in [(Channel::Discord, DISCORD_HOOK), (Channel::GoogleChat, GOOGLE_CHAT_HOOK), (Channel::Push, "A-gotify-token")] {
         let id = format!("A-{channel}");
