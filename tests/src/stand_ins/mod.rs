@@ -6,6 +6,7 @@ pub mod http;
 mod script;
 pub mod service;
 pub mod smtp;
+mod sockets;
 
 use std::collections::BTreeMap;
 

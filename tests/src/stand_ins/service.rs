@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::http::{Request, read};
+use super::sockets::{self, Sockets};
 use crate::wait;
 
 /// Status, headers (whole lines), and body.
@@ -18,6 +19,7 @@ pub type Answer = (u16, String, String);
 pub struct ServiceStandIn {
     port: u16,
     asked: watch::Sender<Vec<Request>>,
+    sockets: Sockets,
     task: JoinHandle<()>,
 }
 
@@ -40,15 +42,25 @@ impl ServiceStandIn {
         let port = listener.local_addr().unwrap().port();
         let asked = watch::Sender::default();
         let answer = Arc::new(answer);
+        let sockets = Sockets::default();
         let task = tokio::spawn({
-            let asked = asked.clone();
+            let (asked, sockets) = (asked.clone(), sockets.clone());
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(serve(stream, Arc::clone(&answer), asked.clone()));
+                    if sockets::is_asked_for(&stream).await {
+                        tokio::spawn(sockets.clone().serve(stream));
+                    } else {
+                        tokio::spawn(serve(stream, Arc::clone(&answer), asked.clone()));
+                    }
                 }
             }
         });
-        Self { port, asked, task }
+        Self { port, asked, sockets, task }
+    }
+
+    /// What it says over web sockets, and is told.
+    pub fn sockets(&self) -> &Sockets {
+        &self.sockets
     }
 
     pub fn url(&self) -> String {
