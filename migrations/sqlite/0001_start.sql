@@ -332,7 +332,7 @@ CREATE TABLE dead_letters (
 );
 CREATE INDEX dead_letters_created ON dead_letters (created_at);
 -- Those that somebody may still have to look at are counted.
-CREATE INDEX dead_letters_open ON dead_letters (id) WHERE replayed_at IS NULL;
+CREATE INDEX dead_letters_open ON dead_letters (created_at) WHERE replayed_at IS NULL;
 
 --------------------------------------------------------------------------------------------------------------------------------
 -- Alerts and duties

@@ -22,6 +22,7 @@ mod json;
 mod known_keys;
 mod limits;
 pub mod messaging;
+pub mod metrics;
 pub mod notiflows;
 pub mod oncall;
 pub mod openapi;
@@ -43,6 +44,6 @@ pub mod watchbell;
 
 pub use auth::bootstrap_admin_key;
 pub use proxies::TrustedProxies;
-pub use server::{router, serve};
+pub use server::{router, serve, serve_routes};
 pub use settings::ApiSettings;
 pub use state::{Api, ChannelStatus, Health, ProviderStatus};

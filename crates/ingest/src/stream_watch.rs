@@ -99,6 +99,7 @@ impl StreamWatch<'_> {
         }
         for info in &consumers {
             self.stalls.entry(info.name.clone()).or_default().observe(info);
+            self.committer.counters().lags(&info.name, info.num_pending, info.num_ack_pending);
         }
         if !concerns::has_gaps_alarm(&info.config) {
             return Ok(());

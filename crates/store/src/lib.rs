@@ -48,4 +48,5 @@ pub use fault::Fault;
 pub use open::open;
 pub use options::{Options, Quotas, Retries, VerificationLimits};
 pub use parts::{DirectoryStore, HousekeepingStore, IntakeStore, Store, WorkerStore};
+pub use pool::DatabaseMetrics;
 pub use wake::{Notified, Wakes};

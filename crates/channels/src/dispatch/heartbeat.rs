@@ -67,6 +67,7 @@ pub(super) async fn renew(context: Arc<DispatchContext>, channels: Vec<Arc<Chann
                         wake(&context, &heartbeat.ready);
                     }
                 } else {
+                    context.metrics.lost_sessions.inc();
                     tracing::warn!("this process stood still for longer than its lease; what it had claimed was taken over");
                     if let Err(error) = session.begin(context.store.as_ref()).await {
                         tracing::warn!(error = watchbell_core::error_chain(&error), "worker.enter failed; trying again");

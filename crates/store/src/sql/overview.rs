@@ -20,7 +20,7 @@ impl Overviews for SqlStore {
     async fn overview(&self) -> Result<Overview, StoreError> {
         let now = self.clock.now();
         let dead_letters = sqlx::query_scalar(sql(
-            "SELECT count(*) FROM (SELECT 1 AS one FROM dead_letters WHERE replayed_at IS NULL ORDER BY id LIMIT $1) AS c",
+            "SELECT count(*) FROM (SELECT 1 AS one FROM dead_letters WHERE replayed_at IS NULL ORDER BY created_at LIMIT $1) AS c",
         ))
         .bind(COUNTED_AT_MOST)
         .fetch_one(&self.read)

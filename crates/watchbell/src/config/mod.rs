@@ -19,6 +19,7 @@ mod limits;
 mod log;
 mod masking;
 mod messaging;
+mod metrics;
 mod nats;
 mod problem;
 mod providers;
@@ -53,6 +54,7 @@ pub use self::lease::Lease;
 pub use self::limits::{Limits, Rate};
 pub use self::log::{Log, LogFormat};
 pub use self::messaging::Messaging;
+pub use self::metrics::Metrics;
 pub use self::nats::servers as nats_servers;
 pub use self::problem::{Invalid, Problem};
 pub use self::providers::ProviderSettings;
@@ -98,6 +100,7 @@ pub struct Config {
     pub verification: Verification,
     pub answers: Answers,
     pub messaging: Messaging,
+    pub metrics: Metrics,
     pub templates: Templates,
     pub log: Log,
     /// By the names that stand in their URLs.
@@ -173,6 +176,7 @@ impl Config {
         verification::validate(&self.verification, &mut findings.section(&["verification"]));
         self.answers.validate(&mut findings.section(&["answers"]));
         self.messaging.validate(&mut findings.section(&["messaging"]));
+        self.metrics.validate(&mut findings.section(&["metrics"]));
         self.templates.validate(&mut findings.section(&["templates"]));
         self.log.validate(&mut findings.section(&["log"]));
         intake::validate(&self.intake, findings);

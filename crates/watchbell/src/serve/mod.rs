@@ -6,6 +6,7 @@
 mod broker;
 mod descriptors;
 mod health;
+mod metrics;
 mod presence;
 mod providers;
 mod sink;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use watchbell_api::metrics::{MetricsSettings, MetricsSource};
 use watchbell_api::{Api, ApiSettings, TrustedProxies};
 use watchbell_channels::dispatch::{DispatchSettings, Dispatcher};
 use watchbell_channels::inline::{EventIntake, InlineWorkers};
@@ -43,8 +45,8 @@ pub enum Error {
     Store(#[from] StoreError),
     #[error(transparent)]
     Nats(#[from] NatsError),
-    #[error("cannot listen on {address}: {error}; choose another http.listen")]
-    Listen { address: String, error: std::io::Error },
+    #[error("cannot listen on {address}: {error}; choose another {setting}")]
+    Listen { address: String, setting: &'static str, error: std::io::Error },
     #[error("templates.dir: {0}")]
     Templates(#[from] RenderError),
     #[error("providers.{provider}: {error}")]
@@ -90,6 +92,8 @@ fn signals(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>, Error
 pub struct Server {
     /// Where the API listens; None without that role.
     pub address: Option<SocketAddr>,
+    /// Where `/metrics` has a listener of its own.
+    pub metrics_address: Option<SocketAddr>,
     pub store: Arc<dyn Store>,
     /// The first admin key, when one was made because there was none.
     pub first_key: Option<Secret>,
@@ -132,8 +136,14 @@ impl Server {
         let mut routes = providers::routes(&config, &built);
         let inbound = providers::inbound(&config)?;
         // The port first: a process that cannot serve must not begin to send.
-        let listener = if has(Role::Api) { Some(listen(&config.http.listen).await?) } else { None };
+        let listener = if has(Role::Api) { Some(listen(&config.http.listen, "http.listen").await?) } else { None };
+        let metrics_listener = match config.metrics.listen() {
+            Some(address) => Some(listen(address, "metrics.listen").await?),
+            None => None,
+        };
+        let mut metrics = metrics::Collecting::new(&roles, &clock);
         let options = store_options(&config, &roles);
+        options.metrics.register(&mut metrics.registry);
         let store = watchbell_store::open(&options, Arc::new(RulePlanner::new(settings)), clock.clone()).await?;
         routes.push(providers::in_app(&config, &store));
         store.ensure_categories(&config.messaging.categories).await?;
@@ -147,10 +157,12 @@ impl Server {
         let broker = if config.nats.url.trim().is_empty() { None } else { Some(Connection::open(&config.nats).await?) };
         let inline = Arc::new(InlineWorkers::default());
         let intake = Arc::new(EventIntake::new(store.clone(), inline.clone()));
+        intake.metrics().register(&mut metrics.registry);
         let parts = TaskTracker::new();
         let (publishers, done) = (TaskTracker::new(), CancellationToken::new());
         parts.spawn(broker::share_wakes(store.clone(), broker.clone(), stop.clone()));
         if let Some(broker) = &broker {
+            metrics.broker(broker);
             publishers.spawn(broker::publish_moves(store.wakes().moved(), broker.clone(), done.clone()));
             parts.spawn(broker::publish_answers(store.clone(), broker.clone(), clock.clone(), stop.clone()));
             if has(Role::Ingest) {
@@ -193,6 +205,7 @@ impl Server {
                 channels: routes.into_iter().filter(|route| channels.is_empty() || channels.contains(&route.channel)).collect(),
             };
             let dispatcher = Dispatcher::new(store.clone(), clock.clone(), renderer.clone(), inline.clone(), settings);
+            dispatcher.metrics().register(&mut metrics.registry);
             if let Some(broker) = &broker {
                 publishers.spawn(broker::publish_outcomes(dispatcher.progress(), broker.clone(), done.clone()));
             }
@@ -202,8 +215,19 @@ impl Server {
         }
         let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
         let trials = ProviderTrials::new(store.clone(), clock.clone(), renderer.clone(), providers::trial_routes(&config, &built));
-        let api_settings =
-            ApiSettings { renderer: renderer.clone(), inbound, trials: Some(Arc::new(trials)), answer_key, ..api_settings(&config) };
+        let metrics: Arc<dyn MetricsSource> = Arc::new(metrics.done(store.clone(), clock.clone(), &config));
+        let api_settings = ApiSettings {
+            renderer: renderer.clone(),
+            inbound,
+            trials: Some(Arc::new(trials)),
+            answer_key,
+            metrics: Some(MetricsSettings { source: metrics.clone(), is_open: config.metrics.open }),
+            ..api_settings(&config)
+        };
+        let metrics_address = metrics_listener.as_ref().map(TcpListener::local_addr).transpose().map_err(Error::Http)?;
+        if let Some(listener) = metrics_listener {
+            parts.spawn(serve_metrics(listener, metrics, api_settings.clone(), stop.clone()));
+        }
         let (address, http) = match listener {
             Some(listener) => {
                 let address = listener.local_addr().map_err(Error::Http)?;
@@ -216,7 +240,7 @@ impl Server {
         };
         parts.close();
         publishers.close();
-        Ok(Self { address, store, first_key, stop, http, parts, publishers, done, broker })
+        Ok(Self { address, metrics_address, store, first_key, stop, http, parts, publishers, done, broker })
     }
 
     /// Tells every part to stop, and waits until they have.
@@ -261,6 +285,7 @@ pub fn store_options(config: &Config, roles: &BTreeSet<Role>) -> watchbell_store
         limits: RecipientLimits { rates: config.limits.recipient.clone(), bundling: config.bundling },
         quotas: config.limits.user,
         verification: config.verification.clone(),
+        metrics: watchbell_store::DatabaseMetrics::default(),
     }
 }
 
@@ -272,8 +297,20 @@ async fn answer_key(config: &Config, store: &dyn Store) -> Result<AnswerKey, Sto
     }
 }
 
-async fn listen(address: &str) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|error| Error::Listen { address: address.to_owned(), error })
+/// `setting`: which one says where.
+async fn listen(address: &str, setting: &'static str) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|error| Error::Listen { address: address.to_owned(), setting, error })
+}
+
+/// Connections to the listener of the metrics; who reads them has one or two.
+const METRICS_CONNECTIONS: usize = 16;
+
+/// Serves `/metrics` on a listener of its own. Where that ends, everything else goes on.
+async fn serve_metrics(listener: TcpListener, source: Arc<dyn MetricsSource>, settings: ApiSettings, stop: CancellationToken) {
+    let settings = ApiSettings { connections: METRICS_CONNECTIONS, connections_per_address: METRICS_CONNECTIONS, ..settings };
+    if let Err(error) = watchbell_api::serve_routes(listener, watchbell_api::metrics::exposed(source), &settings, stop).await {
+        tracing::error!(%error, "metrics are not served any more");
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "shown once to whoever starts the first process; a log line would be kept by log collectors")]

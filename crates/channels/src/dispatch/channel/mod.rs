@@ -15,6 +15,7 @@ use self::notifier::ChannelNotifier;
 use self::pace::{Pace, PaceCell};
 use self::refused::Refused;
 use super::context::DispatchContext;
+use super::metrics::ChannelMetrics;
 use super::routes::choice::{Room, Routes};
 use super::settings::ChannelRoute;
 use crate::settings::OnUnknown;
@@ -30,6 +31,7 @@ pub(super) struct ChannelWorker {
     /// How long a provider that tells what became of a message has for that.
     pub receipt_after: Option<Duration>,
     pub refused: Refused,
+    pub metrics: Arc<ChannelMetrics>,
     pace: PaceCell,
     /// When deliveries were last claimed, or handed over inline; in epoch milliseconds.
     busy_at: AtomicI64,
@@ -39,6 +41,7 @@ impl ChannelWorker {
     pub fn new(context: Arc<DispatchContext>, route: ChannelRoute) -> Arc<Self> {
         let (channel, on_unknown, started_at) = (route.channel, route.on_unknown, context.clock.now());
         let receipt_after = route.receipt_after;
+        let metrics = context.metrics.of(channel, route.providers.iter().map(|provider| provider.name.as_str()));
         Arc::new(Self {
             routes: Routes::new(route, &context.states, &context.clock),
             context,
@@ -48,6 +51,7 @@ impl ChannelWorker {
             started_at,
             receipt_after,
             refused: Refused::default(),
+            metrics: Arc::new(metrics),
             pace: PaceCell::new(Pace::Held),
             busy_at: AtomicI64::new(0),
         })
