@@ -1,5 +1,7 @@
 //! What the consumers did, and how far behind they are.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use prometheus_client::encoding::EncodeLabelSet;
 use watchbell_metrics::{Counter, Family, Gauge, Registry};
 
@@ -13,6 +15,7 @@ pub struct Counters {
     pub(crate) unpublished: Counter,
     pending: Family<ConsumerLabels, Gauge>,
     unacknowledged: Family<ConsumerLabels, Gauge>,
+    waiting: AtomicU64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -61,6 +64,16 @@ impl Counters {
         registry.register("watchbell_nats_consumer_pending", pending, self.pending.clone());
         let unacknowledged = "Events that a consumer was given and has not acknowledged, as it was last asked";
         registry.register("watchbell_nats_consumer_unacknowledged", unacknowledged, self.unacknowledged.clone());
+    }
+
+    /// Events that wait to be given to this process or another one, by the consumers that were last asked about.
+    pub fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Notes how many events wait for all standing consumers together.
+    pub(crate) fn wait(&self, waiting: u64) {
+        self.waiting.store(waiting, Ordering::Relaxed);
     }
 
     /// Notes how far a standing consumer is behind.

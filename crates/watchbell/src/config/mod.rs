@@ -32,6 +32,7 @@ mod secrets;
 mod templates;
 mod variables;
 mod verification;
+mod watchdog;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +65,7 @@ pub use self::roles::Role;
 pub use self::scheduler::{FallbackEmail, Scheduler};
 pub use self::templates::Templates;
 pub use self::verification::Verification;
+pub use self::watchdog::{Watchdog, WatchdogContact};
 pub use self::worker::Worker;
 pub use watchbell_channels::settings::OnUnknown;
 pub use watchbell_providers::settings::SettingError;
@@ -101,6 +103,7 @@ pub struct Config {
     pub answers: Answers,
     pub messaging: Messaging,
     pub metrics: Metrics,
+    pub watchdog: Watchdog,
     pub templates: Templates,
     pub log: Log,
     /// By the names that stand in their URLs.
@@ -177,6 +180,7 @@ impl Config {
         self.answers.validate(&mut findings.section(&["answers"]));
         self.messaging.validate(&mut findings.section(&["messaging"]));
         self.metrics.validate(&mut findings.section(&["metrics"]));
+        self.watchdog.validate(&mut findings.section(&["watchdog"]));
         self.templates.validate(&mut findings.section(&["templates"]));
         self.log.validate(&mut findings.section(&["log"]));
         intake::validate(&self.intake, findings);

@@ -10,6 +10,7 @@ mod metrics;
 mod presence;
 mod providers;
 mod sink;
+mod watchdog;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -28,7 +29,8 @@ use watchbell_channels::trial::ProviderTrials;
 use watchbell_core::answer_key::AnswerKey;
 use watchbell_core::{Channel, Clock, Secret, SharedClock, SystemClock};
 use watchbell_ingest::{Connection, Ingest, NatsError};
-use watchbell_providers::settings::SettingError;
+use watchbell_providers::http::Http;
+use watchbell_providers::settings::{CommonSettings, SettingError};
 use watchbell_scheduler::{Retention, RulePlanner, Scheduler, SchedulerSettings};
 use watchbell_store::throttle::RecipientLimits;
 use watchbell_store::{Retries, Store, StoreError};
@@ -190,6 +192,7 @@ impl Server {
             heartbeat: Duration::from_secs(u64::from(config.lease.heartbeat_s)),
             lease: Duration::from_secs(u64::from(config.lease.lease_s)),
         };
+        let process_name = process.name.clone();
         if has(Role::Worker) {
             let settings = DispatchSettings {
                 process_name: process.name,
@@ -215,6 +218,25 @@ impl Server {
         }
         let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
         let trials = ProviderTrials::new(store.clone(), clock.clone(), renderer.clone(), providers::trial_routes(&config, &built));
+        let watchdog_metrics = watchdog::WatchdogMetrics::default();
+        watchdog_metrics.register(&mut metrics.registry);
+        if let Some(switch) = switch(&config, &roles, &store, &clock, broker.as_ref(), &watchdog_metrics)? {
+            parts.spawn(switch.run(stop.clone()));
+        }
+        if !config.watchdog.contacts().is_empty() {
+            let routes = providers::trial_routes(&config, &built);
+            let teller = watchdog::Teller {
+                store: store.clone(),
+                clock: clock.clone(),
+                trials: ProviderTrials::new(store.clone(), clock.clone(), renderer.clone(), routes),
+                contacts: config.watchdog.contacts(),
+                configured: watchdog::configured(&config),
+                high_late: Duration::from_secs(u64::from(config.watchdog.high_late_s)),
+                process: process_name,
+                metrics: watchdog_metrics,
+            };
+            parts.spawn(teller.run(stop.clone()));
+        }
         let metrics: Arc<dyn MetricsSource> = Arc::new(metrics.done(store.clone(), clock.clone(), &config));
         let api_settings = ApiSettings {
             renderer: renderer.clone(),
@@ -273,6 +295,30 @@ impl Server {
         }
         http
     }
+}
+
+/// What calls the monitor outside, in processes that take events in.
+fn switch(
+    config: &Config,
+    roles: &BTreeSet<Role>,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    broker: Option<&Connection>,
+    metrics: &watchdog::WatchdogMetrics,
+) -> Result<Option<watchdog::Switch>, Error> {
+    let takes_events = if broker.is_some() { Role::Ingest } else { Role::Api };
+    let Some(url) = config.watchdog.url().filter(|_| roles.contains(&takes_events)) else { return Ok(None) };
+    let http = Http::new(&CommonSettings::default()).map_err(|error| Error::Provider { provider: "watchdog".to_owned(), error })?;
+    Ok(Some(watchdog::Switch {
+        store: store.clone(),
+        clock: clock.clone(),
+        broker: broker.cloned(),
+        configured: watchdog::configured(config),
+        http,
+        url,
+        every: Duration::from_secs(u64::from(config.watchdog.every_s)),
+        metrics: metrics.clone(),
+    }))
 }
 
 /// How the database is opened for a process with these roles.
