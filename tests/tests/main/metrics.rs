@@ -67,7 +67,7 @@ async fn what_happens_is_counted(bed: &mut Bed) {
     assert_eq!(seen.count("watchbell_queue_due_deliveries", &["channel=\"email\"", "rank=\"high\""]), 0);
     assert_eq!(seen.count("watchbell_processes", &["roles=\"api, ingest, scheduler, worker\""]), 1);
     // Nothing that is somebody's.
-    for secret in ["example.org", "+49", "A-1", "User001", "nobody"] {
+    for secret in ["example.org", "+49", "A-1", "User001", "nobody@"] {
         assert!(!seen.text.contains(secret), "{secret} in\n{}", seen.text);
     }
     check_monitoring(&seen);
