@@ -49,6 +49,8 @@ pub struct ApiSettings {
     pub turn_timeout: Duration,
     /// Streams that a user may have open.
     pub streams_per_user: usize,
+    /// How long a browser is signed in, in seconds.
+    pub session_s: i64,
     /// Connections that are kept open, and those of one address among them.
     pub connections: usize,
     pub connections_per_address: usize,
@@ -98,6 +100,7 @@ impl Default for ApiSettings {
             changes_at_once: 4,
             turn_timeout: Duration::from_secs(5),
             streams_per_user: 8,
+            session_s: 7 * 86_400,
             connections: 1_024,
             connections_per_address: 256,
             write_timeout: Duration::from_secs(10),

@@ -9,6 +9,7 @@
 //! are what clients write, and what the document says.
 
 pub mod accounts;
+pub mod caller;
 pub mod categories;
 pub mod contacts;
 pub mod dead_letters;

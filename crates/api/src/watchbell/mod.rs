@@ -5,6 +5,7 @@
 //! is not known is a 400 here, so that a misspelt one does not pass in silence.
 
 mod accounts;
+mod caller;
 mod categories;
 mod contacts;
 mod dead_letters;
@@ -19,6 +20,7 @@ pub(crate) mod openapi;
 mod operator;
 mod page;
 mod providers;
+mod stream;
 mod telegram;
 mod topics;
 mod transfer;
@@ -31,6 +33,7 @@ use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
 
 pub(crate) use self::events::{check_names, publisher};
+pub(crate) use self::stream::Follower;
 use crate::auth::{Authenticated, Credentials, Intent};
 use crate::limits::Counting;
 use crate::problem::Problem;
@@ -73,10 +76,12 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/dead-letters/{id}", get(dead_letters::show))
         .route("/dead-letters/{id}/replay", post(dead_letters::replay))
         .route("/explain", get(explain::show).post(explain::show_event))
+        .route("/stream", get(stream::stream))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/{id}", get(deliveries::show))
         .route("/deliveries/{id}/replay", post(deliveries::replay));
     let of_operators = Router::new()
+        .route("/caller", get(caller::show))
         .route("/keys", get(keys::list).post(keys::create))
         .route("/keys/{id}", delete(keys::delete))
         .route("/audit", get(operator::audit))

@@ -80,7 +80,8 @@ async fn documented_verbs_are_allowed_and_others_are_not() {
 
 /// What an example alone cannot do: it needs a code or a link that is sent, a provider or its signature, or an intake that is
 /// configured.
-const NEED_MORE: [&str; 9] = [
+const NEED_MORE: [&str; 10] = [
+    "/watchbell/v1/session",
     "/verification/confirm",
     "/a/{token}",
     "/providers/{name}/test",

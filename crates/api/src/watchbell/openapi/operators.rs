@@ -3,6 +3,7 @@
 use serde_json::json;
 use watchbell_core::Channel;
 use watchbell_core::access::Role;
+use watchbell_wire::caller::Caller;
 use watchbell_wire::keys::{Key, MadeKey, NewKey};
 use watchbell_wire::operators::{AuditEntry, ChannelStatus, UnreachableUsers};
 use watchbell_wire::providers::{Provider, ProviderTest, ProviderTestResult};
@@ -17,6 +18,7 @@ const OPERATOR: &str = "Operator";
 pub(super) fn describe(part: &mut Part) {
     part.tag(KEYS, "Who may call");
     part.tag(OPERATOR, "What an operator looks at");
+    part.add(Operation::get("/caller", "See whose key or session this is").of(KEYS).returns::<Caller>(200, "Who calls"));
     part.add(Operation::get("/keys", "List API keys").of(KEYS).with(paged).returns::<Page<Key>>(200, "A page, in order of id"));
     part.add(
         Operation::post("/keys", "Make an API key")
