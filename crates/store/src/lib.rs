@@ -26,6 +26,7 @@ pub mod intake;
 mod migrations;
 mod open;
 mod options;
+pub mod overview;
 mod packed;
 pub mod page;
 mod parts;

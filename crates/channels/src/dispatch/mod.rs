@@ -133,9 +133,10 @@ impl Dispatcher {
             held,
         });
         let heartbeat_stop = CancellationToken::new();
-        let renewal = tokio::spawn(heartbeat::renew(context.clone(), settings.heartbeat, settings.recheck, heartbeat_stop.clone()));
-        let reaping = tokio::spawn(heartbeat::reap(context.clone(), heartbeat_stop.clone()));
         let channels: Vec<_> = settings.channels.into_iter().map(|route| ChannelWorker::new(context.clone(), route)).collect();
+        let every = heartbeat::Every { heartbeat: settings.heartbeat, recheck: settings.recheck };
+        let renewal = tokio::spawn(heartbeat::renew(context.clone(), channels.clone(), every, heartbeat_stop.clone()));
+        let reaping = tokio::spawn(heartbeat::reap(context.clone(), heartbeat_stop.clone()));
         let has_others = settings.recheck.is_some();
         let overdue = tokio::spawn(overdue::watch(context.clone(), channels.clone(), has_others, heartbeat_stop.clone()));
         let tallying = tokio::spawn(tally::show(context.clone(), heartbeat_stop.clone()));

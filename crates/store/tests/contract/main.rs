@@ -22,6 +22,7 @@ mod history;
 mod inline;
 mod open;
 mod overdue;
+mod overview;
 mod plans;
 mod preferences;
 mod processes;

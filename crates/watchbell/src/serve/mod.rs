@@ -6,6 +6,7 @@
 mod broker;
 mod descriptors;
 mod health;
+mod presence;
 mod providers;
 mod sink;
 
@@ -171,13 +172,18 @@ impl Server {
             let stop = stop.clone();
             parts.spawn(async move { scheduler.run(stop).await });
         }
+        let process = presence::Presence {
+            name: format!("{}:{}", hostname(), std::process::id()),
+            roles: watchbell_core::channel::join(&roles.iter().map(|role| role.as_str()).collect::<Vec<_>>()),
+            heartbeat: Duration::from_secs(u64::from(config.lease.heartbeat_s)),
+            lease: Duration::from_secs(u64::from(config.lease.lease_s)),
+        };
         if has(Role::Worker) {
-            let process_name = format!("{}:{}", hostname(), std::process::id());
             let settings = DispatchSettings {
-                process_name,
-                roles: watchbell_core::channel::join(&roles.iter().map(|role| role.as_str()).collect::<Vec<_>>()),
-                heartbeat: Duration::from_secs(u64::from(config.lease.heartbeat_s)),
-                lease: Duration::from_secs(u64::from(config.lease.lease_s)),
+                process_name: process.name,
+                roles: process.roles,
+                heartbeat: process.heartbeat,
+                lease: process.lease,
                 drain: Duration::from_secs(u64::from(config.worker.drain_s)),
                 retries: options.retries,
                 callback_base: config.http.public_url().map(str::to_owned),
@@ -191,6 +197,8 @@ impl Server {
                 publishers.spawn(broker::publish_outcomes(dispatcher.progress(), broker.clone(), done.clone()));
             }
             parts.spawn(dispatcher.run(stop.clone()));
+        } else {
+            parts.spawn(process.show(store.clone(), clock.clone(), stop.clone()));
         }
         let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
         let trials = ProviderTrials::new(store.clone(), clock.clone(), renderer.clone(), providers::trial_routes(&config, &built));

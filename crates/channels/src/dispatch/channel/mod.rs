@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use watchbell_core::{Channel, Timestamp};
-use watchbell_store::queue::Ranks;
+use watchbell_store::queue::{Ranks, Sending};
 
 use self::notifier::ChannelNotifier;
 use self::pace::{Pace, PaceCell};
@@ -70,6 +70,12 @@ impl ChannelWorker {
     /// How long ago there was something to do.
     pub fn idle_for(&self, now: Timestamp) -> Duration {
         now - Timestamp::from_millis(self.busy_at.load(Ordering::Relaxed))
+    }
+
+    /// What is being sent; None where nothing is.
+    pub fn sending(&self) -> Option<Sending> {
+        let deliveries = self.routes.calls_in_flight() as u64;
+        (deliveries > 0).then_some(Sending { channel: self.channel, deliveries })
     }
 
     /// What may be claimed now: what a provider has room for, or one message that is passed on from one provider to another.

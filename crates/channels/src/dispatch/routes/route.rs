@@ -133,6 +133,11 @@ impl Route {
         }
     }
 
+    /// Slots that are taken.
+    pub fn calls_in_flight(&self) -> usize {
+        self.most_slots.saturating_sub(self.slots.available_permits())
+    }
+
     /// Room for one call; or when there may be some.
     pub(in crate::dispatch) fn take_one(&self, now: Timestamp) -> Result<OwnedSemaphorePermit, Timestamp> {
         let Ok(slot) = self.slots.clone().try_acquire_owned() else { return Err(now + BUSY) };
