@@ -65,6 +65,8 @@ pub struct ApiSettings {
     pub contact_reach: BTreeMap<ContactKind, Reach>,
     /// The same for browsers' push services.
     pub push_reach: Reach,
+    /// What browsers subscribe to push messages with; None where none can.
+    pub push_key: Option<String>,
     /// How users link a chat; None where nobody can.
     pub chat_link: Option<ChatLink>,
     /// Who reads what providers say, by their tables' names.
@@ -109,6 +111,7 @@ impl Default for ApiSettings {
             trusted_proxies: TrustedProxies::none(),
             contact_reach: BTreeMap::new(),
             push_reach: Reach::default(),
+            push_key: None,
             chat_link: None,
             inbound: BTreeMap::new(),
             renderer: Arc::new(Renderer::built_in()),

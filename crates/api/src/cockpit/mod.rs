@@ -46,7 +46,7 @@ struct Page {
     link: Option<&'static str>,
 }
 
-static PAGES: [Page; 12] = [
+static PAGES: [Page; 11] = [
     Page { path: "/now", title: "Now", module: "now", audience: Audience::Operators, link: Some("Now") },
     Page { path: "/preferences", title: "My preferences", module: "preferences", audience: Audience::People, link: Some("My preferences") },
     Page { path: "/explain", title: "What would happen", module: "explain", audience: Audience::People, link: Some("What would happen") },
@@ -57,8 +57,7 @@ static PAGES: [Page; 12] = [
     Page { path: "/audit", title: "Audit log", module: "audit", audience: Audience::Operators, link: Some("Audit log") },
     Page { path: "/users/{id}", title: "Preferences of a user", module: "preferences", audience: Audience::Operators, link: None },
     Page { path: "/alerts/{id}", title: "Alert", module: "alert", audience: Audience::People, link: None },
-    Page { path: "/events/{id}", title: "Event", module: "event", audience: Audience::People, link: None },
-    Page { path: "/deliveries/{id}", title: "Delivery", module: "delivery", audience: Audience::People, link: None },
+    Page { path: "/events/{id}", title: "Event", module: "alert", audience: Audience::People, link: None },
 ];
 
 /// Part of what needs no key.

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use minijinja::value::{Serde, Value};
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 use watchbell_core::access::Role;
@@ -16,7 +17,7 @@ use crate::problem::Problem;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types watchbell";
 
-const NOSNIFF_ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
+const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
@@ -110,13 +111,17 @@ impl<'v> Frame<'v> {
             (CONTENT_TYPE, "text/html; charset=utf-8"),
             (CONTENT_SECURITY_POLICY, POLICY),
             (REFERRER_POLICY, "same-origin"),
-            (NOSNIFF_ROBOTS, "noindex, nofollow"),
+            (ROBOTS, "noindex, nofollow"),
         ];
         for (name, value) in headers {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
     }
+}
+
+fn to_value(frame: &Frame<'_>) -> Value {
+    Value::from(Serde(frame))
 }
 
 #[cfg(test)]
@@ -131,7 +136,7 @@ mod tests {
     #[test]
     fn every_frame_is_written_and_nothing_in_it_is_markup_that_was_none() {
         for page in &PAGES {
-            let frame = TEMPLATES.get_template("page.html").unwrap().render(to_value(Frame::of(page, &visitor(Role::Admin)))).unwrap();
+            let frame = TEMPLATES.get_template("page.html").unwrap().render(to_value(&Frame::of(page, &visitor(Role::Admin)))).unwrap();
             assert!(frame.contains(&format!("/assets/{}/{}.js", assets::version(), page.module)), "{frame}");
             assert!(frame.contains("Anna &lt;b&gt;") && !frame.contains("<b>"), "{frame}");
             // The policy forbids both.

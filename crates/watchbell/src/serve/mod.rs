@@ -325,6 +325,7 @@ fn api_settings(config: &Config) -> ApiSettings {
         contact_keys: providers::contact_keys(config),
         contact_reach: providers::contact_reach(config),
         push_reach: providers::push_reach(config),
+        push_key: providers::push_key(config),
         ..ApiSettings::default()
     }
 }

@@ -6,6 +6,7 @@ use watchbell_core::access::Role;
 use watchbell_wire::caller::Caller;
 use watchbell_wire::keys::{Key, MadeKey, NewKey};
 use watchbell_wire::operators::{AuditEntry, ChannelStatus, UnreachableUsers};
+use watchbell_wire::overview::Overview;
 use watchbell_wire::providers::{Provider, ProviderTest, ProviderTestResult};
 use watchbell_wire::{Items, Page};
 
@@ -39,6 +40,12 @@ pub(super) fn describe(part: &mut Part) {
             .of(OPERATOR)
             .with(paged)
             .returns::<Page<AuditEntry>>(200, "A page, newest first"),
+    );
+    part.add(
+        Operation::get("/overview", "See how things stand")
+            .of(OPERATOR)
+            .says("What waits and is sent, what went wrong, and who is there; no older than two seconds.")
+            .returns::<Overview>(200, "Now"),
     );
     part.add(
         Operation::get("/unreachable", "List users whom nothing reached")
