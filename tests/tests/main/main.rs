@@ -39,6 +39,8 @@ mod hammer;
 mod intake;
 mod open_alerts;
 mod outages;
+#[cfg(target_os = "linux")]
+mod page;
 mod pages;
 mod privacy;
 mod processes;

@@ -21,13 +21,41 @@ macro_rules! assets {
 
 /// By name; `page.css` is that of the pages that links lead to.
 static ALL: &[(&str, &str)] = assets![
-    "cockpit.css",
-    "icon.svg",
+    "alert.js",
     "api.js",
+    "audit.js",
+    "categories.js",
+    "cockpit.css",
+    "contacts.js",
+    "dead-letters.js",
+    "devices.js",
     "dom.js",
+    "explain.js",
     "frame.js",
-    "sign-in.js",
+    "hours.js",
+    "icon.svg",
+    "keys.js",
+    "list.js",
+    "live.js",
+    "now-live.js",
+    "now-providers.js",
+    "now-tables.js",
+    "now-verdict.js",
+    "now.js",
+    "preferences.js",
+    "push.js",
     "refused.js",
+    "rule-kinds.js",
+    "rules.js",
+    "service-worker.js",
+    "sign-in.js",
+    "steps.js",
+    "sure.js",
+    "telegram.js",
+    "time.js",
+    "topics.js",
+    "users.js",
+    "words.js",
 ];
 
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -69,5 +97,37 @@ fn media_type(name: &str) -> &'static str {
         Some((_, "css")) => "text/css; charset=utf-8",
         Some((_, "svg")) => "image/svg+xml",
         _ => "text/javascript; charset=utf-8",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed setup should fail the test")]
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_file_is_served_and_every_import_is_one_of_them() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cockpit/assets");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(find(&name).is_some(), "{name} is not served");
+        }
+        for (name, text) in ALL {
+            for line in text.lines().filter(|line| line.starts_with("import ")) {
+                let file = line.rsplit_once("'./").and_then(|(_, rest)| rest.split_once("';")).unwrap().0;
+                assert!(find(file).is_some(), "{name} imports {file}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_leads_elsewhere_and_no_text_becomes_markup() {
+        for (name, text) in ALL.iter().filter(|(name, _)| !name.ends_with(".svg")) {
+            for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "http://", "url(", "@import"] {
+                assert!(!text.contains(forbidden), "{name} has {forbidden}");
+            }
+        }
     }
 }

@@ -27,5 +27,7 @@ mod openapi;
 mod operator;
 mod roles;
 mod serving;
+mod session;
+mod stream;
 mod transfer;
 mod watchbell;

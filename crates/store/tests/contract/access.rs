@@ -5,7 +5,7 @@ use watchbell_core::access::Role;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::{KeyId, UserId};
 use watchbell_store::StoreError;
-use watchbell_store::access::{Actor, AdminKey};
+use watchbell_store::access::{AuditFilter, Actor, AdminKey};
 use watchbell_store::directory::NewContact;
 
 use crate::contacts::contact;
@@ -125,7 +125,7 @@ async fn the_audit_log_says_who_from_where_and_what_changed(bed: &Bed) {
     let made = bed.store.create_contact(BY, anna, contact(ContactKind::Email, "anna@example.org")).await.unwrap();
     let moved = NewContact { status: ContactStatus::Locked, ..contact(ContactKind::Email, "secret-address@example.com") };
     bed.store.replace_contact(by(key.id), anna, made.id, moved).await.unwrap();
-    let entry = bed.store.audit(None, 1).await.unwrap().remove(0);
+    let entry = bed.store.audit(&AuditFilter { limit: 1, ..AuditFilter::default() }).await.unwrap().remove(0);
     assert_eq!((entry.key_id, entry.address.as_deref()), (Some(key.id), Some("198.51.100.7")));
     assert_eq!((entry.action.as_str(), entry.object), ("contact.replace", format!("users/{anna}/contacts/{}", made.id)));
     let expected = json!({
@@ -134,7 +134,7 @@ async fn the_audit_log_says_who_from_where_and_what_changed(bed: &Bed) {
     });
     assert_eq!(entry.detail.map(Value::Object), Some(expected));
     bed.store.note(Actor::Stranger { address: "2001:db8::".parse().unwrap() }, "key.refused", "keys", None).await.unwrap();
-    let entry = bed.store.audit(None, 1).await.unwrap().remove(0);
+    let entry = bed.store.audit(&AuditFilter { limit: 1, ..AuditFilter::default() }).await.unwrap().remove(0);
     assert_eq!((entry.key_id, entry.address.as_deref(), entry.detail), (None, Some("2001:db8::"), None));
 }
 
@@ -142,7 +142,7 @@ async fn a_hash_that_is_kept_stays_as_it_is(bed: &Bed) {
     let first = bed.store.add_key(BY, "first", "h1", Role::Admin, None).await.unwrap();
     assert_eq!(bed.store.add_key(BY, "again", "h1", Role::Reader, None).await.unwrap(), first);
     assert_eq!(bed.store.keys(KeyId(0), 10).await.unwrap(), [first]);
-    assert_eq!(bed.store.audit(None, 10).await.unwrap().len(), 1);
+    assert_eq!(bed.store.audit(&AuditFilter { limit: 10, ..AuditFilter::default() }).await.unwrap().len(), 1);
 }
 
 async fn a_pair_keeps_its_public_part(bed: &Bed) {
@@ -159,10 +159,10 @@ async fn the_audit_log_is_read_in_pages_newest_first(bed: &Bed) {
     for number in 0..4 {
         bed.store.add_key(by(key.id), "more", &format!("more-{number}"), Role::Reader, None).await.unwrap();
     }
-    let page = bed.store.audit(None, 2).await.unwrap();
+    let page = bed.store.audit(&AuditFilter { limit: 2, ..AuditFilter::default() }).await.unwrap();
     assert_eq!((page[0].key_id, page[0].at, page[0].action.as_str()), (Some(key.id), bed.now(), "key.create"));
     assert!(page[0].id > page[1].id);
-    let rest = bed.store.audit(Some(page[1].id), 10).await.unwrap();
+    let rest = bed.store.audit(&AuditFilter { before: Some(page[1].id), limit: 10, ..AuditFilter::default() }).await.unwrap();
     assert_eq!(rest.len(), 3);
     assert_eq!((rest[2].key_id, rest[2].object.clone()), (None, format!("keys/{}", key.id)));
     assert_eq!(page[0].key_id, Some(KeyId(key.id.0)));

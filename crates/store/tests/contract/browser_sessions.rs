@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use watchbell_core::access::Role;
 use watchbell_store::StoreError;
-use watchbell_store::access::SESSIONS_PER_KEY;
+use watchbell_store::access::{AuditFilter, SESSIONS_PER_KEY};
 use watchbell_store::housekeeping::Cutoffs;
 
 use crate::harness::{BY, Bed};
@@ -43,7 +43,7 @@ async fn a_session_ends_when_it_is_told_to(bed: &Bed) {
     assert!(bed.store.end_browser_session(BY, "s").await.unwrap());
     assert!(!bed.store.end_browser_session(BY, "s").await.unwrap());
     assert_eq!(bed.store.browser_session("s").await.unwrap(), None);
-    let audit = bed.store.audit(None, 2).await.unwrap();
+    let audit = bed.store.audit(&AuditFilter { limit: 2, ..AuditFilter::default() }).await.unwrap();
     let lines: Vec<(&str, &str)> = audit.iter().map(|entry| (entry.action.as_str(), entry.object.as_str())).collect();
     assert_eq!(lines, [("session.end", "keys/1"), ("session.begin", "keys/1")]);
 }

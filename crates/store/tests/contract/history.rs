@@ -5,6 +5,7 @@ use std::time::Duration;
 use watchbell_core::delivery::State;
 use watchbell_core::outcome::Class;
 use watchbell_core::{Channel, DeliveryId, EventId, Reason, RuleId, Timestamp, UserId};
+use watchbell_store::access::AuditFilter;
 use watchbell_store::history::DeliveryFilter;
 use watchbell_store::{Scope, StoreError};
 
@@ -128,7 +129,7 @@ async fn a_failed_delivery_is_replayed_once(bed: &Bed) {
     assert!(!bed.store.replay_delivery(BY, &id("D1")).await.unwrap());
     assert!(!bed.store.replay_delivery(BY, &id("D2")).await.unwrap());
     assert!(matches!(bed.store.replay_delivery(BY, &id("D9")).await, Err(StoreError::NotFound("delivery"))));
-    assert_eq!(bed.store.audit(None, 1).await.unwrap()[0].object, "deliveries/D1");
+    assert_eq!(bed.store.audit(&AuditFilter { limit: 1, ..AuditFilter::default() }).await.unwrap()[0].object, "deliveries/D1");
 }
 
 async fn unreachable_users_are_listed_newest_first(bed: &Bed) {

@@ -11,6 +11,7 @@ use watchbell_wire::providers::{Provider, ProviderTest, ProviderTestResult};
 use watchbell_wire::{Items, Page};
 
 use super::{limited, paged, with_id};
+use crate::openapi::schema::string;
 use crate::openapi::{Operation, Part};
 
 const KEYS: &str = "Keys";
@@ -38,6 +39,9 @@ pub(super) fn describe(part: &mut Part) {
     part.add(
         Operation::get("/audit", "List what was changed, and by which key")
             .of(OPERATOR)
+            .query("key", "A key's number", json!({ "type": "integer", "format": "int64" }))
+            .query("action", "What was done, or how that begins, such as contact", string())
+            .query("object", "To what, such as users/4, and to what is under it", string())
             .with(paged)
             .returns::<Page<AuditEntry>>(200, "A page, newest first"),
     );
