@@ -120,8 +120,14 @@ impl Browser {
 
     /// Presses the first element of an XPath that can be pressed, when it is there.
     pub async fn press(&self, xpath: &str) {
-        let element = self.find(xpath).await;
-        self.command(&format!("element/{element}/click"), &json!({})).await;
+        let what = format!("{xpath} to be pressed");
+        wait::until(&what, async || {
+            // A page that is drawn anew meanwhile has another element in its place.
+            let element = self.find(xpath).await;
+            let path = format!("/session/{}/element/{element}/click", self.session);
+            self.client.post(&path, &json!({})).await.status == 200
+        })
+        .await;
     }
 
     /// A button, or a link, by what it says.
@@ -191,7 +197,9 @@ impl Browser {
             let event: Value = serde_json::from_str(event["message"].as_str().unwrap()).unwrap();
             let url = event["message"]["params"]["request"]["url"].as_str().unwrap_or_default();
             let is_request = event["message"]["method"] == "Network.requestWillBeSent";
-            if is_request && !url.starts_with(&self.base) && !url.starts_with("data:") {
+            // What begins otherwise is the browser's own, such as the page that it shows before any.
+            let is_network = ["http", "ws"].iter().any(|scheme| url.starts_with(scheme));
+            if is_request && is_network && !url.starts_with(&self.base) {
                 found.push(format!("a request to {url}"));
             }
         }

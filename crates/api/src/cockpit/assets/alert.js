@@ -40,7 +40,7 @@ function alertHead(alert) {
   const facts = [['Alert', alert.id], ['Category', alert.category], ...Object.entries(alert.labels)].filter(([, value]) => value !== undefined && value !== null);
   const text = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
   return [
-    h('section', { class: `verdict ${alert.state === 'open' ? 'bad' : ''}`, 'aria-label': 'State' }, h('h2', { role: 'status' }, stateOf(alert), ' ', priority(alert.priority)), buttons.length > 0 ? h('div', { class: 'actions' }, buttons) : null),
+    h('section', { class: `verdict ${alert.state === 'open' ? 'bad' : ''}`, 'aria-label': 'State' }, h('div', { role: 'status' }, h('h2', {}, stateOf(alert), ' ', priority(alert.priority))), buttons.length > 0 ? h('div', { class: 'actions' }, buttons) : null),
     section(
       'What it says',
       alert.details ? h('pre', { tabindex: '0', 'aria-label': 'Details' }, alert.details) : null,

@@ -30,7 +30,7 @@ export function field(label, control, help) {
   control.id ||= `field-${(counted += 1)}`;
   const note = help ? h('span', { class: 'faint help', id: `${control.id}-help` }, help) : null;
   if (note) control.setAttribute('aria-describedby', note.id);
-  return h('div', { class: 'field' }, h('label', { for: control.id }, label), control, note);
+  return h('div', { class: 'field' }, h('label', { for: control.id }, label), note, control);
 }
 
 /** A choice among `[value, name]`. */
@@ -47,9 +47,9 @@ export function section(title, ...children) {
 }
 
 /** A table that becomes a list of cards on a phone: each cell is told by its column's name there. */
-export function table(caption, columns, rows) {
+export function table(caption, columns, rows, properties = {}) {
   const head = h('thead', {}, h('tr', {}, columns.map((column) => h('th', { scope: 'col' }, column))));
   const cells = (row) => row.map((cell, at) => h('td', { data: { column: columns[at] } }, cell));
   const body = h('tbody', {}, rows.map((row) => h('tr', {}, cells(row))));
-  return h('table', {}, h('caption', { class: 'unseen' }, caption), head, body);
+  return h('table', properties, h('caption', { class: 'unseen' }, caption), head, body);
 }

@@ -5,7 +5,7 @@ import { choice, field, fill, h, section, table } from './dom.js';
 import { press, viewer } from './frame.js';
 import { query } from './list.js';
 import { time } from './time.js';
-import { channel, state } from './words.js';
+import { channel, mood, state } from './words.js';
 
 const KINDS = [
   ['alert', 'An alert'],
@@ -67,7 +67,7 @@ async function show() {
       at: moment(at),
     }),
   );
-  const rows = explained.steps.map((step) => [time(step.at), channel(step.channel), step.address, state(step.state), step.reason]);
+  const rows = explained.steps.map((step) => [time(step.at), channel(step.channel), step.address, step.state === 'scheduled' ? mood('would go out', 'good') : state(step.state), step.reason]);
   fill(
     answer,
     section(

@@ -38,7 +38,7 @@ export function hours(_, { user, mayChange }) {
       say('It is saved.');
     });
   };
-  return h('form', { on: { submit } }, on.field, times, h('div', { class: 'row' }, field('Time zone', timezone), field('Language', locale, 'Such as en or de')), mayChange ? h('div', { class: 'actions' }, button) : null);
+  return h('form', { on: { submit } }, on.field, times, h('div', { class: 'row ends' }, field('Time zone', timezone), field('Language', locale, 'Such as en or de')), mayChange ? h('div', { class: 'actions' }, button) : null);
 }
 
 let counted = 0;

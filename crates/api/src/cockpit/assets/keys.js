@@ -28,7 +28,7 @@ function show(items) {
     const user = key.userId === undefined ? '' : h('a', { href: `/users/${key.userId}` }, `User ${key.userId}`);
     return [key.name, key.publicKey ? `${key.role} pair` : key.role, user, time(key.createdAt), String(key.id), viewer.isAdmin ? drop : ''];
   };
-  return table('Keys', ['Name', 'Role', 'User', 'Made', 'Number', ''], items.map(row));
+  return table('Keys', ['Name', 'Role', 'User', 'Made', 'Number', 'Actions'], items.map(row));
 }
 
 const list = () => pages({ into: place, load: (cursor) => get(query('/watchbell/v1/keys', { cursor })), show, empty: 'There is none.' });

@@ -30,7 +30,7 @@ export function liveDeliveries(onView) {
     const shown = all.filter(fits).slice(0, SHOWN);
     const none = byId.size === 0 ? 'Nothing was sent yet. Publish an event, and what becomes of it appears here.' : 'Nothing of that kind lately.';
     if (place.contains(document.activeElement)) return later();
-    fill(place, shown.length > 0 ? table('Deliveries, the last change first', ['When', 'Who', 'About', 'By', 'State'], shown.map(row)) : h('p', { class: 'faint' }, none));
+    fill(place, shown.length > 0 ? table('Deliveries, the last change first', ['When', 'Who', 'About', 'By', 'State'], shown.map(row), { class: 'compact' }) : h('p', { class: 'faint' }, none));
   };
   const later = () => {
     if (isDrawing) return;

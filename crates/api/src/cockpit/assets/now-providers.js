@@ -16,11 +16,13 @@ export function providers(into, all) {
 }
 
 function one(provider) {
+  const [used, unused] = [provider.channels.filter((of) => of.used), provider.channels.filter((of) => !of.used)];
   return h(
     'li',
     {},
     h('h3', {}, provider.name, ' ', h('span', { class: 'faint' }, provider.kind)),
-    provider.channels.map(ofChannel),
+    used.map(ofChannel),
+    unused.length > 0 ? h('p', { class: 'faint' }, `Not used: ${unused.map((of) => channel(of.channel)).join(', ')}.`) : null,
     viewer.isAdmin && provider.channels.length > 0 ? trial(provider) : null,
   );
 }
@@ -32,7 +34,7 @@ function ofChannel(of) {
     {},
     channel(of.channel),
     ' ',
-    of.used ? (of.up ? mood('works', 'good') : mood('fails', 'bad')) : mood('not used', ''),
+    of.up ? mood('works', 'good') : mood('fails', 'bad'),
     h('span', { class: 'faint' }, ` ${count(of.callsLastHour, 'call')} in an hour, ${of.failuresLastHour} failed`, failure),
     of.spend ? h('span', { class: 'faint' }, `; ${of.spend.today} of ${of.spend.maxPerDay} calls of today`) : null,
   );

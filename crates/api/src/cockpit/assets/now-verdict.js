@@ -44,7 +44,7 @@ export function verdict(into, found, isKnown) {
   const box = h(
     'section',
     { class: `verdict ${mood}`, 'aria-label': 'Verdict' },
-    h('h2', { role: 'status' }, title),
+    h('div', { role: 'status' }, h('h2', {}, title)),
     items.length > 0 ? h('ul', {}, items) : null,
     title === 'All is well' ? h('p', { class: 'faint' }, 'Nothing waits that should have gone out, and every provider in use works.') : null,
   );

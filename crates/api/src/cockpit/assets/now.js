@@ -26,12 +26,10 @@ fill(
   h(
     'div',
     { class: 'cards' },
-    section('What waits', places.queue),
+    h('div', {}, section('What waits', places.queue), section('Not reached', places.unreachable), section('Dead letters', places.letters)),
     section('Providers', places.providers),
-    section('Not reached', places.unreachable),
-    section('Dead letters', places.letters),
-    section('Processes', places.processes),
   ),
+  section('Processes', places.processes),
 );
 
 function judge() {

@@ -33,7 +33,7 @@ async function begin() {
   const parts = { contacts: part((refresh) => contacts(refresh, context)), devices: part((refresh) => devices(refresh, context)), hours: part((refresh) => hours(refresh, context)), categories: part((refresh) => categories(refresh, context)) };
   fill(
     page,
-    section('When and how I am told', rulesPart.place),
+    section(first === 'users' ? `When and how ${name} is told` : 'When and how I am told', rulesPart.place),
     section('Contacts', parts.contacts.place),
     section('Devices', parts.devices.place),
     section('Quiet hours and language', parts.hours.place),

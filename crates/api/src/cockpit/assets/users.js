@@ -28,7 +28,7 @@ function show(items) {
     };
     return [h('a', { href: `/users/${user.id}` }, name), user.username, user.email ?? '', user.phone?.number ?? '', String(user.id), viewer.isAdmin ? drop : ''];
   };
-  return table('Users', ['Name', 'User name', 'Email', 'Phone', 'Number', ''], items.map(row));
+  return table('Users', ['Name', 'User name', 'Email', 'Phone', 'Number', 'Actions'], items.map(row));
 }
 
 const list = () => pages({ into: place, load, show, empty: 'There is nobody yet. Add a user, or import them: watchbell import.' });
