@@ -6,6 +6,7 @@ mod bad_input;
 mod bounds;
 mod callbacks;
 mod categories;
+mod cockpit;
 mod contacts;
 mod contract;
 mod documented;

@@ -17,6 +17,7 @@ on_both![
     a_pair_keeps_its_public_part,
     the_audit_log_is_read_in_pages_newest_first,
     the_audit_log_says_who_from_where_and_what_changed,
+    the_audit_log_is_searched_by_who_what_and_to_what,
     the_last_admin_key_stays,
     the_configured_admin_key_takes_the_place_of_the_one_before,
     keys_are_read_in_pages,
@@ -41,6 +42,29 @@ async fn a_key_is_found_by_its_hash_until_it_is_deleted(bed: &Bed) {
 
 fn by(id: KeyId) -> Actor {
     Actor::Key { id, address: Some("198.51.100.7".parse().unwrap()) }
+}
+
+async fn the_audit_log_is_searched_by_who_what_and_to_what(bed: &Bed) {
+    for (key, action, object) in [
+        (1, "contact.create", "users/4/contacts/9"),
+        (1, "contact.delete", "users/41/contacts/9"),
+        (2, "contact_key.read", "users/4"),
+        (2, "key.create", "keys/4"),
+    ] {
+        bed.store.note(by(KeyId(key)), action, object, None).await.unwrap();
+    }
+    let found = async |filter: AuditFilter| {
+        let entries = bed.store.audit(&AuditFilter { limit: 10, ..filter }).await.unwrap();
+        entries.into_iter().map(|entry| entry.object).collect::<Vec<_>>()
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(found(AuditFilter { key: Some(KeyId(2)), ..AuditFilter::default() }).await, ["keys/4", "users/4"]);
+    assert_eq!(found(AuditFilter { action: text("contact."), ..AuditFilter::default() }).await, ["users/41/contacts/9", "users/4/contacts/9"]);
+    // Of a path, what is under it, and not what only begins alike; no character of it stands for others.
+    assert_eq!(found(AuditFilter { object: text("users/4"), ..AuditFilter::default() }).await, ["users/4", "users/4/contacts/9"]);
+    assert_eq!(found(AuditFilter { object: text("users/%"), ..AuditFilter::default() }).await, [""; 0]);
+    let both = AuditFilter { object: text("users/4"), action: text("contact_"), key: Some(KeyId(2)), ..AuditFilter::default() };
+    assert_eq!(found(both).await, ["users/4"]);
 }
 
 async fn keys_are_read_in_pages(bed: &Bed) {

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 use watchbell_core::Channel;
-use watchbell_tests::bed::Bed;
+use watchbell_tests::bed::{Bed, run};
 use watchbell_tests::browser::Browser;
+use watchbell_tests::database::Kind;
 use watchbell_tests::on_both;
+use watchbell_tests::process::Process;
 use watchbell_tests::settings::ADMIN_KEY;
 use watchbell_tests::team::{Person, alert};
 use watchbell_tests::wait;
@@ -22,6 +24,30 @@ on_both!(
     an_admin_makes_a_key_that_is_shown_once,
     what_would_happen_is_shown_before_it_does,
 );
+
+/// The page is another process's than the one that sends.
+#[test]
+fn a_page_shows_what_other_processes_send() {
+    run(Kind::Postgres, async |bed: &mut Bed| {
+        let mut rest = Process::serve(&bed.settings, &["--roles", "api,ingest,scheduler"]);
+        rest.ready().await;
+        let api = rest.api();
+        let anna = Person::without_telegram(&api, 1).await;
+        anna.high(&api, "SMS", 0).await;
+        anna.high(&api, "VOICE", 30).await;
+        let browser = signed_in(&api, ADMIN_KEY).await;
+        browser.until_shown("No process sends anything").await;
+        let worker = Process::serve(&bed.settings, &["--roles", "worker"]);
+        worker.logged("worker.started").await;
+        browser.until("!document.body.innerText.includes('No process sends anything')").await;
+        bed.nats.publish("alert", "1", wait::now(), &alert("DISK-5", &[&anna])).await;
+        browser.until("document.querySelectorAll('[data-state=sent]').length === 1").await;
+        browser.press_named("DISK-5").await;
+        browser.press_named("It is resolved").await;
+        browser.until("document.querySelectorAll('[data-state=cancelled]').length === 1").await;
+        calm(&browser).await;
+    });
+}
 
 async fn a_key_signs_in_and_out(bed: &mut Bed) {
     bed.start().await;
