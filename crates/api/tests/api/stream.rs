@@ -75,6 +75,7 @@ async fn a_stream_tells_what_there_is_and_what_changes() {
     assert_eq!(listener.snapshot().await, ["A-1"]);
     // Long enough for the first look, which tells nothing: what is new is told, and what was there has been.
     tokio::time::sleep(Duration::from_millis(1_200)).await;
+    world.clock.advance(Duration::from_secs(1));
     publish(&world, "A-2", &[world.anna]).await;
     assert_eq!(listener.change("A-2").await, (world.anna, "scheduled".to_owned()));
     world.clock.advance(Duration::from_secs(1));
