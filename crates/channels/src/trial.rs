@@ -9,15 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use watchbell_core::outcome::{Outcome, Report};
-use watchbell_core::{Channel, Clock, DeliveryId, EventId, Reason, Timestamp, UserId};
+use watchbell_core::{Channel, Clock, DeliveryId, Reason, Timestamp};
 use watchbell_store::queue::Budget;
 use watchbell_store::{StoreError, WorkerStore};
 
 pub use crate::dispatch::address;
 use crate::dispatch::tally::tally;
 use crate::dispatch::{ChannelRoute, ProviderRoute, check_country};
-use crate::gate::Gate;
-use crate::provider::{About, Address, Outgoing, Told};
+use crate::provider::{Address, Outgoing};
 use crate::render::{MessageKind, Reader, RenderContext, Renderer};
 
 /// Trials of all providers together, in each process.
@@ -148,34 +147,6 @@ impl ProviderTrials {
             tracing::warn!(error = %problem, "message.render fell back to a plain sentence");
         }
         let id = DeliveryId::derive(now, &["trial", &watchbell_core::ids::public_id('T')]);
-        Outgoing {
-            channel,
-            to,
-            content: rendered.content,
-            told: Told { id: UserId(0), name: String::new() },
-            about: About {
-                kind: MessageKind::Test.folder(),
-                event_id: EventId(id.0.clone()),
-                alert_id: None,
-                round: None,
-                duty_id: None,
-                status: None,
-                priority: None,
-                category: None,
-                labels: serde_json::Map::new(),
-            },
-            members: Vec::new(),
-            attempt: 1,
-            urgent: false,
-            critical: false,
-            thread: None,
-            expires_at: None,
-            now,
-            answer: None,
-            unsubscribe_url: None,
-            callback_base: None,
-            gate: Gate::default(),
-            delivery_id: id,
-        }
+        Outgoing::of_no_event(id, channel, to, MessageKind::Test.folder(), rendered.content, now)
     }
 }
