@@ -145,7 +145,10 @@ impl Browser {
 
     /// Chooses an option by its name, inside of what an XPath finds.
     pub async fn choose(&self, within: &str, label: &str, option: &str) {
-        self.press(&format!("{within}//select[@id={within}//label[normalize-space()='{label}']/@for]/option[normalize-space()='{option}']")).await;
+        self.press(&format!(
+            "{within}//select[@id={within}//label[normalize-space()='{label}']/@for]/option[normalize-space()='{option}']"
+        ))
+        .await;
     }
 
     async fn find(&self, xpath: &str) -> String {

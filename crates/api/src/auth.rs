@@ -74,12 +74,7 @@ impl Credentials {
 ///
 /// # Errors
 /// `Unauthenticated` without a key, or with one that nobody has; `TooMany` where the address sent too many of those.
-async fn authenticate(
-    api: &Api,
-    credentials: Credentials,
-    headers: &HeaderMap,
-    address: IpAddr,
-) -> Result<Authenticated, Problem> {
+async fn authenticate(api: &Api, credentials: Credentials, headers: &HeaderMap, address: IpAddr) -> Result<Authenticated, Problem> {
     let presented = credentials.read(headers).filter(|presented| !presented.key.is_empty()).ok_or_else(|| {
         let form = match credentials {
             Credentials::BearerOrBasic => "send the header Authorization: Bearer KEY",

@@ -53,7 +53,13 @@ static PAGES: [Page; 11] = [
     Page { path: "/users", title: "Users", module: "users", audience: Audience::Operators, link: Some("Users") },
     Page { path: "/topics", title: "Topics", module: "topics", audience: Audience::Operators, link: Some("Topics") },
     Page { path: "/keys", title: "Keys", module: "keys", audience: Audience::Operators, link: Some("Keys") },
-    Page { path: "/dead-letters", title: "Dead letters", module: "dead-letters", audience: Audience::Operators, link: Some("Dead letters") },
+    Page {
+        path: "/dead-letters",
+        title: "Dead letters",
+        module: "dead-letters",
+        audience: Audience::Operators,
+        link: Some("Dead letters"),
+    },
     Page { path: "/audit", title: "Audit log", module: "audit", audience: Audience::Operators, link: Some("Audit log") },
     Page { path: "/users/{id}", title: "Preferences of a user", module: "preferences", audience: Audience::Operators, link: None },
     Page { path: "/alerts/{id}", title: "Alert", module: "alert", audience: Audience::People, link: None },
@@ -62,7 +68,8 @@ static PAGES: [Page; 11] = [
 
 /// Part of what needs no key.
 pub(crate) fn routes() -> Router<Api> {
-    let framed = PAGES.iter().fold(Router::new(), |routes, page| routes.route(page.path, get(move |api, request| show(page, api, request))));
+    let framed =
+        PAGES.iter().fold(Router::new(), |routes, page| routes.route(page.path, get(move |api, request| show(page, api, request))));
     framed
         .route("/", get(start))
         .route("/sign-in", get(sign_in))

@@ -27,10 +27,11 @@ pub(crate) fn part() -> Part {
             .path("name", "The file", string())
             .answers_as(200, "The file", "text/javascript", string()),
     );
-    part.add(
-        Operation::get("/service-worker.js", "What shows pushed messages")
-            .of(COCKPIT)
-            .answers_as(200, "The file", "text/javascript", string()),
-    );
+    part.add(Operation::get("/service-worker.js", "What shows pushed messages").of(COCKPIT).answers_as(
+        200,
+        "The file",
+        "text/javascript",
+        string(),
+    ));
     part
 }

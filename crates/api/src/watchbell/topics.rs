@@ -27,7 +27,12 @@ pub(super) async fn all(State(api): State<Api>, caller: Authenticated, params: P
         }
     };
     let topics = api.store.topics(&side, limit + 1).await?;
-    page::write(topics, limit, |topic| topic.name.clone(), |topic| wire::Topic { name: topic.name.clone(), created_at: topic.created_at.into() })
+    page::write(
+        topics,
+        limit,
+        |topic| topic.name.clone(),
+        |topic| wire::Topic { name: topic.name.clone(), created_at: topic.created_at.into() },
+    )
 }
 
 pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {

@@ -29,7 +29,10 @@ async fn an_alert_is_shown_as_it_is_and_answered_by_whoever_may() {
     answer(ADMIN, "decline").await.expect(409);
     answer(ADMIN, "nonsense").await.expect(400);
     let accepted = answer(USER, "accept").await.expect(200);
-    assert_eq!((&accepted["state"], &accepted["history"][1]["by"], &accepted["actions"]), (&json!("accepted"), &json!("anna"), &json!(["resolve"])));
+    assert_eq!(
+        (&accepted["state"], &accepted["history"][1]["by"], &accepted["actions"]),
+        (&json!("accepted"), &json!("anna"), &json!(["resolve"]))
+    );
     // The same again is the same.
     answer(USER, "accept").await.expect(200);
     world.clock.advance(Duration::from_secs(1));
@@ -60,13 +63,19 @@ async fn preferences_are_what_holds_and_are_set_one_by_one() {
     let handles = |items: &Value| items.as_array().unwrap().iter().map(|item| item["category"].clone()).collect::<Vec<_>>();
     let before = all().await;
     assert_eq!(handles(&before), [Value::Null, json!("chat.mention"), json!("chat.message"), json!("order.updated")]);
-    assert_eq!(before[1], json!({ "category": "chat.mention", "name": "chat.mention", "set": false, "inApp": true, "email": false, "push": false, "digest": "instant" }));
+    assert_eq!(
+        before[1],
+        json!({ "category": "chat.mention", "name": "chat.mention", "set": false, "inApp": true, "email": false, "push": false, "digest": "instant" })
+    );
     let rest = json!({ "inApp": false, "email": true, "push": false, "digest": "daily" });
     world.call(USER, "PUT", path, &rest).await.expect(200);
     let own = json!({ "category": "chat.message", "inApp": true, "email": false, "push": true, "digest": "instant" });
     assert_eq!(world.call(USER, "PUT", path, &own).await.expect(200)["set"], true);
     let after = all().await;
-    assert_eq!((&after[0]["set"], &after[1]["email"], &after[1]["set"], &after[2]["push"]), (&json!(true), &json!(true), &json!(false), &json!(true)));
+    assert_eq!(
+        (&after[0]["set"], &after[1]["email"], &after[1]["set"], &after[2]["push"]),
+        (&json!(true), &json!(true), &json!(false), &json!(true))
+    );
     let table = [
         (json!({ "category": "nonsense", "inApp": true, "email": true, "push": true, "digest": "daily" }), "category"),
         (json!({ "inApp": true, "email": true, "digest": "daily" }), "push"),
@@ -90,7 +99,10 @@ async fn topics_are_listed_newest_first_and_deleted() {
     assert_eq!((&first["items"][0]["name"], &first["items"][1]["name"]), (&json!("c"), &json!("b")));
     let next = first["nextCursor"].as_str().unwrap();
     let second = world.get(READER, &format!("/watchbell/v1/topics?limit=2&cursor={next}")).await.expect(200);
-    assert_eq!((second["items"].as_array().unwrap().len(), &second["items"][0]["name"], &second["nextCursor"]), (1, &json!("a"), &Value::Null));
+    assert_eq!(
+        (second["items"].as_array().unwrap().len(), &second["items"][0]["name"], &second["nextCursor"]),
+        (1, &json!("a"), &Value::Null)
+    );
     world.call(ADMIN, "DELETE", "/watchbell/v1/topics/b", &Value::Null).await.expect(204);
     world.call(ADMIN, "DELETE", "/watchbell/v1/topics/b", &Value::Null).await.expect(404);
     world.get(READER, "/watchbell/v1/topics?cursor=b").await.expect(400);
@@ -121,7 +133,9 @@ async fn a_telegram_link_can_be_read_by_a_phone() {
 #[tokio::test]
 async fn a_number_with_its_country_needs_no_region() {
     let world = world().await;
-    let add = async |target: &str| world.call(USER, "POST", "/watchbell/v1/users/current/contacts", &json!({ "kind": "phone", "target": target })).await;
+    let add = async |target: &str| {
+        world.call(USER, "POST", "/watchbell/v1/users/current/contacts", &json!({ "kind": "phone", "target": target })).await
+    };
     assert_eq!(add("+4915112345678").await.expect(201)["regionCode"], "DE");
     assert_eq!(add("0151 12345678").await.expect(400)["error"]["field"], "regionCode");
     assert_eq!(add("+49").await.expect(400)["error"]["field"], "target");

@@ -5,7 +5,7 @@ use watchbell_core::access::Role;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::{KeyId, UserId};
 use watchbell_store::StoreError;
-use watchbell_store::access::{AuditFilter, Actor, AdminKey};
+use watchbell_store::access::{Actor, AdminKey, AuditFilter};
 use watchbell_store::directory::NewContact;
 
 use crate::contacts::contact;
@@ -59,7 +59,10 @@ async fn the_audit_log_is_searched_by_who_what_and_to_what(bed: &Bed) {
     };
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(found(AuditFilter { key: Some(KeyId(2)), ..AuditFilter::default() }).await, ["keys/4", "users/4"]);
-    assert_eq!(found(AuditFilter { action: text("contact."), ..AuditFilter::default() }).await, ["users/41/contacts/9", "users/4/contacts/9"]);
+    assert_eq!(
+        found(AuditFilter { action: text("contact."), ..AuditFilter::default() }).await,
+        ["users/41/contacts/9", "users/4/contacts/9"]
+    );
     // Of a path, what is under it, and not what only begins alike; no character of it stands for others.
     assert_eq!(found(AuditFilter { object: text("users/4"), ..AuditFilter::default() }).await, ["users/4", "users/4/contacts/9"]);
     assert_eq!(found(AuditFilter { object: text("users/%"), ..AuditFilter::default() }).await, [""; 0]);

@@ -2,8 +2,8 @@
 
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::{ContactId, UserId};
-use watchbell_store::access::AuditFilter;
 use watchbell_store::StoreError;
+use watchbell_store::access::AuditFilter;
 use watchbell_store::directory::{NewContact, NewUser};
 
 use crate::harness::{BY, Bed};

@@ -53,7 +53,8 @@ pub(super) fn describe(part: &mut Part) {
             .answers_as(200, "Events, without an end", "text/event-stream", string())
             .fails(&[429]),
     );
-    let alert = |operation: Operation| operation.of(DELIVERIES).path("id", "The alert's id", json!({ "type": "string", "example": "disk-1" }));
+    let alert =
+        |operation: Operation| operation.of(DELIVERIES).path("id", "The alert's id", json!({ "type": "string", "example": "disk-1" }));
     part.add(
         Operation::get("/alerts/{id}", "Get an alert as it is now")
             .with(alert)

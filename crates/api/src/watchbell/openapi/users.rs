@@ -167,10 +167,12 @@ fn contacts(part: &mut Part) {
             .fails(&[409]),
     );
     part.add(
-        Operation::get("/users/{user}/preferences", "See what a user wants of each category")
-            .of(USERS)
-            .with(of_user)
-            .returns::<Items<CategoryPreference>>(200, "What holds for all others, then category by category"),
+        Operation::get("/users/{user}/preferences", "See what a user wants of each category").of(USERS).with(of_user).returns::<Items<
+            CategoryPreference,
+        >>(
+            200,
+            "What holds for all others, then category by category",
+        ),
     );
     part.add(
         Operation::put("/users/{user}/preferences", "Set what a user wants of a category, or of all others")

@@ -117,7 +117,8 @@ impl Following {
         let again: Vec<DeliveryId> = self.again.iter().cloned().collect();
         let mut found = self.api.store.lately(&again, soon, MOST).await?;
         found.sort_by(|a, b| (a.updated_at, &a.id).cmp(&(b.updated_at, &b.id)));
-        self.again = found.iter().filter(|delivery| moves_on(delivery, soon)).map(|delivery| delivery.id.clone()).take(MOST_AGAIN).collect();
+        self.again =
+            found.iter().filter(|delivery| moves_on(delivery, soon)).map(|delivery| delivery.id.clone()).take(MOST_AGAIN).collect();
         let seen = found.iter().map(|delivery| (delivery.id.clone(), delivery.updated_at)).collect();
         if let Some(before) = self.seen.replace(seen) {
             let changed = found.iter().filter(|delivery| before.get(&delivery.id) != Some(&delivery.updated_at));
