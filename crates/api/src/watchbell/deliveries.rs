@@ -70,7 +70,7 @@ pub(super) async fn replay(State(api): State<Api>, caller: Authenticated, params
 }
 
 /// The only user whose deliveries the key sees; None sees all.
-fn own_user(caller: &Authenticated) -> Result<Option<UserId>, Problem> {
+pub(super) fn own_user(caller: &Authenticated) -> Result<Option<UserId>, Problem> {
     if caller.sees_everybody() {
         return Ok(None);
     }
@@ -107,7 +107,7 @@ pub(super) fn write_answer(answered: &Answered) -> wire::Answer {
     }
 }
 
-fn write(delivery: &Delivery) -> wire::Delivery {
+pub(super) fn write(delivery: &Delivery) -> wire::Delivery {
     let duty_id = if let Scope::Duty { id, .. } = &delivery.scope { Some(id.clone()) } else { None };
     wire::Delivery {
         id: delivery.id.to_string(),

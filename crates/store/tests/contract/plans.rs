@@ -5,6 +5,7 @@ use std::time::Duration;
 use watchbell_core::delivery::State;
 use watchbell_core::device::DeviceKind;
 use watchbell_core::{Channel, DeliveryId, EventId, Reason, Timestamp, UserId};
+use watchbell_store::access::AuditFilter;
 use watchbell_store::dialect::Dialect;
 use watchbell_store::history::DeliveryFilter;
 use watchbell_store::housekeeping::Cutoffs;
@@ -253,7 +254,7 @@ async fn use_everything(bed: &Bed) {
     }
     store.delivery(&DeliveryId("01A7".to_owned())).await.unwrap();
     store.tidy(&Cutoffs::all(Timestamp::from_millis(0)), 500).await.unwrap();
-    store.audit(None, 50).await.unwrap();
+    store.audit(&AuditFilter { limit: 50, ..AuditFilter::default() }).await.unwrap();
     store.dead_letters(&DeadLetterFilter { limit: 50, ..DeadLetterFilter::default() }).await.unwrap();
     store.purge_dead_letters(crate::harness::BY, &DeadLetterFilter::default()).await.unwrap();
     store.accept(&crate::queue::events(bed), None, &NoInlineDispatch).await.unwrap();

@@ -410,6 +410,7 @@ fn api_settings(config: &Config) -> ApiSettings {
         reads_at_once,
         changes_at_once,
         streams_per_user: config.http.streams_per_user,
+        session_s: i64::from(config.http.session_hours) * 3_600,
         connections: descriptors::for_connections(config.http.connections),
         connections_per_address: config.http.connections_per_address,
         write_timeout: Duration::from_secs(u64::from(config.http.write_timeout_s)),
@@ -420,6 +421,7 @@ fn api_settings(config: &Config) -> ApiSettings {
         contact_keys: providers::contact_keys(config),
         contact_reach: providers::contact_reach(config),
         push_reach: providers::push_reach(config),
+        push_key: providers::push_key(config),
         ..ApiSettings::default()
     }
 }
