@@ -389,7 +389,7 @@ CREATE TABLE duties (
     user_id    BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     starts_at  BIGINT NOT NULL,
     ends_at    BIGINT NOT NULL,
-    schedule   TEXT   NOT NULL,
+    schedule   TEXT COLLATE "C" NOT NULL,
     -- SCHEDULED, CANCELLED
     status     TEXT   NOT NULL,
     -- The occurrence of the event that last said all this, as JSON: an event that happened before it changes nothing.
@@ -399,6 +399,30 @@ CREATE TABLE duties (
 CREATE INDEX duties_coming ON duties (user_id, ends_at);
 CREATE INDEX duties_ended ON duties (ends_at);
 CREATE INDEX duties_event ON duties (event_id);
+-- Who is on duty by a schedule, and whose shift is the next.
+CREATE INDEX duties_running ON duties (schedule, ends_at, starts_at);
+CREATE INDEX duties_next ON duties (schedule, starts_at);
+
+-- The schedules of shifts. Whoever plans by a schedule locks its row, so that none of its shifts changes meanwhile.
+CREATE TABLE schedules (
+    name TEXT COLLATE "C" NOT NULL PRIMARY KEY
+);
+
+-- What Watchbell itself does next about open alerts that name a schedule or an escalation list.
+CREATE TABLE follow_ups (
+    alert_id TEXT COLLATE "C" NOT NULL,
+    -- duty:SCHEDULE or escalation:NAME
+    name     TEXT COLLATE "C" NOT NULL,
+    -- The event that names it, and the time from which its steps count.
+    event_id TEXT COLLATE "C" NOT NULL,
+    base_at  BIGINT NOT NULL,
+    -- Which one it is, from 1 on.
+    number   BIGINT NOT NULL,
+    due_at   BIGINT NOT NULL,
+    PRIMARY KEY (alert_id, name)
+);
+CREATE INDEX follow_ups_due ON follow_ups (due_at);
+CREATE INDEX follow_ups_name ON follow_ups (name);
 
 -- Users whom an event did not reach, because all their steps were impossible or failed.
 CREATE TABLE unreachable (
@@ -466,6 +490,8 @@ CREATE TABLE deliveries (
     message_id  TEXT,
     -- What it waits for to be told together with others: burst, quiet, hourly, daily.
     collect     TEXT,
+    -- As what its user was named, where that was not by name, as JSON.
+    named_as    TEXT,
     -- The bundle or digest that tells it together with others.
     bundle_id   TEXT,
     sent_at     BIGINT,

@@ -133,6 +133,7 @@ fn event(message: &Message, by: UserId, action: Action, now: Timestamp) -> Event
         actor_name: None,
         url: None,
         answer: Some(answer),
+        follow_up: None,
     };
     let payload = serde_json::to_vec(&data).unwrap_or_default();
     Event {

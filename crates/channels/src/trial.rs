@@ -172,6 +172,7 @@ impl ProviderTrials {
             now,
             due_at: None,
             is_fallback: false,
+            named_as: None,
             answer: None,
             hears_replies: false,
         };

@@ -34,6 +34,9 @@ pub enum Decision {
     NothingToAccept,
     NobodyCalledIn,
     OpenedAgainLater,
+    /// Of what Watchbell itself does while nobody has accepted.
+    FollowUpNotNeeded,
+    NobodyToCallIn,
 
     // Of a duty.
     UserUnknown,
@@ -87,6 +90,9 @@ impl fmt::Display for Decision {
             Self::NothingToAccept => "nothing to do: the alert is resolved",
             Self::NobodyCalledIn => "nobody is called in: the alert is resolved",
             Self::OpenedAgainLater => "changes nothing: the alert was opened again after the time of this event",
+
+            Self::FollowUpNotNeeded => "nothing to do: nobody waits for the next step of the alert any more",
+            Self::NobodyToCallIn => "nobody is called in: whoever it names is being told",
 
             Self::UserUnknown => "nothing planned: nobody has the name that it uses",
             Self::NewerEventKnown => "nothing planned: a newer event of this duty is known",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::{Channel, named_enum};
+use crate::group::FollowUp;
 use crate::ids::{DeliveryId, EventId, UserId};
 use crate::rule::Trigger;
 use crate::time::Timestamp;
@@ -196,6 +197,11 @@ impl Event {
         matches!(&self.data, EventData::Update(UpdateData { answer: Some(_), .. }))
     }
 
+    /// Whether Watchbell itself goes on with an alert by it.
+    pub fn is_follow_up(&self) -> bool {
+        matches!(&self.data, EventData::Update(UpdateData { follow_up: Some(_), .. }))
+    }
+
     /// The event under an identity of its own, which it gets when its identity belongs to another one.
     #[must_use]
     pub fn told_apart(mut self) -> Self {
@@ -312,6 +318,9 @@ pub struct UpdateData {
     /// Where somebody who was told of the alert answered. Never read from an event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
+    /// Where Watchbell itself goes on, as nobody has accepted. Never read from an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_up: Option<FollowUp>,
 }
 
 /// What an answer is bound to: it counts in the round of the alert in which its message was sent, and in no other.

@@ -263,7 +263,7 @@ pub fn other_readings(name: &str) -> Vec<Vec<String>> {
     readings
 }
 
-/// How many users these names may mean.
+/// How many names of users there may be in these. Those of groups are counted as one: see [`crate::group::how_many`].
 pub fn how_many(names: &[String]) -> usize {
     names.iter().map(|name| other_readings(name).iter().map(Vec::len).max().unwrap_or(1)).sum()
 }

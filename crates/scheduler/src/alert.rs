@@ -1,27 +1,29 @@
 //! What an event of an alert changes: the difference between the alert's timeline without the event and with it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::{AlertData, Event, EventData, Occurrence, Original, Priority, UpdateData, UpdateStatus};
-use watchbell_core::ids::other_readings;
-use watchbell_core::{Decision, EventId, Reason, Timestamp, UserId};
+use watchbell_core::{Decision, EventId, Group, Reason, Timestamp, UserId};
 use watchbell_store::facts::history::{self, Happened, Named, What};
 use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Responder};
 
 use crate::content;
+use crate::follow_up;
 use crate::paging::{self, Unreachable};
 use crate::reconcile::{Elapsed, reconcile};
 use crate::settings::SchedulerSettings;
 use crate::timeline::{self, Pages, Timeline};
+use crate::whom::{self, Whom};
 
 /// Plans an alert event: its responders' rules of that priority, unless somebody has responded.
 pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &SchedulerSettings, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     let priority = data.priority.unwrap_or(Priority::High);
-    let named = users(&data.responders, facts, &mut plan);
+    let named = whom::responders(&data.responders, facts, settings, &mut plan);
     let what = What::Alert { priority, category: data.category.clone() };
     let change = Change::by(event, &data.alert_id, what, &named, facts);
+    let named = named.users;
     if let Some(how) = change.closed_later() {
         plan.decision = Some(Decision::AlreadyClosed { how });
     } else if change.state_before == Some(AlertState::Accepted) {
@@ -30,7 +32,7 @@ pub fn plan(event: &Event, data: &AlertData, facts: &Facts, settings: &Scheduler
         plan.decision = Some(Decision::OpensRound { round: change.alert.round });
     } else if change.raises(&event.id()) {
         plan.decision = Some(Decision::RaisesToHigh);
-    } else if named.is_empty() && !plan.unknown_users.is_empty() {
+    } else if named.is_empty() && !(plan.unknown_users.is_empty() && plan.rejected.is_empty()) {
         plan.decision = Some(Decision::NamesNobody);
     } else if named.iter().all(|user| change.is_paged_already(*user)) {
         plan.decision = Some(Decision::EverybodyToldAlready);
@@ -55,6 +57,7 @@ pub fn close(alert: &Alert, settings: &SchedulerSettings, now: Timestamp) -> Pla
         actor_name: None,
         url: None,
         answer: None,
+        follow_up: None,
     };
     let event = Event {
         identity: format!("closed:{}", alert.id),
@@ -70,37 +73,13 @@ pub fn close(alert: &Alert, settings: &SchedulerSettings, now: Timestamp) -> Pla
         original: Original::default(),
     };
     let facts = Facts { alert: Some(alert.clone()), ..Facts::default() };
-    let closed = Change::by(&event, &alert.id, What::Resolved, &[], &facts).write(None, &event, &mut plan, &facts, settings, now);
+    let closed =
+        Change::by(&event, &alert.id, What::Resolved, &Whom::default(), &facts).write(None, &event, &mut plan, &facts, settings, now);
     for (_, reason) in &mut plan.close {
         *reason = Reason::AlertForgotten;
     }
     plan.alert = Some(closed);
     plan
-}
-
-/// The users that an event names, each once; names of nobody and of several are noted.
-pub fn users(names: &[String], facts: &Facts, plan: &mut Plan) -> Vec<UserId> {
-    let mut users = Vec::with_capacity(names.len());
-    let mut seen = HashSet::with_capacity(names.len());
-    for name in names {
-        let Some(ids) = facts.names.get(name) else {
-            plan.unknown_users.push(name.clone());
-            continue;
-        };
-        // Of several in one text some may be nobody.
-        let several =
-            other_readings(name).into_iter().find(|parts| parts.len() > 1 && parts.iter().any(|part| facts.names.contains_key(part)));
-        plan.unknown_users.extend(several.into_iter().flatten().filter(|part| !facts.names.contains_key(part)));
-        if ids.len() > 1 {
-            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-            let note = format!("one name means the users {}: all of them are told", ids.join(" and "));
-            if !plan.notes.contains(&note) {
-                plan.notes.push(note);
-            }
-        }
-        users.extend(ids.iter().copied().filter(|id| seen.insert(*id)));
-    }
-    users
 }
 
 /// An alert of which nothing has come yet.
@@ -128,6 +107,9 @@ pub struct Change {
     pub alert: Alert,
     before: BTreeMap<UserId, Pages>,
     after: BTreeMap<UserId, Pages>,
+    /// The groups for which more was to be done, and those for which more is, with the events that name them.
+    followed: BTreeSet<Group>,
+    follows: BTreeMap<Group, Happened>,
     /// Whether the event changes nothing of what has been planned, and at most adds to it. Then the deliveries that exist need not be
     /// known.
     only_adds: bool,
@@ -139,13 +121,17 @@ pub struct Change {
 }
 
 impl Change {
-    pub fn by(event: &Event, alert_id: &str, what: What, users: &[UserId], facts: &Facts) -> Self {
+    pub fn by(event: &Event, alert_id: &str, what: What, whom: &Whom, facts: &Facts) -> Self {
         let id = event.id();
         let known = facts.alert.clone().unwrap_or_else(|| unheard_of(alert_id, &id));
-        let named = users.iter().map(|user_id| Named { user_id: *user_id, round: None }).collect();
+        let named = whom.users.iter().map(|user_id| Named { user_id: *user_id, round: None }).collect();
+        let goes_on = !matches!(what, What::Accepted | What::Resolved);
+        let follows = whom.groups.iter().filter(|group| goes_on && follow_up::goes_on(group)).cloned().collect();
         let mut alert = known.clone();
         let (base_at, at) = (event.occurrence.base_at(), event.occurrence.clone());
-        history::record(&mut alert.history, Happened { what, base_at, at, place: None, event_id: id.clone(), named, raised: Vec::new() });
+        let happened =
+            Happened { what, base_at, at, place: None, event_id: id.clone(), named, raised: Vec::new(), named_as: whom.by_way(), follows };
+        history::record(&mut alert.history, happened);
         let timeline = Timeline::of(&alert.history);
         let place = |id: &EventId| alert.history.iter().position(|happened| happened.event_id == *id);
         let at = place(&id).unwrap_or_default();
@@ -164,8 +150,10 @@ impl Change {
         let (closed_as, was_closed_later) = (timeline.closed_as(&alert.history), timeline.closed.is_some_and(|closed| closed > at));
         let after = timeline::pages(&alert);
         let only_adds = known.category == alert.category && facts.alert.as_ref().is_none_or(|known| known.is_settled_before(event));
+        let follows = timeline.follows.into_iter().map(|(group, at)| (group, alert.history[at].clone())).collect();
+        let followed = Timeline::of(&known.history).follows.into_keys().collect();
         timeline::prune(&mut alert);
-        Self { alert, before, after, only_adds, state_before, closed_as, was_closed_later }
+        Self { alert, before, after, followed, follows, only_adds, state_before, closed_as, was_closed_later }
     }
 
     /// How the alert was closed after the event, if it was.
@@ -199,6 +187,7 @@ impl Change {
         settings: &SchedulerSettings,
         now: Timestamp,
     ) -> Alert {
+        follow_up::reconcile(plan, &self.alert.id, &self.followed, &self.follows, facts, settings, now);
         let reason = match self.closed_as {
             Some(AlertState::Accepted) => Reason::AlertAccepted,
             _ => Reason::AlertResolved,
@@ -234,11 +223,11 @@ impl Change {
             if let Some(policy) = facts.policies.get(&user) {
                 let (existing, paged_before) = if self.only_adds { (Vec::new(), old) } else { (of_round(&new.responder), None) };
                 let mut desired = Vec::new();
-                for (at, page) in new.pages.iter().enumerate() {
+                for page in &new.pages {
                     if paged_before.is_some_and(|old| old.pages.contains(page)) {
                         continue;
                     }
-                    match paging::deliveries(&self.alert, &new.responder, page, at > 0, policy, settings) {
+                    match paging::deliveries(&self.alert, &new, page, policy, settings) {
                         Ok(deliveries) => desired.extend(deliveries),
                         Err(Unreachable) => plan.unreachable.push((new.responder.scope(), user)),
                     }

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::preference::Digest;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, DeliveryId, DeviceId, EventId, Reason, Timestamp};
+use watchbell_core::{Channel, DeliveryId, DeviceId, EventId, NamedAs, Reason, Timestamp};
 use watchbell_store::facts::{DAILY, HOURLY, Planned, Policy, Scope};
 
 use crate::steps::{Step, StepAddress};
@@ -33,6 +33,10 @@ pub struct DeliveryContext<'a> {
     pub base_at: Timestamp,
     /// None where email never goes into a digest.
     pub digests: Option<DigestTimes>,
+    /// As what the user was named, where that was not by name.
+    pub named_as: Option<&'a NamedAs>,
+    /// The event that pages the user once more within the scope, where that is so: its deliveries are others than the first page's.
+    pub again: Option<&'a EventId>,
 }
 
 /// From when on, and at what time, the periods of digests end.
@@ -69,7 +73,8 @@ impl DeliveryContext<'_> {
     ) -> Planned {
         let user = self.policy.user.id.to_string();
         let device = address.device_id.map_or_else(String::new, |id| id.to_string());
-        let key = [self.scope.key(), user, purpose.to_string(), what.to_owned(), device];
+        let what = self.again.map_or_else(|| what.to_owned(), |event| format!("{what}:again:{event}"));
+        let key = [self.scope.key(), user, purpose.to_string(), what, device];
         let key: Vec<&str> = key.iter().map(String::as_str).collect();
         let Timing { state, ready_at, reason, collect } = self.timing(channel, address.device_id, due_at);
         Planned {
@@ -95,6 +100,7 @@ impl DeliveryContext<'_> {
             expedited: false,
             attempts: 0,
             collect: collect.map(str::to_owned),
+            named_as: self.named_as.cloned(),
         }
     }
 

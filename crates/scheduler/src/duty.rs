@@ -9,15 +9,15 @@ use watchbell_core::rule::Trigger;
 use watchbell_core::{Decision, Reason, Timestamp, UserId};
 use watchbell_store::facts::{Duty, Facts, Plan, Planned, Policy, Scope};
 
-use crate::alert;
 use crate::deliveries::DeliveryContext;
 use crate::reconcile::{Elapsed, reconcile};
 use crate::settings::SchedulerSettings;
 use crate::steps::{self, StepAddress};
+use crate::whom;
 
 pub fn plan(event: &Event, data: &DutyData, facts: &Facts, settings: &SchedulerSettings, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
-    let users = alert::users(std::slice::from_ref(&data.user_id), facts, &mut plan);
+    let users = whom::users(std::slice::from_ref(&data.user_id), facts, &mut plan);
     let Some(first) = users.first() else {
         plan.decision = Some(Decision::UserUnknown);
         return plan;
@@ -96,6 +96,8 @@ pub fn reminders(duty: &Duty, base_at: Timestamp, policy: &Policy, settings: &Sc
         trigger: Trigger::Duty,
         base_at,
         digests: None,
+        named_as: None,
+        again: None,
     };
     let steps = steps::compile(policy, Trigger::Duty);
     let due = |offset_s: i64| duty.starts_at.plus_s(-offset_s);
@@ -145,6 +147,8 @@ fn cancellation(event: &Event, facts: &Facts, deliveries: &[Planned], user: User
         trigger: Trigger::Duty,
         base_at,
         digests: None,
+        named_as: None,
+        again: None,
     };
     let address = StepAddress { contact_id: last.contact_id, device_id: last.device_id, masked: last.address.clone() };
     let expires_at = Some(before.ends_at.max(duty.ends_at));

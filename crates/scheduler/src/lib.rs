@@ -8,6 +8,7 @@ mod content;
 mod deliveries;
 mod digest;
 mod duty;
+mod follow_up;
 mod gates;
 mod paging;
 mod planner;
@@ -19,7 +20,8 @@ mod steps;
 mod subscription;
 mod timeline;
 mod update;
+mod whom;
 
 pub use planner::RulePlanner;
 pub use service::{Retention, Scheduler};
-pub use settings::{FallbackEmail, SchedulerSettings};
+pub use settings::{Escalation, EscalationStep, FallbackEmail, Schedule, SchedulerSettings, Schedules};

@@ -1,17 +1,17 @@
 //! The planner that the store is opened with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use watchbell_core::event::{Event, EventData, SubscriptionData};
+use watchbell_core::event::{Event, EventData, SubscriptionData, UpdateData};
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, EventId, Timestamp, UserId};
+use watchbell_core::{Channel, EventId, FollowUp, Timestamp, UserId};
 use watchbell_store::Planner;
 use watchbell_store::facts::{Alert, Facts, Plan, Policy, Reach, UserFacts};
 
 use crate::settings::SchedulerSettings;
 use crate::subscription::Announcement;
-use crate::{alert, duty, replan, subscription, update};
+use crate::{alert, duty, follow_up, replan, subscription, update, whom};
 
 /// Plans from users' rules.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,23 @@ impl RulePlanner {
 }
 
 impl Planner for RulePlanner {
+    fn behind(&self, event: &Event) -> BTreeSet<String> {
+        match &event.data {
+            EventData::Alert(data) => whom::behind(&data.responders, &self.settings),
+            EventData::Update(UpdateData { follow_up: Some(what), .. }) => follow_up::behind(what, &self.settings),
+            EventData::Update(data) => whom::behind(&data.responders, &self.settings),
+            EventData::Duty(_) | EventData::Subscription(_) | EventData::Verification(_) => BTreeSet::new(),
+        }
+    }
+
+    fn follow_up(&self, what: &FollowUp, now: Timestamp) -> Option<Event> {
+        follow_up::event(what, &self.settings, now)
+    }
+
+    fn next(&self, done: &FollowUp) -> Option<FollowUp> {
+        follow_up::next(done, &self.settings)
+    }
+
     fn plan(&self, event: &Event, facts: &Facts, now: Timestamp) -> Plan {
         match &event.data {
             EventData::Alert(data) => alert::plan(event, data, facts, &self.settings, now),

@@ -21,14 +21,12 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
     }
     for (alert, responder) in &facts.responders {
         let existing = by_scope.remove(&responder.scope()).unwrap_or_default();
-        let Some(pages) = timeline::pages(alert).remove(&responder.user_id).map(|pages| pages.pages) else { continue };
-        let desired = pages
-            .iter()
-            .enumerate()
-            .flat_map(|(at, page)| paging::deliveries(alert, responder, page, at > 0, &facts.policy, settings).unwrap_or_default());
+        let Some(paged) = timeline::pages(alert).remove(&responder.user_id) else { continue };
+        let pages = &paged.pages;
+        let desired = pages.iter().flat_map(|page| paging::deliveries(alert, &paged, page, &facts.policy, settings).unwrap_or_default());
         let planned = plan.insert.len();
         reconcile(&mut plan, &existing, desired.collect(), Elapsed::Skip, now, &Reason::RuleGone);
-        for page in &pages {
+        for page in pages {
             let is_of_page = |d: &&Planned| d.trigger == page.priority.trigger();
             let existing: Vec<Planned> = existing.iter().filter(is_of_page).cloned().collect();
             let new: Vec<Planned> = plan.insert[planned..].iter().filter(is_of_page).cloned().collect();
@@ -36,7 +34,7 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
                 continue;
             }
             let fell_back = existing.iter().any(|d| d.purpose == Purpose::Fallback && d.state != State::Cancelled);
-            match paging::fallback(alert, responder, page, &facts.policy, settings).filter(|_| !fell_back) {
+            match paging::fallback(alert, &paged, page, &facts.policy, settings).filter(|_| !fell_back) {
                 Some(mut fallback) => {
                     fresh_id(&mut fallback, &existing);
                     plan.insert.push(fallback);
@@ -113,6 +111,8 @@ fn at_once(
                 trigger,
                 base_at,
                 digests: None,
+                named_as: None,
+                again: None,
             };
             let steps = steps::compile(&facts.policy, trigger);
             steps.into_iter().map(move |step| context.deliver(step, base_at, first.expires_at)).collect::<Vec<_>>()

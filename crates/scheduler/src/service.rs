@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use watchbell_core::{Clock, Timestamp};
-use watchbell_store::housekeeping::Cutoffs;
+use watchbell_store::housekeeping::{Cutoffs, NextFollowUp};
 use watchbell_store::{HousekeepingStore, StoreError};
 
 /// How often a process without a worker, which looks every second, looks for topic events that another one left unfinished.
 const FAN_OUT_CHECK: Duration = Duration::from_secs(5);
+/// How often a process looks for what others have planned to do about open alerts: so late a step may be at most.
+const FOLLOW_UP_CHECK: Duration = Duration::from_secs(5);
 /// How often what was kept long enough is deleted.
 const TIDY_EVERY: Duration = Duration::from_mins(10);
 /// Rows of a table that one tidying transaction deletes at most: some ten milliseconds of work.
@@ -53,6 +55,8 @@ pub struct Scheduler {
     retention: Retention,
     /// Nobody else in this process does.
     looks: bool,
+    /// How often it looks whether another process has planned to do something about an alert.
+    follow_up_check: Duration,
 }
 
 impl std::fmt::Debug for Scheduler {
@@ -64,12 +68,18 @@ impl std::fmt::Debug for Scheduler {
 impl Scheduler {
     /// `looks`: whether it has to look by itself for what another process left unfinished; a worker on PostgreSQL does so for all.
     pub fn new(store: Arc<dyn HousekeepingStore>, clock: Arc<dyn Clock>, retention: Retention, looks: bool) -> Self {
-        Self { store, clock, retention, looks }
+        Self { store, clock, retention, looks, follow_up_check: FOLLOW_UP_CHECK }
+    }
+
+    /// As [`Self::new`], for a process that is the only one: nobody else plans anything that it would not be told of.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        Self { follow_up_check: Duration::from_hours(24 * 365), ..self }
     }
 
     /// Works until it is told to stop. Whatever it is in the middle of is a transaction: it is committed or it never was.
     pub async fn run(&self, stop: CancellationToken) {
-        let work = async { tokio::join!(self.fan_out(), self.tidy()) };
+        let work = async { tokio::join!(self.fan_out(), self.follow_up(), self.tidy()) };
         tokio::select! {
             () = stop.cancelled() => {}
             _ = work => {}
@@ -87,6 +97,27 @@ impl Scheduler {
             tokio::select! {
                 () = self.store.wakes().fan_out() => {}
                 () = self.clock.sleep(FAN_OUT_CHECK), if self.looks => {}
+            }
+        }
+    }
+
+    /// Does what is due about open alerts. What is planned in this process is heard of, what is planned in others is looked for.
+    pub async fn follow_up(&self) {
+        loop {
+            let next = match self.store.follow_up().await {
+                Ok(NextFollowUp::At(next)) => (next - self.clock.now()).min(self.follow_up_check),
+                Ok(NextFollowUp::None) => self.follow_up_check,
+                Err(error) => {
+                    report("what is to be done about open alerts could not be looked up; it will be tried again", &error);
+                    FOLLOW_UP_CHECK
+                }
+            };
+            if next.is_zero() {
+                continue;
+            }
+            tokio::select! {
+                () = self.store.wakes().follow_up() => {}
+                () = self.clock.sleep(next) => {}
             }
         }
     }

@@ -7,7 +7,7 @@ use watchbell_store::facts::{Facts, Plan, Planned, Policy, Scope};
 
 use crate::deliveries::{DeliveryContext, DigestTimes};
 use crate::settings::SchedulerSettings;
-use crate::{alert, steps};
+use crate::{steps, whom};
 
 /// What is the same for all subscribers of one event.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ pub fn plan(event: &Event, data: &SubscriptionData, facts: &Facts, settings: &Sc
     let event_id = event.id();
     let base_at = event.occurrence.base_at();
     let announcement = Announcement::new(&event_id, data.category.as_deref(), &facts.default_channels, base_at, settings, now);
-    for user in alert::users(&data.users, facts, &mut plan) {
+    for user in whom::users(&data.users, facts, &mut plan) {
         if let Some(policy) = facts.policies.get(&user) {
             plan.insert.extend(for_user(policy, &announcement));
         }
@@ -54,7 +54,18 @@ pub fn for_user(policy: &Policy, announcement: &Announcement<'_>) -> Vec<Planned
     let Announcement { event_id, category, default_channels, base_at, digests } = *announcement;
     let scope = Scope::Event(event_id.clone());
     let trigger = Trigger::Subscription;
-    let context = DeliveryContext { scope: &scope, event_id, alert_id: None, category, policy, trigger, base_at, digests: Some(digests) };
+    let context = DeliveryContext {
+        scope: &scope,
+        event_id,
+        alert_id: None,
+        category,
+        policy,
+        trigger,
+        base_at,
+        digests: Some(digests),
+        named_as: None,
+        again: None,
+    };
     let steps = steps::for_event(policy, trigger, category, default_channels);
     steps.into_iter().map(|step| context.deliver(step, base_at, None)).collect()
 }

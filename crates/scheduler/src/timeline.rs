@@ -4,10 +4,11 @@
 //! So events may arrive in any order. An event that arrives late leaves the alert as it would be if that event had come in time;
 //! only what was sent already stays sent.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchbell_core::event::{Action, Priority};
-use watchbell_core::{EventId, Timestamp, UserId};
+use watchbell_core::{EventId, Group, NamedAs, Timestamp, UserId};
 use watchbell_store::facts::history::{Happened, Named, What};
 use watchbell_store::facts::{Alert, AlertState, Responder};
 
@@ -17,7 +18,7 @@ use watchbell_store::facts::{Alert, AlertState, Responder};
 const REMEMBERED: usize = 100;
 
 /// Since when, and for what, a user is paged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paged {
     /// The event for which the user is paged.
     pub at: usize,
@@ -25,6 +26,14 @@ pub struct Paged {
     pub priority: Option<Priority>,
     /// The event that raised the alert from LOW to HIGH after the user was paged for LOW.
     pub raised: Option<usize>,
+    /// The repetitions of an escalation list that page the user once more, in the same round.
+    pub again: Vec<usize>,
+}
+
+impl Paged {
+    fn since(at: usize, priority: Option<Priority>) -> Self {
+        Self { at, priority, raised: None, again: Vec::new() }
+    }
 }
 
 /// What follows from an alert's history. Its numbers are indexes of that history.
@@ -41,6 +50,8 @@ pub struct Timeline {
     pub opened: usize,
     /// The event that last accepted or resolved the alert.
     pub closed: Option<usize>,
+    /// The groups for which more is to be done, each with the event that named it first.
+    pub follows: BTreeMap<Group, usize>,
 }
 
 impl Timeline {
@@ -71,19 +82,38 @@ impl Timeline {
                 self.about = None;
                 self.priority = None;
             }
+            // Whatever is done because nobody has accepted, it opens nothing: somebody may have accepted before it, unheard.
+            (What::FollowUp { again }, Some(Open)) => {
+                for named in &happened.named {
+                    match self.paged.entry(named.user_id) {
+                        Entry::Vacant(new) => drop(new.insert(Paged::since(at, priority))),
+                        Entry::Occupied(mut paged) if *again => paged.get_mut().again.push(at),
+                        Entry::Occupied(_) => {}
+                    }
+                }
+                self.follow_groups(at, happened);
+            }
+            (What::FollowUp { .. }, _) => {}
             (What::Alert { .. } | What::Escalated, state) => {
                 if state != Some(Open) {
                     self.state = Some(Open);
                     self.opened = at;
                 }
                 for named in &happened.named {
-                    self.paged.entry(named.user_id).or_insert(Paged { at, priority, raised: None });
+                    self.paged.entry(named.user_id).or_insert_with(|| Paged::since(at, priority));
                 }
+                self.follow_groups(at, happened);
                 if matches!(happened.what, What::Alert { priority: Priority::High, .. }) {
                     let lower = self.paged.values_mut().filter(|paged| paged.priority == Some(Priority::Low));
                     lower.for_each(|paged| paged.raised = paged.raised.or(Some(at)));
                 }
             }
+        }
+    }
+
+    fn follow_groups(&mut self, at: usize, happened: &Happened) {
+        for group in &happened.follows {
+            self.follows.entry(group.clone()).or_insert(at);
         }
     }
 
@@ -101,6 +131,7 @@ impl Timeline {
         self.state = Some(state);
         self.closed = Some(at);
         self.paged.clear();
+        self.follows.clear();
     }
 
     /// The state that the last accept or resolve left the alert in.
@@ -132,12 +163,19 @@ pub struct Page {
     pub received_at: Timestamp,
     /// The event whose plan the deliveries are.
     pub event_id: EventId,
+    /// Whether it raises the page before it from LOW to HIGH.
+    pub is_raise: bool,
+    /// The event that pages the user once more, if one does.
+    pub again: Option<EventId>,
 }
 
-/// Somebody who is paged, and for what: one page, and a second one when the alert was raised after the first.
+/// Somebody who is paged, and for what: one page, a second one when the alert was raised after the first, and more where an escalation
+/// list is done again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pages {
     pub responder: Responder,
+    /// As what the user was named, where that was not by name.
+    pub named_as: Option<NamedAs>,
     pub pages: Vec<Page>,
 }
 
@@ -146,8 +184,10 @@ pub fn pages(alert: &Alert) -> BTreeMap<UserId, Pages> {
     let page = |at: usize, priority| {
         let event = alert.history.get(at)?;
         // Responders whom an escalation names are told of the alert, not of the escalation.
-        let event_id = if event.what == What::Escalated { &alert.event_id } else { &event.event_id };
-        Some(Page { priority, base_at: event.base_at, received_at: event.at.received_at, event_id: event_id.clone() })
+        let is_of_alert = !matches!(event.what, What::Escalated | What::FollowUp { .. });
+        let event_id = if is_of_alert { &event.event_id } else { &alert.event_id };
+        let (base_at, received_at) = (event.base_at, event.at.received_at);
+        Some(Page { priority, base_at, received_at, event_id: event_id.clone(), is_raise: false, again: None })
     };
     let of_user = |(user_id, paged): (UserId, Paged)| {
         // As long as no alert event has said the priority, it counts as HIGH: a page too many is better than one too few.
@@ -159,8 +199,12 @@ pub fn pages(alert: &Alert) -> BTreeMap<UserId, Pages> {
             base_at: first.base_at,
             event_id: first.event_id.clone(),
         };
-        let raised = paged.raised.and_then(|at| page(at, Priority::High));
-        Some((user_id, Pages { responder, pages: [Some(first), raised].into_iter().flatten().collect() }))
+        let named_as = alert.history[paged.at].names_as(user_id).cloned();
+        let raised = paged.raised.and_then(|at| page(at, Priority::High)).map(|page| Page { is_raise: true, ..page });
+        let now = if raised.is_some() { Priority::High } else { first.priority };
+        let again = paged.again.iter().filter_map(|at| Some(Page { again: Some(alert.history[*at].event_id.clone()), ..page(*at, now)? }));
+        let pages = [Some(first), raised].into_iter().flatten().chain(again).collect();
+        Some((user_id, Pages { responder, named_as, pages }))
     };
     Timeline::of(&alert.history).paged.into_iter().filter_map(of_user).collect()
 }
@@ -253,9 +297,11 @@ fn is_redundant(history: &[Happened], at: usize) -> bool {
     for paged in without.paged.values_mut() {
         paged.at = as_before(paged.at);
         paged.raised = paged.raised.map(as_before);
+        paged.again.iter_mut().for_each(|at| *at = as_before(*at));
     }
     without.about = without.about.map(as_before);
     without.closed = without.closed.map(as_before);
+    without.follows.values_mut().for_each(|at| *at = as_before(*at));
     without.opened = as_before(without.opened);
     without == Timeline::of(history)
 }

@@ -7,9 +7,11 @@ use watchbell_core::{Decision, Reason, Timestamp, UserId};
 use watchbell_store::facts::history::What;
 use watchbell_store::facts::{AlertState, Facts, Plan, Planned, Scope};
 
-use crate::alert::{self, Change};
+use crate::alert::Change;
 use crate::deliveries::DeliveryContext;
+use crate::follow_up::{self, Called};
 use crate::settings::SchedulerSettings;
+use crate::whom::{self, Whom};
 use crate::{steps, timeline};
 
 pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &SchedulerSettings, now: Timestamp) -> Plan {
@@ -20,22 +22,33 @@ pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &Schedule
         plan.decision = Some(Decision::RoundIsOver);
         return plan;
     }
-    let called_in = alert::users(&data.responders, facts, &mut plan);
-    let notify = alert::users(&data.notify, facts, &mut plan);
+    let event = &follow_up::placed(event, facts);
+    let called_in = match &data.follow_up {
+        None => Called { whom: whom::responders(&data.responders, facts, settings, &mut plan), what: What::Escalated },
+        Some(what) => match follow_up::called_in(what, facts, settings, &mut plan, now) {
+            Ok(called) => called,
+            Err(decision) => {
+                plan.decision = Some(decision);
+                return plan;
+            }
+        },
+    };
+    let notify = whom::users(&data.notify, facts, &mut plan);
     // The actor is not told of what they did themselves. A name that may mean several people names no actor, so that nobody is left
     // out.
     let actor = match data.actor.as_ref().and_then(|name| facts.names.get(name)).map(Vec::as_slice) {
         Some([actor]) => Some(*actor),
         _ => None,
     };
+    let nobody = Whom::default();
     let (what, named) = match data.status {
         UpdateStatus::Declined => {
             plan.expedite = data.answer.as_ref().map(|answer| decline(&data.alert_id, answer));
             return plan;
         }
-        UpdateStatus::Accepted => (What::Accepted, &[][..]),
-        UpdateStatus::Resolved => (What::Resolved, &[][..]),
-        UpdateStatus::Escalated => (What::Escalated, &called_in[..]),
+        UpdateStatus::Accepted => (What::Accepted, &nobody),
+        UpdateStatus::Resolved => (What::Resolved, &nobody),
+        UpdateStatus::Escalated => (called_in.what, &called_in.whom),
     };
     let change = Change::by(event, &data.alert_id, what, named, facts);
     let is_resolved = change.state_before == Some(AlertState::Resolved);
@@ -97,6 +110,8 @@ fn plan_messages(
             trigger,
             base_at,
             digests: None,
+            named_as: None,
+            again: None,
         };
         for step in steps::compile(policy, trigger) {
             insert.push(context.deliver(step, base_at, Some(event.occurrence.received_at.plus_s(settings.alert_expiry_s))));

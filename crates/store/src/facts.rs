@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use watchbell_core::contact::Contact;
+use watchbell_core::decode::RejectReason;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::device::Device;
 pub use watchbell_core::event::AlertState;
@@ -14,10 +15,15 @@ use watchbell_core::event::{AlertData, DutyStatus, Event, EventData, Occurrence,
 use watchbell_core::preference::{Preference, Switches};
 use watchbell_core::rule::{Rule, Trigger};
 use watchbell_core::user::User;
-use watchbell_core::{Channel, ContactId, Decision, DeliveryId, DeviceId, EventId, Reason, RuleId, Timestamp, UserId};
+use watchbell_core::{
+    Channel, ContactId, Decision, DeliveryId, DeviceId, EventId, FollowUp, Group, NamedAs, Reason, RuleId, Timestamp, UserId,
+};
 
 /// Decides what becomes of events and changes. Pure: the same facts at the same time give the same plan.
 pub trait Planner: Send + Sync + std::fmt::Debug {
+    /// Names that an event stands for beside those that it uses: what is behind the groups that it names.
+    fn behind(&self, event: &Event) -> BTreeSet<String>;
+
     /// What one event changes.
     fn plan(&self, event: &Event, facts: &Facts, now: Timestamp) -> Plan;
 
@@ -37,6 +43,12 @@ pub trait Planner: Send + Sync + std::fmt::Debug {
 
     /// How old an alert of which nothing is pending may be for a change of this user to matter for it.
     fn reach(&self, policy: &Policy) -> Reach;
+
+    /// The event by which something is done about an alert; None where its list is not configured any more.
+    fn follow_up(&self, what: &FollowUp, now: Timestamp) -> Option<Event>;
+
+    /// What is to be done after that, if anything.
+    fn next(&self, done: &FollowUp) -> Option<FollowUp>;
 
     /// What becomes of an open alert of which nothing has been heard for very long.
     fn close(&self, alert: &Alert, now: Timestamp) -> Plan;
@@ -64,6 +76,8 @@ pub struct Facts {
     /// The users whom the event names, by the name that it uses. A name that is missing here is nobody's. A name can be one user's
     /// external id and another one's number or `U…` id; then it means both.
     pub names: HashMap<String, Vec<UserId>>,
+    /// Who is in the groups that the event names, or that stand behind those.
+    pub groups: HashMap<Group, Members>,
     /// What the first event of the alert says, as long as that is all that its messages are rendered from.
     pub described: Option<AlertData>,
     /// The policies of those users and of everybody in the alert's history.
@@ -77,6 +91,17 @@ impl Facts {
     pub fn policy(&self, named: &str) -> Option<&Arc<Policy>> {
         self.names.get(named)?.first().and_then(|id| self.policies.get(id))
     }
+}
+
+/// Who is in a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// In order of id, as many as an event tells.
+    pub users: Vec<UserId>,
+    /// How many more there are.
+    pub beyond: i64,
+    /// Of a schedule: when the next of its shifts begins.
+    pub next_at: Option<Timestamp>,
 }
 
 /// What a user's deliveries that were not sent yet are planned anew from.
@@ -215,6 +240,8 @@ pub struct Planned {
     pub attempts: i64,
     /// The period of the digest that it is held for: [`HOURLY`] or [`DAILY`].
     pub collect: Option<String>,
+    /// As what its user was named, where that was not by name.
+    pub named_as: Option<NamedAs>,
 }
 
 /// Collected into one mail an hour.
@@ -308,6 +335,10 @@ pub struct Plan {
     pub unreachable: Vec<(Scope, UserId)>,
     /// The event's data as it shall be kept for rendering, where the plan adds to it.
     pub data: Option<watchbell_core::event::EventData>,
+    /// What is to be done next about the alert, in the place of what was to be done for the same group.
+    pub follow: Vec<FollowUp>,
+    /// Groups of the alert for which nothing is to be done any more.
+    pub unfollow: Vec<(String, Group)>,
     /// What the messages of an alert say from now on, and the events whose messages these are.
     pub content: Option<(content::Content, BTreeSet<EventId>)>,
     /// The topic whose members are planned in chunks after the event is committed.
@@ -316,6 +347,8 @@ pub struct Plan {
     pub decision: Option<Decision>,
     /// Names that the event uses and nobody has.
     pub unknown_users: Vec<String>,
+    /// For what the event is kept as a dead letter as well, each with a sentence.
+    pub rejected: Vec<(RejectReason, String)>,
     /// What else is to be noted on the event; each is a sentence.
     pub notes: Vec<String>,
 }

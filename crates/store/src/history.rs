@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Reason, RuleId, Timestamp, UserId};
+use watchbell_core::{Channel, ContactId, DeliveryId, EventId, NamedAs, Reason, RuleId, Timestamp, UserId};
 
 use crate::access::Actor;
 use crate::queue::{Attempt, KeptReceipt};
@@ -31,6 +31,8 @@ pub struct Delivery {
     pub ready_at: Timestamp,
     pub state: State,
     pub reason: Option<Reason>,
+    /// As what the user was named, where that was not by name.
+    pub named_as: Option<NamedAs>,
     pub attempts: i64,
     pub provider: Option<String>,
     pub sent_at: Option<Timestamp>,

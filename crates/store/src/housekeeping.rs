@@ -28,6 +28,20 @@ pub trait FanOut: Send + Sync {
     async fn fan_out(&self) -> Result<bool, StoreError>;
 }
 
+/// What Watchbell itself does about open alerts: steps of escalation lists, and telling who has come on duty.
+#[async_trait]
+pub trait FollowUps: Send + Sync {
+    /// Does some of what is due, each in a transaction of its own. Many processes may call this: each thing is done once.
+    async fn follow_up(&self) -> Result<NextFollowUp, StoreError>;
+}
+
+/// When there is more to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextFollowUp {
+    None,
+    At(Timestamp),
+}
+
 /// Ending and deleting what has been there long enough.
 #[async_trait]
 pub trait Retention: Send + Sync {

@@ -45,6 +45,11 @@ impl Accepted {
         self.rejected.iter().any(|(rejected, _)| *rejected == reason)
     }
 
+    /// What of those whom it names could not be found, if that is so of some.
+    pub fn missed(&self) -> Option<&str> {
+        self.rejected.iter().find(|(reason, _)| reason.is_about_names()).map(|(_, problem)| problem.as_str())
+    }
+
     /// The reason and the detail of its dead letter, if it has one.
     pub fn dead_letter(&self) -> Option<(RejectReason, String)> {
         let (reason, _) = self.rejected.first()?;

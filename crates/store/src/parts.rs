@@ -7,9 +7,9 @@ use async_trait::async_trait;
 
 use crate::StoreError;
 use crate::access::{AuditLog, BrowserSessions, Keys, StoredSettings};
-use crate::directory::{Accounts, Chains, ContactTrials, Contacts, Devices, Rules, TelegramLinks, Topics, Users, Verification};
+use crate::directory::{Accounts, Chains, ContactTrials, Contacts, Devices, Duties, Rules, TelegramLinks, Topics, Users, Verification};
 use crate::history::History;
-use crate::housekeeping::{FanOut, Retention};
+use crate::housekeeping::{FanOut, FollowUps, Retention};
 use crate::intake::{Answers, DeadLetters, Events, Intake, Texts};
 use crate::overview::Overviews;
 use crate::preferences::{Categories, Notifications, Preferences};
@@ -18,12 +18,12 @@ use crate::runs::Runs;
 
 /// Users and all that belongs to them.
 pub trait DirectoryStore:
-    Accounts + Users + Contacts + ContactTrials + Verification + Devices + TelegramLinks + Rules + Chains + Topics
+    Accounts + Users + Contacts + ContactTrials + Verification + Devices + Duties + TelegramLinks + Rules + Chains + Topics
 {
 }
 
-impl<S: Accounts + Users + Contacts + ContactTrials + Verification + Devices + TelegramLinks + Rules + Chains + Topics> DirectoryStore
-    for S
+impl<S: Accounts + Users + Contacts + ContactTrials + Verification + Devices + Duties + TelegramLinks + Rules + Chains + Topics>
+    DirectoryStore for S
 {
 }
 
@@ -38,9 +38,9 @@ pub trait WorkerStore: Edits + Queue + Receipts + ProviderUse + WorkerSessions +
 impl<S: Edits + Queue + Receipts + ProviderUse + WorkerSessions + WakeUps + std::fmt::Debug> WorkerStore for S {}
 
 /// What the scheduler needs for its work in the background.
-pub trait HousekeepingStore: FanOut + Retention + WakeUps {}
+pub trait HousekeepingStore: FanOut + FollowUps + Retention + WakeUps {}
 
-impl<S: FanOut + Retention + WakeUps> HousekeepingStore for S {}
+impl<S: FanOut + FollowUps + Retention + WakeUps> HousekeepingStore for S {}
 
 /// Everything that is kept.
 #[async_trait]

@@ -15,6 +15,7 @@ pub struct Wakes {
     any: watch::Sender<u64>,
     fan_outs: tokio::sync::Notify,
     answers: tokio::sync::Notify,
+    follow_ups: tokio::sync::Notify,
     local: tokio::sync::broadcast::Sender<BTreeSet<Channel>>,
     notified: tokio::sync::broadcast::Sender<Notified>,
     moved: tokio::sync::broadcast::Sender<Moved>,
@@ -42,16 +43,19 @@ pub struct Effects {
     /// Channels on which something may be due, or due sooner.
     pub due: BTreeSet<Channel>,
     pub moved: Vec<Moved>,
+    /// Something is to be done about an open alert, or sooner than before.
+    pub follow_up: bool,
 }
 
 impl Effects {
     pub fn due(due: BTreeSet<Channel>) -> Self {
-        Self { due, moved: Vec::new() }
+        Self { due, ..Self::default() }
     }
 
     pub fn add(&mut self, other: Self) {
         self.due.extend(other.due);
         self.moved.extend(other.moved);
+        self.follow_up |= other.follow_up;
     }
 }
 
@@ -70,6 +74,7 @@ impl Default for Wakes {
             any: watch::Sender::new(0),
             fan_outs: tokio::sync::Notify::new(),
             answers: tokio::sync::Notify::new(),
+            follow_ups: tokio::sync::Notify::new(),
             local: tokio::sync::broadcast::Sender::new(256),
             notified: tokio::sync::broadcast::Sender::new(1024),
             moved: tokio::sync::broadcast::Sender::new(4096),
@@ -91,6 +96,9 @@ impl Wakes {
             self.moves.get_or_create(&MoveLabels { state: moved.state.as_str(), reason }).inc();
             // Nobody has to listen.
             let _ = self.moved.send(moved);
+        }
+        if effects.follow_up {
+            self.follow_ups.notify_one();
         }
         if !effects.due.is_empty() {
             self.heard(&effects.due);
@@ -130,6 +138,11 @@ impl Wakes {
     /// Returns when an event for a topic was accepted since the last call.
     pub async fn fan_out(&self) {
         self.fan_outs.notified().await;
+    }
+
+    /// Returns when something was planned to be done about an open alert since the last call.
+    pub async fn follow_up(&self) {
+        self.follow_ups.notified().await;
     }
 
     /// Called when somebody's answer was accepted.

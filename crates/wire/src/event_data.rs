@@ -53,7 +53,8 @@ pub struct AlertEventData {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "uri", "maxLength" = 2048))]
     pub url: Option<String>,
-    /// Whose rules are planned; at least one. One user alone is taken for a list
+    /// Whose rules are planned; at least one. Users, or `topic:NAME` for its members (1,000 at most), `duty:SCHEDULE` for whoever is on
+    /// duty now, and `escalation:NAME` for a list of the configuration; 20 of these at most. One alone is taken for a list
     pub responders: Vec<UserName>,
     /// The category that switches and preferences are for
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,7 +75,7 @@ pub struct UpdateEventData {
     /// Who did it; they are not told
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<UserName>,
-    /// New ones, on ESCALATED. One user alone is taken for a list
+    /// New ones, on ESCALATED; as those of an alert. One alone is taken for a list
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub responders: Vec<UserName>,
     /// Who is told beside everyone who was a responder. One user alone is taken for a list

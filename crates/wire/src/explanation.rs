@@ -45,6 +45,9 @@ pub struct ExplainedStep {
     pub address: String,
     pub state: Name<State>,
     pub reason: String,
+    /// Of a user whom the event does not name by name: as what it does, such as `as schedule primary`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_as: Option<String>,
     pub purpose: Name<Purpose>,
     pub trigger: Name<Trigger>,
     pub rule_ids: Vec<i64>,

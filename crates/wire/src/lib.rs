@@ -16,6 +16,7 @@ pub mod contacts;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod devices;
+pub mod duties;
 pub mod error;
 pub mod event_data;
 pub mod events;

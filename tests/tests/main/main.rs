@@ -39,6 +39,7 @@ mod hammer;
 mod intake;
 mod mails;
 mod metrics;
+mod on_duty;
 mod open_alerts;
 mod outages;
 #[cfg(target_os = "linux")]

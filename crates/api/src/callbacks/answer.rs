@@ -49,6 +49,7 @@ async fn told_again(api: &Api, message: &Message) -> Result<Effect, StoreError> 
         now: api.clock.now(),
         due_at: Some(message.delivery.due_at),
         is_fallback: false,
+        named_as: None,
         answer: None,
         hears_replies: false,
     };

@@ -174,7 +174,7 @@ impl Offered<'_> {
         let to_default: Vec<(usize, Value)> = accepted
             .iter()
             .enumerate()
-            .filter(|(_, accepted)| accepted.planned == 0 && accepted.is_rejected_for(RejectReason::UnknownUser))
+            .filter(|(_, accepted)| accepted.planned == 0 && accepted.missed().is_some())
             .filter_map(|(at, _)| Some((at, self.intake.mapping.to_default_responders(&self.events[at])?)))
             .collect();
         if !to_default.is_empty() {

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use watchbell_core::decode::{self, RejectReason};
+use watchbell_core::decode;
 use watchbell_core::event::Original;
 use watchbell_store::intake::{Accepted, DeadLetter, DeadLetterFilter, Publisher};
 use watchbell_wire::Name;
@@ -65,12 +65,10 @@ pub(super) async fn replay_all(State(api): State<Api>, caller: Authenticated, pa
         last = Some(id);
         match play(&api, &caller, id).await {
             // What still cannot be used keeps its letter open.
-            Ok(accepted) => {
-                match accepted.iter().flat_map(|accepted| &accepted.rejected).find(|(why, _)| *why == RejectReason::UnknownUser) {
-                    None => replayed += 1,
-                    Some((_, problem)) => failed.push(UnusableDeadLetter { id, message: problem.clone() }),
-                }
-            }
+            Ok(accepted) => match accepted.iter().find_map(|accepted| accepted.missed()) {
+                None => replayed += 1,
+                Some(problem) => failed.push(UnusableDeadLetter { id, message: problem.to_owned() }),
+            },
             // The database is away for all of them.
             Err(problem) if matches!(problem.kind, Kind::Unavailable) => return Err(problem),
             Err(problem) => failed.push(UnusableDeadLetter { id, message: problem.message.into_owned() }),

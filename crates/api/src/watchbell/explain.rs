@@ -12,7 +12,7 @@ use watchbell_core::event::{
     UpdateStatus,
 };
 use watchbell_core::user::User;
-use watchbell_core::{Decision, DeliveryId, EventId, Reason, RuleId, Timestamp};
+use watchbell_core::{Decision, DeliveryId, EventId, NamedAs, Reason, RuleId, Timestamp};
 use watchbell_store::facts::history::{Happened, What};
 use watchbell_store::facts::{Alert, AlertState, Planned};
 use watchbell_store::history::{Delivery, DeliveryFilter};
@@ -182,6 +182,7 @@ fn was(delivery: &Delivery) -> ExplainedStep {
         address: delivery.address.clone(),
         state: delivery.state.into(),
         reason: why(delivery.reason.as_ref(), delivery.purpose, &delivery.rules).to_string(),
+        named_as: delivery.named_as.as_ref().map(NamedAs::to_string),
         purpose: delivery.purpose.into(),
         trigger: delivery.trigger.into(),
         rule_ids: delivery.rules.iter().map(|rule| rule.0).collect(),
@@ -196,6 +197,7 @@ fn would(planned: &Planned) -> ExplainedStep {
         address: planned.address.clone(),
         state: planned.state.into(),
         reason: why(planned.reason.as_ref(), planned.purpose, &planned.rules).to_string(),
+        named_as: planned.named_as.as_ref().map(NamedAs::to_string),
         purpose: planned.purpose.into(),
         trigger: planned.trigger.into(),
         rule_ids: planned.rules.iter().map(|rule| rule.0).collect(),
@@ -237,6 +239,7 @@ fn made_up(user: &User, params: &Params, now: Timestamp) -> Result<Event, Proble
             summary: None,
             actor_name: None,
             answer: None,
+            follow_up: None,
             url: None,
         }),
         EventKind::Duty => {

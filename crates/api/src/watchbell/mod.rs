@@ -12,6 +12,7 @@ mod contacts;
 mod dead_letters;
 mod deliveries;
 mod devices;
+mod duties;
 mod error;
 mod events;
 mod explain;
@@ -56,6 +57,7 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/users/{user}", get(users::show).put(users::change))
         .route("/users/{user}/devices", get(devices::list).post(devices::create))
         .route("/users/{user}/devices/{id}", delete(devices::delete))
+        .route("/users/{user}/duties.ics", get(duties::calendar))
         .route("/users/{user}/contacts", get(contacts::list).post(contacts::create))
         .route("/users/{user}/contacts/{id}", get(contacts::show).put(contacts::replace).delete(contacts::delete))
         .route("/users/{user}/contacts/{id}/verification", post(contacts::start_verification))
@@ -85,6 +87,7 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/dead-letters/replay", post(dead_letters::replay_all))
         .route("/dead-letters/{id}", get(dead_letters::show))
         .route("/dead-letters/{id}/replay", post(dead_letters::replay))
+        .route("/duties", get(duties::list))
         .route("/explain", get(explain::show).post(explain::show_event))
         .route("/stream", get(stream::stream))
         .route("/deliveries", get(deliveries::list))

@@ -60,6 +60,8 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("GET", "/watchbell/v1/topics", For::Readers),
     ("DELETE", "/watchbell/v1/topics/t", For::Admin),
     ("GET", "/watchbell/v1/overview", For::Readers),
+    ("GET", "/watchbell/v1/users/{user}/duties.ics", For::ReadOwn),
+    ("GET", "/watchbell/v1/duties", For::Readers),
     ("GET", "/watchbell/v1/topics/t/users", For::Readers),
     ("PUT", "/watchbell/v1/topics/t/users", For::Admin),
     ("PUT", "/watchbell/v1/topics/t/users/{user}", For::Admin),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::time::Instant;
-use watchbell_core::Channel;
 use watchbell_core::event::{Event, EventData};
 use watchbell_core::ids::how_many;
+use watchbell_core::{Channel, group};
 use watchbell_store::StoreError;
 use watchbell_store::inline::{InlineDispatch, Reservation};
 use watchbell_store::intake::{Accepted, Intake, Publisher};
@@ -20,6 +20,9 @@ const UPDATES_TOGETHER: usize = 100;
 /// Users that events which are accepted together name at most, as far as that is not one event. Each user is planned for in the
 /// transaction, which others wait for.
 const NAMED_TOGETHER: usize = 1_000;
+
+/// For so many users a group is taken, before anybody knows who is in it.
+const USERS_OF_GROUP: usize = 100;
 
 /// Tells that events are planned.
 type Planned<'a> = &'a (dyn Fn() + Send + Sync);
@@ -121,7 +124,8 @@ impl<'a> Entry<'a> {
 fn together(events: &[Event], most: usize) -> usize {
     let mut names = 0;
     let fits = |event: &&Event| {
-        names += event.data.named().iter().map(|(_, names)| how_many(names)).sum::<usize>();
+        let in_list = |names: &[String]| how_many(names) + group::how_many(names) * USERS_OF_GROUP;
+        names += event.data.named().iter().map(|(_, names)| in_list(names)).sum::<usize>();
         names <= NAMED_TOGETHER
     };
     events.iter().take(most).take_while(fits).count().max(1)

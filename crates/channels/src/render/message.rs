@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use watchbell_core::Timestamp;
 use watchbell_core::event::EventData;
+use watchbell_core::{NamedAs, Timestamp};
 use watchbell_providers::provider::{AnswerOffer, Content};
 
 /// What a message is, which chooses its templates.
@@ -86,6 +86,8 @@ pub struct RenderContext {
     pub due_at: Option<Timestamp>,
     /// The mail for a user who has no rule.
     pub is_fallback: bool,
+    /// As what the reader was named, where that was not by name.
+    pub named_as: Option<NamedAs>,
     /// How the reader can answer; None where they cannot.
     pub answer: Option<AnswerOffer>,
     /// Whether what the reader replies to the message is heard.

@@ -11,7 +11,7 @@ use watchbell_providers::phrase::{Phrase, Since, Wording};
 use super::message::{MessageKind, Reader, RenderError};
 use super::renderer::Renderer;
 use super::templates::refined;
-use super::vars::{About, Answer, Made, Vars, to_value};
+use super::vars::{About, Answer, CalledIn, Made, Vars, to_value};
 use super::{templates, text};
 
 pub(super) const FOLDER: &str = "phrase";
@@ -84,6 +84,7 @@ fn say(
         due_at: None,
         is_high: false,
         is_fallback: false,
+        called_in: CalledIn::default(),
         items: Vec::new(),
         url: None,
         answer: Answer::default(),

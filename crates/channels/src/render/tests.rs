@@ -40,6 +40,7 @@ fn update() -> EventData {
         summary: Some("Disk full on db-1".to_owned()),
         actor_name: Some("Bela".to_owned()),
         answer: None,
+        follow_up: None,
         url: Some("https://alerts.example.org/17".to_owned()),
     })
 }
@@ -84,6 +85,7 @@ fn about(locale: &str, event: Option<EventData>) -> RenderContext {
         now: at("2026-11-20T06:00:00Z"),
         due_at: None,
         is_fallback: false,
+        named_as: None,
         answer: None,
         hears_replies: false,
     }

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use minijinja::Value;
 use minijinja::value::Object;
 use serde::Serialize;
-use watchbell_core::Timestamp;
 use watchbell_core::event::EventData;
+use watchbell_core::{NamedAs, Timestamp};
 
 use super::message::{MessageKind, Reader};
 
@@ -21,6 +21,8 @@ pub(super) struct About {
     pub due_at: Option<Timestamp>,
     pub is_high: bool,
     pub is_fallback: bool,
+    /// Why the reader is told who was not named by name.
+    pub called_in: CalledIn,
     /// The entries of a bundle or digest.
     pub items: Vec<Value>,
     /// The event's page.
@@ -45,6 +47,32 @@ pub(super) struct Answer {
     pub decline: String,
 }
 
+/// `called_in` in templates: what is empty or false is not to be said.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct CalledIn {
+    /// By which the reader is on duty.
+    pub schedule: String,
+    /// Whether their shift began while the alert was open.
+    pub is_new: bool,
+    /// The escalation list whose step tells them, after the first one.
+    pub list: String,
+    pub step: i64,
+}
+
+impl CalledIn {
+    pub fn of(named_as: Option<&NamedAs>) -> Self {
+        match named_as {
+            Some(NamedAs::OnDuty { schedule }) => Self { schedule: schedule.clone(), ..Self::default() },
+            Some(NamedAs::NewOnDuty { schedule }) => Self { schedule: schedule.clone(), is_new: true, ..Self::default() },
+            Some(NamedAs::Step { list, step, named_as }) => {
+                let of_list = if *step > 1 { Self { list: list.clone(), step: *step, ..Self::default() } } else { Self::default() };
+                Self { list: of_list.list, step: of_list.step, ..Self::of(named_as.as_deref()) }
+            }
+            Some(NamedAs::Member { .. } | NamedAs::Fallback { .. } | NamedAs::Unknown(_)) | None => Self::default(),
+        }
+    }
+}
+
 /// What is made once, however often it is asked for.
 #[derive(Debug, Default)]
 pub(super) struct Made {
@@ -62,6 +90,7 @@ impl About {
             "due_at" => self.due_at.map(Timestamp::as_millis).into(),
             "high" => self.is_high.into(),
             "fallback" => self.is_fallback.into(),
+            "called_in" => to_value(&self.called_in),
             "items" => self.items.clone().into(),
             "answer" => to_value(&self.answer),
             // Absent, not none: a template that writes it without asking writes nothing.

@@ -15,7 +15,7 @@ use super::message::{Item, MessageKind, Reader, RenderContext, RenderError, Rend
 use super::part::MessagePart;
 use super::renderer::Renderer;
 use super::templates::refined;
-use super::vars::{About, Answer, Around, Entry, Made, Vars, to_value};
+use super::vars::{About, Answer, Around, CalledIn, Entry, Made, Vars, to_value};
 use super::{sms, templates, text};
 
 impl Renderer {
@@ -55,6 +55,7 @@ impl MessageWriter<'_> {
                 None => about.items.iter().any(|item| is_high(&item.event)),
             },
             is_fallback: about.is_fallback,
+            called_in: CalledIn::of(about.named_as.as_ref()),
             due_at: about.due_at,
             answer: channel.map_or_else(Answer::default, |channel| self.answer(channel)),
             items,
@@ -137,6 +138,7 @@ impl MessageWriter<'_> {
             due_at: None,
             is_high: false,
             is_fallback: false,
+            called_in: CalledIn::default(),
             items: Vec::new(),
             more: Vec::new(),
             made: Made::default(),

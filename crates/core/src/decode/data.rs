@@ -34,9 +34,9 @@ pub(super) fn read(
 
 /// An alert that says whom to tell is told, whatever else of it is missing.
 fn alert(mut fields: Fields<'_>, identity: &str, priorities: &Priorities) -> Result<AlertData, Undecodable> {
-    let responders = fields.users("responders").ok_or_else(|| missing("responders"))?;
+    let responders = fields.responders("responders").ok_or_else(|| missing("responders"))?;
     if responders.is_empty() {
-        return Err(bad("responders", "must name at least one user"));
+        return Err(bad("responders", "must name at least one user or group"));
     }
     let alert_id = fields.optional_id("alertId").unwrap_or_else(|| {
         fields.note("alertId is missing; the alert is called after its event, and no update can name it");
@@ -69,11 +69,12 @@ fn update(mut fields: Fields<'_>) -> Result<UpdateData, Undecodable> {
             name.parse().ok().filter(|status| UpdateStatus::PUBLISHED.contains(status))
         })?,
         actor: fields.optional_user("actor"),
-        responders: fields.users("responders").unwrap_or_default(),
+        responders: fields.responders("responders").unwrap_or_default(),
         notify: fields.users("notify").unwrap_or_default(),
         summary: None,
         actor_name: None,
         answer: None,
+        follow_up: None,
         url: None,
     })
 }

@@ -7,6 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Number, Value};
 
 use super::{RejectReason, Undecodable};
+use crate::group::Group;
 use crate::ids::{UserRef, digest};
 use crate::time::Timestamp;
 
@@ -24,6 +25,9 @@ const MAX_URL_BYTES: usize = 2048;
 
 /// The most users that one list of an event names; a topic is the way to more.
 const MAX_USERS: usize = 100_000;
+
+/// The most groups that one event names: each stands for many users.
+const MAX_GROUPS: usize = 20;
 
 /// Of an object that stands where a user is named, the members that may name one.
 const USER_MEMBERS: [&str; 4] = ["id", "userId", "externalId", "user"];
@@ -219,8 +223,32 @@ impl<'p> Fields<'p> {
         object.unwrap_or_default()
     }
 
+    /// As [`Self::users`], where groups may be named as well.
+    pub(super) fn responders(&mut self, name: &str) -> Option<Vec<String>> {
+        let mut groups = 0;
+        let mut responders = Vec::new();
+        for responder in self.list_of_users(name, each_responder)? {
+            let Some(group) = Group::parse(&responder) else {
+                responders.push(responder);
+                continue;
+            };
+            groups += 1;
+            if groups <= MAX_GROUPS {
+                responders.push(group.to_string());
+            }
+        }
+        if groups > MAX_GROUPS {
+            self.problems.add(format!("{name} names {groups} groups; {MAX_GROUPS} are told, the rest is left out"));
+        }
+        Some(responders)
+    }
+
     /// The usable entries of a list of users, or None when there is no list. One user alone is a list.
     pub(super) fn users(&mut self, name: &str) -> Option<Vec<String>> {
+        self.list_of_users(name, each_entry)
+    }
+
+    fn list_of_users(&mut self, name: &str, each: fn(Value) -> Vec<Value>) -> Option<Vec<String>> {
         let entries = match self.take(name)? {
             Value::Array(entries) => entries,
             Value::String(text) if text.trim_start().starts_with('[') => match serde_json::from_str(&text) {
@@ -235,7 +263,7 @@ impl<'p> Fields<'p> {
                 vec![lone]
             }
         };
-        let entries: Vec<Value> = entries.into_iter().flat_map(each_entry).collect();
+        let entries: Vec<Value> = entries.into_iter().flat_map(each).collect();
         let mut users = Vec::with_capacity(entries.len().min(MAX_USERS));
         for (at, entry) in entries.into_iter().enumerate() {
             if users.len() == MAX_USERS {
@@ -365,6 +393,17 @@ fn each_entry(entry: Value) -> Vec<Value> {
         Value::String(text) if text.len() > MAX_ID_CHARS => text.split_whitespace().map(Value::from).collect(),
         entry => vec![entry],
     }
+}
+
+/// As [`each_entry`]. What begins with a group is nobody's name, so that several in one text are told apart at once.
+fn each_responder(entry: Value) -> Vec<Value> {
+    let apart = |entry: Value| match entry {
+        Value::String(text) if text.split([',', ';']).any(|part| Group::parse(part).is_some()) => {
+            text.split([',', ';']).filter(|part| !trimmed(part).is_empty()).map(Value::from).collect()
+        }
+        entry => vec![entry],
+    };
+    each_entry(entry).into_iter().flat_map(apart).collect()
 }
 
 /// A user as the event writes it, by number or by name.

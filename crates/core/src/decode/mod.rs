@@ -54,6 +54,12 @@ named_enum! {
         BadField = "bad_field",
         /// None of the named users exists. Found when the event is accepted.
         UnknownUser = "unknown_user",
+        /// Nobody is on duty by a schedule that it names. Found when the event is accepted, as the two below.
+        NobodyOnDuty = "nobody_on_duty",
+        /// A topic that it names has no members, or more than an alert tells.
+        BadTopic = "bad_topic",
+        /// An escalation list that it names is not configured.
+        UnknownEscalation = "unknown_escalation",
         /// Another event has this identity and says something else. Found when the event is accepted.
         Conflict = "conflict",
         TooLarge = "too_large",
@@ -61,6 +67,13 @@ named_enum! {
         BadEncoding = "bad_encoding",
         /// The store refuses the event, whatever is tried.
         Refused = "refused",
+    }
+}
+
+impl RejectReason {
+    /// Whether somebody whom an event names could not be found: once there is somebody, it can be replayed.
+    pub fn is_about_names(self) -> bool {
+        matches!(self, Self::UnknownUser | Self::NobodyOnDuty | Self::BadTopic | Self::UnknownEscalation)
     }
 }
 

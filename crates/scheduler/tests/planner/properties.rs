@@ -1,12 +1,13 @@
 //! What holds after every step, whatever comes in whatever order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use watchbell_core::delivery::State;
 use watchbell_core::event::{AlertData, DutyData, DutyStatus, Event, EventData, Priority, UpdateStatus};
 use watchbell_core::rule::Trigger;
 use watchbell_core::{Channel, UserId};
+use watchbell_scheduler::{Escalation, EscalationStep, SchedulerSettings, Schedules};
 use watchbell_store::facts::{AlertState, Policy};
 
 use crate::world::{World, alert, device, event, rule, s, update, user};
@@ -42,8 +43,14 @@ enum Step {
 #[derive(Clone, Debug)]
 enum What {
     Alert(Vec<i64>),
+    /// One that names whoever is on duty, and a list, beside users.
+    Groups(Vec<i64>),
     Update(usize, Vec<i64>),
-    Shift { user: i64, starts_s: i64, cancelled: bool },
+    Shift {
+        user: i64,
+        starts_s: i64,
+        cancelled: bool,
+    },
 }
 
 fn users() -> impl Strategy<Value = Vec<i64>> {
@@ -53,6 +60,7 @@ fn users() -> impl Strategy<Value = Vec<i64>> {
 fn step() -> impl Strategy<Value = Step> {
     let what = prop_oneof![
         users().prop_map(What::Alert),
+        users().prop_map(What::Groups),
         (0..3_usize, users()).prop_map(|(status, users)| What::Update(status, users)),
         (1..4_i64, 0..4_i64, any::<bool>()).prop_map(|(user, hours, cancelled)| What::Shift { user, starts_s: hours * 3_600, cancelled }),
     ];
@@ -66,6 +74,17 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A list of two steps, and somebody who is told when nobody is on duty.
+fn with_groups() -> SchedulerSettings {
+    let step = |after_min, name: &str| EscalationStep { after_min, responders: vec![name.to_owned()] };
+    let list = Escalation { steps: vec![step(0, "u2"), step(15, "duty:Primary")], repeat: 0, repeat_after_min: None };
+    SchedulerSettings {
+        schedules: Schedules { fallback: vec!["u3".to_owned()], ..Schedules::default() },
+        escalations: BTreeMap::from([("db".to_owned(), list)]),
+        ..SchedulerSettings::default()
+    }
+}
+
 fn names(users: &[i64]) -> Vec<String> {
     users.iter().map(|user| format!("u{user}")).collect()
 }
@@ -73,6 +92,10 @@ fn names(users: &[i64]) -> Vec<String> {
 fn data(what: &What) -> EventData {
     match what {
         What::Alert(users) => alert(&names(users).iter().map(String::as_str).collect::<Vec<_>>()),
+        What::Groups(users) => {
+            let groups = ["duty:Primary", "escalation:db"].map(str::to_owned);
+            alert(&groups.into_iter().chain(names(users)).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>())
+        }
         What::Update(status, users) => update(UpdateStatus::ALL[*status], &names(users).iter().map(String::as_str).collect::<Vec<_>>()),
         What::Shift { user, starts_s, cancelled } => EventData::Duty(DutyData {
             duty_id: "D".to_owned(),
@@ -140,7 +163,7 @@ proptest! {
     /// move forward.
     #[test]
     fn plans_hold_under_any_order_of_events_and_changes(steps in proptest::collection::vec(step(), 1..25)) {
-        let mut world = World::new([user(1), user(2), user(3)]);
+        let mut world = World::with([user(1), user(2), user(3)], with_groups());
         let mut now = s(1_000);
         for step in &steps {
             match step {
@@ -160,6 +183,7 @@ proptest! {
                 }
                 Step::Pass { seconds, fails } => {
                     now = now.plus_s(*seconds);
+                    world.follow_up(now);
                     world.send(now, |channel| CHANNELS.get(*fails) != Some(&channel));
                 }
             }

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
+use watchbell_core::decode::RejectReason;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::device::{Device, DeviceKind};
-use watchbell_core::event::{AlertData, DutyData, Event, EventData, Occurrence, Original, Priority, UpdateData, UpdateStatus};
+use watchbell_core::event::{AlertData, DutyData, DutyStatus, Event, EventData, Occurrence, Original, Priority, UpdateData, UpdateStatus};
 use watchbell_core::rule::{Rule, Surface, Trigger};
 use watchbell_core::user::User;
-use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, EventId, RuleId, Timestamp, UserId};
+use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, EventId, FollowUp, Group, RuleId, Timestamp, UserId};
 use watchbell_scheduler::{RulePlanner, SchedulerSettings};
 use watchbell_store::Planner;
 use watchbell_store::facts::content::Content;
-use watchbell_store::facts::{Alert, AlertState, Duty, Facts, Plan, Planned, Policy, Responder, Scope, UserFacts};
+use watchbell_store::facts::{Alert, AlertState, Duty, Facts, Members, Plan, Planned, Policy, Responder, Scope, UserFacts};
 
 /// Seconds from the beginning of every test.
 pub fn s(seconds: i64) -> Timestamp {
@@ -108,6 +109,7 @@ pub fn update(status: UpdateStatus, responders: &[&str]) -> EventData {
         summary: None,
         actor_name: None,
         answer: None,
+        follow_up: None,
         url: None,
     })
 }
@@ -127,6 +129,11 @@ pub struct World {
     /// What their messages say instead.
     pub contents: BTreeMap<EventId, Content>,
     seen: BTreeSet<String>,
+    /// The members of topics.
+    pub topics: BTreeMap<String, Vec<UserId>>,
+    pub follow_ups: BTreeMap<(String, Group), FollowUp>,
+    /// For what events were kept as dead letters.
+    pub rejected: Vec<RejectReason>,
     /// Moves of a state that the state machine does not allow.
     pub backward: Vec<String>,
 }
@@ -144,13 +151,35 @@ impl World {
     /// Accepts an event; None for one that is known.
     pub fn accept(&mut self, event: &Event, now: Timestamp) -> Option<Plan> {
         self.seen.insert(event.identity.clone()).then(|| {
-            let plan = self.planner.plan(event, &self.facts(event), now);
+            let plan = self.planner.plan(event, &self.facts(event, now), now);
             if let EventData::Alert(data) = &event.data {
                 self.said.insert(event.id(), data.clone());
             }
             self.write(&plan);
             plan
         })
+    }
+
+    /// Does what is due about open alerts, as the store does; how often something was done.
+    pub fn follow_up(&mut self, now: Timestamp) -> usize {
+        let mut done = 0;
+        while let Some(what) = self.follow_ups.values().filter(|what| what.due_at <= now).min_by_key(|what| what.due_at).cloned() {
+            done += 1;
+            let event = self.planner.follow_up(&what, now).unwrap();
+            self.accept(&event, now);
+            let key = (what.alert_id.clone(), what.group.clone());
+            if self.follow_ups.get(&key).is_some_and(|next| next.number == what.number) {
+                self.advance(key, self.planner.next(&what));
+            }
+        }
+        done
+    }
+
+    fn advance(&mut self, key: (String, Group), next: Option<FollowUp>) {
+        match next {
+            Some(next) => drop(self.follow_ups.insert(key, next)),
+            None => drop(self.follow_ups.remove(&key)),
+        }
     }
 
     /// Changes a user and plans anew.
@@ -206,7 +235,22 @@ impl World {
             .collect()
     }
 
-    fn facts(&self, event: &Event) -> Facts {
+    fn members(&self, group: &Group, now: Timestamp) -> Members {
+        match group {
+            Group::Topic(topic) => Members { users: self.topics.get(topic).cloned().unwrap_or_default(), ..Members::default() },
+            Group::Duty(schedule) => {
+                let shifts = || self.duties.values().filter(|duty| duty.schedule == *schedule && duty.status == DutyStatus::Scheduled);
+                let users: BTreeSet<UserId> =
+                    shifts().filter(|duty| duty.starts_at <= now && now < duty.ends_at).map(|duty| duty.user_id).collect();
+                let next_at = shifts().map(|duty| duty.starts_at).filter(|starts_at| *starts_at > now).min();
+                Members { users: users.into_iter().collect(), beyond: 0, next_at }
+            }
+            Group::Escalation(_) => Members::default(),
+        }
+    }
+
+    fn facts(&self, event: &Event, now: Timestamp) -> Facts {
+        let behind = self.planner.behind(event);
         let names: Vec<&String> = match &event.data {
             EventData::Alert(data) => data.responders.iter().collect(),
             EventData::Update(data) => data.responders.iter().chain(&data.notify).chain(&data.actor).collect(),
@@ -214,9 +258,12 @@ impl World {
             EventData::Subscription(data) => data.users.iter().collect(),
             EventData::Verification(_) => Vec::new(),
         };
+        let names: Vec<&String> = names.into_iter().chain(&behind).collect();
+        let groups: BTreeSet<Group> = names.iter().filter_map(|name| Group::parse(name)).collect();
         let find = |name: &String| self.users.values().find(|policy| policy.user.external_id.as_ref() == Some(name));
         let mut facts = Facts {
             names: names.into_iter().filter_map(|name| Some((name.clone(), vec![find(name)?.user.id]))).collect(),
+            groups: groups.into_iter().map(|group| (group.clone(), self.members(&group, now))).collect(),
             policies: self.users.iter().map(|(id, policy)| (*id, Arc::new(policy.clone()))).collect(),
             ..Facts::default()
         };
@@ -224,7 +271,7 @@ impl World {
             EventData::Alert(AlertData { alert_id, .. }) | EventData::Update(UpdateData { alert_id, .. }) => {
                 facts.alert = self.alerts.get(alert_id).cloned();
                 facts.described = facts.alert.as_ref().and_then(|alert| self.said.get(&alert.event_id)).cloned();
-                if facts.alert.as_ref().is_some_and(|alert| !alert.is_settled_before(event)) {
+                if facts.alert.as_ref().is_some_and(|alert| event.is_follow_up() || !alert.is_settled_before(event)) {
                     let of_alert = |delivery: &&Planned| matches!(&delivery.scope, Scope::Alert { id, .. } if id == alert_id);
                     facts.deliveries = self.deliveries.values().filter(of_alert).cloned().collect();
                 }
@@ -240,6 +287,13 @@ impl World {
     }
 
     fn write(&mut self, plan: &Plan) {
+        self.rejected.extend(plan.rejected.iter().map(|(reason, _)| *reason));
+        for (alert_id, group) in &plan.unfollow {
+            self.advance((alert_id.clone(), group.clone()), None);
+        }
+        for what in &plan.follow {
+            self.advance((what.alert_id.clone(), what.group.clone()), Some(what.clone()));
+        }
         if let Some(alert) = &plan.alert {
             self.alerts.insert(alert.id.clone(), alert.clone());
         }
@@ -259,6 +313,8 @@ impl World {
         }
         if let Some(duty) = &plan.duty {
             self.duties.insert(duty.id.clone(), duty.clone());
+            let group = Group::Duty(duty.schedule.clone());
+            self.follow_ups.values_mut().filter(|what| what.group == group).for_each(|what| what.due_at = s(0));
         }
         for (id, _) in &plan.cancel {
             if let Some(delivery) = self.deliveries.get_mut(id).filter(|delivery| delivery.state.is_pending()) {
@@ -290,6 +346,11 @@ impl World {
             let alert = self.alerts.get(id).ok_or_else(|| format!("a delivery of the alert {id}, which is not known"))?;
             if !open || alert.state != AlertState::Open {
                 return Err(format!("pending after its alert was closed: {delivery:?}"));
+            }
+        }
+        for what in self.follow_ups.values() {
+            if self.alerts.get(&what.alert_id).is_none_or(|alert| alert.state != AlertState::Open) {
+                return Err(format!("to be done about an alert that is closed: {what:?}"));
             }
         }
         let mut told = BTreeSet::new();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use watchbell_core::event::{Occurrence, Priority};
-use watchbell_core::{EventId, Timestamp, UserId};
+use watchbell_core::{EventId, Group, NamedAs, Timestamp, UserId};
 
 /// One event of an alert.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,12 @@ pub struct Happened {
     /// The users whom it paged without naming them, because it raised the alert to HIGH. Sorted by user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub raised: Vec<Named>,
+    /// As what it names those whom it does not name by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named_as: Vec<(NamedAs, Vec<UserId>)>,
+    /// The groups that it names and for which more is to be done later: schedules and escalation lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follows: Vec<Group>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +43,11 @@ pub enum What {
     },
     Accepted,
     Escalated,
+    /// What Watchbell itself does while nobody has accepted: a step of a list, or a look who is on duty now. It opens nothing.
+    FollowUp {
+        /// Whether it pages those again who were paged before.
+        again: bool,
+    },
     Resolved,
 }
 
@@ -74,6 +85,11 @@ impl Happened {
         round(&self.named).or_else(|| round(&self.raised))
     }
 
+    /// As what it names a user, where that is not by name.
+    pub fn names_as(&self, user: UserId) -> Option<&NamedAs> {
+        self.named_as.iter().find(|(_, users)| users.contains(&user)).map(|(named_as, _)| named_as)
+    }
+
     /// Notes the round in which this event pages a user.
     pub fn page_in(&mut self, user: UserId, round: i64) {
         let paged = Named { user_id: user, round: Some(round) };
@@ -107,6 +123,7 @@ pub fn record(history: &mut Vec<Happened>, mut happened: Happened) {
     match history.iter_mut().find(|known| known.event_id == happened.event_id) {
         Some(known) => {
             happened.named.retain(|named| !known.names(named.user_id));
+            known.named_as.append(&mut happened.named_as);
             known.named.append(&mut happened.named);
             known.named.sort_by_key(|named| named.user_id);
         }

@@ -8,7 +8,7 @@ use watchbell_core::device::Device;
 use watchbell_core::event::EventData;
 use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Timestamp, UserId};
+use watchbell_core::{Channel, ContactId, DeliveryId, EventId, NamedAs, Timestamp, UserId};
 
 use super::Attempt;
 use crate::Scope;
@@ -41,6 +41,8 @@ pub struct Job {
     pub target: Target,
     /// What it has waited to be told together with.
     pub collect: Option<String>,
+    /// As what the user was named, where that was not by name.
+    pub named_as: Option<NamedAs>,
 }
 
 impl Job {

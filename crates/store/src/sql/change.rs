@@ -152,7 +152,7 @@ impl SqlStore {
         let (subjects, scopes): (Vec<String>, Vec<String>) = alerts.chain(duties).map(|scope| (scope.subject(), scope.key())).unzip();
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries \
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect, named_as FROM deliveries \
              WHERE id {anyof} SELECT id FROM deliveries WHERE subject {in $3 text} AND user_id = $1 AND scope {in $2 text} \
              UNION SELECT id FROM ready_queue WHERE user_id = $1 {end} AND (state {states pending} OR scope {in $2 text}) ORDER BY id {lock}",
         ))

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
-use watchbell_core::decode::{MAX_PAYLOAD_BYTES, RejectReason};
+use watchbell_core::decode::MAX_PAYLOAD_BYTES;
 use watchbell_core::event::{Event, Original};
 
 use super::audit::Done;
@@ -153,7 +153,7 @@ impl SqlStore {
 
     /// A dead letter of which still not all can be used stays open.
     pub(super) async fn mark_replayed(&self, tx: &mut Tx, events: &[Event], accepted: &[Accepted]) -> Result<(), StoreError> {
-        let used = events.iter().zip(accepted).filter(|(_, accepted)| !accepted.is_rejected_for(RejectReason::UnknownUser));
+        let used = events.iter().zip(accepted).filter(|(_, accepted)| accepted.missed().is_none());
         let replayed: Vec<i64> = used.filter_map(|(event, _)| event.replay_of).collect();
         if replayed.is_empty() {
             return Ok(());

@@ -42,6 +42,7 @@ row! {
         reason: Option<String>,
         expedited: bool,
         collect: Option<&'a str>,
+        named_as: Option<String>,
         lease: Option<i64>,
         begun_at: Option<Timestamp>,
         provider: Option<&'a str>,
@@ -54,7 +55,7 @@ macro_rules! delivery_columns {
     () => {
         "id text, scope text, event_id text, alert_id text, subject text, category text, user_id bigint, purpose text, cause text, channel text, \
          contact_id bigint, device_id bigint, address text, rules text, critical boolean, rank bigint, due_at bigint, \
-         ready_at bigint, expires_at bigint, state text, reason text, expedited boolean, collect text, lease bigint, begun_at bigint, provider text, attempts bigint"
+         ready_at bigint, expires_at bigint, state text, reason text, expedited boolean, collect text, named_as text, lease bigint, begun_at bigint, provider text, attempts bigint"
     };
 }
 
@@ -83,6 +84,7 @@ fn delivery_row<'a>(planned: &'a Planned, begun: Option<&'a Begun>) -> Result<De
         reason: planned.reason.as_ref().map(to_json).transpose()?,
         expedited: planned.expedited,
         collect: planned.collect.as_deref(),
+        named_as: planned.named_as.as_ref().map(to_json).transpose()?,
         lease: begun.map(|begun| begun.epoch.0),
         begun_at: begun.map(|begun| begun.at),
         provider: begun.map(|begun| begun.provider.as_str()),
@@ -116,9 +118,9 @@ impl SqlStore {
             () => {
                 concat!(
             "INSERT INTO deliveries (id, scope, event_id, alert_id, subject, category, user_id, purpose, cause, channel, contact_id, device_id, \
-             address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, expedited, collect, lease, begun_at, provider, attempts, created_at, updated_at) \
+             address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, expedited, collect, named_as, lease, begun_at, provider, attempts, created_at, updated_at) \
              SELECT id, scope, event_id, alert_id, subject, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             rank, due_at, ready_at, expires_at, state, reason, expedited, collect, lease, begun_at, provider, attempts, $1, $1 \
+             rank, due_at, ready_at, expires_at, state, reason, expedited, collect, named_as, lease, begun_at, provider, attempts, $1, $1 \
              FROM {rows $2: ", delivery_columns!(), "} \
              WHERE true "
                 )
@@ -155,7 +157,7 @@ impl SqlStore {
         let moved: Vec<String> = sqlx::query_scalar(sql(concat!(
             "UPDATE deliveries SET event_id = r.event_id, cause = r.cause, channel = r.channel, contact_id = r.contact_id, \
              device_id = r.device_id, address = r.address, rules = r.rules, critical = r.critical, rank = r.rank, due_at = r.due_at, \
-             ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, expedited = r.expedited, collect = r.collect, lease = NULL, updated_at = $1 \
+             ready_at = r.ready_at, expires_at = r.expires_at, state = r.state, reason = r.reason, expedited = r.expedited, collect = r.collect, named_as = r.named_as, lease = NULL, updated_at = $1 \
              FROM {rows $2: ", delivery_columns!(), "} \
              WHERE deliveries.id = r.id AND {if deliveries.state {states pending}} RETURNING deliveries.id",
         )))

@@ -6,24 +6,30 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use watchbell_core::UserId;
+use watchbell_core::delivery::State;
 use watchbell_core::event::{AlertData, Event, EventData, UpdateData};
+use watchbell_core::{FollowUp, UserId};
 
-use super::known::{named, names, subject_key, subscription_category};
+use super::known::{Used, named, subject_key, subscription_category};
 use super::rows::{AlertRow, DutyRow, PlannedRow, all};
 use super::{SNAPSHOT, SqlStore, Tx, sql};
 use crate::StoreError;
-use crate::facts::{Facts, Planned};
+use crate::facts::{Alert, Facts, Planned};
 use crate::intake::Accepted;
+
+/// Steps that are looked ahead to at most, and how far, in seconds: a step of an alert matters for a day.
+const MOST_STEPS_TO_COME: usize = 100;
+const LOOK_AHEAD_S: i64 = 24 * 3_600;
 
 impl SqlStore {
     pub(super) async fn explain_for(&self, mut event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
         let mut tx = self.read.begin(SNAPSHOT).await?;
-        let names_used: BTreeSet<String> = names(&event).into_iter().cloned().collect();
-        let resolved = self.resolve(&mut tx, &names_used).await?;
+        let used = Used::by(&event, self.planner.behind(&event));
+        let resolved = self.resolve(&mut tx, &used.users).await?;
         only_naming(&mut event.data, |name| resolved.get(name).is_none_or(|ids| ids.contains(&user)));
         let mut facts = self.snapshot_of(&mut tx, &event, user).await?;
-        facts.names = named(&event, &resolved);
+        facts.names = named(&used, &resolved);
+        facts.groups = self.members_of(&mut tx, &used.groups, self.clock.now()).await?;
         let mut users: BTreeSet<UserId> = facts.names.values().flatten().copied().collect();
         users.insert(user);
         let policies = self.read_policies(&mut tx, &users).await?;
@@ -33,8 +39,9 @@ impl SqlStore {
 
         let now = self.clock.now();
         let mut accepted = super::intake::unplanned(&event);
-        let plan = self.planner.plan(&event, &facts, now);
+        let mut plan = self.planner.plan(&event, &facts, now);
         super::intake::note(&mut accepted, &plan);
+        let (alert, follow) = (plan.alert.take(), std::mem::take(&mut plan.follow));
         // That nobody is left of whom it names is not the event's fault.
         accepted.decision.take_if(|_| facts.names.is_empty() && !resolved.is_empty());
         let moved = plan.update.into_iter().filter(|planned| planned.event_id == accepted.id);
@@ -44,11 +51,49 @@ impl SqlStore {
             let base_at = event.occurrence.base_at();
             planned.extend(self.planner.plan_members(&accepted.id, data, base_at, &members, &facts.default_channels, now).insert);
         }
+        self.add_steps_to_come(&mut tx, alert, follow, &facts, &mut planned).await?;
         tx.rollback().await?;
         planned.retain(|planned| planned.user_id == user);
         planned.sort_by(|a, b| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
         accepted.planned = planned.len();
         Ok((accepted, planned))
+    }
+
+    /// Adds what would come of the event later, as long as nobody accepts: each step is planned at its time, with the alert as the steps
+    /// before it leave it, and with the shifts of that time.
+    async fn add_steps_to_come(
+        &self,
+        tx: &mut Tx,
+        mut alert: Option<Alert>,
+        mut follow: Vec<FollowUp>,
+        facts: &Facts,
+        planned: &mut Vec<Planned>,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for _ in 0..MOST_STEPS_TO_COME {
+            let Some(at) = (0..follow.len()).min_by_key(|at| follow[*at].due_at) else { break };
+            let what = follow.swap_remove(at);
+            let at = what.due_at.max(now);
+            let Some(event) = self.planner.follow_up(&what, at).filter(|_| at <= now.plus_s(LOOK_AHEAD_S)) else { continue };
+            let used = Used::by(&event, self.planner.behind(&event));
+            let resolved = self.resolve(tx, &used.users).await?;
+            let mut deliveries = [&facts.deliveries[..], planned].concat();
+            let passed = deliveries.iter_mut().filter(|delivery| delivery.state.is_pending() && delivery.ready_at <= at);
+            passed.for_each(|delivery| delivery.state = State::Sent);
+            let then = Facts {
+                alert: alert.clone(),
+                names: named(&used, &resolved),
+                groups: self.members_of(tx, &used.groups, at).await?,
+                policies: facts.policies.clone(),
+                deliveries,
+                ..Facts::default()
+            };
+            let plan = self.planner.plan(&event, &then, at);
+            planned.extend(plan.insert);
+            follow.extend(plan.follow);
+            alert = plan.alert.or(alert);
+        }
+        Ok(())
     }
 
     /// What is known of the event's subject, as far as it concerns the user.
@@ -77,7 +122,7 @@ impl SqlStore {
         }
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject = $1 AND user_id = $2 \
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect, named_as FROM deliveries WHERE subject = $1 AND user_id = $2 \
              AND purpose NOT {purposes collective}",
         ))
         .bind(subject_key(event))

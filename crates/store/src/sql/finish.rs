@@ -88,7 +88,7 @@ impl SqlStore {
         }
         self.settle_slots(&mut tx, ended()).await?;
         tx.commit().await?;
-        self.wakes.announce(Effects { due, moved });
+        self.wakes.announce(Effects { due, moved, ..Effects::default() });
         Ok(held.into_iter().collect())
     }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use sqlx::{FromRow as _, QueryBuilder, Row as _};
 use watchbell_core::delivery::State;
 use watchbell_core::ids::TIME_DIGITS;
-use watchbell_core::{Channel, ContactId, DeliveryId, EventId, Reason, RuleId, Timestamp, UserId};
+use watchbell_core::{Channel, ContactId, DeliveryId, EventId, NamedAs, Reason, RuleId, Timestamp, UserId};
 
 use super::rows::{at, json, name, scope, to_json};
 use super::{Db, SqlStore, array, attempts, receipt_log, sql};
@@ -22,7 +22,7 @@ use crate::{Scope, StoreError};
 macro_rules! select {
     () => {
         "SELECT d.id, d.scope, d.event_id, d.alert_id, d.user_id, d.purpose, d.cause, d.channel, d.contact_id, d.address, d.rules, d.rank, \
-         d.due_at, d.ready_at, d.state, d.reason, d.attempts, d.attempt_log, d.receipt_log, d.provider, d.sent_at, d.created_at, d.updated_at, \
+         d.due_at, d.ready_at, d.state, d.reason, d.named_as, d.attempts, d.attempt_log, d.receipt_log, d.provider, d.sent_at, d.created_at, d.updated_at, \
          u.username, u.first_name, u.last_name \
          FROM deliveries d LEFT JOIN users u ON u.id = d.user_id WHERE "
     };
@@ -46,6 +46,7 @@ struct Row {
     ready_at: i64,
     state: String,
     reason: Option<String>,
+    named_as: Option<String>,
     attempts: i64,
     attempt_log: String,
     receipt_log: String,
@@ -89,6 +90,7 @@ impl TryFrom<Row> for Delivery {
             due_at: at(row.due_at),
             ready_at: at(row.ready_at),
             reason: row.reason.as_deref().map(Reason::read),
+            named_as: row.named_as.as_deref().map(NamedAs::read),
             attempts: row.attempts,
             provider: row.provider,
             sent_at: row.sent_at.map(at),

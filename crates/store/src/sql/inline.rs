@@ -125,6 +125,7 @@ fn job(planned: &Planned, event: &EventData, policy: &Policy, now: Timestamp) ->
         timezone: user.timezone.clone(),
         target,
         collect: None,
+        named_as: planned.named_as.clone(),
     })
 }
 

@@ -10,7 +10,7 @@ use watchbell_core::{EventId, UserId};
 
 use super::if_known::IfKnown;
 use super::inline::BegunInline;
-use super::known::{conflict_free_batches, names, subscription_category};
+use super::known::{Used, conflict_free_batches, subscription_category};
 use super::plan::Writes;
 use super::rows::to_json;
 use super::{SqlStore, Tx, answers, sql};
@@ -127,10 +127,17 @@ impl SqlStore {
         accepted: &mut [Accepted],
         BatchOptions { if_known, inline, mut begun_inline, is_first, is_last, fresh }: BatchOptions<'_>,
     ) -> Result<(Effects, bool), StoreError> {
-        let used: BTreeSet<String> = batch.iter().flat_map(|at| names(&events[*at])).cloned().collect();
-        let resolved = self.resolve(tx, &used).await?;
+        let used: Vec<Used> = batch.iter().map(|at| Used::by(&events[*at], self.planner.behind(&events[*at]))).collect();
+        let mut all_used = Used::default();
+        used.iter().for_each(|used| all_used.add(used.clone()));
+        let resolved = self.resolve(tx, &all_used.users).await?;
         let mut known = self.known(tx, events, batch, &resolved).await?;
+        if is_first {
+            self.lock_schedules(tx, events, fresh).await?;
+        }
+        let groups = self.members_of(tx, &all_used.groups, self.clock.now()).await?;
         let mut users: BTreeSet<UserId> = resolved.values().flatten().copied().collect();
+        users.extend(groups.values().flat_map(|members| &members.users));
         users.extend(known.users());
         let policies = self.policies(tx, &users).await?;
         self.meant(&resolved, &policies)?;
@@ -144,9 +151,9 @@ impl SqlStore {
         let mut annotations = Vec::new();
         let mut fan_outs = Vec::new();
         let mut answers = Vec::new();
-        for at in batch {
+        for (at, used) in batch.iter().zip(&used) {
             let (event, id) = (&events[*at], accepted[*at].id.clone());
-            let mut facts = known.facts(event, &resolved, &policies);
+            let mut facts = known.facts(event, used, &resolved, &groups, &policies);
             facts.default_channels = subscription_category(event).and_then(|category| defaults.get(category)).cloned().unwrap_or_default();
             let plan = self.planner.plan(event, &facts, self.clock.now());
             let noted = accepted[*at].problems.len();
@@ -207,6 +214,9 @@ pub(super) fn note(accepted: &mut Accepted, plan: &Plan) {
     accepted.planned = plan.insert.len();
     accepted.decision.clone_from(&plan.decision);
     accepted.problems.extend(plan.notes.iter().cloned());
+    for (reason, problem) in &plan.rejected {
+        reject(accepted, *reason, problem.clone());
+    }
     let (named, more) = plan.unknown_users.split_at(plan.unknown_users.len().min(NAMED));
     if !named.is_empty() {
         let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::{FromRow, Row as _};
 use watchbell_core::device::Device;
 use watchbell_core::event::EventData;
-use watchbell_core::{ContactId, DeliveryId, DeviceId, EventId, Secret, UserId};
+use watchbell_core::{ContactId, DeliveryId, DeviceId, EventId, NamedAs, Secret, UserId};
 
 use super::rows::{at, json, name, scope};
 use super::{Db, attempts};
@@ -46,13 +46,14 @@ pub(super) struct JobRow {
     token: Option<String>,
     keys: Option<String>,
     collect: Option<String>,
+    named_as: Option<String>,
 }
 
 impl JobRow {
     /// `$1` is a list of ids; HIGH before others, older before newer.
     pub(super) const SELECT: &'static str = "SELECT d.id, d.scope, d.purpose, d.cause, d.channel, d.critical, d.rank, d.due_at, \
          d.created_at, d.expires_at, d.attempts, d.attempt_log, d.event_id, e.kind, e.data, e.content, d.user_id, u.first_name, u.last_name, u.username, u.locale, \
-         u.timezone, c.id AS contact_id, c.target, c.status, v.id AS device_id, v.kind AS device_kind, v.token, v.keys, d.collect \
+         u.timezone, c.id AS contact_id, c.target, c.status, v.id AS device_id, v.kind AS device_kind, v.token, v.keys, d.collect, d.named_as \
          FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN users u ON u.id = d.user_id \
          LEFT JOIN contacts c ON c.id = d.contact_id LEFT JOIN devices v ON v.id = d.device_id \
          WHERE d.id {in $1 text} ORDER BY d.rank, d.ready_at, d.id";
@@ -112,6 +113,7 @@ impl JobRow {
             timezone: self.timezone.unwrap_or_else(|| "UTC".to_owned()),
             target,
             collect: self.collect,
+            named_as: self.named_as.as_deref().map(NamedAs::read),
         })
     }
 }

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use watchbell_core::event::{AlertData, Event, EventData};
 use watchbell_core::ids::other_readings;
-use watchbell_core::{EventId, UserId};
+use watchbell_core::{EventId, Group, UserId};
 
 use super::rows::{AlertRow, DutyRow, PlannedRow, all, json, readable, to_json};
 use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::facts::history::Happened;
-use crate::facts::{Alert, Duty, Facts, Planned, Scope};
+use crate::facts::{Alert, Duty, Facts, Members, Planned, Scope};
 
 /// What an event is about: events of one subject are planned one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +55,7 @@ pub(super) fn conflict_free_batches(events: &[Event], fresh: &[bool]) -> Vec<Vec
     batches
 }
 
-/// Every user name that an event uses.
+/// Every name of a user, or of a group, that an event uses.
 pub(super) fn names(event: &Event) -> Vec<&String> {
     match &event.data {
         EventData::Alert(data) => data.responders.iter().collect(),
@@ -66,10 +66,37 @@ pub(super) fn names(event: &Event) -> Vec<&String> {
     }
 }
 
+/// The names that events use, and those that stand behind them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Used {
+    pub users: BTreeSet<String>,
+    pub groups: BTreeSet<Group>,
+}
+
+impl Used {
+    /// Names that only stand behind others are `behind`.
+    pub fn by(event: &Event, behind: BTreeSet<String>) -> Self {
+        let mut used = Self::default();
+        let is_list = |data: &EventData| matches!(data, EventData::Alert(_) | EventData::Update(_));
+        for name in names(event).into_iter().cloned().chain(behind) {
+            match Group::parse(&name).filter(|_| is_list(&event.data)) {
+                Some(group) => drop(used.groups.insert(group)),
+                None => drop(used.users.insert(name)),
+            }
+        }
+        used
+    }
+
+    pub fn add(&mut self, other: Self) {
+        self.users.extend(other.users);
+        self.groups.extend(other.groups);
+    }
+}
+
 /// Whom they mean, and whom the parts of those that name several mean.
-pub(super) fn named(event: &Event, resolved: &HashMap<String, Vec<UserId>>) -> HashMap<String, Vec<UserId>> {
+pub(super) fn named(used: &Used, resolved: &HashMap<String, Vec<UserId>>) -> HashMap<String, Vec<UserId>> {
     let parts = |name: &String| std::iter::once(name.clone()).chain(other_readings(name).into_iter().flatten()).collect::<Vec<_>>();
-    let names = names(event).into_iter().flat_map(parts);
+    let names = used.users.iter().flat_map(parts);
     names.filter_map(|name| resolved.get(&name).cloned().map(|users| (name, users))).collect()
 }
 
@@ -90,6 +117,8 @@ pub(super) struct Known {
     described: HashMap<String, AlertData>,
     /// Alerts of which the batch's event may stop some of a round, or move others; anything else only ends whole rounds.
     unsettled: HashSet<String>,
+    /// Alerts of which the batch's event only asks what is still to come.
+    followed: HashSet<String>,
     /// By what they are about.
     alert_deliveries: HashMap<String, Vec<Planned>>,
     duty_deliveries: HashMap<String, Vec<Planned>>,
@@ -138,8 +167,11 @@ impl SqlStore {
         .fetch_all(&mut **tx)
         .await?;
         for alert in all::<_, Alert>(rows)? {
-            if alerts.get(alert.id.as_str()).is_some_and(|event| !alert.is_settled_before(event)) {
+            let event = alerts.get(alert.id.as_str());
+            if event.is_some_and(|event| !alert.is_settled_before(event)) {
                 known.unsettled.insert(alert.id.clone());
+            } else if event.is_some_and(|event| event.is_follow_up()) {
+                known.followed.insert(alert.id.clone());
             }
             known.alerts.insert(alert.id.clone(), alert);
         }
@@ -172,7 +204,7 @@ impl SqlStore {
             known.duty_deliveries.insert(id.clone(), self.duty_deliveries(tx, id).await?);
         }
         let (mut subjects, mut scopes) = (Vec::new(), Vec::new());
-        for alert in known.unsettled.iter().filter_map(|id| known.alerts.get(id)) {
+        for alert in known.unsettled.iter().chain(&known.followed).filter_map(|id| known.alerts.get(id)) {
             let rounds: BTreeSet<i64> = alert.history.iter().flat_map(Happened::rounds).collect();
             subjects.push(Scope::subject_of_alert(&alert.id));
             scopes.extend(rounds.into_iter().map(|round| Scope::Alert { id: alert.id.clone(), round }.key()));
@@ -182,7 +214,7 @@ impl SqlStore {
         }
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject {in $1 text} AND scope {in $2 text}",
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect, named_as FROM deliveries WHERE subject {in $1 text} AND scope {in $2 text}",
         ))
         .bind(array(&subjects)?)
         .bind(array(&scopes)?)
@@ -243,7 +275,7 @@ impl SqlStore {
     async fn duty_deliveries(&self, tx: &mut Tx, duty: &str) -> Result<Vec<Planned>, StoreError> {
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect FROM deliveries WHERE subject = $1 \
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect, named_as FROM deliveries WHERE subject = $1 \
              AND purpose NOT {purposes collective}",
         ))
         .bind(Scope::subject_of_duty(duty))
@@ -269,7 +301,9 @@ impl Known {
     pub(super) fn facts(
         &mut self,
         event: &Event,
+        used: &Used,
         resolved: &HashMap<String, Vec<UserId>>,
+        groups: &HashMap<Group, Members>,
         policies: &HashMap<UserId, std::sync::Arc<crate::Policy>>,
     ) -> Facts {
         let mut facts = Facts::default();
@@ -285,8 +319,10 @@ impl Known {
             }
             None => {}
         }
-        facts.names = named(event, resolved);
+        facts.names = named(used, resolved);
+        facts.groups = used.groups.iter().filter_map(|group| Some((group.clone(), groups.get(group)?.clone()))).collect();
         let mut users: BTreeSet<UserId> = facts.names.values().flatten().copied().collect();
+        users.extend(facts.groups.values().flat_map(|members| &members.users));
         let history = facts.alert.iter().flat_map(|alert| &alert.history);
         users.extend(history.flat_map(|happened| &happened.named).map(|named| named.user_id));
         users.extend(facts.duty.iter().map(|duty| duty.user_id));

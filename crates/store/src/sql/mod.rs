@@ -29,6 +29,8 @@ mod events;
 mod explain;
 mod fan_out;
 mod finish;
+mod follow_ups;
+mod groups;
 mod history;
 mod if_known;
 mod inline;

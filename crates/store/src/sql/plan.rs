@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use watchbell_core::ids::Epoch;
-use watchbell_core::{DeliveryId, EventId, Reason, Timestamp, UserId};
+use watchbell_core::{DeliveryId, EventId, FollowUp, Group, Reason, Timestamp, UserId};
 
 use super::if_known::IfKnown;
 use super::together::Together;
@@ -27,6 +27,8 @@ pub(super) struct Writes {
     pub cancel: Vec<(DeliveryId, Reason)>,
     pub expedite: Vec<(Scope, UserId, Reason)>,
     pub unreachable: Vec<(Scope, UserId, EventId)>,
+    pub follow: Vec<FollowUp>,
+    pub unfollow: Vec<(String, Group)>,
     /// What the messages of events say from now on, as JSON.
     pub contents: BTreeMap<EventId, String>,
     /// Which of `insert` begin at once.
@@ -55,6 +57,8 @@ impl Writes {
         self.update.extend(plan.update);
         self.cancel.extend(plan.cancel);
         self.expedite.extend(plan.expedite);
+        self.follow.extend(plan.follow);
+        self.unfollow.extend(plan.unfollow);
         let of_event = |(scope, user): (Scope, UserId)| (scope, user, event_id.clone());
         self.unreachable.extend(plan.unreachable.into_iter().map(of_event));
     }
@@ -77,6 +81,8 @@ impl SqlStore {
         let mut moved = self.close_scopes(tx, &writes.close).await?;
         responders::release(tx, &writes.released).await?;
         self.write_duties(tx, &writes.duties).await?;
+        self.write_follow_ups(tx, &writes.follow, &writes.unfollow).await?;
+        let is_followed = self.look_at_schedules(tx, &writes.duties).await? || !writes.follow.is_empty();
         moved.extend(self.cancel(tx, &writes.cancel).await?);
         self.update_deliveries(tx, &writes.update).await?;
         let mut together = Together::default();
@@ -88,7 +94,7 @@ impl SqlStore {
         let expedited = self.expedite_next(tx, &writes.expedite).await?;
         let waiting = writes.insert.iter().filter(|planned| !writes.begun.contains_key(&planned.id));
         let due = waiting.chain(&writes.update).map(|planned| planned.channel).chain(expedited).collect();
-        Ok((Effects { due, moved }, written))
+        Ok((Effects { due, moved, follow_up: is_followed }, written))
     }
 
     /// Some of what begins may turn out to be known already, and is then not leased: the list says what may be, not what is.

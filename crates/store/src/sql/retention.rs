@@ -128,6 +128,11 @@ impl Retention for SqlStore {
         sqlx::query(sql("DELETE FROM recipients WHERE quiet_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM browser_sessions WHERE expires_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM telegram_links WHERE expires_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
+        // Whoever plans a shift has the row locked.
+        sqlx::query(sql("DELETE FROM schedules WHERE name {anyof} SELECT name FROM schedules s \
+             WHERE NOT EXISTS (SELECT 1 FROM duties d WHERE d.schedule = s.name {each}) {skip} {end}"))
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         let (most, most_letters) = (most.unsigned_abs(), most_letters.unsigned_abs());
         let is_full = [deliveries.len() as u64, notifications, events, alerts, duties, audit].into_iter().any(|deleted| deleted >= most);

@@ -8,7 +8,7 @@ use watchbell_core::delivery::State;
 use watchbell_core::device::Device;
 use watchbell_core::rule::{Rule, Trigger};
 use watchbell_core::user::User;
-use watchbell_core::{ContactId, DeliveryId, DeviceId, EventId, Reason, RuleId, Timestamp, UserId};
+use watchbell_core::{ContactId, DeliveryId, DeviceId, EventId, NamedAs, Reason, RuleId, Timestamp, UserId};
 
 use crate::StoreError;
 use crate::facts::{Alert, DAILY, Duty, HOURLY, Planned, Responder, Scope};
@@ -267,6 +267,7 @@ pub(super) struct PlannedRow {
     expedited: bool,
     attempts: i64,
     collect: Option<String>,
+    named_as: Option<String>,
 }
 
 impl TryFrom<PlannedRow> for Planned {
@@ -298,6 +299,7 @@ impl TryFrom<PlannedRow> for Planned {
             attempts: row.attempts,
             // The rest is decided at each claim anew.
             collect: row.collect.filter(|collect| matches!(collect.as_str(), HOURLY | DAILY)),
+            named_as: row.named_as.as_deref().map(NamedAs::read),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! A store on a fresh database, with a clock that the test moves, and a second way into its tables.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::{Event, EventData, SubscriptionData};
 use watchbell_core::rule::Trigger;
 use watchbell_core::user::User;
-use watchbell_core::{Channel, DeliveryId, EventId, ManualClock, Timestamp, UserId};
+use watchbell_core::{Channel, DeliveryId, EventId, FollowUp, ManualClock, Timestamp, UserId};
 use watchbell_store::access::Actor;
 use watchbell_store::directory::NewUser;
 use watchbell_store::facts::{Alert, AlertState, Planned, Reach, UserFacts};
@@ -64,12 +64,17 @@ enum Raw {
 
 /// Runs a test on a fresh database, which is dropped afterwards, also when the test fails.
 pub fn run(postgres: bool, test: impl AsyncFnOnce(&Bed)) {
+    run_planned(postgres, Arc::new(PlansNews), test);
+}
+
+/// The same with a planner of the test's own.
+pub fn run_planned(postgres: bool, planner: Arc<dyn Planner>, test: impl AsyncFnOnce(&Bed)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let database = postgres.then(|| Database::create(&runtime));
     let url = database.as_ref().map(|database| database.url.clone());
     let result = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
-            let bed = Bed::new(url, Arc::new(PlansNews)).await;
+            let bed = Bed::new(url, planner).await;
             tokio::time::timeout(LONGEST, test(&bed)).await.expect("the test hangs");
         });
     }));
@@ -227,6 +232,7 @@ impl Planner for PlansNews {
             expedited: false,
             attempts: 0,
             collect: None,
+            named_as: None,
         };
         Plan { insert: contacts.map(news).collect(), ..Plan::default() }
     }
@@ -241,6 +247,18 @@ impl Planner for PlansNews {
         _: Timestamp,
     ) -> Plan {
         Plan::default()
+    }
+
+    fn behind(&self, _: &Event) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
+
+    fn follow_up(&self, _: &FollowUp, _: Timestamp) -> Option<Event> {
+        None
+    }
+
+    fn next(&self, _: &FollowUp) -> Option<FollowUp> {
+        None
     }
 
     fn replan(&self, _: &UserFacts, _: Timestamp) -> Plan {

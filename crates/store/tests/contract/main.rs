@@ -18,6 +18,7 @@ mod dead_letters;
 mod devices;
 mod events;
 mod explain;
+mod groups;
 mod history;
 mod inline;
 mod open;

@@ -38,6 +38,7 @@ pub fn events(bed: &Bed) -> Vec<Event> {
         summary: None,
         actor_name: None,
         answer: None,
+        follow_up: None,
         url: None,
     };
     let news =

@@ -71,7 +71,8 @@ impl Explain {
         if !explanation.steps.is_empty() {
             let row = |step: &ExplainedStep| {
                 let at = step.at.to_string();
-                [&at, step.channel.as_str(), &step.address, step.state.as_str(), &step.reason].map(output::tame)
+                let why = step.named_as.iter().fold(step.reason.clone(), |why, named_as| format!("{why}, {named_as}"));
+                [&at, step.channel.as_str(), &step.address, step.state.as_str(), &why].map(output::tame)
             };
             let rows: Vec<_> = explanation.steps.iter().map(row).collect();
             output::line(&output::table(["AT", "CHANNEL", "ADDRESS", "STATE", "WHY"], &rows))?;

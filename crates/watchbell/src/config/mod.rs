@@ -28,6 +28,7 @@ mod retention;
 mod retry;
 mod roles;
 mod scheduler;
+mod schedules;
 mod secrets;
 mod templates;
 mod variables;
@@ -44,6 +45,7 @@ use watchbell_core::decode::EventSettings;
 use watchbell_core::event::{Priorities, Priority};
 use watchbell_core::{Channel, Secret};
 use watchbell_ingest::NatsSettings;
+use watchbell_scheduler::{Escalation, Schedules};
 
 pub use self::answers::Answers;
 pub use self::bundling::Bundling;
@@ -93,6 +95,10 @@ pub struct Config {
     /// Words for how urgent something is, in lower case.
     pub priorities: BTreeMap<String, Priority>,
     pub scheduler: Scheduler,
+    pub schedules: Schedules,
+    /// By name.
+    #[serde(default)]
+    pub escalations: BTreeMap<String, Escalation>,
     pub retry: Retry,
     pub lease: Lease,
     pub worker: Worker,
@@ -170,6 +176,7 @@ impl Config {
         nats::validate(&self.nats, &mut findings.section(&["nats"]));
         self.events.validate(&mut findings.section(&["events"]));
         self.scheduler.validate(&mut findings.section(&["scheduler"]));
+        schedules::validate(&self.schedules, &self.escalations, findings);
         self.retry.validate(&mut findings.section(&["retry"]));
         self.lease.validate(&mut findings.section(&["lease"]));
         self.worker.validate(&mut findings.section(&["worker"]));

@@ -132,6 +132,8 @@ impl Server {
             duty_grace_s: i64::from(config.scheduler.duty_grace_s),
             alert_expiry_s: i64::from(config.scheduler.alert_expiry_s),
             daily_digest_at: config.scheduler.daily_digest_at(),
+            schedules: config.schedules.clone(),
+            escalations: config.escalations.clone(),
         };
         let renderer = Arc::new(Renderer::new(config.templates.dir())?.with_sms_parts(config.templates.sms_parts()));
         let built = providers::build(&config, &clock)?;

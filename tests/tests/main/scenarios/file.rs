@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use watchbell_core::Channel;
-use watchbell_scheduler::FallbackEmail;
+use watchbell_scheduler::{Escalation, FallbackEmail, Schedules};
 use watchbell_store::throttle::{Bundling, RecipientRate};
 
 #[derive(Debug, Deserialize)]
@@ -67,6 +67,9 @@ pub struct Settings {
     pub countries: BTreeMap<Channel, Vec<String>>,
     /// When the next provider takes over what was not confirmed.
     pub receipt_after: BTreeMap<Channel, String>,
+    /// `[schedules]` and `[escalations]` of the configuration.
+    pub schedules: Schedules,
+    pub escalations: BTreeMap<String, Escalation>,
     pub heartbeat: Option<String>,
     pub lease: Option<String>,
 }

@@ -19,7 +19,7 @@ use watchbell_core::event::Original;
 use watchbell_core::retry::RetryPolicy;
 use watchbell_core::{Channel, Timestamp, decode};
 use watchbell_providers::provider::AccountLimit;
-use watchbell_scheduler::{RulePlanner, SchedulerSettings};
+use watchbell_scheduler::{Retention, RulePlanner, Scheduler, SchedulerSettings};
 use watchbell_store::intake::Accepted;
 use watchbell_store::throttle::{Bundling, RecipientLimits};
 use watchbell_store::{Options, Retries, Store, open};
@@ -32,8 +32,9 @@ use super::words::{BadPhrase, Read, span_ms};
 
 /// No transition takes longer, unless something hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What a worker does beside its channels: the heartbeat, what takes leases over, overdue receipts, and how calls ended.
-const PARTS: usize = 4;
+/// What a worker does beside its channels: the heartbeat, what takes leases over, overdue receipts, and how calls ended; and the
+/// scheduler's follow-ups.
+const PARTS: usize = 5;
 /// A time that no scenario lives to see, in days.
 const NEVER_DAYS: u64 = 5_000;
 
@@ -119,6 +120,8 @@ impl Server {
             fallback_email: settings.fallback_email,
             duty_grace_s: seconds(settings.duty_grace.as_ref(), default.duty_grace_s)?,
             alert_expiry_s: seconds(settings.alert_expiry.as_ref(), default.alert_expiry_s)?,
+            schedules: settings.schedules.clone(),
+            escalations: settings.escalations.clone(),
             ..default
         });
         let no_bundles = Bundling { first: 0, ..Bundling::default() };
@@ -147,6 +150,15 @@ impl Server {
         let dispatcher = Dispatcher::new(store.clone(), Arc::new(clock.clone()), renderer, inline, dispatch);
         let calls = dispatcher.calls();
         let stop = CancellationToken::new();
+        let retention = Retention { deliveries_days: 90, events_days: 30, dead_letters_days: 30, audit_days: 365, open_alerts_days: 30 };
+        let scheduler = Scheduler::new(store.clone(), Arc::new(clock.clone()), retention, false).alone();
+        let stopped = stop.clone();
+        runtime.spawn(async move {
+            tokio::select! {
+                () = stopped.cancelled() => {}
+                () = scheduler.follow_up() => {}
+            }
+        });
         let worker = runtime.spawn(dispatcher.run(stop.clone()));
         Ok(Self { runtime, store, intake, clock: clock.clone(), worker, stop, calls, channels })
     }

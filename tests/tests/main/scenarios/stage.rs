@@ -186,6 +186,7 @@ impl<'a> Stage<'a> {
             actor_name: None,
             url: None,
             answer: Some(Answer { action: Action::Accept, delivery: id.clone(), user, channel, round }),
+            follow_up: None,
         };
         let event = Event {
             identity: format!("pressed:{id}"),

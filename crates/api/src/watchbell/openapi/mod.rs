@@ -1,6 +1,7 @@
 //! The surface's part of the OpenAPI document.
 
 mod categories;
+mod duties;
 mod events;
 mod history;
 mod operators;
@@ -18,6 +19,7 @@ pub(crate) fn part() -> Part {
     users::describe(&mut part);
     categories::describe(&mut part);
     events::describe(&mut part);
+    duties::describe(&mut part);
     history::describe(&mut part);
     operators::describe(&mut part);
     transfer::describe(&mut part);

@@ -113,6 +113,7 @@ fn render(context: &DispatchContext, job: &Job, members: &[Job], answer: Option<
         now: context.clock.now(),
         due_at: Some(job.due_at),
         is_fallback: job.purpose == Purpose::Fallback,
+        named_as: job.named_as.clone(),
         answer: answer.map(|(answer, _)| answer.clone()),
         hears_replies: answer.is_some_and(|(_, hears_replies)| hears_replies),
     };

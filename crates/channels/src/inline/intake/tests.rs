@@ -79,6 +79,7 @@ fn accepted(number: usize) -> Event {
         actor_name: None,
         url: None,
         answer: None,
+        follow_up: None,
     };
     event(number, EventData::Update(data))
 }

@@ -11,6 +11,7 @@ mod codes;
 mod consent;
 mod contacts;
 mod devices;
+mod duties;
 mod owners;
 mod rules;
 mod telegram;

@@ -84,5 +84,6 @@ fn message(contact: &Contact, channel: Channel, now: Timestamp) -> Planned {
         expedited: false,
         attempts: 0,
         collect: None,
+        named_as: None,
     }
 }

@@ -172,6 +172,7 @@ fn message(contact: &Contact, now: Timestamp, expires_at: Timestamp) -> Planned 
         expedited: false,
         attempts: 0,
         collect: None,
+        named_as: None,
     }
 }
 
