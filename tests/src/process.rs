@@ -225,6 +225,19 @@ impl Process {
     }
 }
 
+/// A test that fails shows how each of its processes ended up.
+impl Drop for Process {
+    fn drop(&mut self) {
+        const SHOWN: usize = 40;
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let ended = self.child.try_wait();
+            eprintln!("a process ({ended:?}) wrote last:\n{}", lines[lines.len().saturating_sub(SHOWN)..].join("\n"));
+        }
+    }
+}
+
 impl Ended {
     /// It failed as an operator should see it: exit code 1 and one line that says why.
     #[track_caller]

@@ -48,7 +48,7 @@ pub enum Error {
     #[error(transparent)]
     Nats(#[from] NatsError),
     #[error("cannot listen on {address}: {error}; choose another {setting}")]
-    Listen { address: String, setting: &'static str, error: std::io::Error },
+    Listen { setting: String, address: String, error: std::io::Error },
     #[error("templates.dir: {0}")]
     Templates(#[from] RenderError),
     #[error("providers.{provider}: {error}")]
@@ -138,9 +138,10 @@ impl Server {
         let mut routes = providers::routes(&config, &built);
         let inbound = providers::inbound(&config)?;
         // The port first: a process that cannot serve must not begin to send.
-        let listener = if has(Role::Api) { Some(listen(&config.http.listen, "http.listen").await?) } else { None };
+        let listener = if has(Role::Api) { Some(listen("http.listen", &config.http.listen).await?) } else { None };
+        let mail_listeners = if has(Role::Api) { listen_for_mails(&config).await? } else { Vec::new() };
         let metrics_listener = match config.metrics.listen() {
-            Some(address) => Some(listen(address, "metrics.listen").await?),
+            Some(address) => Some(listen("metrics.listen", address).await?),
             None => None,
         };
         let mut metrics = metrics::Collecting::new(&roles, &clock);
@@ -255,6 +256,9 @@ impl Server {
                 let address = listener.local_addr().map_err(Error::Http)?;
                 let api = Api::new(store.clone(), intake, clock, health, api_settings);
                 watchbell_api::callbacks::listen(&api, &parts, &stop);
+                for (intake, listener) in mail_listeners {
+                    parts.spawn(watchbell_api::serve_mails(listener, api.clone(), intake, stop.clone()));
+                }
                 let stop = stop.clone();
                 (Some(address), Some(tokio::spawn(async move { watchbell_api::serve(listener, &api, stop).await })))
             }
@@ -343,20 +347,18 @@ async fn answer_key(config: &Config, store: &dyn Store) -> Result<AnswerKey, Sto
     }
 }
 
-/// `setting`: which one says where.
-async fn listen(address: &str, setting: &'static str) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|error| Error::Listen { address: address.to_owned(), setting, error })
+async fn listen(setting: &str, address: &str) -> Result<TcpListener, Error> {
+    let (setting, address) = (setting.to_owned(), address.to_owned());
+    TcpListener::bind(&address).await.map_err(|error| Error::Listen { setting, address, error })
 }
 
-/// Connections to the listener of the metrics; who reads them has one or two.
-const METRICS_CONNECTIONS: usize = 16;
-
-/// Serves `/metrics` on a listener of its own. Where that ends, everything else goes on.
-async fn serve_metrics(listener: TcpListener, source: Arc<dyn MetricsSource>, settings: ApiSettings, stop: CancellationToken) {
-    let settings = ApiSettings { connections: METRICS_CONNECTIONS, connections_per_address: METRICS_CONNECTIONS, ..settings };
-    if let Err(error) = watchbell_api::serve_routes(listener, watchbell_api::metrics::exposed(source), &settings, stop).await {
-        tracing::error!(%error, "metrics are not served any more");
+/// Of each intake that takes mails, by its name.
+async fn listen_for_mails(config: &Config) -> Result<Vec<(String, TcpListener)>, Error> {
+    let mut listeners = Vec::new();
+    for (name, intake) in config.intake.iter().filter(|(_, intake)| !intake.listen.is_empty()) {
+        listeners.push((name.clone(), listen(&format!("intake.{name}.listen"), &intake.listen).await?));
     }
+    Ok(listeners)
 }
 
 #[expect(clippy::print_stderr, reason = "shown once to whoever starts the first process; a log line would be kept by log collectors")]
