@@ -352,6 +352,17 @@ async fn listen(setting: &str, address: &str) -> Result<TcpListener, Error> {
     TcpListener::bind(&address).await.map_err(|error| Error::Listen { setting, address, error })
 }
 
+/// Connections to the listener of the metrics; who reads them has one or two.
+const METRICS_CONNECTIONS: usize = 16;
+
+/// Serves `/metrics` on a listener of its own. Where that ends, everything else goes on.
+async fn serve_metrics(listener: TcpListener, source: Arc<dyn MetricsSource>, settings: ApiSettings, stop: CancellationToken) {
+    let settings = ApiSettings { connections: METRICS_CONNECTIONS, connections_per_address: METRICS_CONNECTIONS, ..settings };
+    if let Err(error) = watchbell_api::serve_routes(listener, watchbell_api::metrics::exposed(source), &settings, stop).await {
+        tracing::error!(%error, "metrics are not served any more");
+    }
+}
+
 /// Of each intake that takes mails, by its name.
 async fn listen_for_mails(config: &Config) -> Result<Vec<(String, TcpListener)>, Error> {
     let mut listeners = Vec::new();
