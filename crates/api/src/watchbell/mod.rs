@@ -5,6 +5,7 @@
 //! is not known is a 400 here, so that a misspelt one does not pass in silence.
 
 mod accounts;
+pub mod canary;
 mod categories;
 mod contacts;
 mod dead_letters;
@@ -82,6 +83,7 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/audit", get(operator::audit))
         .route("/unreachable", get(operator::unreachable))
         .route("/channels", get(operator::channels))
+        .route("/canary", post(canary::send))
         .route("/providers", get(providers::list))
         .route("/providers/{name}/test", post(providers::test))
         .route("/export", get(transfer::export))
