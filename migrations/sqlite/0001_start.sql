@@ -222,6 +222,17 @@ CREATE TABLE keys (
 CREATE INDEX keys_admin ON keys (id) WHERE role = 'admin' AND public_key IS NULL;
 CREATE INDEX keys_user ON keys (user_id) WHERE user_id IS NOT NULL;
 
+-- Browsers that act with a key, until they sign out. Of a session's id, which only the browser's cookie has, the hash is kept. It ends
+-- with its key.
+CREATE TABLE browser_sessions (
+    id_hash    TEXT   NOT NULL PRIMARY KEY,
+    key_id     BIGINT NOT NULL REFERENCES keys (id) ON DELETE CASCADE,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX browser_sessions_key ON browser_sessions (key_id, created_at);
+CREATE INDEX browser_sessions_expired ON browser_sessions (expires_at);
+
 CREATE TABLE audit (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     at      BIGINT NOT NULL,

@@ -14,6 +14,7 @@ pub mod alertmanager;
 pub mod bed;
 pub mod breaking_proxy;
 pub mod broker;
+pub mod browser;
 pub mod client;
 pub mod database;
 pub mod figures;

@@ -27,10 +27,10 @@ use crate::ending::Ending;
 use crate::errors_page::ErrorsUrl;
 use crate::limits::client_network;
 use crate::paced::Paced;
+use crate::settings::ApiSettings;
 use crate::state::Api;
 use crate::watchbell::health;
-use crate::settings::ApiSettings;
-use crate::{callbacks, errors_page, ilert, intake, messaging, metrics, notiflows, oncall, openapi, pages, watchbell};
+use crate::{callbacks, cockpit, errors_page, ilert, intake, messaging, metrics, notiflows, oncall, openapi, pages, session, watchbell};
 
 /// How long requests in flight may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -54,7 +54,9 @@ pub fn router(api: &Api) -> Router {
         .merge(openapi::routes(api))
         .merge(errors_page::routes())
         .merge(metrics::routes())
-        .merge(pages::routes());
+        .merge(pages::routes())
+        .merge(session::routes())
+        .merge(cockpit::routes());
     watchbell::OPEN
         .wrap(api, open)
         .nest("/api", ilert::router(api))

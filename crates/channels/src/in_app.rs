@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::ids::id_time;
+use watchbell_core::outcome::{Outcome, Report};
 use watchbell_core::{Channel, Timestamp, canary};
 use watchbell_metrics::{FloatGauge, Histogram, Registry};
 use watchbell_store::StoreError;
@@ -25,7 +25,8 @@ const NAME: &str = "in_app";
 /// their turn.
 pub fn route(store: Arc<dyn Notifications>, on_unknown: OnUnknown, canary: CanaryMetrics) -> ChannelRoute {
     let limit = AccountLimit { per_second: 1e6, burst: 1_000, in_flight: 8, timeout: Duration::from_secs(10) };
-    let provider = ProviderRoute { name: NAME.to_owned(), provider: Arc::new(InApp { store, canary }), limit, settings: RouteSettings::default() };
+    let provider =
+        ProviderRoute { name: NAME.to_owned(), provider: Arc::new(InApp { store, canary }), limit, settings: RouteSettings::default() };
     ChannelRoute::new(Channel::InApp, vec![provider], on_unknown)
 }
 
@@ -44,7 +45,11 @@ pub struct CanaryMetrics {
 
 impl CanaryMetrics {
     pub fn register(&self, registry: &mut Registry) {
-        registry.register("watchbell_canary_seconds", "From a canary's event until its message was handed to the sandbox", self.took.clone());
+        registry.register(
+            "watchbell_canary_seconds",
+            "From a canary's event until its message was handed to the sandbox",
+            self.took.clone(),
+        );
         let help = "When a canary last arrived here, in seconds since 1970; 0 before the first";
         registry.register("watchbell_canary_arrived_timestamp_seconds", help, self.arrived_at.clone());
     }

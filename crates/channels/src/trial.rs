@@ -10,15 +10,14 @@ use std::time::Duration;
 
 use watchbell_core::event::{EventData, SubscriptionData};
 use watchbell_core::outcome::{Outcome, Report};
-use watchbell_core::{Channel, Clock, DeliveryId, EventId, Reason, Timestamp, UserId};
+use watchbell_core::{Channel, Clock, DeliveryId, Reason, Timestamp};
 use watchbell_store::queue::Budget;
 use watchbell_store::{StoreError, WorkerStore};
 
 pub use crate::dispatch::address;
 use crate::dispatch::tally::tally;
 use crate::dispatch::{ChannelRoute, ProviderRoute, check_country};
-use crate::gate::Gate;
-use crate::provider::{About, Address, Outgoing, Told};
+use crate::provider::{Address, Outgoing};
 use crate::render::{MessageKind, Reader, RenderContext, Renderer};
 
 /// Trials of all providers together, in each process.
@@ -92,7 +91,14 @@ impl ProviderTrials {
     ///
     /// # Errors
     /// The provider was not called.
-    pub async fn tell(&self, provider: &str, channel: Channel, to: Address, title: String, text: String) -> Result<TrialResult, TrialError> {
+    pub async fn tell(
+        &self,
+        provider: &str,
+        channel: Channel,
+        to: Address,
+        title: String,
+        text: String,
+    ) -> Result<TrialResult, TrialError> {
         let news = SubscriptionData { title, message: text, ..SubscriptionData::default() };
         self.send_as(provider, channel, to, "en", Some(EventData::Subscription(news))).await
     }
@@ -174,34 +180,6 @@ impl ProviderTrials {
             tracing::warn!(error = %problem, "message.render fell back to a plain sentence");
         }
         let id = DeliveryId::derive(now, &["trial", &watchbell_core::ids::public_id('T')]);
-        Outgoing {
-            channel,
-            to,
-            content: rendered.content,
-            told: Told { id: UserId(0), name: String::new() },
-            about: About {
-                kind: kind.folder(),
-                event_id: EventId(id.0.clone()),
-                alert_id: None,
-                round: None,
-                duty_id: None,
-                status: None,
-                priority: None,
-                category: None,
-                labels: serde_json::Map::new(),
-            },
-            members: Vec::new(),
-            attempt: 1,
-            urgent: false,
-            critical: false,
-            thread: None,
-            expires_at: None,
-            now,
-            answer: None,
-            unsubscribe_url: None,
-            callback_base: None,
-            gate: Gate::default(),
-            delivery_id: id,
-        }
+        Outgoing::of_no_event(id, channel, to, kind.folder(), rendered.content, now)
     }
 }

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 
 use crate::StoreError;
-use crate::access::{AuditLog, Keys, StoredSettings};
+use crate::access::{AuditLog, BrowserSessions, Keys, StoredSettings};
 use crate::directory::{Accounts, Chains, ContactTrials, Contacts, Devices, Rules, TelegramLinks, Topics, Users, Verification};
 use crate::history::History;
 use crate::housekeeping::{FanOut, Retention};
@@ -51,6 +51,7 @@ pub trait Store:
     + HousekeepingStore
     + Answers
     + AuditLog
+    + BrowserSessions
     + Categories
     + Events
     + History

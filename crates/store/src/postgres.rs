@@ -88,7 +88,12 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     };
     let write = pool("engine", options.max_connections - HEARTBEATS - LISTENER - options.api_connections, LIMITS, PLAN_FOR_LARGE_TABLES);
     let read = if options.api_connections == 0 { write.clone() } else { pool("api", options.api_connections, LIMITS, PLAN_EACH_TIME) };
-    let pools = sql::Pools { heartbeats: pool("heartbeats", HEARTBEATS, HEARTBEATS_LIMITS, PLAN_FOR_LARGE_TABLES), edit: read.clone(), read, write };
+    let pools = sql::Pools {
+        heartbeats: pool("heartbeats", HEARTBEATS, HEARTBEATS_LIMITS, PLAN_FOR_LARGE_TABLES),
+        edit: read.clone(),
+        read,
+        write,
+    };
     let wakes = Arc::default();
     if let Some(shared) = clock.shared() {
         time::read_well(&pools.heartbeats, shared).await.map_err(|error| {

@@ -50,3 +50,10 @@ impl std::fmt::Debug for PushKeys {
         f.write_str("PushKeys")
     }
 }
+
+/// What browsers subscribe to push messages with.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PushKey {
+    /// The application server's public key, in base64url (RFC 8292)
+    pub key: String,
+}

@@ -42,6 +42,8 @@ mod mails;
 mod metrics;
 mod open_alerts;
 mod outages;
+#[cfg(target_os = "linux")]
+mod page;
 mod pages;
 mod privacy;
 mod processes;

@@ -51,9 +51,8 @@ async fn what_happens_is_counted(bed: &mut Bed) {
     wait::pause(FRESH).await;
     let seen = Figures::of(bed.api()).await;
     seen.check_form();
-    let events = |kind: &str, result: &str| {
-        seen.count("watchbell_events_total", &[&format!("kind=\"{kind}\""), &format!("result=\"{result}\"")])
-    };
+    let events =
+        |kind: &str, result: &str| seen.count("watchbell_events_total", &[&format!("kind=\"{kind}\""), &format!("result=\"{result}\"")]);
     assert_eq!((events("alert", "accepted"), events("alert", "duplicate"), events("alert", "dead_letter")), (3, 1, 1), "{}", seen.text);
     assert_eq!((events("update", "accepted"), events("duty", "accepted")), (1, 0));
     let sms = ["channel=\"sms\"", "provider=\"twilio\""];
@@ -172,7 +171,8 @@ fn figures_are_told_while_the_database_hangs() {
             seen.check_form();
         }
         proxy.is(Mood::Well);
-        wait::until("the database to be known again", async || Figures::of(&own).await.sum("watchbell_database_up", &[]) == Some(1.0)).await;
+        wait::until("the database to be known again", async || Figures::of(&own).await.sum("watchbell_database_up", &[]) == Some(1.0))
+            .await;
     });
 }
 

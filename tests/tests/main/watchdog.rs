@@ -74,7 +74,7 @@ async fn step(bed: &Bed) {
 }
 
 async fn the_switch_is_called_only_while_all_is_well(bed: &mut Bed) {
-    let monitor = ServiceStandIn::start(|_| (200, "", String::new())).await;
+    let monitor = ServiceStandIn::start(|_| (200, String::new(), String::new())).await;
     bed.settings.set("WATCHDOG__URL", &format!("{}/ping/secret-of-the-monitor", monitor.url())).set("WATCHDOG__EVERY_S", "10");
     bed.start().await;
     let calls = async || Figures::of(bed.api()).await.count("watchbell_watchdog_calls_total", &["result=\"made\""]);
@@ -112,7 +112,7 @@ async fn the_switch_is_called_only_while_all_is_well(bed: &mut Bed) {
 #[test]
 fn the_switch_is_silent_while_the_database_is_gone() {
     run(Kind::Postgres, async |bed| {
-        let monitor = ServiceStandIn::start(|_| (200, "", String::new())).await;
+        let monitor = ServiceStandIn::start(|_| (200, String::new(), String::new())).await;
         let url = url::Url::parse(&bed.database.url()).unwrap();
         let proxy = watchbell_tests::proxy::Proxy::before(url.port().unwrap()).await;
         let mut through = url.clone();

@@ -5,7 +5,7 @@ use watchbell_wire::server::{Liveness, Readiness};
 
 use super::schema::{free, string};
 use super::{Operation, Part};
-use crate::{callbacks, ilert, intake, messaging, notiflows, oncall, pages, watchbell};
+use crate::{callbacks, cockpit, ilert, intake, messaging, notiflows, oncall, pages, session, watchbell};
 
 /// The whole document, OpenAPI 3.1.
 pub fn document() -> Value {
@@ -18,6 +18,8 @@ pub fn document() -> Value {
         intake::openapi::part(),
         callbacks::openapi::part(),
         pages::openapi::part(),
+        session::openapi::part(),
+        cockpit::openapi::part(),
         open(),
     ];
     let (mut tags, mut paths, mut schemas, mut responses) = (Vec::new(), Map::new(), Map::new(), Map::new());

@@ -70,7 +70,7 @@ pub(super) async fn replay(State(api): State<Api>, caller: Authenticated, params
 }
 
 /// The only user whose deliveries the key sees; None sees all.
-fn own_user(caller: &Authenticated) -> Result<Option<UserId>, Problem> {
+pub(super) fn own_user(caller: &Authenticated) -> Result<Option<UserId>, Problem> {
     if caller.sees_everybody() {
         return Ok(None);
     }
@@ -88,7 +88,7 @@ async fn found(api: &Api, own: Option<UserId>, params: &Params) -> Result<Delive
     let found = api.store.delivery(&id(params)?).await?;
     let (delivery, attempts) =
         found.filter(|(delivery, _)| own.is_none_or(|own| own == delivery.user_id)).ok_or_else(|| Problem::not_found("delivery"))?;
-    let answers = api.store.answers_to(&delivery.id).await?;
+    let answers = api.store.answers_to(std::slice::from_ref(&delivery.id)).await?;
     Ok(DeliveryWithAttempts {
         delivery: write(&delivery),
         receipts: delivery.receipts.iter().map(write_receipt).collect(),
@@ -97,16 +97,17 @@ async fn found(api: &Api, own: Option<UserId>, params: &Params) -> Result<Delive
     })
 }
 
-fn write_answer(answered: &Answered) -> wire::Answer {
+pub(super) fn write_answer(answered: &Answered) -> wire::Answer {
     wire::Answer {
         action: answered.answer.action.into(),
         user_id: answered.answer.user.0,
         at: answered.at.into(),
         event_id: answered.event_id.to_string(),
+        delivery_id: answered.answer.delivery.to_string(),
     }
 }
 
-fn write(delivery: &Delivery) -> wire::Delivery {
+pub(super) fn write(delivery: &Delivery) -> wire::Delivery {
     let duty_id = if let Scope::Duty { id, .. } = &delivery.scope { Some(id.clone()) } else { None };
     wire::Delivery {
         id: delivery.id.to_string(),

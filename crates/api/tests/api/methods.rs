@@ -72,7 +72,6 @@ async fn an_unknown_path_is_404_in_the_surface_s_form() {
         "/api/users/1/contacts/faxes",
         "/watchbell/v1",
         "/watchbell/v1/x",
-        "/",
         "/x",
         "/callbacks",
         "/-/x",

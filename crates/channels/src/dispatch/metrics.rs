@@ -90,7 +90,8 @@ impl DispatchMetrics {
 
     pub(super) fn of<'a>(&self, channel: Channel, providers: impl Iterator<Item = &'a str>) -> ChannelMetrics {
         let channel = channel.as_str();
-        let by_rank = |of: &Family<RankLabels, Histogram>| ["high", "normal"].map(|rank| of.get_or_create_owned(&RankLabels { channel, rank }));
+        let by_rank =
+            |of: &Family<RankLabels, Histogram>| ["high", "normal"].map(|rank| of.get_or_create_owned(&RankLabels { channel, rank }));
         let provider = |name: &str| (name.to_owned(), self.provider(channel, name));
         ChannelMetrics {
             due_to_call: by_rank(&self.due_to_call),
@@ -102,9 +103,8 @@ impl DispatchMetrics {
     }
 
     fn provider(&self, channel: &'static str, name: &str) -> ProviderMetrics {
-        let call = |class: &Class| {
-            self.calls.get_or_create_owned(&CallLabels { channel, provider: name.to_owned(), class: class.as_str() })
-        };
+        let call =
+            |class: &Class| self.calls.get_or_create_owned(&CallLabels { channel, provider: name.to_owned(), class: class.as_str() });
         let (state, reason) = (State::Sent.as_str(), String::new());
         ProviderMetrics {
             calls: Class::ALL.iter().map(call).collect(),

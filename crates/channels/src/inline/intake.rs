@@ -11,8 +11,8 @@ use watchbell_store::StoreError;
 use watchbell_store::inline::{InlineDispatch, Reservation};
 use watchbell_store::intake::{Accepted, Intake, Publisher};
 
-use super::{InlineWorkers, IntakeMetrics};
 use super::precedence::{Passing, Precedence};
+use super::{InlineWorkers, IntakeMetrics};
 
 /// Updates that are accepted together at most: fewer are committed sooner, and stop the pages that they cancel sooner.
 const UPDATES_TOGETHER: usize = 100;

@@ -20,7 +20,10 @@ struct PoolLabels {
 
 impl DatabaseMetrics {
     pub fn register(&self, registry: &mut Registry) {
-        let (wait, hold) = ("Time until a connection to the database was free and worked", "Time for which connections were used: a transaction, or one statement");
+        let (wait, hold) = (
+            "Time until a connection to the database was free and worked",
+            "Time for which connections were used: a transaction, or one statement",
+        );
         registry.register("watchbell_database_connection_wait_seconds", wait, self.wait.clone());
         registry.register("watchbell_database_transaction_seconds", hold, self.hold.clone());
         registry.register("watchbell_database_connections_in_use", "Connections to the database in use", self.in_use.clone());

@@ -18,6 +18,7 @@ mod answers;
 mod attempts;
 mod audit;
 mod blacklist;
+mod browser_sessions;
 mod bundles;
 mod change;
 mod dead_letters;

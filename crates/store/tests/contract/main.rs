@@ -10,6 +10,7 @@ mod harness;
 
 mod access;
 mod answers;
+mod browser_sessions;
 mod chains;
 mod connections;
 mod contacts;

@@ -22,6 +22,7 @@ pub struct Http {
     pub connections_per_address: usize,
     pub requests_per_key: usize,
     pub streams_per_user: usize,
+    pub session_hours: u32,
     pub rate_limit: RateLimit,
 }
 
@@ -81,6 +82,7 @@ impl Http {
         for (name, count) in counts {
             at.check((1..=1_000_000).contains(&count), name, "must be 1 to 1000000");
         }
+        at.check((1..=8_760).contains(&self.session_hours), "session_hours", "must be 1 to 8760");
         let proxies = self.trusted_proxies.iter().all(|text| Network::parse(text).is_some());
         at.check(proxies, "trusted_proxies", "must be a list of addresses or networks such as [\"10.0.0.0/8\", \"::1\"]");
         let mut limit = at.inner("rate_limit");

@@ -40,7 +40,11 @@ impl Watchdog {
         at.check((10..=86_400).contains(&self.every_s), "every_s", "must be 10 to 86400");
         at.check((1..=86_400).contains(&self.high_late_s), "high_late_s", "must be 1 to 86400");
         let contacts = self.contacts.iter().all(|text| read(text).is_some());
-        at.check(contacts, "contacts", "must be a list of a channel and an address each, such as [\"sms:+4930123456\", \"email:ops@example.org\"]");
+        at.check(
+            contacts,
+            "contacts",
+            "must be a list of a channel and an address each, such as [\"sms:+4930123456\", \"email:ops@example.org\"]",
+        );
     }
 }
 

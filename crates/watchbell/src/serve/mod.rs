@@ -223,7 +223,8 @@ impl Server {
         }
         let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
         let trials = ProviderTrials::new(store.clone(), clock.clone(), renderer.clone(), providers::trial_routes(&config, &built));
-        let canaries = Arc::new(canary::Canaries { store: store.clone(), intake: intake.clone(), clock: clock.clone(), broker: broker.clone() });
+        let canaries =
+            Arc::new(canary::Canaries { store: store.clone(), intake: intake.clone(), clock: clock.clone(), broker: broker.clone() });
         if config.canary.every_s > 0 && has(Role::Scheduler) {
             let every = Duration::from_secs(u64::from(config.canary.every_s));
             parts.spawn(canaries.clone().run(process_name.clone(), every, stop.clone()));
@@ -362,6 +363,15 @@ async fn listen(setting: &str, address: &str) -> Result<TcpListener, Error> {
     TcpListener::bind(&address).await.map_err(|error| Error::Listen { setting, address, error })
 }
 
+/// Of each intake that takes mails, by its name.
+async fn listen_for_mails(config: &Config) -> Result<Vec<(String, TcpListener)>, Error> {
+    let mut listeners = Vec::new();
+    for (name, intake) in config.intake.iter().filter(|(_, intake)| !intake.listen.is_empty()) {
+        listeners.push((name.clone(), listen(&format!("intake.{name}.listen"), &intake.listen).await?));
+    }
+    Ok(listeners)
+}
+
 /// Connections to the listener of the metrics; who reads them has one or two.
 const METRICS_CONNECTIONS: usize = 16;
 
@@ -371,15 +381,6 @@ async fn serve_metrics(listener: TcpListener, source: Arc<dyn MetricsSource>, se
     if let Err(error) = watchbell_api::serve_routes(listener, watchbell_api::metrics::exposed(source), &settings, stop).await {
         tracing::error!(%error, "metrics are not served any more");
     }
-}
-
-/// Of each intake that takes mails, by its name.
-async fn listen_for_mails(config: &Config) -> Result<Vec<(String, TcpListener)>, Error> {
-    let mut listeners = Vec::new();
-    for (name, intake) in config.intake.iter().filter(|(_, intake)| !intake.listen.is_empty()) {
-        listeners.push((name.clone(), listen(&format!("intake.{name}.listen"), &intake.listen).await?));
-    }
-    Ok(listeners)
 }
 
 #[expect(clippy::print_stderr, reason = "shown once to whoever starts the first process; a log line would be kept by log collectors")]
@@ -420,6 +421,7 @@ fn api_settings(config: &Config) -> ApiSettings {
         reads_at_once,
         changes_at_once,
         streams_per_user: config.http.streams_per_user,
+        session_s: i64::from(config.http.session_hours) * 3_600,
         connections: descriptors::for_connections(config.http.connections),
         connections_per_address: config.http.connections_per_address,
         write_timeout: Duration::from_secs(u64::from(config.http.write_timeout_s)),
@@ -430,6 +432,7 @@ fn api_settings(config: &Config) -> ApiSettings {
         contact_keys: providers::contact_keys(config),
         contact_reach: providers::contact_reach(config),
         push_reach: providers::push_reach(config),
+        push_key: providers::push_key(config),
         ..ApiSettings::default()
     }
 }

@@ -108,6 +108,11 @@ pub fn chat_link(config: &Config) -> Option<ChatLink> {
     first(config, Channel::Telegram, ProviderSettings::chat_link)
 }
 
+/// What browsers subscribe to push messages with.
+pub fn push_key(config: &Config) -> Option<String> {
+    first(config, Channel::Push, ProviderSettings::push_key)
+}
+
 /// What contacts' own signing secrets are made from, by kind.
 pub fn contact_keys(config: &Config) -> BTreeMap<ContactKind, ContactKey> {
     let key = |channel: &Channel| Some((ContactKind::for_channel(*channel)?, first(config, *channel, ProviderSettings::contact_key)?));

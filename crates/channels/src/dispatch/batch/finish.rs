@@ -14,8 +14,8 @@ use watchbell_store::queue::{Finished, Job, Next};
 use super::batcher::BatchWork;
 use super::persist::{BETWEEN_TRIES, until_written};
 use crate::dispatch::channel::notifier::ChannelNotifier;
-use crate::dispatch::metrics::ChannelMetrics;
 use crate::dispatch::held::{LeaseGuard, LeaseTracker};
+use crate::dispatch::metrics::ChannelMetrics;
 
 /// A delivery that has just got further, for whoever wants to know.
 #[derive(Clone, Debug)]

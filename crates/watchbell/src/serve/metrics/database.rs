@@ -122,10 +122,13 @@ impl Collector for DatabaseState {
         let budgets = self.budgets.iter().map(|(route, calls)| (route.clone(), f64::from(*calls)));
         write_gauges(&mut encoder, ("watchbell_provider_calls_allowed_today", "Calls that the provider may make in a day, UTC."), budgets)?;
         let Some(Known { at, overview, spent }) = known else { return Ok(()) };
-        let spent = spent.into_iter().map(|spent| {
-            (RouteLabels { channel: spent.channel.as_str(), provider: spent.provider }, spent.calls as f64)
-        });
-        write_gauges(&mut encoder, ("watchbell_provider_calls_taken_today", "Calls of this day, UTC, that were made or are reserved."), spent)?;
+        let spent =
+            spent.into_iter().map(|spent| (RouteLabels { channel: spent.channel.as_str(), provider: spent.provider }, spent.calls as f64));
+        write_gauges(
+            &mut encoder,
+            ("watchbell_provider_calls_taken_today", "Calls of this day, UTC, that were made or are reserved."),
+            spent,
+        )?;
         let waiting = |value: fn(&Waiting) -> i64| {
             let labels = |waiting: &Waiting| QueueLabels { channel: waiting.channel.as_str(), rank: waiting.rank.as_str() };
             overview.waiting.iter().map(move |waiting| (labels(waiting), value(waiting) as f64)).collect::<Vec<_>>()
@@ -139,7 +142,8 @@ impl Collector for DatabaseState {
             (labels, waiting.due_since.map_or(0.0, |since| at.ms_since(since).max(0) as f64 / 1_000.0))
         });
         write_gauges(&mut encoder, ("watchbell_queue_oldest_due_seconds", "For how long the first of those has been due."), oldest)?;
-        let sending = overview.sending.iter().map(|sending| (ChannelLabels { channel: sending.channel.as_str() }, sending.deliveries as f64));
+        let sending =
+            overview.sending.iter().map(|sending| (ChannelLabels { channel: sending.channel.as_str() }, sending.deliveries as f64));
         write_gauges(&mut encoder, ("watchbell_sending_deliveries", "Deliveries that all processes are sending."), sending)?;
         let letters = [(NONE, overview.dead_letters as f64)];
         write_gauges(&mut encoder, ("watchbell_dead_letters_open", "Dead letters that were not replayed. Counted up to 100000."), letters)?;

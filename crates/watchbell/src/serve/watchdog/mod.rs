@@ -148,7 +148,9 @@ impl Teller {
             let sent = self.trials.tell(provider, channel, to, news::title(news), news::text(news)).await;
             match sent {
                 Ok(result) if result.is_taken() => return true,
-                Ok(result) => tracing::warn!(%channel, provider, class = %result.report.outcome.class(), "watchdog: a contact was not told"),
+                Ok(result) => {
+                    tracing::warn!(%channel, provider, class = %result.report.outcome.class(), "watchdog: a contact was not told")
+                }
                 Err(error) => tracing::warn!(%channel, provider, %error, "watchdog: a contact was not told"),
             }
         }

@@ -85,7 +85,8 @@ impl Switch {
         };
         // How late anything is, and who was not reached, is told to operators: the monitor outside is for what keeps all of it from working.
         let down = ills(&overview, &self.configured, Duration::MAX, self.clock.now()).into_keys();
-        let down: Vec<String> = down.filter(|ill| matches!(ill, Ill::ChannelDown(_))).filter_map(Ill::channel).map(|channel| channel.to_string()).collect();
+        let down: Vec<String> =
+            down.filter(|ill| matches!(ill, Ill::ChannelDown(_))).filter_map(Ill::channel).map(|channel| channel.to_string()).collect();
         (!down.is_empty()).then(|| format!("no provider is up of {}", down.join(", ")))
     }
 
