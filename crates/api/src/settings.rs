@@ -17,6 +17,7 @@ use watchbell_providers::inbound::{ChatLink, Inbound};
 use crate::limits::Rates;
 use crate::metrics::MetricsSettings;
 use crate::proxies::TrustedProxies;
+use crate::watchbell::canary::CanarySender;
 
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
@@ -82,6 +83,8 @@ pub struct ApiSettings {
     pub answer_key: AnswerKey,
     /// Who tells what this process counts; None where nobody does.
     pub metrics: Option<MetricsSettings>,
+    /// Who sends canaries; None where nobody does.
+    pub canary: Option<Arc<dyn CanarySender>>,
 }
 
 impl Default for ApiSettings {
@@ -122,6 +125,7 @@ impl Default for ApiSettings {
             contact_keys: BTreeMap::new(),
             answer_key: AnswerKey::new(&AnswerKey::fresh()),
             metrics: None,
+            canary: None,
         }
     }
 }

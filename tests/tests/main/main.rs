@@ -22,6 +22,7 @@ mod accepts;
 mod access;
 mod answers;
 mod broker;
+mod canary;
 mod channels;
 mod chats;
 #[cfg(target_os = "linux")]

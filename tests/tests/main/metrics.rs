@@ -43,6 +43,12 @@ async fn play(bed: &Bed) {
 async fn what_happens_is_counted(bed: &mut Bed) {
     bed.start().await;
     play(bed).await;
+    wait::until("the consumers to be looked at", async || {
+        bed.clock.advance(Duration::from_secs(1));
+        Figures::of(bed.api()).await.sum("watchbell_nats_consumer_pending", &[]).is_some()
+    })
+    .await;
+    wait::pause(FRESH).await;
     let seen = Figures::of(bed.api()).await;
     seen.check_form();
     let events =

@@ -34,7 +34,7 @@ async fn operators_are_told_by_another_channel_once_and_when_it_is_over(bed: &mu
     })
     .await;
     // It lasts for a minute before somebody is woken.
-    for _ in 0..5 {
+    for _ in 0..20 {
         step(bed).await;
     }
     assert!(told(bed).is_empty(), "{:?}", told(bed));
@@ -44,7 +44,7 @@ async fn operators_are_told_by_another_channel_once_and_when_it_is_over(bed: &mu
     })
     .await;
     // And then goes on, which is no news.
-    for _ in 0..40 {
+    for _ in 0..170 {
         step(bed).await;
     }
     let mails = told(bed);
@@ -59,18 +59,18 @@ async fn operators_are_told_by_another_channel_once_and_when_it_is_over(bed: &mu
     bed.nats.publish("alert", "A-2", bed.now(), &alert("A-2", &[&anna])).await;
     wait::until("the operator to be told that it is over", async || {
         step(bed).await;
-        told(bed).len() >= 2
+        told(bed).iter().any(|mail| mail.contains("sms has a provider"))
     })
     .await;
-    assert!(told(bed)[1].contains("sms has a provider"), "{:?}", told(bed));
     let said = Figures::of(bed.api()).await;
     assert_eq!(said.count("watchbell_watchdog_news_total", &["result=\"failed\""]), 0, "{}", said.text);
 }
 
-/// Ten seconds for Watchbell. Calls that are under way then end before the next ones pass: they would be given up by that clock.
+/// Two seconds for Watchbell, and time for what is under way to end: a longer step would look as if the process had stood still, and
+/// calls would be given up by that clock.
 async fn step(bed: &Bed) {
-    bed.clock.advance(Duration::from_secs(10));
-    wait::pause(Duration::from_millis(150)).await;
+    bed.clock.advance(Duration::from_secs(2));
+    wait::pause(Duration::from_millis(50)).await;
 }
 
 async fn the_switch_is_called_only_while_all_is_well(bed: &mut Bed) {
@@ -96,7 +96,7 @@ async fn the_switch_is_called_only_while_all_is_well(bed: &mut Bed) {
     })
     .await;
     let before = calls().await;
-    for _ in 0..6 {
+    for _ in 0..30 {
         step(bed).await;
     }
     assert_eq!(calls().await, before);

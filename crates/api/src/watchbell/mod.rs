@@ -7,6 +7,7 @@
 mod accounts;
 mod alerts;
 mod caller;
+pub mod canary;
 mod categories;
 mod contacts;
 mod dead_letters;
@@ -101,6 +102,7 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/audit", get(operator::audit))
         .route("/unreachable", get(operator::unreachable))
         .route("/channels", get(operator::channels))
+        .route("/canary", post(canary::send))
         .route("/providers", get(providers::list))
         .route("/providers/{name}/test", post(providers::test))
         .route("/export", get(transfer::export))

@@ -8,6 +8,7 @@
 
 mod answers;
 mod bundling;
+mod canary;
 mod channels;
 mod database;
 mod events;
@@ -49,6 +50,7 @@ use watchbell_scheduler::{Escalation, Schedules};
 
 pub use self::answers::Answers;
 pub use self::bundling::Bundling;
+pub use self::canary::Canary;
 pub use self::channels::{ChannelSettings, unserved};
 pub use self::database::Database;
 pub use self::events::Events;
@@ -110,6 +112,7 @@ pub struct Config {
     pub messaging: Messaging,
     pub metrics: Metrics,
     pub watchdog: Watchdog,
+    pub canary: Canary,
     pub templates: Templates,
     pub log: Log,
     /// By the names that stand in their URLs.
@@ -187,6 +190,7 @@ impl Config {
         self.answers.validate(&mut findings.section(&["answers"]));
         self.messaging.validate(&mut findings.section(&["messaging"]));
         self.metrics.validate(&mut findings.section(&["metrics"]));
+        self.canary.validate(&mut findings.section(&["canary"]));
         self.watchdog.validate(&mut findings.section(&["watchdog"]));
         self.templates.validate(&mut findings.section(&["templates"]));
         self.log.validate(&mut findings.section(&["log"]));

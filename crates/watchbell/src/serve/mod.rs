@@ -4,6 +4,7 @@
 //! API and the consumers stop first, then calls in flight end and leases are given back, then the store closes.
 
 mod broker;
+mod canary;
 mod descriptors;
 mod health;
 mod metrics;
@@ -23,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use watchbell_api::metrics::{MetricsSettings, MetricsSource};
 use watchbell_api::{Api, ApiSettings, TrustedProxies};
 use watchbell_channels::dispatch::{DispatchSettings, Dispatcher};
+use watchbell_channels::in_app::CanaryMetrics;
 use watchbell_channels::inline::{EventIntake, InlineWorkers};
 use watchbell_channels::render::{RenderError, Renderer};
 use watchbell_channels::trial::ProviderTrials;
@@ -150,7 +152,8 @@ impl Server {
         let options = store_options(&config, &roles);
         options.metrics.register(&mut metrics.registry);
         let store = watchbell_store::open(&options, Arc::new(RulePlanner::new(settings)), clock.clone()).await?;
-        routes.push(providers::in_app(&config, &store));
+        let canary_metrics = CanaryMetrics::default();
+        routes.push(providers::in_app(&config, &store, canary_metrics.clone()));
         store.ensure_categories(&config.messaging.categories).await?;
         let configured_key = Some(&config.admin_key).filter(|key| !key.is_empty());
         let answer_key = answer_key(&config, store.as_ref()).await?;
@@ -212,6 +215,7 @@ impl Server {
             };
             let dispatcher = Dispatcher::new(store.clone(), clock.clone(), renderer.clone(), inline.clone(), settings);
             dispatcher.metrics().register(&mut metrics.registry);
+            canary_metrics.register(&mut metrics.registry);
             if let Some(broker) = &broker {
                 publishers.spawn(broker::publish_outcomes(dispatcher.progress(), broker.clone(), done.clone()));
             }
@@ -221,6 +225,12 @@ impl Server {
         }
         let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
         let trials = ProviderTrials::new(store.clone(), clock.clone(), renderer.clone(), providers::trial_routes(&config, &built));
+        let canaries =
+            Arc::new(canary::Canaries { store: store.clone(), intake: intake.clone(), clock: clock.clone(), broker: broker.clone() });
+        if config.canary.every_s > 0 && has(Role::Scheduler) {
+            let every = Duration::from_secs(u64::from(config.canary.every_s));
+            parts.spawn(canaries.clone().run(process_name.clone(), every, stop.clone()));
+        }
         let watchdog_metrics = watchdog::WatchdogMetrics::default();
         watchdog_metrics.register(&mut metrics.registry);
         if let Some(switch) = switch(&config, &roles, &store, &clock, broker.as_ref(), &watchdog_metrics)? {
@@ -246,6 +256,7 @@ impl Server {
             inbound,
             trials: Some(Arc::new(trials)),
             answer_key,
+            canary: Some(canaries),
             metrics: Some(MetricsSettings { source: metrics.clone(), is_open: config.metrics.open }),
             ..api_settings(&config)
         };

@@ -5,7 +5,7 @@ use watchbell_core::Channel;
 use watchbell_core::access::Role;
 use watchbell_wire::caller::Caller;
 use watchbell_wire::keys::{Key, MadeKey, NewKey};
-use watchbell_wire::operators::{AuditEntry, ChannelStatus, UnreachableUsers};
+use watchbell_wire::operators::{AuditEntry, CanaryResult, ChannelStatus, UnreachableUsers};
 use watchbell_wire::overview::Overview;
 use watchbell_wire::providers::{Provider, ProviderTest, ProviderTestResult};
 use watchbell_wire::{Items, Page};
@@ -35,6 +35,12 @@ pub(super) fn describe(part: &mut Part) {
             .with(|operation| with_id(operation, "key"))
             .answers_nothing("It opens nothing any more")
             .fails(&[409]),
+    );
+    part.add(
+        Operation::post("/canary", "Send an event of Watchbell's own through the whole path, and say how long it took")
+            .of(OPERATOR)
+            .says("It goes in as events do (over NATS where there is one), is planned and sent like news, and ends in a sandbox: nobody is told, and nothing is kept but its history. 503: it could not be sent, or has not arrived within 10 s.")
+            .returns::<CanaryResult>(200, "It has arrived"),
     );
     part.add(
         Operation::get("/audit", "List what was changed, and by which key")

@@ -68,6 +68,12 @@ pub fn configured(config: &Config) -> Configured {
     of_channel.map(|(channel, settings)| (*channel, settings.providers.clone())).collect()
 }
 
+/// The name of the process that began first of those that live and have a role: what only one is to do, it does.
+pub fn first<'a>(overview: &'a Overview, role: &str) -> Option<&'a str> {
+    let with_role = overview.processes.iter().filter(|process| process.roles.contains(role));
+    with_role.min_by_key(|process| process.epoch.0).map(|process| process.name.as_str())
+}
+
 /// Tells operators.
 #[derive(Debug)]
 pub struct Teller {
@@ -93,17 +99,17 @@ impl Teller {
                 () = self.clock.sleep(LOOK_EVERY) => {}
             }
             match self.store.overview().await {
-                Ok(overview) if self.is_first(&overview) => self.look(&overview, &mut alarm).await,
-                // Another one tells.
-                Ok(_) => alarm = Alarm::default(),
+                Ok(overview) => match first(&overview, "") {
+                    Some(first) if first == self.process => self.look(&overview, &mut alarm).await,
+                    // Another one tells.
+                    Some(_) => alarm = Alarm::default(),
+                    // Nobody has had a heartbeat of late, this process included: it stood still.
+                    None => {}
+                },
                 // Nobody can say who is to tell; the switch is what tells of a database that is away.
                 Err(error) => tracing::debug!(error = error_chain(&error), "the watchdog does not see how things stand"),
             }
         }
-    }
-
-    fn is_first(&self, overview: &Overview) -> bool {
-        overview.processes.iter().min_by_key(|process| process.epoch.0).is_some_and(|first| first.name == self.process)
     }
 
     async fn look(&self, overview: &Overview, alarm: &mut Alarm) {

@@ -25,6 +25,7 @@ fn ill(news: &News) -> Vec<String> {
     let sentence = |(ill, amount): (&Ill, &i64)| match ill {
         Ill::ChannelDown(channel) => format!("no provider of {channel} is up"),
         Ill::HighIsLate(channel) => format!("a HIGH alert has waited {amount} s for {channel}"),
+        Ill::UsersUnreachable if *amount == 1 => "a user was not reached by anything within a day".to_owned(),
         Ill::UsersUnreachable => format!("{amount} users were not reached by anything within a day"),
     };
     news.ill.iter().map(sentence).collect()
