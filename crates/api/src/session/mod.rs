@@ -23,6 +23,7 @@ use watchbell_store::access::Actor;
 use watchbell_wire::caller as wire;
 
 use crate::auth::{self, Authenticated, hash_key, random_text};
+use crate::limits::Counting;
 use crate::origin::Origin;
 use crate::problem::{Kind, Problem};
 use crate::request::Payload;
@@ -108,6 +109,8 @@ async fn begin(State(api): State<Api>, Origin(own): Origin, request: Request) ->
     let key = Secret::new(fields.required_text("key", &(1..=512))?.trim());
     fields.finish()?;
     let caller = auth::holder(&api, &key, address).await?;
+    // A key begins sessions as often as it may call.
+    api.limits.check_key(Counting::Own, caller.0.key_id)?;
     let id = Secret::new(random_text::<32>());
     let expires_at = api.clock.now().plus_s(api.settings.session_s);
     let _turn = api.gates.change().await?;

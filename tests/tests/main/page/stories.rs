@@ -230,7 +230,7 @@ async fn an_admin_makes_a_key_that_is_shown_once(bed: &mut Bed) {
     browser.until_shown("monitoring").await;
     assert_eq!(texts(&browser, ".secret").await, Vec::<String>::new());
     browser.press("//button[@aria-label='Revoke monitoring']").await;
-    browser.press_named("Revoke").await;
+    browser.press("//dialog//button[normalize-space()='Revoke']").await;
     browser.until_shown("opens nothing any more").await;
     bed.api().with_key(&key).get("/watchbell/v1/caller").await.expect(401);
     calm(&browser).await;

@@ -14,6 +14,7 @@ export async function browser(user, changed) {
   } catch (error) {
     return note(error.message);
   }
+  if (!key) return note('Push messages to browsers are not set up here: no provider sends them.');
   const registration = await navigator.serviceWorker.getRegistration('/');
   const subscription = await registration?.pushManager.getSubscription();
   const button = h('button', { type: 'button', on: { click: () => press(button, subscription ? off : on) } }, subscription ? 'Stop push messages to this browser' : 'Send push messages to this browser');

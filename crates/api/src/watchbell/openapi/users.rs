@@ -160,12 +160,7 @@ fn contacts(part: &mut Part) {
             .returns::<TelegramLink>(201, "The link")
             .fails(&[409]),
     );
-    part.add(
-        Operation::get("/push-key", "Get what browsers subscribe to push messages with")
-            .of(USERS)
-            .returns::<PushKey>(200, "The key")
-            .fails(&[409]),
-    );
+    part.add(Operation::get("/push-key", "Get what browsers subscribe to push messages with").of(USERS).returns::<PushKey>(200, "The key"));
     part.add(
         Operation::get("/users/{user}/preferences", "See what a user wants of each category").of(USERS).with(of_user).returns::<Items<
             CategoryPreference,
