@@ -22,7 +22,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use answer::{After, AnswerOutcome, AnswerRule, Codes, Scope};
-pub use inbound::{ButtonRule, Challenge, ConsentRule, Inbound, Receipt, ReceiptOutcome, ReceiptRule, Reply, TextRule};
+pub use inbound::{ButtonRule, ConsentRule, Inbound, Receipt, ReceiptOutcome, ReceiptRule, Reply, TextRule};
 pub use request::{Auth, FormValue, Limit, LookUp, Method, Send};
 
 type Conditions = BTreeMap<String, Value>;
