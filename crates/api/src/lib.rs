@@ -42,6 +42,7 @@ pub mod validate;
 pub mod watchbell;
 
 pub use auth::bootstrap_admin_key;
+pub use intake::serve_mails;
 pub use proxies::TrustedProxies;
 pub use server::{router, serve};
 pub use settings::ApiSettings;

@@ -7,8 +7,11 @@
 //!
 //! Nothing here turns an alert away for something that it lacks: what no template maps goes to `default_responders`.
 
+use std::net::SocketAddr;
+
 mod dialect;
 mod form;
+mod mail;
 mod mapping;
 mod report;
 mod settings;
@@ -24,13 +27,20 @@ pub struct Intake {
     pub name: String,
     pub dialect: Dialect,
     pub mapping: Mapping,
+    /// Where mails are taken.
+    pub listen: Option<SocketAddr>,
 }
 
 impl Intake {
     /// # Errors
     /// A setting that cannot be used, by its key.
     pub fn new(name: &str, settings: &Settings) -> Result<Self, Invalid> {
-        Ok(Self { name: name.to_owned(), dialect: settings.kind, mapping: Mapping::new(name, settings)? })
+        Ok(Self {
+            name: name.to_owned(),
+            dialect: settings.kind,
+            mapping: Mapping::new(name, settings)?,
+            listen: settings.listen.parse().ok(),
+        })
     }
 
     /// What a request says.

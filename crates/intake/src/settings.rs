@@ -1,5 +1,7 @@
 //! `[intake.NAME]`, as it stands in the configuration.
 
+use std::net::SocketAddr;
+
 use serde::Deserialize;
 
 use crate::dialect::Dialect;
@@ -29,12 +31,15 @@ pub struct Settings {
     /// Of `generic`: where in the payload the list of alerts is, such as `data.alerts`; empty: the payload is one. No template.
     #[serde(default)]
     pub alerts: String,
-    /// Of `generic`: whether an alert counts: an expression. Empty: each does.
+    /// Of `generic` and `email`: whether an alert counts: an expression. Empty: each does.
     #[serde(default)]
     pub when: String,
-    /// Of `generic`: what became of the alert.
+    /// Of `generic` and `email`: what became of the alert.
     #[serde(default)]
     pub status: String,
+    /// Of `email`: where mails are taken by SMTP, such as `127.0.0.1:2525`; empty: nowhere, they are posted. No template.
+    #[serde(default)]
+    pub listen: String,
 }
 
 /// A setting that cannot be used.
@@ -54,14 +59,18 @@ impl Settings {
         if self.default_responders.iter().all(|name| name.trim().is_empty()) {
             return invalid("default_responders", "must name at least one user: whom to tell when nothing else says it");
         }
+        if !self.listen.is_empty() && (self.kind != Dialect::Email || self.listen.parse::<SocketAddr>().is_err()) {
+            return invalid("listen", "is for kind = \"email\" only, and must be an address and a port such as 127.0.0.1:2525");
+        }
         if self.kind == Dialect::Generic {
             if self.alert_id.is_empty() {
                 return invalid("alert_id", "must be a template such as \"{{ alert.id }}\": what the tool tells its alerts apart by");
             }
             return Ok(());
         }
-        for (key, text) in [("alerts", &self.alerts), ("when", &self.when), ("status", &self.status)] {
-            if !text.is_empty() {
+        let is_email = self.kind == Dialect::Email;
+        for (key, text, may) in [("alerts", &self.alerts, false), ("when", &self.when, is_email), ("status", &self.status, is_email)] {
+            if !text.is_empty() && !may {
                 return invalid(key, "is for kind = \"generic\" only; this kind says it itself");
             }
         }

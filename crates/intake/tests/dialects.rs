@@ -337,3 +337,51 @@ fn a_setting_that_cannot_be_used_is_named() {
         assert_eq!(Intake::new("tool", &settings).unwrap_err().key, key);
     }
 }
+
+#[test]
+fn a_mail_is_an_alert_of_its_thread() {
+    let read = |intake: &Intake, mail: &str| intake.read(&Request { media_type: "message/rfc822", ..post("", mail.as_bytes()) });
+    let plain = of_kind("email");
+    // Subject, and what stands below it; what is the alert, what became of it, how urgent it is.
+    let table = [
+        ("Subject: Disk full\r\nMessage-ID: <1@x>\r\n\r\nbody", "1@x", What::Fired, None),
+        ("Subject: [RESOLVED] Disk full\r\nMessage-ID: <2@x>\r\nIn-Reply-To: <1@x>\r\n\r\nbody", "1@x", What::Resolved, None),
+        ("Subject: ** RECOVERY Service Alert: db/disk is OK **\r\nReferences: <1@x>\r\n <1b@x>\r\n\r\n", "1@x", What::Resolved, None),
+        ("Subject: AW: Resolved in 3m: Disk\r\nReferences: <1@x>\r\n\r\n", "1@x", What::Resolved, None),
+        // "OK" and the like are not certain enough.
+        ("Subject: OK to restart?\r\nMessage-ID: <3@x>\r\n\r\n", "3@x", What::Fired, None),
+        ("Subject: Not resolved\r\nMessage-ID: <4@x>\r\nImportance: High\r\n\r\n", "4@x", What::Fired, Some("HIGH")),
+        ("Subject: Backup\r\nMessage-ID: <5@x>\r\nX-Priority: 5 (Lowest)\r\n\r\n", "5@x", What::Fired, Some("LOW")),
+    ];
+    for (mail, alert_id, what, priority) in table {
+        let Ok(Reading::Reports { reports, .. }) = read(&plain, mail) else { panic!("{mail}") };
+        assert_eq!((reports[0].alert_id.as_str(), reports[0].what, reports[0].priority.as_deref()), (alert_id, what, priority), "{mail}");
+    }
+    // Whoever sends threads of its own says what is what.
+    let by_templates = intake(json!({
+        "kind": "email",
+        "default_responders": ["7"],
+        "alert_id": "{{ alert.subject | replace('UP: ', '') | replace('DOWN: ', '') }}",
+        "status": "{{ 'up' if 'UP: ' in alert.subject else 'down' }}",
+        "when": "'uptime' in alert.from",
+    }));
+    let said = |mail: &str| match read(&by_templates, mail).unwrap() {
+        Reading::Reports { reports, payload, .. } => {
+            let event = &by_templates.mapping.events(&reports, &payload, "r").events[0];
+            format!("{} {}", event["type"].as_str().unwrap(), event["data"]["alertId"].as_str().unwrap())
+        }
+        other => format!("{other:?}"),
+    };
+    assert_eq!(said("From: uptime@x\r\nSubject: DOWN: web\r\n\r\n"), "watchbell.events.alert web");
+    assert_eq!(said("From: uptime@x\r\nSubject: UP: web\r\n\r\n"), "watchbell.events.update web");
+    assert_eq!(said("From: news@x\r\nSubject: DOWN: web\r\n\r\n"), "Nothing");
+    // Nothing at all, and bytes that are nobody's mail.
+    for nothing in ["", "\r\n\r\n", "From: a@x\r\n\r\n  \r\n"] {
+        assert!(read(&plain, nothing).is_err(), "{nothing:?}");
+    }
+    // It quotes nobody, ends where the signature begins, and is bounded.
+    let long = format!("Subject: s\r\nMessage-ID: <9@x>\r\n\r\n> old\r\nfirst\r\n{}-- \r\nAnna\r\n", "line\r\n".repeat(10_000));
+    let Ok(Reading::Reports { reports, .. }) = read(&plain, &long) else { panic!("a long mail") };
+    let details = reports[0].details.clone().unwrap();
+    assert!(details.starts_with("first\nline") && details.len() < 1_000 && !details.contains("Anna"), "{details}");
+}

@@ -37,6 +37,7 @@ mod failures;
 mod faults;
 mod hammer;
 mod intake;
+mod mails;
 mod open_alerts;
 mod outages;
 mod pages;

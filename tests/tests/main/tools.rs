@@ -8,6 +8,7 @@ use watchbell_tests::team::Person;
 use watchbell_tests::{on_both, wait};
 
 on_both!(alertmanager_pages_by_each_of_its_receivers, what_tools_send_wrong_is_kept_and_named);
+on_both!(what_could_not_be_read_is_read_once_the_configuration_is_mended);
 
 /// Anna, who gets an SMS for every HIGH alert, and a key for tools.
 async fn anna_and_key(bed: &mut Bed) -> (Person, String) {
@@ -112,6 +113,11 @@ async fn what_tools_send_wrong_is_kept_and_named(bed: &mut Bed) {
     let asked = format!("/watchbell/v1/intake/og/v2/alerts/requests/{}", made["requestId"].as_str().unwrap());
     let told = api.get(&asked).await.expect(200);
     assert_eq!((&told["data"]["success"], &told["data"]["alias"]), (&json!(true), &json!("a/1")));
+    // A note changes nothing, and its client hears of success.
+    let noted = api.post("/watchbell/v1/intake/og/v2/alerts/a%2F1/notes", &json!({ "note": "n" })).await.expect(202);
+    let told = api.get(&format!("/watchbell/v1/intake/og/v2/alerts/requests/{}", noted["requestId"].as_str().unwrap())).await.expect(200);
+    assert_eq!(told["data"]["success"], true, "{told}");
+    api.get("/watchbell/v1/intake/og/v2/alerts/requests/3f2b1c4d-0000-4000-8000-000000000000").await.expect(404);
     // Nothing of a dry run is kept.
     let before = bed.database.number("SELECT count(*) FROM events").await;
     let shown = api.post("/watchbell/v1/intake/prom?dry_run=true", &batch).await.expect(200);
@@ -120,4 +126,40 @@ async fn what_tools_send_wrong_is_kept_and_named(bed: &mut Bed) {
         (&json!(["1"]), &json!("alerts[0] is no object"))
     );
     assert_eq!(bed.database.number("SELECT count(*) FROM events").await, before);
+}
+
+async fn what_could_not_be_read_is_read_once_the_configuration_is_mended(bed: &mut Bed) {
+    bed.settings.set("INTAKE__TOOL__KIND", "alertmanager").set("INTAKE__TOOL__DEFAULT_RESPONDERS", r#"["1"]"#);
+    bed.start().await;
+    let anna = Person::without_telegram(bed.api(), 1).await;
+    anna.high(bed.api(), "SMS", 0).await;
+    let made = bed.api().post("/watchbell/v1/keys", &json!({ "name": "tools", "role": "publisher" })).await.expect(201);
+    let key = made["key"].as_str().unwrap();
+    // The tool is Opsgenie's client, by a path of its own; and one that has nothing but a query.
+    let keyless = bed.api().with_key("");
+    keyless.post(&format!("/watchbell/v1/intake/tool/{key}/v2/alerts"), &json!({ "message": "m1", "alias": "a1" })).await.expect(400);
+    keyless.get(&format!("/watchbell/v1/intake/tool?key={key}&name=q1")).await.expect(400);
+    let kept = bed.api().get("/watchbell/v1/dead-letters").await.expect(200);
+    let ids: Vec<&Value> = kept["items"].as_array().unwrap().iter().map(|letter| &letter["id"]).collect();
+    let shown = bed.api().get(&format!("/watchbell/v1/dead-letters/{}", ids[0])).await.expect(200);
+    assert!(shown.to_string().contains("q1") && !shown.to_string().contains(key), "{shown}");
+    for id in &ids {
+        bed.api().post(&format!("/watchbell/v1/dead-letters/{id}/replay"), &json!({})).await.expect(409);
+    }
+    bed.stop().await;
+    bed.settings.set("INTAKE__TOOL__KIND", "opsgenie");
+    bed.start().await;
+    for _ in 0..2 {
+        // The second time nothing is missing any more.
+        bed.api().post(&format!("/watchbell/v1/dead-letters/{}/replay", ids[1]), &json!({})).await.expect(202);
+        bed.quiet().await;
+        bed.outbox().expect(1, "SMS", |sent| sent.to == anna.phone && sent.text.contains("m1")).await;
+        assert_eq!(bed.outbox().len(), 1);
+    }
+    bed.stop().await;
+    bed.settings.set("INTAKE__TOOL__KIND", "generic").set("INTAKE__TOOL__ALERT_ID", "{{ alert.name }}");
+    bed.start().await;
+    bed.api().post(&format!("/watchbell/v1/dead-letters/{}/replay", ids[0]), &json!({})).await.expect(202);
+    bed.quiet().await;
+    bed.outbox().expect(1, "SMS", |sent| sent.to == anna.phone && sent.text.contains("q1")).await;
 }

@@ -5,7 +5,9 @@
 //! overload is 503, as Alertmanager gives up on 429.
 
 mod key;
+mod mails;
 pub(crate) mod openapi;
+mod replay;
 
 use axum::Router;
 use axum::extract::{Request as HttpRequest, State};
@@ -14,14 +16,16 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
-use watchbell_core::EventId;
 use watchbell_core::decode::{self, RejectReason};
-use watchbell_core::event::{Event, EventData, EventKind, Original};
-use watchbell_intake::{Answer, Dialect, Found, Intake, Question, Reading, Request, State as ShownState, Taken, Unreadable};
+use watchbell_core::event::{Event, EventData, EventKind};
+use watchbell_core::{EventId, Timestamp};
+use watchbell_intake::{Answer, Dialect, Found, Intake, Question, Reading, Request, State as ShownState, Taken};
 use watchbell_store::facts::AlertState;
 use watchbell_store::intake::{Accepted, Publisher, Rejected};
 
 use self::key::Addressed;
+pub use self::mails::serve_mails;
+pub(crate) use self::replay::{is_of_intake, replay};
 use crate::auth::Authenticated;
 use crate::limits::Counting;
 use crate::problem::{Kind, Problem};
@@ -29,9 +33,6 @@ use crate::request::{Params, Payload};
 use crate::state::Api;
 use crate::surface;
 use crate::watchbell::check_names;
-
-/// What a dead letter's subject begins with, for a payload that was no event at all; the intake's name follows.
-const SUBJECT: &str = "watchbell.intake.";
 
 /// Part of what finds its own key.
 pub(crate) fn routes() -> Router<Api> {
@@ -102,96 +103,119 @@ async fn take(api: &Api, params: &Params, request: HttpRequest, request_id: &str
         body: &payload.bytes,
         id: request_id,
     };
-    let said = match intake.read(&request) {
+    let is_dry_run = params.boolean("dry_run")?.unwrap_or(false);
+    handle(api, &caller, intake, &request, is_dry_run).await
+}
+
+/// Reads what a tool sent, stores what it comes to, and words the answer.
+async fn handle(api: &Api, caller: &Authenticated, intake: &Intake, request: &Request<'_>, is_dry_run: bool) -> Result<Answer, Problem> {
+    let said = match intake.read(request) {
         Ok(said) => said,
         Err(why) => {
             let _turn = api.gates.change().await?;
-            keep(api, intake, &payload, &why).await?;
+            keep(api, intake, request, &why.detail).await?;
             return Err(Problem::bad_request(why.detail));
         }
     };
-    let is_dry_run = params.boolean("dry_run")?.unwrap_or(false);
     match said {
-        Reading::Nothing => Ok(intake.dialect.accept(&request, &[], &[])),
+        Reading::Nothing => Ok(intake.dialect.accept(request, &[], &[])),
         Reading::Asks(question) => {
             let found = find(api, &question).await?;
-            Ok(Dialect::tell(&question, found.as_ref(), request_id))
+            Ok(Dialect::tell(&question, found.as_ref(), request.id))
         }
-        Reading::Reports { reports, payload: whole, unreadable } => {
-            let made = intake.mapping.events(&reports, &whole, request_id);
+        Reading::Reports { reports, payload, unreadable } => {
+            let made = intake.mapping.events(&reports, &payload, request.id);
+            let offered = Offered { intake, events: &made.events, received_at: api.clock.now(), replay_of: None };
             if is_dry_run {
-                return Ok(dry_run(api, intake, &made.events, &unreadable));
+                return Ok(dry_run(api, &offered, &unreadable));
             }
             for template in &made.failed {
                 tracing::warn!(intake = intake.name, template, "a template could not be rendered; what stands in for it was taken");
             }
             let _turn = api.gates.change().await?;
             for why in &unreadable {
-                keep(api, intake, &payload, &Unreadable { detail: why.clone() }).await?;
+                keep(api, intake, request, why).await?;
             }
-            let taken = accept(api, &caller, intake, &made.events).await?;
-            Ok(intake.dialect.accept(&request, &taken, &unreadable))
+            let taken: Vec<Taken> = offered.accept(api, caller).await?.into_iter().map(taken).collect();
+            Ok(intake.dialect.accept(request, &taken, &unreadable))
         }
     }
 }
 
-/// The events that a payload becomes.
-fn decoded(api: &Api, intake: &Intake, events: &[Value]) -> Result<Vec<Event>, Problem> {
-    let publisher = format!("intake-{}", intake.name);
-    let headers = [("content-type".to_owned(), "application/cloudevents-batch+json".to_owned())];
-    let body = serde_json::to_vec(events).unwrap_or_default();
-    let request = decode::Request { publisher: &publisher, headers: &headers, body: &body, received_at: api.clock.now() };
-    let events = decode::from_http(&request, &api.settings.events);
-    events.map_err(|why| Problem::bad_request(why.detail))
+/// What is to be accepted of an intake.
+struct Offered<'a> {
+    intake: &'a Intake,
+    /// CloudEvents.
+    events: &'a [Value],
+    received_at: Timestamp,
+    /// The dead letter that they are read from again.
+    replay_of: Option<i64>,
 }
 
-/// Accepts all, and once more, for the default responders, the alerts whose own nobody is.
-async fn accept(api: &Api, caller: &Authenticated, intake: &Intake, events: &[Value]) -> Result<Vec<Taken>, Problem> {
-    let decoded = decoded(api, intake, events)?;
-    decoded.iter().try_for_each(check_names)?;
-    let mut accepted = commit(api, caller, &decoded).await?;
-    let to_default: Vec<(usize, Value)> = accepted
-        .iter()
-        .enumerate()
-        .filter(|(_, accepted)| accepted.planned == 0 && accepted.is_rejected_for(RejectReason::UnknownUser))
-        .filter_map(|(at, _)| Some((at, intake.mapping.to_default_responders(&events[at])?)))
-        .collect();
-    if !to_default.is_empty() {
-        let (places, again): (Vec<usize>, Vec<Value>) = to_default.into_iter().unzip();
-        let again = self::decoded(api, intake, &again)?;
-        for (at, accepted_again) in places.into_iter().zip(commit(api, caller, &again).await?) {
-            accepted[at].planned = accepted_again.planned;
+impl Offered<'_> {
+    /// As events that can be accepted.
+    fn decoded(&self, api: &Api, events: &[Value]) -> Result<Vec<Event>, Problem> {
+        let publisher = format!("intake-{}", self.intake.name);
+        let headers = [("content-type".to_owned(), "application/cloudevents-batch+json".to_owned())];
+        let body = serde_json::to_vec(events).unwrap_or_default();
+        let request = decode::Request { publisher: &publisher, headers: &headers, body: &body, received_at: self.received_at };
+        let mut events = decode::from_http(&request, &api.settings.events).map_err(|why| Problem::bad_request(why.detail))?;
+        for event in &mut events {
+            event.replay_of = self.replay_of;
         }
+        Ok(events)
     }
-    let taken = |(event, accepted): (&Event, &Accepted)| Taken {
-        alert_id: alert_of(event).to_owned(),
+
+    /// Accepts all, and once more, for the default responders, the alerts whose own nobody is.
+    async fn accept(&self, api: &Api, caller: &Authenticated) -> Result<Vec<(Event, Accepted)>, Problem> {
+        let events = self.decoded(api, self.events)?;
+        events.iter().try_for_each(check_names)?;
+        let mut accepted = self.commit(api, caller, &events).await?;
+        let to_default: Vec<(usize, Value)> = accepted
+            .iter()
+            .enumerate()
+            .filter(|(_, accepted)| accepted.planned == 0 && accepted.is_rejected_for(RejectReason::UnknownUser))
+            .filter_map(|(at, _)| Some((at, self.intake.mapping.to_default_responders(&self.events[at])?)))
+            .collect();
+        if !to_default.is_empty() {
+            let (places, again): (Vec<usize>, Vec<Value>) = to_default.into_iter().unzip();
+            let again = self.decoded(api, &again)?;
+            for (at, accepted_again) in places.into_iter().zip(self.commit(api, caller, &again).await?) {
+                accepted[at].planned = accepted_again.planned;
+            }
+        }
+        Ok(events.into_iter().zip(accepted).collect())
+    }
+
+    async fn commit(&self, api: &Api, caller: &Authenticated, events: &[Event]) -> Result<Vec<Accepted>, Problem> {
+        let action = if self.replay_of.is_some() { "dead_letter.replay" } else { "event.intake" };
+        Ok(api.intake.accept(events, Some(Publisher { by: caller.actor(), action })).await?)
+    }
+}
+
+fn taken((event, accepted): (Event, Accepted)) -> Taken {
+    Taken {
+        alert_id: alert_of(&event).to_owned(),
         event_id: accepted.id.as_str().to_owned(),
         duplicate: accepted.duplicate,
         planned: accepted.planned,
-    };
-    Ok(decoded.iter().zip(&accepted).map(taken).collect())
-}
-
-async fn commit(api: &Api, caller: &Authenticated, events: &[Event]) -> Result<Vec<Accepted>, Problem> {
-    Ok(api.intake.accept(events, Some(Publisher { by: caller.actor(), action: "event.intake" })).await?)
+    }
 }
 
 /// Keeps what is no payload of the tool as a dead letter, without who sent it.
-async fn keep(api: &Api, intake: &Intake, payload: &Payload, why: &Unreadable) -> Result<(), Problem> {
-    let headers = vec![("content-type".to_owned(), payload.media_type())];
-    let original =
-        Original { subject: format!("{SUBJECT}{}", intake.name), headers, payload: payload.bytes.to_vec(), received_at: api.clock.now() };
-    let rejected = Rejected { original, reason: RejectReason::BadField.as_str().to_owned(), detail: why.detail.clone() };
+async fn keep(api: &Api, intake: &Intake, request: &Request<'_>, why: &str) -> Result<(), Problem> {
+    let original = replay::original(intake, request, api.clock.now());
+    let rejected = Rejected { original, reason: RejectReason::BadField.as_str().to_owned(), detail: why.to_owned() };
     Ok(api.store.reject(vec![rejected]).await?)
 }
 
 /// What a payload would become, for whoever writes templates: nothing is stored.
-fn dry_run(api: &Api, intake: &Intake, events: &[Value], unreadable: &[String]) -> Answer {
-    let problems = |event: &Value| match decoded(api, intake, std::slice::from_ref(event)) {
+fn dry_run(api: &Api, offered: &Offered<'_>, unreadable: &[String]) -> Answer {
+    let problems = |event: &Value| match offered.decoded(api, std::slice::from_ref(event)) {
         Ok(events) => events.into_iter().flat_map(|event| event.problems).collect(),
         Err(problem) => vec![problem.message.into_owned()],
     };
-    let events: Vec<Value> = events.iter().map(|event| json!({ "event": event, "problems": problems(event) })).collect();
+    let events: Vec<Value> = offered.events.iter().map(|event| json!({ "event": event, "problems": problems(event) })).collect();
     Answer { status: 200, body: json!({ "events": events, "unreadable": unreadable }), headers: Vec::new() }
 }
 

@@ -15,6 +15,7 @@ use watchbell_wire::events::AcceptedEvents;
 
 use super::{events, page};
 use crate::auth::Authenticated;
+use crate::intake;
 use crate::problem::{Kind, Problem};
 use crate::request::Params;
 use crate::state::Api;
@@ -87,6 +88,9 @@ pub(super) async fn purge(State(api): State<Api>, caller: Authenticated, params:
 
 async fn play(api: &Api, caller: &Authenticated, id: i64) -> Result<Vec<Accepted>, Problem> {
     let (_, original) = found(api, id).await?;
+    if intake::is_of_intake(&original) {
+        return intake::replay(api, caller, id, &original).await;
+    }
     let event = decode::from_nats(original, &api.settings.events);
     let mut event = event.map_err(|rejected| {
         let why = decode::Undecodable::new(rejected.reason, rejected.detail);

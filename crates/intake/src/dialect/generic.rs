@@ -69,30 +69,38 @@ impl Generic {
     fn report(&self, alert: &Value, payload: &Value) -> Result<Option<Report>, String> {
         let labels = labels(alert);
         let scope = context! { alert => Serde(alert), payload => Serde(payload), labels => Serde(&labels) };
-        if let Some(when) = &self.when {
-            // A condition that fails holds nothing back.
-            let holds = self.templates.compile_expression(when).and_then(|when| when.eval(&scope));
-            if holds.is_ok_and(|holds| !holds.is_true()) {
-                return Ok(None);
-            }
+        if !self.counts(&scope) {
+            return Ok(None);
         }
-        let render = |name: &str| {
-            let rendered = self.templates.get_template(name).and_then(|template| template.render(&scope));
-            rendered.map(|text| text.trim().to_owned()).map_err(|error| format!("cannot be read: {name}: {}", error.kind()))
-        };
-        let alert_id = render("alert_id")?;
+        let alert_id = self.render("alert_id", &scope)?;
         if alert_id.is_empty() || alert_id == "none" {
             return Err("has no id: the template alert_id gives nothing for it".to_owned());
         }
-        let status = render("status").unwrap_or_default().to_ascii_lowercase();
-        let what = if RESOLVED.contains(&status.as_str()) {
+        let what = self.what(&scope).unwrap_or(What::Fired);
+        Ok(Some(Report { labels, alert: alert.clone(), ..Report::new(what, alert_id) }))
+    }
+
+    /// Whether the condition lets it count. One that fails holds nothing back.
+    pub(super) fn counts(&self, scope: &minijinja::Value) -> bool {
+        let Some(when) = &self.when else { return true };
+        self.templates.compile_expression(when).and_then(|when| when.eval(scope)).map_or(true, |holds| holds.is_true())
+    }
+
+    /// What the template for it says became of an alert; None where it says nothing.
+    pub(super) fn what(&self, scope: &minijinja::Value) -> Option<What> {
+        let status = self.render("status", scope).ok().filter(|status| !status.is_empty())?.to_ascii_lowercase();
+        Some(if RESOLVED.contains(&status.as_str()) {
             What::Resolved
         } else if ACKNOWLEDGED.contains(&status.as_str()) {
             What::Acknowledged
         } else {
             What::Fired
-        };
-        Ok(Some(Report { labels, alert: alert.clone(), ..Report::new(what, alert_id) }))
+        })
+    }
+
+    fn render(&self, name: &str, scope: &minijinja::Value) -> Result<String, String> {
+        let rendered = self.templates.get_template(name).and_then(|template| template.render(scope));
+        rendered.map(|text| text.trim().to_owned()).map_err(|error| format!("cannot be read: {name}: {}", error.kind()))
     }
 }
 

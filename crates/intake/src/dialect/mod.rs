@@ -1,6 +1,7 @@
 //! The languages of monitoring tools: what each sends, and what it takes for an answer.
 
 mod alertmanager;
+mod email;
 mod generic;
 mod grafana;
 mod opsgenie;
@@ -27,6 +28,8 @@ pub enum Dialect {
     Opsgenie,
     /// Any JSON, form or query, by templates.
     Generic,
+    /// A mail, as it stands on the wire.
+    Email,
 }
 
 /// A request to an intake.
@@ -128,6 +131,7 @@ impl Dialect {
             Self::PagerDuty => pagerduty::read(request),
             Self::Opsgenie => opsgenie::read(request),
             Self::Generic => generic.read(&payload_of(request)?),
+            Self::Email => email::read(request.body, generic),
         }
     }
 
@@ -136,7 +140,7 @@ impl Dialect {
         match self {
             Self::PagerDuty => pagerduty::accept(request, taken),
             Self::Opsgenie => opsgenie::accept(request, taken),
-            Self::Alertmanager | Self::Grafana | Self::Generic => {
+            Self::Alertmanager | Self::Grafana | Self::Generic | Self::Email => {
                 let event = |taken: &Taken| json!({ "id": taken.event_id, "alertId": taken.alert_id, "duplicate": taken.duplicate, "planned": taken.planned });
                 let events: Vec<Value> = taken.iter().map(event).collect();
                 Answer::new(202, json!({ "events": events, "unreadable": unreadable }))
@@ -149,7 +153,7 @@ impl Dialect {
         match self {
             Self::PagerDuty => Some(pagerduty::refuse(status, why)),
             Self::Opsgenie => Some(opsgenie::refuse(status, why, request_id)),
-            Self::Alertmanager | Self::Grafana | Self::Generic => None,
+            Self::Alertmanager | Self::Grafana | Self::Generic | Self::Email => None,
         }
     }
 

@@ -69,7 +69,7 @@ fn create(request: &Request<'_>) -> Result<Reading, Unreadable> {
 }
 
 pub(super) fn accept(request: &Request<'_>, taken: &[Taken]) -> Answer {
-    let id = taken.first().and_then(|taken| uuid_of(&taken.event_id)).unwrap_or_else(|| request.id.to_owned());
+    let id = taken.first().and_then(|taken| uuid_of(&taken.event_id)).unwrap_or_else(|| without_event(request.id));
     let body = json!({ "result": "Request will be processed", "took": 0.001, "requestId": id });
     Answer { headers: head(&id), ..Answer::new(202, body) }
 }
@@ -81,6 +81,10 @@ pub(super) fn refuse(status: u16, why: &str, request_id: &str) -> Answer {
 
 pub(super) fn tell(question: &Question, found: Option<&Found>, request_id: &str) -> Answer {
     match (question, found) {
+        (Question::Request(id), None) if id.starts_with(NO_EVENT) => {
+            let data = json!({ "success": true, "isSuccess": true, "action": "Update", "processedAt": "", "integrationId": "", "status": "Updated alert", "alertId": "", "alias": "" });
+            Answer { headers: head(request_id), ..Answer::new(200, json!({ "data": data, "took": 0.001, "requestId": id })) }
+        }
         (Question::Request(_), None) => {
             let mut answer = refuse(404, "Request not found. It might not be processed, yet.", request_id);
             answer.headers.push(("X-Opsgenie-Errortype", "RequestNotProcessed".to_owned()));
@@ -120,6 +124,14 @@ pub(super) fn tell(question: &Question, found: Option<&Found>, request_id: &str)
             Answer { headers: head(request_id), ..Answer::new(200, json!({ "data": data, "took": 0.001, "requestId": request_id })) }
         }
     }
+}
+
+/// How the ids of requests begin that are taken and come to no event, such as notes: clients that ask what became of one (Zabbix
+/// asks until it hears of success) are told that it was done. An event's id begins with its time, so none begins so.
+const NO_EVENT: &str = "00000000-";
+
+fn without_event(request_id: &str) -> String {
+    request_id.split_once('-').map_or_else(|| request_id.to_owned(), |(_, rest)| format!("{NO_EVENT}{rest}"))
 }
 
 /// The headers that its clients look at.

@@ -42,8 +42,8 @@ pub enum Error {
     Store(#[from] StoreError),
     #[error(transparent)]
     Nats(#[from] NatsError),
-    #[error("cannot listen on {address}: {error}; choose another http.listen")]
-    Listen { address: String, error: std::io::Error },
+    #[error("cannot listen on {address}: {error}; choose another {setting}")]
+    Listen { setting: String, address: String, error: std::io::Error },
     #[error("templates.dir: {0}")]
     Templates(#[from] RenderError),
     #[error("providers.{provider}: {error}")]
@@ -131,7 +131,8 @@ impl Server {
         let mut routes = providers::routes(&config, &built);
         let inbound = providers::inbound(&config)?;
         // The port first: a process that cannot serve must not begin to send.
-        let listener = if has(Role::Api) { Some(listen(&config.http.listen).await?) } else { None };
+        let listener = if has(Role::Api) { Some(listen("http.listen", &config.http.listen).await?) } else { None };
+        let mail_listeners = if has(Role::Api) { listen_for_mails(&config).await? } else { Vec::new() };
         let options = store_options(&config, &roles);
         let store = watchbell_store::open(&options, Arc::new(RulePlanner::new(settings)), clock.clone()).await?;
         routes.push(providers::in_app(&config, &store));
@@ -201,6 +202,9 @@ impl Server {
                 let address = listener.local_addr().map_err(Error::Http)?;
                 let api = Api::new(store.clone(), intake, clock, health, api_settings);
                 watchbell_api::callbacks::listen(&api, &parts, &stop);
+                for (intake, listener) in mail_listeners {
+                    parts.spawn(watchbell_api::serve_mails(listener, api.clone(), intake, stop.clone()));
+                }
                 let stop = stop.clone();
                 (Some(address), Some(tokio::spawn(async move { watchbell_api::serve(listener, &api, stop).await })))
             }
@@ -264,8 +268,18 @@ async fn answer_key(config: &Config, store: &dyn Store) -> Result<AnswerKey, Sto
     }
 }
 
-async fn listen(address: &str) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|error| Error::Listen { address: address.to_owned(), error })
+async fn listen(setting: &str, address: &str) -> Result<TcpListener, Error> {
+    let (setting, address) = (setting.to_owned(), address.to_owned());
+    TcpListener::bind(&address).await.map_err(|error| Error::Listen { setting, address, error })
+}
+
+/// Of each intake that takes mails, by its name.
+async fn listen_for_mails(config: &Config) -> Result<Vec<(String, TcpListener)>, Error> {
+    let mut listeners = Vec::new();
+    for (name, intake) in config.intake.iter().filter(|(_, intake)| !intake.listen.is_empty()) {
+        listeners.push((name.clone(), listen(&format!("intake.{name}.listen"), &intake.listen).await?));
+    }
+    Ok(listeners)
 }
 
 #[expect(clippy::print_stderr, reason = "shown once to whoever starts the first process; a log line would be kept by log collectors")]

@@ -32,6 +32,8 @@ pub fn compose(from: &Mailbox, to: &str, message: &Outgoing) -> Result<Mail, Rep
         // The same on every try, so that a mail that arrives twice is shown once.
         .message_id(Some(format!("<{}@{domain}>", message.delivery_id)))
         .raw_header(raw("Auto-Submitted", "auto-generated"))
+        // An intake that such a mail comes to raises no alert, whose mail would come to it again.
+        .raw_header(raw("X-Watchbell-Delivery", &message.delivery_id.to_string()))
         // Exchange answers out of office to what is only Auto-Submitted.
         .raw_header(raw("X-Auto-Response-Suppress", "All"));
     if !content.locale.is_empty() {
