@@ -1,7 +1,7 @@
 //! Answers wait until the broker has been told of them.
 
-use watchbell_core::event::{Action, Answer, Event, EventData, UpdateData};
 use watchbell_core::device::DeviceKind;
+use watchbell_core::event::{Action, Answer, Event, EventData, UpdateData};
 use watchbell_core::{Channel, DeliveryId};
 use watchbell_store::inline::NoInlineDispatch;
 use watchbell_store::intake::Answered;
@@ -9,11 +9,7 @@ use watchbell_store::intake::Answered;
 use crate::harness::{BY, Bed};
 use crate::queue::events;
 
-on_both![
-    an_answer_waits_until_it_was_told,
-    an_answer_is_told_by_one_at_a_time,
-    messages_wait_for_an_answer_while_their_round_is_open,
-];
+on_both![an_answer_waits_until_it_was_told, an_answer_is_told_by_one_at_a_time, messages_wait_for_an_answer_while_their_round_is_open,];
 
 /// The planner of this suite decides nothing, so what it is given takes effect.
 async fn answer(bed: &Bed, n: usize) -> Answer {
@@ -67,11 +63,14 @@ async fn an_answer_is_told_by_one_at_a_time(bed: &Bed) {
 async fn messages_wait_for_an_answer_while_their_round_is_open(bed: &Bed) {
     let (anna, ben) = (bed.user("anna").await.id, bed.user("ben").await.id);
     let mut devices = Vec::new();
-    for (user, kind, token) in [(anna, DeviceKind::Pushover, "key-a"), (ben, DeviceKind::Pushover, "key-b"), (ben, DeviceKind::Ntfy, "topic")] {
+    for (user, kind, token) in
+        [(anna, DeviceKind::Pushover, "key-a"), (ben, DeviceKind::Pushover, "key-b"), (ben, DeviceKind::Ntfy, "topic")]
+    {
         devices.push(bed.store.add_device(BY, user, kind, token, None, true).await.unwrap().id);
     }
     for user in [anna, ben] {
-        bed.execute(&format!("INSERT INTO responders (user_id, alert_id, round, base_at, event_id) VALUES ({user}, 'A-1', 1, 0, 'E1')")).await;
+        bed.execute(&format!("INSERT INTO responders (user_id, alert_id, round, base_at, event_id) VALUES ({user}, 'A-1', 1, 0, 'E1')"))
+            .await;
     }
     let now = bed.now();
     let sent = async |id: &str, user, device: usize, state: &str, more: &str| {
