@@ -2,14 +2,15 @@
 # Sees to it that what building, running or testing Watchbell needs is on this machine, and installs what is missing.
 #
 #   scripts/setup.sh run     compiler, Rust, nats-server (not if WATCHBELL_NATS__URL names a server)
-#   scripts/setup.sh test    the same, PostgreSQL, Python with what makes virtual environments, Node.js with npm, and on Linux libfaketime and Alertmanager
+#   scripts/setup.sh test    the same, PostgreSQL, Python with what makes virtual environments, Node.js with npm, promtool (of Prometheus), and on Linux libfaketime and Alertmanager
 #
-# Sourced, it offers setup_for_run and setup_for_tests, which leave the paths in $nats_server, $postgres_bin, $faketime and $alertmanager.
+# Sourced, it offers setup_for_run and setup_for_tests, which leave the paths in $nats_server, $postgres_bin, $promtool, $faketime and $alertmanager.
 set -euo pipefail
 
 scripts_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 nats_server=
 postgres_bin=
+promtool=
 faketime=
 alertmanager=
 
@@ -21,11 +22,11 @@ setup_for_run() {
 
 setup_for_tests() {
   find_cargo
-  install_missing cc nats-server postgresql python node faketime prometheus-alertmanager
+  install_missing cc nats-server postgresql python node prometheus faketime prometheus-alertmanager
   check_rust
 }
 
-# Installs what is missing of WHAT… (cc, nats-server, postgresql, python, node, faketime, prometheus-alertmanager), then looks again.
+# Installs what is missing of WHAT… (cc, nats-server, postgresql, python, node, prometheus, faketime, prometheus-alertmanager), then looks again.
 install_missing() {
   local missing
   missing=$(missing_of "$@")
@@ -44,6 +45,7 @@ install_missing() {
   # Found again here, as missing_of ran in a subshell.
   find_nats_server || true
   find_postgres || true
+  find_promtool || true
   find_faketime || true
   find_alertmanager || true
 }
@@ -57,6 +59,7 @@ missing_of() {
       postgresql) find_postgres || missing+=(postgresql) ;;
       python) has_python || missing+=(python) ;;
       node) has_node || missing+=(node) ;;
+      prometheus) find_promtool || missing+=(prometheus) ;;
       faketime) find_faketime || missing+=(faketime) ;;
       prometheus-alertmanager) find_alertmanager || missing+=(prometheus-alertmanager) ;;
     esac
@@ -67,7 +70,7 @@ missing_of() {
 give_up() { # REASON
   echo "$1. Please install: a C compiler (cc), nats-server 2.9 or later (https://nats.io/download) and, for the tests," \
     "PostgreSQL 15 or later with its server programs (initdb, postgres, pg_ctl, psql), Python 3.11 or later with venv," \
-    "Node.js 18.18 or later with npm, and on Linux libfaketime and Alertmanager." >&2
+    "Node.js 18.18 or later with npm, Prometheus' promtool, and on Linux libfaketime and Alertmanager." >&2
   exit 1
 }
 
@@ -136,6 +139,12 @@ find_postgres() {
     fi
   done
   return 1
+}
+
+# What checks metrics and rules; it comes with Prometheus, of which nothing else is needed.
+find_promtool() {
+  promtool=$(command -v promtool || true)
+  [ -n "$promtool" ]
 }
 
 # What gives a process another clock than the machine's. Other systems do not let it into their programs.

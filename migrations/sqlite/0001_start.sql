@@ -331,6 +331,8 @@ CREATE TABLE dead_letters (
     replayed_at BIGINT
 );
 CREATE INDEX dead_letters_created ON dead_letters (created_at);
+-- Those that somebody may still have to look at are counted.
+CREATE INDEX dead_letters_open ON dead_letters (created_at) WHERE replayed_at IS NULL;
 
 --------------------------------------------------------------------------------------------------------------------------------
 -- Alerts and duties
@@ -510,16 +512,20 @@ CREATE INDEX recipients_quiet ON recipients (quiet_at);
 --------------------------------------------------------------------------------------------------------------------------------
 
 -- Each row is one process's right to hold leases. Whoever has not renewed it in time has lost its leases, and another process reaps it.
+-- Processes that are no workers have one too, without channels: so all that are there are seen.
 CREATE TABLE worker_sessions (
     epoch          INTEGER PRIMARY KEY AUTOINCREMENT,
     name           TEXT   NOT NULL,
     roles          TEXT   NOT NULL,
+    version        TEXT   NOT NULL DEFAULT '',
     -- The channels that it sends by, as a JSON list: all who send by a channel share a provider's limit.
     channels       TEXT   NOT NULL,
     started_at     BIGINT NOT NULL,
     alive_until    BIGINT NOT NULL,
     -- The providers that it does not call now, or only tries, as a JSON list.
     outages        TEXT   NOT NULL DEFAULT '[]',
+    -- What it was sending at its last heartbeat, by channel, as a JSON list.
+    sending        TEXT   NOT NULL DEFAULT '[]',
     -- How far the clock of its machine is ahead of the database's, in milliseconds.
     clock_ahead_ms BIGINT
 );

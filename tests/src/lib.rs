@@ -16,6 +16,7 @@ pub mod breaking_proxy;
 pub mod broker;
 pub mod client;
 pub mod database;
+pub mod figures;
 pub mod postgres_server;
 pub mod process;
 pub mod proxy;

@@ -15,6 +15,7 @@ use watchbell_intake::Intake;
 use watchbell_providers::inbound::{ChatLink, Inbound};
 
 use crate::limits::Rates;
+use crate::metrics::MetricsSettings;
 use crate::proxies::TrustedProxies;
 
 #[derive(Clone, Debug)]
@@ -75,6 +76,8 @@ pub struct ApiSettings {
     pub contact_keys: BTreeMap<ContactKind, ContactKey>,
     /// What tokens of links and buttons are made with.
     pub answer_key: AnswerKey,
+    /// Who tells what this process counts; None where nobody does.
+    pub metrics: Option<MetricsSettings>,
 }
 
 impl Default for ApiSettings {
@@ -112,6 +115,7 @@ impl Default for ApiSettings {
             trials: None,
             contact_keys: BTreeMap::new(),
             answer_key: AnswerKey::new(&AnswerKey::fresh()),
+            metrics: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::directory::{Accounts, Chains, ContactTrials, Contacts, Devices, Rules
 use crate::history::History;
 use crate::housekeeping::{FanOut, Retention};
 use crate::intake::{Answers, DeadLetters, Events, Intake, Texts};
+use crate::overview::Overviews;
 use crate::preferences::{Categories, Notifications, Preferences};
 use crate::queue::{Edits, ProviderUse, Queue, Receipts, WakeUps, WorkerSessions};
 use crate::runs::Runs;
@@ -55,6 +56,7 @@ pub trait Store:
     + History
     + Keys
     + Notifications
+    + Overviews
     + Preferences
     + Runs
     + StoredSettings

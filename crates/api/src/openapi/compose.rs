@@ -68,6 +68,13 @@ fn open() -> Part {
             .returns::<Readiness>(200, "It is")
             .returns::<Readiness>(503, "Something is down"),
     );
+    part.add(
+        Operation::get("/metrics", "What this process counts, for Prometheus")
+            .of(SERVER)
+            .says("Needs a reader or an admin key in the header Authorization, unless metrics.open is set. OpenMetrics 1.0 for who accepts it, else Prometheus' text format 0.0.4.")
+            .fails(&[401, 403, 404])
+            .answers_as(200, "The figures", "text/plain", string()),
+    );
     for (path, summary) in [("/openapi.json", "This document"), ("/asyncapi.json", "The subjects on NATS, as AsyncAPI 3")] {
         part.add(Operation::get(path, summary).of(SERVER).answers(200, "The document", free()));
     }

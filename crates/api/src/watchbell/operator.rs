@@ -124,10 +124,12 @@ mod tests {
             epoch: Epoch(1),
             name: "w".to_owned(),
             roles: "worker".to_owned(),
+            version: String::new(),
             channels: vec![channel],
             started_at: s(0),
             alive_until: s(60),
             outages: outages.iter().map(|(channel, until)| Outage { channel: *channel, provider: "p".to_owned(), until: *until }).collect(),
+            sending: Vec::new(),
             clock_ahead_ms: None,
         };
         let (sms, voice) = (Channel::Sms, Channel::Voice);

@@ -33,6 +33,7 @@ const PATHS: &[(&str, &str)] = &[
     ("/watchbell/v1/dead-letters", "GET,DELETE"),
     ("/-/healthy", "GET"),
     ("/-/ready", "GET"),
+    ("/metrics", "GET"),
     ("/callbacks/twilio", "GET,POST"),
     ("/callbacks/telegram", "GET,POST"),
 ];

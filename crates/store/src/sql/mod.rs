@@ -38,6 +38,7 @@ mod known;
 mod leases;
 mod locks;
 mod overdue;
+mod overview;
 mod page;
 mod plan;
 mod policy;

@@ -21,6 +21,7 @@ mod history;
 mod inline;
 mod open;
 mod overdue;
+mod overview;
 mod plans;
 mod preferences;
 mod processes;

@@ -230,12 +230,13 @@ async fn use_everything(bed: &Bed) {
         store.ids_of_others(job, &["SM1".to_owned()]).await.unwrap();
     }
     store.ready().await.unwrap();
+    store.overview().await.unwrap();
     store.receipts(vec![receipt(&DeliveryId("01A1".to_owned()))]).await.unwrap();
     store.take_answers(100, bed.now()).await.unwrap();
     store.answers_told(&[EventId("01E1".to_owned())]).await.unwrap();
     store.answers_to(&[DeliveryId("01A1".to_owned())]).await.unwrap();
     store.unanswered(DeviceKind::Pushover, "pushover", bed.now(), None, 100).await.unwrap();
-    assert!(store.heartbeat(epoch, Duration::from_mins(1)).await.unwrap().is_alive);
+    assert!(store.heartbeat(epoch, Duration::from_mins(1), &[]).await.unwrap().is_alive);
     store.reap(epoch, &HeldLeases::default(), bed.now()).await.unwrap();
     store.close_session(epoch).await.unwrap();
     let user = UserId(1);

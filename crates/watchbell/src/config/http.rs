@@ -54,8 +54,7 @@ impl Http {
     }
 
     pub fn validate(&self, at: &mut Section<'_>) {
-        let listen = self.listen.rsplit_once(':').filter(|(host, port)| is_host(host) && port.parse::<u16>().is_ok());
-        at.check(listen.is_some(), "listen", "must be an address and a port such as 127.0.0.1:8080");
+        at.check(is_listen_address(&self.listen), "listen", "must be an address and a port such as 127.0.0.1:8080");
         if self.public_url().is_some() {
             let url = url::Url::parse(&self.public_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
             match url {
@@ -97,6 +96,11 @@ impl Http {
             limit.check(rate > 0, name, "must be 1 or more");
         }
     }
+}
+
+/// A host and a port.
+pub(super) fn is_listen_address(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok())
 }
 
 /// A name, an IPv4 address, or an IPv6 address in brackets.
