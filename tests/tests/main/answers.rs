@@ -118,7 +118,6 @@ async fn not_me_pulls_the_own_next_step_and_nobody_elses(bed: &mut Bed) {
         (&said["action"], &said["userId"], &said["deliveryId"]),
         (&json!("decline"), &json!(anna.id), &of_anna["steps"][0]["deliveryId"])
     );
-    assert!(of_anna["steps"].to_string().contains("said that the alert is not theirs"), "{of_anna}");
     assert_eq!(explained(&ben).await["answers"], json!([]));
     let event = bed.api().get(&format!("/watchbell/v1/events/{}", said["eventId"].as_str().unwrap())).await.expect(200);
     assert_eq!(&event["answer"], said, "{event}");

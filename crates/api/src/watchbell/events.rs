@@ -7,7 +7,7 @@ use watchbell_core::EventId;
 use watchbell_core::decode::{self, RejectReason, Undecodable};
 use watchbell_core::event::{Event, EventData, EventKind};
 use watchbell_core::ids::how_many;
-use watchbell_store::intake::{Accepted, Answered, EventRecord, Publisher};
+use watchbell_store::intake::{Accepted, EventRecord, Publisher};
 use watchbell_wire::events::{AcceptedEvent, AcceptedEvents, KeptEvent};
 
 use super::{deliveries, page};
@@ -61,8 +61,7 @@ pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: 
     let event = api.store.event(&id).await?.ok_or_else(|| Problem::not_found("event"))?;
     let data = if event.kind == EventKind::Update { api.store.event_data(&id).await? } else { None };
     let answer = if let Some(EventData::Update(data)) = data { data.answer } else { None };
-    let answer =
-        answer.map(|answer| deliveries::write_answer(&Answered { event_id: id, alert_id: String::new(), answer, at: event.received_at }));
+    let answer = answer.map(|answer| deliveries::write_answer(&id, &answer, event.received_at));
     Ok(surface::json(StatusCode::OK, &KeptEvent { answer, ..record(&event) }))
 }
 

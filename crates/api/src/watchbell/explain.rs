@@ -19,7 +19,7 @@ use watchbell_store::history::{Delivery, DeliveryFilter};
 use watchbell_store::intake::EventRecord;
 use watchbell_wire::explanation::{ExplainedStep, Explanation};
 
-use super::deliveries::write_answer;
+use super::deliveries::write_answered;
 use super::{events, page};
 use crate::auth::{Authenticated, Intent};
 use crate::problem::Problem;
@@ -106,7 +106,7 @@ async fn past(api: &Api, caller: &Authenticated, user: &User, event: Option<Even
         problems: events.iter().flat_map(|event| &event.problems).cloned().collect(),
         events: Some(events.iter().map(events::record).collect()),
         steps: deliveries.iter().map(was).collect(),
-        answers: answers.iter().map(write_answer).collect(),
+        answers: answers.iter().map(write_answered).collect(),
     };
     Ok(surface::json(StatusCode::OK, &body))
 }

@@ -77,7 +77,9 @@ impl Signer {
         match self.scheme {
             Scheme::VonageSms => {
                 call.form.insert("timestamp".to_owned(), at.to_string());
-                let fields: String = call.form.iter().map(|(name, value)| format!("&{name}={}", value.replace(['&', '='], "_"))).collect();
+                let fields =
+                    call.form.iter().flat_map(|(name, value)| ["&", name, "=", &value.replace(['&', '='], "_")].map(str::to_owned));
+                let fields: String = fields.collect();
                 call.form.insert("sig".to_owned(), hex::encode(self.hmac(&fields)));
             }
             Scheme::Vonage => {
