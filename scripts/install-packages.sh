@@ -48,11 +48,13 @@ apt=(apt-get -qq -y -o DPkg::Lock::Timeout=120)
 "${apt[@]}" update </dev/null || echo "apt-get update failed; going on with the package lists that are here" >&2
 "${apt[@]}" -o Dpkg::Options::=--force-confold install --no-install-recommends "$@" </dev/null
 
-# The package enables its service for the next boot, on port 4222. Nobody asked for that.
-case " $* " in
-  *" nats-server "*)
-    if command -v systemctl >/dev/null && ! systemctl --quiet disable nats-server.service; then
-      echo "the service nats-server could not be disabled; it may start with the next boot, on port 4222" >&2
-    fi
-    ;;
-esac
+# These packages enable their services for the next boot, on ports 4222 and 9090. Nobody asked for that.
+for service in nats-server prometheus; do
+  case " $* " in
+    *" $service "*)
+      if command -v systemctl >/dev/null && ! systemctl --quiet disable "$service.service"; then
+        echo "the service $service could not be disabled; it may start with the next boot" >&2
+      fi
+      ;;
+  esac
+done

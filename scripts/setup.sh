@@ -2,16 +2,20 @@
 # Sees to it that what building, running or testing Watchbell needs is on this machine, and installs what is missing.
 #
 #   scripts/setup.sh run     compiler, Rust, nats-server (not if WATCHBELL_NATS__URL names a server)
-#   scripts/setup.sh test    the same, PostgreSQL, Python with what makes virtual environments, Node.js with npm, and on Linux libfaketime and Alertmanager
+#   scripts/setup.sh test    the same, PostgreSQL, Python with what makes virtual environments, Node.js with npm, promtool (of Prometheus), and on Linux libfaketime, Alertmanager and Chromium with its driver
 #
-# Sourced, it offers setup_for_run and setup_for_tests, which leave the paths in $nats_server, $postgres_bin, $faketime and $alertmanager.
+# Sourced, it offers setup_for_run and setup_for_tests, which leave the paths in $nats_server, $postgres_bin, $promtool, $faketime, $alertmanager,
+# $chromium and $chromedriver.
 set -euo pipefail
 
 scripts_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 nats_server=
 postgres_bin=
+promtool=
 faketime=
 alertmanager=
+chromium=
+chromedriver=
 
 setup_for_run() {
   find_cargo
@@ -21,11 +25,11 @@ setup_for_run() {
 
 setup_for_tests() {
   find_cargo
-  install_missing cc nats-server postgresql python node faketime prometheus-alertmanager
+  install_missing cc nats-server postgresql python node prometheus faketime prometheus-alertmanager chromium
   check_rust
 }
 
-# Installs what is missing of WHAT… (cc, nats-server, postgresql, python, node, faketime, prometheus-alertmanager), then looks again.
+# Installs what is missing of WHAT… (cc, nats-server, postgresql, python, node, prometheus, faketime, prometheus-alertmanager, chromium), then looks again.
 install_missing() {
   local missing
   missing=$(missing_of "$@")
@@ -44,8 +48,10 @@ install_missing() {
   # Found again here, as missing_of ran in a subshell.
   find_nats_server || true
   find_postgres || true
+  find_promtool || true
   find_faketime || true
   find_alertmanager || true
+  find_chromium || true
 }
 
 missing_of() {
@@ -57,8 +63,10 @@ missing_of() {
       postgresql) find_postgres || missing+=(postgresql) ;;
       python) has_python || missing+=(python) ;;
       node) has_node || missing+=(node) ;;
+      prometheus) find_promtool || missing+=(prometheus) ;;
       faketime) find_faketime || missing+=(faketime) ;;
       prometheus-alertmanager) find_alertmanager || missing+=(prometheus-alertmanager) ;;
+      chromium) find_chromium || missing+=(chromium) ;;
     esac
   done
   echo "${missing[*]-}"
@@ -67,7 +75,7 @@ missing_of() {
 give_up() { # REASON
   echo "$1. Please install: a C compiler (cc), nats-server 2.9 or later (https://nats.io/download) and, for the tests," \
     "PostgreSQL 15 or later with its server programs (initdb, postgres, pg_ctl, psql), Python 3.11 or later with venv," \
-    "Node.js 18.18 or later with npm, and on Linux libfaketime and Alertmanager." >&2
+    "Node.js 18.18 or later with npm, Prometheus' promtool, and on Linux libfaketime, Alertmanager and Chromium with chromedriver." >&2
   exit 1
 }
 
@@ -78,6 +86,7 @@ install_with_apt() { # MISSING, words
       cc) packages+=(build-essential) ;;
       python) packages+=(python3 python3-venv) ;;
       node) packages+=(nodejs npm) ;;
+      chromium) packages+=(chromium chromium-driver) ;;
       *) packages+=("$what") ;;
     esac
   done
@@ -138,6 +147,12 @@ find_postgres() {
   return 1
 }
 
+# What checks metrics and rules; it comes with Prometheus, of which nothing else is needed.
+find_promtool() {
+  promtool=$(command -v promtool || true)
+  [ -n "$promtool" ]
+}
+
 # What gives a process another clock than the machine's. Other systems do not let it into their programs.
 find_faketime() {
   local candidate
@@ -162,6 +177,14 @@ find_alertmanager() {
     fi
   done
   return 1
+}
+
+# The browser that the page is looked at with. Elsewhere than on Linux the tests of the page are left out.
+find_chromium() {
+  [ "$(uname -s)" = Linux ] || return 0
+  chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
+  chromedriver=$(command -v chromedriver || true)
+  [ -n "$chromium" ] && [ -n "$chromedriver" ]
 }
 
 # Debian's Python comes without the part that makes virtual environments.

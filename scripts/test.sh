@@ -11,6 +11,8 @@
 #   WATCHBELL_TEST_NATS_URL       a nats-server with JetStream
 #   WATCHBELL_TEST_NATS_SERVER    path of the nats-server program, for tests that need one of their own
 #   WATCHBELL_TEST_POSTGRES_BIN   folder of PostgreSQL's programs, likewise
+#   WATCHBELL_TEST_CHROMIUM, WATCHBELL_TEST_CHROMEDRIVER, WATCHBELL_TEST_AXE
+#                                 a browser, what drives it, and axe-core, for the tests of the page
 #   WATCHBELL_TEST_BIN            path of the watchbell program that was just built
 # Tests run in one session with cargo, which is killed at the end: what they start without a session of its own cannot
 # be left behind.
@@ -25,6 +27,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/servers.sh
 # shellcheck source=build.sh
 . scripts/build.sh
+# shellcheck source=node.sh
+. scripts/node.sh
 
 own_sessions remove_servers_dir
 setup_for_tests

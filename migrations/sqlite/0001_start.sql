@@ -222,6 +222,17 @@ CREATE TABLE keys (
 CREATE INDEX keys_admin ON keys (id) WHERE role = 'admin' AND public_key IS NULL;
 CREATE INDEX keys_user ON keys (user_id) WHERE user_id IS NOT NULL;
 
+-- Browsers that act with a key, until they sign out. Of a session's id, which only the browser's cookie has, the hash is kept. It ends
+-- with its key.
+CREATE TABLE browser_sessions (
+    id_hash    TEXT   NOT NULL PRIMARY KEY,
+    key_id     BIGINT NOT NULL REFERENCES keys (id) ON DELETE CASCADE,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX browser_sessions_key ON browser_sessions (key_id, created_at);
+CREATE INDEX browser_sessions_expired ON browser_sessions (expires_at);
+
 CREATE TABLE audit (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     at      BIGINT NOT NULL,
@@ -331,6 +342,8 @@ CREATE TABLE dead_letters (
     replayed_at BIGINT
 );
 CREATE INDEX dead_letters_created ON dead_letters (created_at);
+-- Those that somebody may still have to look at are counted.
+CREATE INDEX dead_letters_open ON dead_letters (created_at) WHERE replayed_at IS NULL;
 
 --------------------------------------------------------------------------------------------------------------------------------
 -- Alerts and duties
@@ -536,16 +549,20 @@ CREATE INDEX recipients_quiet ON recipients (quiet_at);
 --------------------------------------------------------------------------------------------------------------------------------
 
 -- Each row is one process's right to hold leases. Whoever has not renewed it in time has lost its leases, and another process reaps it.
+-- Processes that are no workers have one too, without channels: so all that are there are seen.
 CREATE TABLE worker_sessions (
     epoch          INTEGER PRIMARY KEY AUTOINCREMENT,
     name           TEXT   NOT NULL,
     roles          TEXT   NOT NULL,
+    version        TEXT   NOT NULL DEFAULT '',
     -- The channels that it sends by, as a JSON list: all who send by a channel share a provider's limit.
     channels       TEXT   NOT NULL,
     started_at     BIGINT NOT NULL,
     alive_until    BIGINT NOT NULL,
     -- The providers that it does not call now, or only tries, as a JSON list.
     outages        TEXT   NOT NULL DEFAULT '[]',
+    -- What it was sending at its last heartbeat, by channel, as a JSON list.
+    sending        TEXT   NOT NULL DEFAULT '[]',
     -- How far the clock of its machine is ahead of the database's, in milliseconds.
     clock_ahead_ms BIGINT
 );

@@ -2,8 +2,10 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use watchbell_core::Channel;
+use watchbell_core::ids::UserRef;
+use watchbell_core::{Channel, UserId};
 
+use crate::bed::Bed;
 use crate::client::Client;
 use crate::settings::WEBHOOK_SECRET;
 
@@ -108,6 +110,26 @@ impl Person {
     pub async fn rule(&self, api: &Client, kind: &str, fields: Value) -> i64 {
         let made = api.post(&self.rules(kind), &self.rule_body(fields)).await.expect(201);
         made["id"].as_i64().unwrap()
+    }
+
+    /// Adds a rule for HIGH alerts by a channel that ilert's rules do not know: on the OnCall surface, by its name there.
+    pub async fn notified_by(&self, bed: &Bed, channel: &str) {
+        let user = bed.store().user(&UserRef::Id(UserId(self.id))).await.unwrap().unwrap();
+        let rule = json!({ "user_id": user.public_id, "type": format!("notify_by_{channel}"), "important": true });
+        // The OnCall surface takes the key as it is.
+        let headers = [("authorization", bed.api().key()), ("content-type", "application/json")];
+        let oncall = bed.api().with_key("");
+        let made = oncall.try_call(Method::POST, "/api/v1/personal_notification_rules/", &headers, Some(rule.to_string())).await;
+        made.unwrap().expect(201);
+    }
+
+    /// Makes that device the person's only one.
+    pub async fn only_device(&self, api: &Client, device: &Value) {
+        let devices = format!("/watchbell/v1/users/{}/devices", self.id);
+        for old in api.get(&devices).await.expect(200)["items"].as_array().unwrap() {
+            api.delete(&format!("{devices}/{}", old["id"])).await.expect(204);
+        }
+        api.post(&devices, device).await.expect(201);
     }
 
     /// Adds a rule for HIGH alerts.

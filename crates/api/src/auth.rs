@@ -18,6 +18,7 @@ use watchbell_store::access::{Actor, AdminKey, ApiKey};
 use watchbell_store::{Store, StoreError};
 
 use crate::problem::{Kind, Problem};
+use crate::session::{self, Head, Session};
 use crate::state::Api;
 
 /// How a surface's clients send their key.
@@ -88,6 +89,25 @@ pub(crate) async fn authenticate(
         Problem::new(Kind::Unauthenticated, format!("no API key; {form}"))
     })?;
     presented.check(api, address).await
+}
+
+/// Finds out who calls: by a key as a surface's clients send theirs, or else by the session of a browser. Where a pair is asked for, no
+/// session will do.
+///
+/// # Errors
+/// As [`authenticate`] and [`session::resume`].
+pub(crate) async fn caller(
+    api: &Api,
+    credentials: Credentials,
+    head: Head<'_>,
+    address: IpAddr,
+) -> Result<(Authenticated, Option<Session>), Problem> {
+    let headers = head.headers();
+    let has_key = credentials == Credentials::KeyPair || credentials.read(headers).is_some();
+    match session::presented(headers).filter(|_| !has_key) {
+        Some(id) => session::resume(api, head, &id, address).await.map(|(caller, session)| (caller, Some(session))),
+        None => authenticate(api, credentials, headers, address).await.map(|caller| (caller, None)),
+    }
 }
 
 /// Finds out whose a key is that no header of a surface's own carries.

@@ -34,7 +34,7 @@ pub(crate) struct Gates {
     strangers: Semaphore,
     bodies: Arc<Semaphore>,
     keys: Arc<Shares<KeyId>>,
-    streams: Arc<Shares<UserId>>,
+    streams: Arc<Shares<Listener>>,
     all_streams: Arc<Semaphore>,
 }
 
@@ -86,14 +86,14 @@ impl Gates {
         self.bodies.clone().try_acquire_many_owned(units).ok()
     }
 
-    /// One of a user's streams, until it is dropped.
-    pub fn stream(&self, user: UserId) -> Result<Stream, Problem> {
+    /// One of a user's or a key's streams, until it is dropped.
+    pub fn stream(&self, listener: Listener) -> Result<Stream, Problem> {
         let many = |most: usize, whose: &str| {
             let message = format!("{most} streams of {whose} are open, the most that may be; close one, or come again later");
             Problem::new(Kind::TooMany { retry_s: 30 }, message)
         };
         let all = self.all_streams.clone().try_acquire_owned().map_err(|_| Problem::new(Kind::Unavailable, "too many streams are open"))?;
-        let own = self.streams.take(user).ok_or_else(|| many(self.streams.each, "this user"))?;
+        let own = self.streams.take(listener).ok_or_else(|| many(self.streams.each, listener.name()))?;
         Ok(Stream { _own: own, _all: all })
     }
 
@@ -103,10 +103,27 @@ impl Gates {
     }
 }
 
-/// A stream's place among its user's, and among all.
+/// Who has streams open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Listener {
+    /// By whatever keys.
+    User(UserId),
+    Key(KeyId),
+}
+
+impl Listener {
+    fn name(self) -> &'static str {
+        match self {
+            Self::User(_) => "this user",
+            Self::Key(_) => "this key",
+        }
+    }
+}
+
+/// A stream's place among its listener's, and among all.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    _own: Share<UserId>,
+    _own: Share<Listener>,
     _all: OwnedSemaphorePermit,
 }
 
@@ -208,12 +225,13 @@ mod tests {
     #[tokio::test]
     async fn streams_are_counted_by_user_and_in_all() {
         let gates = Gates::new(&ApiSettings { streams_per_user: 2, connections: 6, ..ApiSettings::default() });
-        let own = [gates.stream(UserId(1)).unwrap(), gates.stream(UserId(1)).unwrap()];
-        assert_eq!(gates.stream(UserId(1)).unwrap_err().kind, Kind::TooMany { retry_s: 30 });
-        let other = gates.stream(UserId(2)).unwrap();
-        assert_eq!(gates.stream(UserId(3)).unwrap_err().kind, Kind::Unavailable);
+        let stream = |user| gates.stream(Listener::User(UserId(user)));
+        let own = [stream(1).unwrap(), stream(1).unwrap()];
+        assert_eq!(stream(1).unwrap_err().kind, Kind::TooMany { retry_s: 30 });
+        let other = gates.stream(Listener::Key(KeyId(1))).unwrap();
+        assert_eq!(stream(3).unwrap_err().kind, Kind::Unavailable);
         drop((own, other));
-        gates.stream(UserId(1)).unwrap();
+        stream(1).unwrap();
     }
 
     #[test]

@@ -27,9 +27,10 @@ use crate::ending::Ending;
 use crate::errors_page::ErrorsUrl;
 use crate::limits::client_network;
 use crate::paced::Paced;
+use crate::settings::ApiSettings;
 use crate::state::Api;
 use crate::watchbell::health;
-use crate::{callbacks, errors_page, ilert, intake, messaging, notiflows, oncall, openapi, pages, watchbell};
+use crate::{callbacks, cockpit, errors_page, ilert, intake, messaging, metrics, notiflows, oncall, openapi, pages, session, watchbell};
 
 /// How long requests in flight may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -52,7 +53,10 @@ pub fn router(api: &Api) -> Router {
         .merge(intake::routes())
         .merge(openapi::routes(api))
         .merge(errors_page::routes())
-        .merge(pages::routes());
+        .merge(metrics::routes())
+        .merge(pages::routes())
+        .merge(session::routes())
+        .merge(cockpit::routes());
     watchbell::OPEN
         .wrap(api, open)
         .nest("/api", ilert::router(api))
@@ -101,13 +105,21 @@ async fn log(State(api): State<Api>, request: Request, next: Next) -> Response {
 /// What is told a connection for which there is no place.
 const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
+/// Serves the API until `shutdown`.
+///
+/// # Errors
+/// As [`serve_routes`].
+pub async fn serve(listener: TcpListener, api: &Api, shutdown: CancellationToken) -> io::Result<()> {
+    serve_routes(listener, router(api), &api.settings, shutdown).await?;
+    api.refusals.flush().await;
+    Ok(())
+}
+
 /// Serves until `shutdown`; then takes no more connections, lets requests in flight finish for up to 5 s, and returns.
 ///
 /// # Errors
 /// The listener's address cannot be read. A connection that cannot be taken is no error: the next is tried.
-pub async fn serve(listener: TcpListener, api: &Api, shutdown: CancellationToken) -> io::Result<()> {
-    let router = router(api);
-    let settings = &api.settings;
+pub async fn serve_routes(listener: TcpListener, router: Router, settings: &ApiSettings, shutdown: CancellationToken) -> io::Result<()> {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(settings.request_timeout).max_buf_size(HEAD_BYTES);
     let connections = Arc::new(Connections::new(settings.connections, settings.connections_per_address));
@@ -161,6 +173,5 @@ pub async fn serve(listener: TcpListener, api: &Api, shutdown: CancellationToken
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still open after {} s and were cut", DRAIN.as_secs());
     }
-    api.refusals.flush().await;
     Ok(())
 }

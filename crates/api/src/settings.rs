@@ -15,7 +15,9 @@ use watchbell_intake::Intake;
 use watchbell_providers::inbound::{ChatLink, Inbound};
 
 use crate::limits::Rates;
+use crate::metrics::MetricsSettings;
 use crate::proxies::TrustedProxies;
+use crate::watchbell::canary::CanarySender;
 
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
@@ -49,6 +51,8 @@ pub struct ApiSettings {
     pub turn_timeout: Duration,
     /// Streams that a user may have open.
     pub streams_per_user: usize,
+    /// How long a browser is signed in, in seconds.
+    pub session_s: i64,
     /// Connections that are kept open, and those of one address among them.
     pub connections: usize,
     pub connections_per_address: usize,
@@ -63,6 +67,8 @@ pub struct ApiSettings {
     pub contact_reach: BTreeMap<ContactKind, Reach>,
     /// The same for browsers' push services.
     pub push_reach: Reach,
+    /// What browsers subscribe to push messages with; None where none can.
+    pub push_key: Option<String>,
     /// How users link a chat; None where nobody can.
     pub chat_link: Option<ChatLink>,
     /// Who reads what providers say, by their tables' names.
@@ -75,6 +81,10 @@ pub struct ApiSettings {
     pub contact_keys: BTreeMap<ContactKind, ContactKey>,
     /// What tokens of links and buttons are made with.
     pub answer_key: AnswerKey,
+    /// Who tells what this process counts; None where nobody does.
+    pub metrics: Option<MetricsSettings>,
+    /// Who sends canaries; None where nobody does.
+    pub canary: Option<Arc<dyn CanarySender>>,
 }
 
 impl Default for ApiSettings {
@@ -98,6 +108,7 @@ impl Default for ApiSettings {
             changes_at_once: 4,
             turn_timeout: Duration::from_secs(5),
             streams_per_user: 8,
+            session_s: 7 * 86_400,
             connections: 1_024,
             connections_per_address: 256,
             write_timeout: Duration::from_secs(10),
@@ -106,12 +117,15 @@ impl Default for ApiSettings {
             trusted_proxies: TrustedProxies::none(),
             contact_reach: BTreeMap::new(),
             push_reach: Reach::default(),
+            push_key: None,
             chat_link: None,
             inbound: BTreeMap::new(),
             renderer: Arc::new(Renderer::built_in()),
             trials: None,
             contact_keys: BTreeMap::new(),
             answer_key: AnswerKey::new(&AnswerKey::fresh()),
+            metrics: None,
+            canary: None,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::limits::Limits;
 use crate::readiness::Readiness;
 use crate::refusals::Refusals;
 use crate::settings::ApiSettings;
+use crate::watchbell::{Follower, LastOverview};
 
 /// What the binary knows about the process beyond the database.
 pub trait Health: Send + Sync + fmt::Debug {
@@ -61,6 +62,8 @@ pub struct ApiState {
     pub(crate) readiness: Readiness,
     pub(crate) refusals: Refusals,
     pub(crate) helped: Helped,
+    pub(crate) follower: Follower,
+    pub(crate) overview: LastOverview,
 }
 
 impl Api {
@@ -74,7 +77,22 @@ impl Api {
         let (limits, gates) = (Limits::new(&settings.rates(), &clock), Gates::new(&settings));
         let (known_keys, readiness, helped) = (KnownKeys::default(), Readiness::default(), Helped::default());
         let refusals = Refusals::new(store.clone(), clock.clone());
-        Self(Arc::new(ApiState { store, intake, clock, health, settings, limits, gates, known_keys, readiness, refusals, helped }))
+        let (follower, overview) = (Follower::default(), LastOverview::default());
+        Self(Arc::new(ApiState {
+            store,
+            intake,
+            clock,
+            health,
+            settings,
+            limits,
+            gates,
+            known_keys,
+            readiness,
+            refusals,
+            helped,
+            follower,
+            overview,
+        }))
     }
 }
 

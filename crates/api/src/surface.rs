@@ -14,11 +14,12 @@ use futures::FutureExt;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::auth::{Credentials, authenticate};
+use crate::auth::{self, Credentials};
 use crate::errors_page::ErrorsUrl;
 use crate::limits::Counting;
 use crate::problem::{Kind, Problem};
 use crate::request;
+use crate::session::Head;
 use crate::state::Api;
 
 /// The id that a surface's own layer gave a request, for errors to name.
@@ -59,13 +60,14 @@ impl Surface {
     async fn admit(&self, api: Api, request: Request, next: Next) -> Result<Response, Problem> {
         let Some(credentials) = self.credentials else { return Ok(next.run(request).await) };
         let address = api.limits.client(request.extensions(), request.headers(), &api.settings.trusted_proxies);
-        let caller = authenticate(&api, credentials, request.headers(), address).await?;
+        let (caller, session) = auth::caller(&api, credentials, Head::of(&request), address).await?;
         api.limits.check_key(self.counting, caller.0.key_id)?;
         let _share = api.gates.of_key(caller.0.key_id).await?;
         // A client that is slow to send holds up no others: it waits for its turn once all is here.
         let (mut request, _room) = request::arrived(request, &api).await?;
         let _turn = api.gates.turn(request.method()).await?;
         request.extensions_mut().insert(caller);
+        session.map(|session| request.extensions_mut().insert(session));
         Ok(next.run(request).await)
     }
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use watchbell_core::ids::id_time;
 use watchbell_core::outcome::{Outcome, Report};
-use watchbell_core::{Channel, Timestamp};
+use watchbell_core::{Channel, Timestamp, canary};
+use watchbell_metrics::{FloatGauge, Histogram, Registry};
 use watchbell_store::StoreError;
 use watchbell_store::preferences::{Notification, Notifications};
 
@@ -21,15 +23,44 @@ const NAME: &str = "in_app";
 
 /// The channel with its one provider: as many a second as the database takes, some at a time, so that other transitions get
 /// their turn.
-pub fn route(store: Arc<dyn Notifications>, on_unknown: OnUnknown) -> ChannelRoute {
+pub fn route(store: Arc<dyn Notifications>, on_unknown: OnUnknown, canary: CanaryMetrics) -> ChannelRoute {
     let limit = AccountLimit { per_second: 1e6, burst: 1_000, in_flight: 8, timeout: Duration::from_secs(10) };
-    let provider = ProviderRoute { name: NAME.to_owned(), provider: Arc::new(InApp { store }), limit, settings: RouteSettings::default() };
+    let provider =
+        ProviderRoute { name: NAME.to_owned(), provider: Arc::new(InApp { store, canary }), limit, settings: RouteSettings::default() };
     ChannelRoute::new(Channel::InApp, vec![provider], on_unknown)
 }
 
 /// Writes notifications to the store.
 pub struct InApp {
     store: Arc<dyn Notifications>,
+    canary: CanaryMetrics,
+}
+
+/// How canaries fare; clones share what they count.
+#[derive(Clone, Debug, Default)]
+pub struct CanaryMetrics {
+    took: Histogram,
+    arrived_at: FloatGauge,
+}
+
+impl CanaryMetrics {
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "watchbell_canary_seconds",
+            "From a canary's event until its message was handed to the sandbox",
+            self.took.clone(),
+        );
+        let help = "When a canary last arrived here, in seconds since 1970; 0 before the first";
+        registry.register("watchbell_canary_arrived_timestamp_seconds", help, self.arrived_at.clone());
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^52")]
+    fn arrived(&self, message: &Outgoing) {
+        if let Some(event_at) = id_time(message.about.event_id.as_str()) {
+            self.took.observe_ms(message.now.ms_since(event_at));
+        }
+        self.arrived_at.set(message.now.as_millis() as f64 / 1_000.0);
+    }
 }
 
 impl std::fmt::Debug for InApp {
@@ -58,6 +89,11 @@ impl Provider for InApp {
         };
         if !message.gate.opens().await {
             return Report::retry("not_wanted".to_owned());
+        }
+        // Both: nobody else's news are lost by a category that somebody took for something else.
+        if notification.category.as_deref() == Some(canary::CATEGORY) && message.told.name == canary::USER {
+            self.canary.arrived(message);
+            return Report::accepted(message.delivery_id.0.clone());
         }
         match self.store.add_notification(notification).await {
             Ok(_) => Report::accepted(message.delivery_id.0.clone()),

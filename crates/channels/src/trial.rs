@@ -8,16 +8,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use watchbell_core::event::{EventData, SubscriptionData};
 use watchbell_core::outcome::{Outcome, Report};
-use watchbell_core::{Channel, Clock, DeliveryId, EventId, Reason, Timestamp, UserId};
+use watchbell_core::{Channel, Clock, DeliveryId, Reason, Timestamp};
 use watchbell_store::queue::Budget;
 use watchbell_store::{StoreError, WorkerStore};
 
 pub use crate::dispatch::address;
 use crate::dispatch::tally::tally;
 use crate::dispatch::{ChannelRoute, ProviderRoute, check_country};
-use crate::gate::Gate;
-use crate::provider::{About, Address, Outgoing, Told};
+use crate::provider::{Address, Outgoing};
 use crate::render::{MessageKind, Reader, RenderContext, Renderer};
 
 /// Trials of all providers together, in each process.
@@ -40,6 +40,13 @@ pub struct TrialResult {
     pub report: Report,
     pub message_id: Option<String>,
     pub latency_ms: i64,
+}
+
+impl TrialResult {
+    /// Whether the provider took the message.
+    pub fn is_taken(&self) -> bool {
+        matches!(self.report.outcome, Outcome::Accepted { .. })
+    }
 }
 
 /// Why a provider was not called.
@@ -76,10 +83,34 @@ impl ProviderTrials {
     ///
     /// # Errors
     /// The provider was not called.
-    ///
-    /// # Panics
-    /// Never: who calls has asked [`Self::channels_of`].
     pub async fn send(&self, provider: &str, channel: Channel, to: Address, locale: &str) -> Result<TrialResult, TrialError> {
+        self.send_as(provider, channel, to, locale, None).await
+    }
+
+    /// Tells operators something about Watchbell itself, in English: what keeps Watchbell from sending does not keep this up.
+    ///
+    /// # Errors
+    /// The provider was not called.
+    pub async fn tell(
+        &self,
+        provider: &str,
+        channel: Channel,
+        to: Address,
+        title: String,
+        text: String,
+    ) -> Result<TrialResult, TrialError> {
+        let news = SubscriptionData { title, message: text, ..SubscriptionData::default() };
+        self.send_as(provider, channel, to, "en", Some(EventData::Subscription(news))).await
+    }
+
+    async fn send_as(
+        &self,
+        provider: &str,
+        channel: Channel,
+        to: Address,
+        locale: &str,
+        event: Option<EventData>,
+    ) -> Result<TrialResult, TrialError> {
         let of_channel = self.channels.iter().find(|route| route.channel == channel);
         let found = of_channel.and_then(|route| Some((route, route.providers.iter().find(|route| route.name == provider)?)));
         let Some((of_channel, route)) = found else {
@@ -92,7 +123,7 @@ impl ProviderTrials {
         let now = self.clock.now();
         self.take_turn(now)?;
         self.spend(channel, route, now).await?;
-        let message = self.message(channel, to, locale, now);
+        let message = self.message(channel, to, locale, event, now);
         // The provider's own client gives up before this, though it may make a few requests for one message.
         let report = tokio::select! {
             report = route.provider.send(&message) => report,
@@ -132,9 +163,10 @@ impl ProviderTrials {
         Err(TrialError::Refused(Reason::SpendUsedUp { channel, providers: vec![route.name.clone()] }))
     }
 
-    fn message(&self, channel: Channel, to: Address, locale: &str, now: Timestamp) -> Outgoing {
+    fn message(&self, channel: Channel, to: Address, locale: &str, event: Option<EventData>, now: Timestamp) -> Outgoing {
+        let kind = if event.is_some() { MessageKind::Subscription } else { MessageKind::Test };
         let context = RenderContext {
-            event: None,
+            event: event.map(Arc::new),
             items: Vec::new(),
             reader: Arc::new(Reader { name: String::new(), locale: locale.to_owned(), timezone: "UTC".to_owned() }),
             now,
@@ -144,39 +176,11 @@ impl ProviderTrials {
             answer: None,
             hears_replies: false,
         };
-        let rendered = self.renderer.render_for(channel, MessageKind::Test, &context);
+        let rendered = self.renderer.render_for(channel, kind, &context);
         for problem in &rendered.problems {
             tracing::warn!(error = %problem, "message.render fell back to a plain sentence");
         }
         let id = DeliveryId::derive(now, &["trial", &watchbell_core::ids::public_id('T')]);
-        Outgoing {
-            channel,
-            to,
-            content: rendered.content,
-            told: Told { id: UserId(0), name: String::new() },
-            about: About {
-                kind: MessageKind::Test.folder(),
-                event_id: EventId(id.0.clone()),
-                alert_id: None,
-                round: None,
-                duty_id: None,
-                status: None,
-                priority: None,
-                category: None,
-                labels: serde_json::Map::new(),
-            },
-            members: Vec::new(),
-            attempt: 1,
-            urgent: false,
-            critical: false,
-            thread: None,
-            expires_at: None,
-            now,
-            answer: None,
-            unsubscribe_url: None,
-            callback_base: None,
-            gate: Gate::default(),
-            delivery_id: id,
-        }
+        Outgoing::of_no_event(id, channel, to, kind.folder(), rendered.content, now)
     }
 }

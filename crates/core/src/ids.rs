@@ -113,6 +113,13 @@ pub fn id_floor(at: Timestamp) -> String {
     id
 }
 
+/// The time that an event's or delivery's id begins with; None where it is not one that was derived here.
+pub fn id_time(id: &str) -> Option<Timestamp> {
+    let digits = id.as_bytes().get(..TIME_DIGITS)?;
+    let digit = |ms: i64, byte: &u8| Some(ms << 5 | i64::try_from(BASE32.iter().position(|digit| digit == byte)?).ok()?);
+    digits.iter().try_fold(0, digit).map(Timestamp::from_millis)
+}
+
 /// Crockford's base 32: no I, L, O, U.
 const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -293,6 +300,9 @@ mod tests {
 
     #[test]
     fn derived_ids_sort_by_time_and_repeat() {
+        let now = Timestamp::from_millis(1_795_161_600_123);
+        assert_eq!(id_time(DeliveryId::derive(now, &["a"]).as_str()), Some(now));
+        assert_eq!((id_time("short"), id_time("01!!!!!!!!!!!!")), (None, None));
         let early = DeliveryId::derive(Timestamp::from_millis(1_000), &["alert:A:1", "7", "3"]);
         let late = DeliveryId::derive(Timestamp::from_millis(2_000), &["alert:A:1", "7", "3"]);
         assert!(early < late);

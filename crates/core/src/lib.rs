@@ -7,6 +7,7 @@ pub mod access;
 pub mod answer_code;
 pub mod answer_key;
 pub mod backoff;
+pub mod canary;
 pub mod channel;
 pub mod clock;
 pub mod contact;

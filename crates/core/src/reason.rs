@@ -308,6 +308,13 @@ impl fmt::Display for Reason {
     }
 }
 
+impl Reason {
+    /// Its name alone, without arguments: one of as many as there are variants.
+    pub fn code(&self) -> String {
+        serde_json::to_value(self).map_or_else(|_| "unknown".to_owned(), |written| code_of(&written).to_owned())
+    }
+}
+
 /// A sentence, with the provider's code behind it.
 fn said(f: &mut fmt::Formatter<'_>, sentence: &str, code: Option<&str>) -> fmt::Result {
     f.write_str(sentence)?;
@@ -328,6 +335,7 @@ mod tests {
     #[test]
     fn a_reason_is_kept_as_a_code_with_arguments_and_shown_as_a_sentence() {
         let bad_address = Reason::BadAddress { code: Some("21211".to_owned()) };
+        assert_eq!((bad_address.code(), Reason::Replayed.code()), ("bad_address".to_owned(), "replayed".to_owned()));
         let table = [
             (Reason::Replayed, r#""replayed""#, "replayed"),
             (

@@ -99,7 +99,9 @@ impl StreamWatch<'_> {
         }
         for info in &consumers {
             self.stalls.entry(info.name.clone()).or_default().observe(info);
+            self.committer.counters().lags(&info.name, info.num_pending, info.num_ack_pending);
         }
+        self.committer.counters().wait(consumers.iter().map(|info| info.num_pending).sum());
         if !concerns::has_gaps_alarm(&info.config) {
             return Ok(());
         }

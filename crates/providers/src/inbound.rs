@@ -9,12 +9,14 @@
 //! applied twice.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Response;
 use url::Url;
 use watchbell_core::contact::ContactKind;
 use watchbell_core::delivery::ReceiptOutcome;
+use watchbell_core::device::DeviceKind;
 pub use watchbell_core::event::Action;
 use watchbell_core::{Channel, DeliveryId, Secret, Timestamp};
 
@@ -58,6 +60,11 @@ pub trait Inbound: Send + Sync + fmt::Debug {
     fn source(&self, _is_reachable: bool) -> Option<&dyn Source> {
         None
     }
+
+    /// The same, where it can only be asked of one message at a time.
+    fn inquiry(&self, _is_reachable: bool) -> Option<&dyn Inquiry> {
+        None
+    }
 }
 
 /// A provider that can be asked for what it would otherwise call with.
@@ -71,6 +78,22 @@ pub trait Source: Send + Sync + fmt::Debug {
 
     /// Hands over the reply that the provider would have been given had it called.
     async fn reply(&self, reply: Response<String>) -> Result<(), InboundError>;
+}
+
+/// A provider that can be asked what became of a message on a device.
+#[async_trait]
+pub trait Inquiry: Send + Sync + fmt::Debug {
+    /// To what kind of device such messages go.
+    fn device(&self) -> DeviceKind;
+
+    /// At least so much time is between two questions about the same message.
+    fn pause(&self) -> Duration;
+
+    /// For so long after it was sent a message can be answered there, in seconds.
+    fn window_s(&self) -> i64;
+
+    /// What its reader did with it. `message_id` is what the provider calls the message, `token` is the device's.
+    async fn ask(&self, delivery: &DeliveryId, message_id: &str, token: &Secret) -> Result<Vec<Notice>, InboundError>;
 }
 
 /// What one question brought, in order.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use watchbell_core::device::DeviceKind;
 use watchbell_core::event::Action;
 use watchbell_core::outcome::Report;
-use watchbell_core::{Channel, DeliveryId, Secret, Timestamp, UserId};
+use watchbell_core::{Channel, DeliveryId, EventId, Secret, Timestamp, UserId};
 
 pub use crate::about::{About, Told};
 pub use crate::fit::Text;
@@ -137,6 +137,50 @@ pub struct Outgoing {
     pub callback_base: Option<Arc<str>>,
     /// Asked right before it is handed over.
     pub gate: Gate,
+}
+
+impl Outgoing {
+    /// A message that tells of no event: a trial, or what somebody who wrote is told. It cannot be answered, and nothing is heard of
+    /// it afterwards. `kind` is the folder of its templates.
+    pub fn of_no_event(
+        delivery_id: DeliveryId,
+        channel: Channel,
+        to: Address,
+        kind: &'static str,
+        content: Content,
+        now: Timestamp,
+    ) -> Self {
+        let about = About {
+            kind,
+            event_id: EventId(delivery_id.0.clone()),
+            alert_id: None,
+            round: None,
+            duty_id: None,
+            status: None,
+            priority: None,
+            category: None,
+            labels: serde_json::Map::new(),
+        };
+        Self {
+            delivery_id,
+            channel,
+            to,
+            content,
+            answer: None,
+            unsubscribe_url: None,
+            told: Told { id: UserId(0), name: String::new() },
+            about,
+            members: Vec::new(),
+            attempt: 1,
+            urgent: false,
+            critical: false,
+            thread: None,
+            expires_at: None,
+            now,
+            callback_base: None,
+            gate: Gate::default(),
+        }
+    }
 }
 
 /// Nothing of a message belongs in a log but its id and channel.

@@ -64,6 +64,11 @@ pub trait ProviderKind: DeserializeOwned + fmt::Debug + Send + Sync + 'static {
     fn chat_link(&self) -> Option<ChatLink> {
         None
     }
+
+    /// What browsers subscribe to push messages with, where they do.
+    fn push_key(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<K: ProviderKind> Configured for K {
@@ -109,6 +114,10 @@ impl<K: ProviderKind> Configured for K {
 
     fn chat_link(&self) -> Option<ChatLink> {
         ProviderKind::chat_link(self)
+    }
+
+    fn push_key(&self) -> Option<String> {
+        ProviderKind::push_key(self)
     }
 }
 

@@ -75,6 +75,7 @@ pub(crate) trait Configured: Send + Sync + std::fmt::Debug {
     fn contact_reach(&self) -> Option<Reach>;
     fn contact_key(&self) -> Option<ContactKey>;
     fn chat_link(&self) -> Option<ChatLink>;
+    fn push_key(&self) -> Option<String>;
 }
 
 /// One provider's table, read.
@@ -164,6 +165,11 @@ impl ProviderSettings {
     /// How users link a chat, where they do it by opening a link.
     pub fn chat_link(&self) -> Option<ChatLink> {
         self.own.chat_link()
+    }
+
+    /// What browsers subscribe to push messages with, where they do.
+    pub fn push_key(&self) -> Option<String> {
+        self.own.push_key()
     }
 
     pub(crate) fn build(&self, name: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingError> {

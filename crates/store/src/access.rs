@@ -8,9 +8,11 @@ use watchbell_core::KeyId;
 use crate::StoreError;
 
 mod audit;
+mod browser_sessions;
 mod keys;
 
-pub use audit::{AuditEntry, AuditLog};
+pub use audit::{AuditEntry, AuditFilter, AuditLog};
+pub use browser_sessions::{BrowserSession, BrowserSessions, SESSIONS_PER_KEY};
 pub use keys::{AdminKey, ApiKey, Keys};
 
 /// Who did something, for the audit log.

@@ -66,6 +66,10 @@ pub trait History: Send + Sync {
     /// Newest first, by id.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError>;
 
+    /// What may be moving now: the `most` newest deliveries, `most` of those that are claimed or due before `soon`, and those
+    /// of `again`. In no order.
+    async fn lately(&self, again: &[DeliveryId], soon: Timestamp, most: i64) -> Result<Vec<Delivery>, StoreError>;
+
     async fn delivery(&self, id: &DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, StoreError>;
 
     /// Puts a failed delivery back in the queue, due now. False when it is in another state.

@@ -15,7 +15,7 @@ mod dead_letters;
 mod events;
 mod texts;
 
-pub use answers::{Answered, Answers};
+pub use answers::{Answered, Answers, Unanswered};
 pub use dead_letters::{DETAIL_BYTES, DeadLetter, DeadLetterFilter, DeadLetters, Rejected, TOO_LARGE_KEPT_BYTES};
 pub use events::{EventRecord, Events};
 pub use texts::{Texts, Told};

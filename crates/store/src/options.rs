@@ -3,6 +3,7 @@
 use watchbell_core::retry::RetryPolicy;
 
 use crate::connections;
+use crate::pool::DatabaseMetrics;
 use crate::rank;
 use crate::throttle::RecipientLimits;
 
@@ -21,6 +22,8 @@ pub struct Options {
     pub limits: RecipientLimits,
     pub quotas: Quotas,
     pub verification: VerificationLimits,
+    /// Where connections are counted.
+    pub metrics: DatabaseMetrics,
 }
 
 impl Options {
@@ -43,6 +46,7 @@ impl Options {
             limits: RecipientLimits::default(),
             quotas: Quotas::default(),
             verification: VerificationLimits::default(),
+            metrics: DatabaseMetrics::default(),
         }
     }
 }

@@ -6,11 +6,12 @@
 use async_trait::async_trait;
 
 use crate::StoreError;
-use crate::access::{AuditLog, Keys, StoredSettings};
+use crate::access::{AuditLog, BrowserSessions, Keys, StoredSettings};
 use crate::directory::{Accounts, Chains, ContactTrials, Contacts, Devices, Duties, Rules, TelegramLinks, Topics, Users, Verification};
 use crate::history::History;
 use crate::housekeeping::{FanOut, FollowUps, Retention};
 use crate::intake::{Answers, DeadLetters, Events, Intake, Texts};
+use crate::overview::Overviews;
 use crate::preferences::{Categories, Notifications, Preferences};
 use crate::queue::{Edits, ProviderUse, Queue, Receipts, WakeUps, WorkerSessions};
 use crate::runs::Runs;
@@ -50,11 +51,13 @@ pub trait Store:
     + HousekeepingStore
     + Answers
     + AuditLog
+    + BrowserSessions
     + Categories
     + Events
     + History
     + Keys
     + Notifications
+    + Overviews
     + Preferences
     + Runs
     + StoredSettings

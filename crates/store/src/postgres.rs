@@ -83,10 +83,17 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     crate::migrations::run(&MIGRATIONS, &mut first).await?;
     // It has served its purpose, however it ends.
     let _ = first.close().await;
-    let pool = |most: u32, limits, planning| Pool::new(most as usize, limits, connecting(connect.clone(), planning));
-    let write = pool(options.max_connections - HEARTBEATS - LISTENER - options.api_connections, LIMITS, PLAN_FOR_LARGE_TABLES);
-    let read = if options.api_connections == 0 { write.clone() } else { pool(options.api_connections, LIMITS, PLAN_EACH_TIME) };
-    let pools = sql::Pools { heartbeats: pool(HEARTBEATS, HEARTBEATS_LIMITS, PLAN_FOR_LARGE_TABLES), edit: read.clone(), read, write };
+    let pool = |name, most: u32, limits, planning| {
+        Pool::new(most as usize, limits, options.metrics.of(name), connecting(connect.clone(), planning))
+    };
+    let write = pool("engine", options.max_connections - HEARTBEATS - LISTENER - options.api_connections, LIMITS, PLAN_FOR_LARGE_TABLES);
+    let read = if options.api_connections == 0 { write.clone() } else { pool("api", options.api_connections, LIMITS, PLAN_EACH_TIME) };
+    let pools = sql::Pools {
+        heartbeats: pool("heartbeats", HEARTBEATS, HEARTBEATS_LIMITS, PLAN_FOR_LARGE_TABLES),
+        edit: read.clone(),
+        read,
+        write,
+    };
     let wakes = Arc::default();
     if let Some(shared) = clock.shared() {
         time::read_well(&pools.heartbeats, shared).await.map_err(|error| {

@@ -19,7 +19,7 @@ pub use jobs::{Call, Job, Ranks, Target};
 pub use outcomes::{AddressFate, Attempt, Finished, Next};
 pub use provider_use::{Budget, CallTally, Failure, ProviderUse, Spent};
 pub use receipts::{KeptReceipt, Overdue, Receipt, ReceiptOutcome, Receipts};
-pub use sessions::{Heartbeat, HeldLeases, Outage, WorkerSession, WorkerSessions};
+pub use sessions::{Heartbeat, HeldLeases, Outage, Sending, WorkerSession, WorkerSessions};
 pub use wake_ups::{Ready, WakeUps};
 
 /// The way of a delivery through a worker.

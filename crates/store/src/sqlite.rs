@@ -79,8 +79,9 @@ pub(crate) async fn open(options: &Options, planner: Arc<dyn Planner>, clock: Ar
     // Now its log lies beside it too.
     file::warn_of_open_files(&file);
     first.close().await.map_err(unusable)?;
-    let read = Pool::new(options.max_connections.max(1) as usize, LIMITS, connecting(connect.clone().read_only(true)));
-    let write = Pool::new(1, LIMITS, connecting(connect));
+    let read =
+        Pool::new(options.max_connections.max(1) as usize, LIMITS, options.metrics.of("read"), connecting(connect.clone().read_only(true)));
+    let write = Pool::new(1, LIMITS, options.metrics.of("write"), connecting(connect));
     let pools = sql::Pools { heartbeats: write.clone(), edit: write.in_turns(EDITS_AT_ONCE), write, read };
     let store = Arc::new(sql::SqlStore::new(pools, planner, clock, options, Arc::default(), Some(lock)));
     store.look_for_ambiguous_names().await?;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use prometheus_client::encoding::EncodeLabelSet;
 use tokio::sync::watch;
 use watchbell_core::delivery::State;
 use watchbell_core::{Channel, DeliveryId, Reason, UserId};
+use watchbell_metrics::{Counter, Family, Registry};
 
 /// Announces transitions that made deliveries due, or due sooner, by channel.
 #[derive(Debug)]
@@ -17,6 +19,14 @@ pub struct Wakes {
     local: tokio::sync::broadcast::Sender<BTreeSet<Channel>>,
     notified: tokio::sync::broadcast::Sender<Notified>,
     moved: tokio::sync::broadcast::Sender<Moved>,
+    moves: Family<MoveLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MoveLabels {
+    state: &'static str,
+    /// The reason's code; empty where nothing is to be said.
+    reason: String,
 }
 
 /// A delivery that got further without a call: by a receipt, or because nobody needs it any more.
@@ -68,14 +78,22 @@ impl Default for Wakes {
             local: tokio::sync::broadcast::Sender::new(256),
             notified: tokio::sync::broadcast::Sender::new(1024),
             moved: tokio::sync::broadcast::Sender::new(4096),
+            moves: Family::default(),
         }
     }
 }
 
 impl Wakes {
+    pub fn register(&self, registry: &mut Registry) {
+        let moves = "Deliveries that got further without a call: by a receipt, or because nobody needs them any more";
+        registry.register("watchbell_deliveries_moved", moves, self.moves.clone());
+    }
+
     /// Called after a commit of this process.
     pub fn announce(&self, effects: Effects) {
         for moved in effects.moved {
+            let reason = moved.reason.as_ref().map(Reason::code).unwrap_or_default();
+            self.moves.get_or_create(&MoveLabels { state: moved.state.as_str(), reason }).inc();
             // Nobody has to listen.
             let _ = self.moved.send(moved);
         }

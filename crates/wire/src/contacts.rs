@@ -94,6 +94,8 @@ pub struct ContactStatusPut {
 #[serde(rename_all = "camelCase")]
 pub struct TelegramLink {
     pub url: String,
+    /// The same to be read by a phone: a QR code as SVG
+    pub qr_svg: String,
     pub expires_at: Time,
 }
 

@@ -96,6 +96,9 @@ pub struct Answer {
     /// The event that it is
     #[schemars(with = "DerivedId")]
     pub event_id: String,
+    /// The message that it was given to
+    #[schemars(with = "DerivedId")]
+    pub delivery_id: String,
 }
 
 /// One call of a provider.

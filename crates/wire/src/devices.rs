@@ -50,3 +50,11 @@ impl std::fmt::Debug for PushKeys {
         f.write_str("PushKeys")
     }
 }
+
+/// What browsers subscribe to push messages with.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PushKey {
+    /// The application server's public key, in base64url (RFC 8292); absent where no provider sends to browsers
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}

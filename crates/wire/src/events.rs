@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use watchbell_core::event::EventKind;
 
+use crate::deliveries::Answer;
 use crate::{Name, Time};
 
 /// The schema of ids that Watchbell derives: an event's, a delivery's.
@@ -64,4 +65,7 @@ pub struct KeptEvent {
     pub decision: Option<String>,
     /// What of it was repaired, left out, or could not be used
     pub problems: Vec<String>,
+    /// Of an event asked for by its id which is somebody's answer: what they answered, and to which message
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
 }

@@ -6,6 +6,7 @@ use watchbell_core::Channel;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::rule::Trigger;
 
+use crate::deliveries::Answer;
 use crate::events::{DerivedId, KeptEvent};
 use crate::{Name, Time};
 
@@ -24,6 +25,9 @@ pub struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<KeptEvent>>,
     pub steps: Vec<ExplainedStep>,
+    /// What was answered to these messages, in order: that the user has it, that it is resolved, or that it is not theirs
+    #[serde(default)]
+    pub answers: Vec<Answer>,
 }
 
 /// A delivery that there is, or that there would be.

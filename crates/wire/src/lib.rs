@@ -9,6 +9,8 @@
 //! are what clients write, and what the document says.
 
 pub mod accounts;
+pub mod alerts;
+pub mod caller;
 pub mod categories;
 pub mod contacts;
 pub mod dead_letters;
@@ -24,7 +26,9 @@ pub mod messaging;
 mod name;
 mod nullable;
 pub mod operators;
+pub mod overview;
 pub mod page;
+pub mod preferences;
 pub mod providers;
 pub mod schema;
 pub mod server;

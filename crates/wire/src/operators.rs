@@ -30,6 +30,16 @@ pub struct AuditEntry {
     pub detail: Option<Map<String, Value>>,
 }
 
+/// A canary that has arrived.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CanaryResult {
+    #[schemars(with = "DerivedId")]
+    pub delivery_id: String,
+    /// From when it was sent until it was known to have arrived, in milliseconds
+    pub took_ms: i64,
+}
+
 /// Users whom nothing reached.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct UnreachableUsers {

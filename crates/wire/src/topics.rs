@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Time;
 use crate::users::UserName;
 
 /// A member of a topic.
@@ -20,4 +21,13 @@ pub struct Member {
 pub struct NewMembers {
     #[schemars(length(max = 1_000))]
     pub users: Vec<UserName>,
+}
+
+/// A topic, as events and members name it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Topic {
+    pub name: String,
+    /// When it had its first member
+    pub created_at: Time,
 }

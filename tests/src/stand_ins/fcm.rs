@@ -5,8 +5,13 @@ use serde_json::json;
 /// The key that the provider's own tests sign with; nobody else trusts it.
 const KEY: &str = include_str!("../../../crates/providers/src/kinds/fcm/test_key.pem");
 
+/// The same key, for other services that are shown who calls by RSA.
+pub fn rsa_key() -> &'static str {
+    KEY
+}
+
 /// A service account's JSON.
-pub(super) fn service_account() -> String {
+pub fn service_account() -> String {
     json!({
         "type": "service_account",
         "project_id": "e2e-project",

@@ -6,6 +6,7 @@ pub mod http;
 mod script;
 pub mod service;
 pub mod smtp;
+mod sockets;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use watchbell_core::{Channel, Timestamp};
 
 use crate::settings::{Settings, WEBHOOK_SECRET};
 use crate::wait;
+pub use fcm::{rsa_key, service_account};
 pub use http::{HttpStandIn, Request};
 pub use script::{Act, Then};
 pub use service::ServiceStandIn;

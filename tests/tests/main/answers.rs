@@ -110,6 +110,17 @@ async fn not_me_pulls_the_own_next_step_and_nobody_elses(bed: &mut Bed) {
     let called = bed.outbox().expect(1, "call", |sent| sent.channel == Channel::Voice).await;
     assert_eq!(called[0].to, anna.phone);
     assert_eq!(bed.api().states(&format!("user={}&channel=voice", ben.id)).await, ["scheduled"]);
+    // Whoever asks why is told so, of her and not of him.
+    let explained = async |person: &Person| bed.api().get(&format!("/watchbell/v1/explain?alert=A-1&user={}", person.id)).await.expect(200);
+    let of_anna = explained(&anna).await;
+    let said = &of_anna["answers"][0];
+    assert_eq!(
+        (&said["action"], &said["userId"], &said["deliveryId"]),
+        (&json!("decline"), &json!(anna.id), &of_anna["steps"][0]["deliveryId"])
+    );
+    assert_eq!(explained(&ben).await["answers"], json!([]));
+    let event = bed.api().get(&format!("/watchbell/v1/events/{}", said["eventId"].as_str().unwrap())).await.expect(200);
+    assert_eq!(&event["answer"], said, "{event}");
     // The same again changes nothing, and who has declined may still accept: by the call.
     text(bed, &anna.phone, "nicht ich", "SM-1").await;
     let delivery = called[0].delivery.clone().unwrap();

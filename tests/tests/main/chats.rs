@@ -1,11 +1,12 @@
 //! Chats and push services: each delivers an alert, and its reader answers there.
 
+use std::time::Duration;
+
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use watchbell_core::contact::ContactKind;
-use watchbell_core::ids::UserRef;
 use watchbell_core::{Channel, UserId};
 use watchbell_store::access::Actor;
 use watchbell_tests::bed::Bed;
@@ -16,8 +17,9 @@ use watchbell_tests::settings::WEBHOOK_SECRET;
 use watchbell_tests::stand_ins::chats::{
     self, DISCORD_HOOK, GOOGLE_CHAT_HOOK, MATRIX_ROOM, MATTERMOST_CHANNEL, PUSHOVER_RECEIPT, PUSHOVER_USER, SLACK_CHANNEL,
 };
-use watchbell_tests::stand_ins::{Act, Sent};
+use watchbell_tests::stand_ins::{Act, Sent, ServiceStandIn};
 use watchbell_tests::team::{Person, alert};
+use watchbell_tests::twilio_calls::text;
 use watchbell_tests::wait;
 
 on_both!(
@@ -27,6 +29,11 @@ on_both!(
     matrix_s_reactions_answer,
     an_action_of_ntfy_answers,
     an_acknowledgement_of_pushover_accepts,
+    pushover_is_asked_where_nobody_can_call_this_server,
+    slack_hands_over_a_socket_where_nobody_can_call_this_server,
+    ntfy_publishes_answers_where_nobody_can_call_this_server,
+    messages_in_slack_say_who_has_it,
+    messages_in_mattermost_say_who_has_it,
     what_has_no_buttons_leads_to_a_page_for_answers,
 );
 
@@ -34,43 +41,37 @@ const SIGNING_SECRET: &str = "e2e-signing-secret";
 
 /// Anna, who is told of HIGH alerts by that channel alone, at that contact.
 async fn reached_by(bed: &mut Bed, channel: &str, target: &str) -> Person {
-    begin(bed).await;
+    begin(bed, &[]).await;
     let anna = Person::without_telegram(bed.api(), 1).await;
     let contact = json!({ "kind": channel, "target": target });
     bed.api().post(&format!("/watchbell/v1/users/{}/contacts", anna.id), &contact).await.expect(201);
-    rule(bed, &anna, &format!("notify_by_{channel}")).await;
+    anna.notified_by(bed, channel).await;
     anna
 }
 
 /// Anna, who is told of them on a device of that kind.
 async fn reached_on(bed: &mut Bed, kind: &str, token: &str) -> Person {
-    begin(bed).await;
+    begin(bed, &[]).await;
+    on_device(bed, kind, token).await
+}
+
+async fn on_device(bed: &Bed, kind: &str, token: &str) -> Person {
     let anna = Person::without_telegram(bed.api(), 1).await;
-    let devices = format!("/watchbell/v1/users/{}/devices", anna.id);
-    for device in bed.api().get(&devices).await.expect(200)["items"].as_array().unwrap() {
-        bed.api().delete(&format!("{devices}/{}", device["id"])).await.expect(204);
-    }
-    bed.api().post(&devices, &json!({ "kind": kind, "token": token })).await.expect(201);
-    rule(bed, &anna, "notify_by_mobile_app").await;
+    anna.only_device(bed.api(), &json!({ "kind": kind, "token": token })).await;
+    anna.notified_by(bed, "mobile_app").await;
     anna
 }
 
-async fn begin(bed: &mut Bed) {
+/// Starts a server that has all chats, with these settings beside.
+async fn begin(bed: &mut Bed, more: &[(&str, &str)]) {
     for (name, value) in chats::settings(&bed.stand_ins.http.url()) {
         bed.settings.set(&name, &value);
     }
     bed.settings.set("PROVIDERS__SLACK__SIGNING_SECRET", SIGNING_SECRET);
+    for (name, value) in more {
+        bed.settings.set(name, value);
+    }
     bed.start().await;
-}
-
-async fn rule(bed: &Bed, person: &Person, kind: &str) {
-    let user = bed.store().user(&UserRef::Id(UserId(person.id))).await.unwrap().unwrap();
-    let rule = json!({ "user_id": user.public_id, "type": kind, "important": true });
-    // The OnCall surface takes the key as it is.
-    let headers = [("authorization", bed.api().key()), ("content-type", "application/json")];
-    let oncall = bed.api().with_key("");
-    let made = oncall.try_call(Method::POST, "/api/v1/personal_notification_rules/", &headers, Some(rule.to_string())).await;
-    made.unwrap().expect(201);
 }
 
 /// Whoever presses with that account is Anna.
@@ -78,10 +79,15 @@ async fn link(bed: &Bed, person: &Person, service: ContactKind, account: &str) {
     bed.store().put_account(Actor::System, UserId(person.id), service, account).await.unwrap();
 }
 
+/// Tells of an alert over HTTP, so that its time is the test's clock's.
+async fn raise(bed: &Bed, alert_id: &str, people: &[&Person]) {
+    bed.api().post("/watchbell/v1/events", &structured("alert", alert_id, bed.now(), &alert(alert_id, people))).await.expect(202);
+    bed.quiet().await;
+}
+
 /// What she is sent of an alert.
 async fn told(bed: &Bed, person: &Person, alert_id: &str, channel: Channel, to: &str) -> Sent {
-    bed.api().post("/watchbell/v1/events", &structured("alert", alert_id, bed.now(), &alert(alert_id, &[person]))).await.expect(202);
-    bed.quiet().await;
+    raise(bed, alert_id, &[person]).await;
     let of_it = |sent: &Sent| sent.is(channel, to) && sent.text.contains(alert_id);
     let sent = bed.outbox().expect(1, &format!("{channel} message"), of_it).await.remove(0);
     assert!(sent.authorized && sent.accepted, "{sent:?}");
@@ -140,9 +146,9 @@ async fn slack_s_buttons_answer(bed: &mut Bed) {
 }
 
 async fn telegram_s_buttons_and_replies_answer(bed: &mut Bed) {
-    begin(bed).await;
+    begin(bed, &[]).await;
     let anna = Person::create(bed.api(), 1).await;
-    rule(bed, &anna, "notify_by_telegram").await;
+    anna.notified_by(bed, "telegram").await;
     let secret = [("x-telegram-bot-api-secret-token", WEBHOOK_SECRET)];
     told(bed, &anna, "A-1", Channel::Telegram, &anna.chat).await;
     let keyboard = bed.stand_ins.http.chats("POST", "/sendMessage").pop().unwrap().json()["reply_markup"]["inline_keyboard"].take();
@@ -216,14 +222,134 @@ async fn an_acknowledgement_of_pushover_accepts(bed: &mut Bed) {
     assert_eq!(state(bed, "A-1").await, "accepted");
 }
 
+async fn pushover_is_asked_where_nobody_can_call_this_server(bed: &mut Bed) {
+    bed.settings.remove("HTTP__PUBLIC_URL");
+    let receipt = |acknowledged: u8, by: &str| {
+        let receipt = json!({ "status": 1, "acknowledged": acknowledged, "acknowledged_by": by });
+        Act::answer(200, "", receipt.to_string())
+    };
+    // Nobody yet; then another member of the group that she is in.
+    bed.stand_ins.http.program("/receipts/", receipt(0, ""), 1);
+    bed.stand_ins.http.program("/receipts/", receipt(1, "uAnotherOfTheGroup000000000000"), 1);
+    bed.stand_ins.http.program("/receipts/", Act::answer(500, "", ""), 1);
+    let anna = reached_on(bed, "pushover", PUSHOVER_USER).await;
+    let sent = told(bed, &anna, "A-1", Channel::Push, PUSHOVER_USER).await;
+    let form: Value = serde_json::from_str(&sent.text).unwrap();
+    assert_eq!((&form["priority"], form.get("callback")), (&json!("2"), None));
+    let asked = || bed.stand_ins.http.chats("GET", &format!("/receipts/{PUSHOVER_RECEIPT}.json"));
+    wait::until("three questions", async || {
+        bed.clock.advance(Duration::from_secs(1));
+        asked().len() >= 3
+    })
+    .await;
+    assert_eq!(state(bed, "A-1").await, "open");
+    wait::until("the acknowledgement to be heard", async || {
+        bed.clock.advance(Duration::from_secs(1));
+        state(bed, "A-1").await == "accepted"
+    })
+    .await;
+    // Nothing is asked about what nobody waits for.
+    let count = asked().len();
+    bed.advance(Duration::from_mins(1)).await;
+    assert_eq!(asked().len(), count);
+}
+
+async fn slack_hands_over_a_socket_where_nobody_can_call_this_server(bed: &mut Bed) {
+    let slack = ServiceStandIn::start(|_| (404, String::new(), String::new())).await;
+    let opened = json!({ "ok": true, "url": format!("{}/?ticket=e2e", slack.url().replace("http://", "ws://")) });
+    bed.stand_ins.http.program_always("/apps.connections.open", Act::answer(200, "", opened.to_string()));
+    bed.settings.remove("HTTP__PUBLIC_URL").set("PROVIDERS__SLACK__APP_TOKEN", "xapp-e2e");
+    slack.sockets().say(json!({ "type": "hello", "num_connections": 1 }).to_string());
+    let anna = reached_by(bed, "slack", SLACK_CHANNEL).await;
+    link(bed, &anna, ContactKind::Slack, "U0ANNA").await;
+    let sent = told(bed, &anna, "A-1", Channel::Slack, SLACK_CHANNEL).await;
+    let body: Value = serde_json::from_str(&sent.text).unwrap();
+    let button = &body["blocks"].as_array().unwrap().last().unwrap()["elements"][0];
+    let press = |id: &str, user: &str| {
+        let payload = json!({
+            "type": "block_actions", "user": { "id": user }, "container": { "channel_id": SLACK_CHANNEL },
+            "response_url": "https://hooks.slack.com/actions/T1/2/x",
+            "actions": [{ "action_id": button["action_id"], "value": button["value"] }],
+        });
+        json!({ "envelope_id": id, "type": "interactive", "payload": payload, "accepts_response_payload": false }).to_string()
+    };
+    // Somebody whom nobody here knows presses; then she does.
+    slack.sockets().say(press("e-1", "U0NOBODY"));
+    slack.sockets().hear(r#"{"envelope_id":"e-1"}"#).await;
+    assert!(!said_in_slack(bed, 1).await.is_empty());
+    assert_eq!(state(bed, "A-1").await, "open");
+    slack.sockets().say(press("e-2", "U0ANNA"));
+    slack.sockets().hear(r#"{"envelope_id":"e-2"}"#).await;
+    assert_eq!(state(bed, "A-1").await, "accepted", "it is acknowledged once it counts");
+    assert!(said_in_slack(bed, 2).await.contains("You have it"));
+}
+
+async fn ntfy_publishes_answers_where_nobody_can_call_this_server(bed: &mut Bed) {
+    let ntfy = ServiceStandIn::start(|_| (200, String::new(), json!({ "id": "ntfy-1" }).to_string())).await;
+    bed.settings.remove("HTTP__PUBLIC_URL").set("PROVIDERS__NTFY__ANSWER_TOPIC", "bell-answers");
+    begin(bed, &[("PROVIDERS__NTFY__BASE_URL", &ntfy.url())]).await;
+    let anna = on_device(bed, "ntfy", "anna-7f3b").await;
+    raise(bed, "A-1", &[&anna]).await;
+    let sent = ntfy.expect(1, "POST", "/").await.remove(0).json();
+    let action = &sent["actions"][0];
+    assert_eq!(action["url"], format!("{}/bell-answers", ntfy.url()));
+    let publish = |id: &str, body: &str| json!({ "id": id, "event": "message", "topic": "bell-answers", "message": body }).to_string();
+    ntfy.sockets().say(json!({ "id": "o", "event": "open", "topic": "bell-answers" }).to_string());
+    ntfy.sockets().say(publish("m-1", "accept:of-nobody"));
+    ntfy.sockets().say(publish("m-2", action["body"].as_str().unwrap()));
+    wait::until("the answer to be heard", async || state(bed, "A-1").await == "accepted").await;
+}
+
+/// Ben answers by SMS what Anna was told in a chat; the message there is changed by such a request.
+async fn edited(bed: &Bed, anna: &Person, channel: Channel, to: &str, method: &str, path: &str) -> Value {
+    let ben = Person::without_telegram(bed.api(), 2).await;
+    ben.high(bed.api(), "SMS", 0).await;
+    raise(bed, "A-1", &[anna, &ben]).await;
+    bed.outbox().expect(1, "chat message", |sent| sent.is(channel, to)).await;
+    text(bed, &ben.phone, "1", "SM-1").await;
+    wait::until("the message to be edited", async || {
+        bed.clock.advance(Duration::from_secs(2));
+        !bed.stand_ins.http.chats(method, path).is_empty()
+    })
+    .await;
+    let edit = bed.stand_ins.http.chats(method, path).remove(0).json();
+    let says = edit.to_string();
+    assert!(says.contains("A-1 is on fire") && says.contains("User002 Test has accepted this"), "{says}");
+    assert_eq!(bed.api().states("alert=A-1").await, ["sent", "sent"], "an edit is nothing that was sent");
+    edit
+}
+
+async fn messages_in_slack_say_who_has_it(bed: &mut Bed) {
+    let anna = reached_by(bed, "slack", SLACK_CHANNEL).await;
+    // An edit that fails is tried again.
+    bed.stand_ins.http.program("/chat.update", Act::answer(200, "", json!({ "ok": false, "error": "fatal_error" }).to_string()), 1);
+    let edit = edited(bed, &anna, Channel::Slack, SLACK_CHANNEL, "POST", "/chat.update").await;
+    assert_eq!(edit["channel"], SLACK_CHANNEL);
+    assert!(edit["ts"].as_str().is_some_and(|ts| ts.ends_with(".000247")), "{edit}");
+    assert!(!edit["blocks"].to_string().contains("\"actions\""), "the buttons are gone: {edit}");
+    wait::until("the edit to be tried again", async || {
+        bed.clock.advance(Duration::from_secs(20));
+        bed.stand_ins.http.chats("POST", "/chat.update").len() == 2
+    })
+    .await;
+}
+
+async fn messages_in_mattermost_say_who_has_it(bed: &mut Bed) {
+    let anna = reached_by(bed, "mattermost", MATTERMOST_CHANNEL).await;
+    let edit = edited(bed, &anna, Channel::Mattermost, MATTERMOST_CHANNEL, "PUT", "/patch").await;
+    assert!(!edit.to_string().contains("integration"), "the buttons are gone: {edit}");
+    let path = &bed.stand_ins.http.chats("PUT", "/patch")[0].path;
+    assert!(path.starts_with("/mattermost/api/v4/posts/post-"), "{path}");
+}
+
 async fn what_has_no_buttons_leads_to_a_page_for_answers(bed: &mut Bed) {
     let anna = reached_by(bed, "discord", DISCORD_HOOK).await;
     let contact = json!({ "kind": "google_chat", "target": GOOGLE_CHAT_HOOK });
     bed.api().post(&format!("/watchbell/v1/users/{}/contacts", anna.id), &contact).await.expect(201);
     let devices = format!("/watchbell/v1/users/{}/devices", anna.id);
     bed.api().post(&devices, &json!({ "kind": "gotify", "token": "A-gotify-token" })).await.expect(201);
-    rule(bed, &anna, "notify_by_google_chat").await;
-    rule(bed, &anna, "notify_by_mobile_app").await;
+    anna.notified_by(bed, "google_chat").await;
+    anna.notified_by(bed, "mobile_app").await;
     let page = "https://bell.example.org/a/";
     for (channel, to) in [(Channel::Discord, DISCORD_HOOK), (Channel::GoogleChat, GOOGLE_CHAT_HOOK), (Channel::Push, "A-gotify-token")] {
         let id = format!("A-{channel}");

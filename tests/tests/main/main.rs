@@ -22,6 +22,7 @@ mod accepts;
 mod access;
 mod answers;
 mod broker;
+mod canary;
 mod channels;
 mod chats;
 #[cfg(target_os = "linux")]
@@ -38,9 +39,12 @@ mod faults;
 mod hammer;
 mod intake;
 mod mails;
+mod metrics;
 mod on_duty;
 mod open_alerts;
 mod outages;
+#[cfg(target_os = "linux")]
+mod page;
 mod pages;
 mod privacy;
 mod processes;
@@ -57,4 +61,5 @@ mod strangers;
 mod tools;
 mod transfer;
 mod wakes;
+mod watchdog;
 mod workers;

@@ -10,13 +10,14 @@ use watchbell_tests::on_both;
 use watchbell_tests::settings::Settings;
 use watchbell_tests::stand_ins::{Act, HttpStandIn, Outbox, TWILIO_SID, TWILIO_TOKEN};
 use watchbell_tests::team::{Person, alert};
-use watchbell_tests::wait;
+use watchbell_tests::{twilio_calls, wait};
 
 use crate::receipts::{call_back, message_id};
 
 on_both!(
     a_provider_that_lies_is_found_out_by_its_receipts,
     a_message_that_did_not_arrive_goes_by_the_other_provider,
+    whoever_was_passed_over_still_hears_the_answer,
     a_provider_that_fails_or_hangs_costs_no_alert,
     a_days_calls_are_shared_and_their_end_is_told,
     a_provider_is_tried_before_it_matters,
@@ -117,6 +118,38 @@ async fn a_message_that_did_not_arrive_goes_by_the_other_provider(bed: &mut Bed)
     bed.outbox().expect(1, "email", |sent| sent.is(Channel::Email, &anna.email)).await;
     let told = bed.api().delivery(&delivery).await;
     assert_eq!((&told["state"], told["receipts"].as_array().unwrap().len()), (&json!("undelivered"), 2));
+}
+
+async fn whoever_was_passed_over_still_hears_the_answer(bed: &mut Bed) {
+    let second = second(&mut bed.settings).await;
+    bed.settings
+        .set("PROVIDERS__BACKUP__VOICE_FROM", "+15005550009")
+        .set("CHANNELS__VOICE__PROVIDERS", "[\"twilio\", \"backup\"]")
+        .set("CHANNELS__VOICE__RECEIPT_AFTER_S", "120");
+    bed.start().await;
+    let anna = Person::without_telegram(bed.api(), 1).await;
+    anna.high(bed.api(), "VOICE", 0).await;
+    anna.high(bed.api(), "EMAIL", 30).await;
+    page(bed, "A-1", &anna).await;
+    bed.outbox().expect(1, "call", |sent| sent.is(Channel::Voice, &anna.phone)).await;
+    bed.advance(Duration::from_secs(120)).await;
+    let delivery = second.outbox.expect(1, "call", |sent| sent.is(Channel::Voice, &anna.phone)).await[0].delivery.clone().unwrap();
+    bed.quiet().await;
+    let told = bed.api().delivery(&delivery).await;
+    let id = |at: usize| told["attemptLog"][at]["messageId"].as_str().unwrap().to_owned();
+    let press = async |provider: &str, call: &str| {
+        let path = format!("/callbacks/{provider}/gather?delivery={delivery}");
+        twilio_calls::call_back(bed, &path, &[("CallSid", call), ("Digits", "1")], TWILIO_TOKEN).await.expect(200).to_string()
+    };
+    // Each account has its own calls.
+    assert!(press("twilio", "CA-of-nobody").await.contains("about nothing that can be accepted"));
+    assert_eq!(bed.api().states("alert=A-1").await, ["sent", "scheduled"]);
+    // Both ring, and she takes the older one; then she takes the other one as well.
+    let (older, newer) = (id(0), id(1));
+    let (first, last) = tokio::join!(press("twilio", &older), press("backup", &newer));
+    assert!(first.contains("You have accepted the alert") && last.contains("accepted"), "{first} / {last}");
+    assert_eq!(bed.api().states("alert=A-1").await, ["sent", "cancelled"]);
+    assert_eq!(bed.api().delivery(&delivery).await["answers"].as_array().map(Vec::len), Some(1));
 }
 
 async fn a_provider_that_fails_or_hangs_costs_no_alert(bed: &mut Bed) {

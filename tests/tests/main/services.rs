@@ -1,224 +1,340 @@
-//! Services other than Twilio, both ways: what they are sent, and that what they say later counts, if they signed it.
+//! Services as data: each delivers an alert, says what became of it, and hands over its answer; and what somebody else says in its
+//! name changes nothing. A service is a file in `tests/services`.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+mod push;
+mod row;
+mod sign;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use reqwest::Method;
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
-use ring::{digest, hmac};
-use rustls::pki_types::PrivatePkcs8KeyDer;
-use rustls::pki_types::pem::PemObject as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use watchbell_core::Channel;
 use watchbell_tests::bed::Bed;
 use watchbell_tests::on_both;
-use watchbell_tests::stand_ins::ServiceStandIn;
+use watchbell_tests::settings::PUBLIC_URL;
+use watchbell_tests::stand_ins::service::Answer;
+use watchbell_tests::stand_ins::{Request, ServiceStandIn, rsa_key, service_account};
 use watchbell_tests::team::{Person, alert};
 
-on_both!(
-    ses_delivers_and_sns_says_what_became_of_it,
-    sendgrid_delivers_and_says_what_became_of_it,
-    a_key_pressed_in_a_call_of_vonage_accepts_the_alert,
-);
+use push::Browser;
+use row::{Call, Holes, Row, Sent};
+use sign::{CERTIFICATE, Signer};
 
-/// Posts a callback; the answer's status and body.
-async fn call_back(bed: &Bed, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
-    let answer = bed.api().with_key("").try_call(Method::POST, path, headers, Some(body.to_owned())).await.unwrap();
-    (answer.status.as_u16(), answer.body)
+macro_rules! services {
+    ($($test:ident = $file:literal),+ $(,)?) => {
+        $(async fn $test(bed: &mut Bed) {
+            play(bed, Row::read($file)).await;
+        })+
+
+        on_both!($($test),+);
+
+        /// The files that are played.
+        const PLAYED: &[&str] = &[$($file),+];
+    };
 }
 
-/// Now, in seconds since 1970.
-fn seconds(bed: &Bed) -> i64 {
-    bed.now().as_millis() / 1000
+services! {
+    vonage = "vonage",
+    vonage_messages = "vonage-messages",
+    vonage_messages_by_whatsapp = "vonage-messages-whatsapp",
+    telnyx = "telnyx",
+    plivo = "plivo",
+    bird = "bird",
+    aws_eum = "aws-eum",
+    aws_sns = "aws-sns",
+    meta = "meta",
+    ses = "ses",
+    sendgrid = "sendgrid",
+    mailgun = "mailgun",
+    postmark = "postmark",
+    vonage_voice = "vonage-voice",
+    telnyx_voice = "telnyx-voice",
+    teams = "teams",
+    webhook = "webhook",
+    gotify = "gotify",
+    fcm = "fcm",
+    apns = "apns",
+    webpush = "webpush",
+    an_operator_s_own = "own",
 }
 
-const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:watchbell";
-const CERTIFICATE: &str = include_str!("../../../crates/providers/src/signature/sns_x509/test_certificate.pem");
-const CERTIFICATE_KEY: &[u8] = include_bytes!("../../../crates/providers/src/signature/sns_x509/test_key.pem");
-
-/// A message as SNS posts it, signed by version 2.
-fn sns(server: &str, kind: &str, message: &str, more: &[(&str, String)]) -> String {
-    let mut fields = vec![
-        ("Message", message.to_owned()),
-        ("MessageId", "m-1".to_owned()),
-        ("Timestamp", "2026-03-02T08:00:00.000Z".to_owned()),
-        ("TopicArn", TOPIC.to_owned()),
-        ("Type", kind.to_owned()),
-    ];
-    fields.extend(more.iter().cloned());
-    fields.sort();
-    let lines: Vec<&str> = fields.iter().flat_map(|(name, value)| [*name, "\n", value.as_str(), "\n"]).collect();
-    let text = lines.concat();
-    let key = PrivatePkcs8KeyDer::from_pem_slice(CERTIFICATE_KEY).unwrap();
-    let key = RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).unwrap();
-    let mut signature = vec![0; key.public().modulus_len()];
-    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).unwrap();
-    let mut envelope: serde_json::Map<_, _> = fields.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    envelope.insert("SignatureVersion".to_owned(), json!("2"));
-    envelope.insert("Signature".to_owned(), json!(STANDARD.encode(signature)));
-    envelope.insert("SigningCertURL".to_owned(), json!(format!("{server}/SimpleNotificationService-1.pem")));
-    Value::Object(envelope).to_string()
+#[test]
+fn every_definition_is_played() {
+    let names = |folder: &str| -> Vec<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        files.filter_map(|name| name.strip_suffix(".toml").map(str::to_owned)).collect()
+    };
+    for name in names("../crates/providers/definitions").into_iter().chain(names("services")) {
+        assert!(PLAYED.contains(&name.as_str()), "{name} is not played");
+    }
 }
 
-async fn ses_delivers_and_sns_says_what_became_of_it(bed: &mut Bed) {
-    let amazon = ServiceStandIn::start(|request| match request.path.as_str() {
-        "/v2/email/outbound-emails" => (200, "", r#"{"MessageId":"0107-1"}"#.to_owned()),
-        path if path.ends_with("/SimpleNotificationService-1.pem") => (200, "", CERTIFICATE.to_owned()),
-        _ => (200, "", "<ConfirmSubscriptionResponse/>".to_owned()),
-    })
-    .await;
-    bed.settings
-        .set("PROVIDERS__SES__REGION", "eu-central-1")
-        .set("PROVIDERS__SES__ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-        .set("PROVIDERS__SES__SECRET_ACCESS_KEY", "e2e-secret")
-        .set("PROVIDERS__SES__FROM", "bell@example.org")
-        .set("PROVIDERS__SES__SNS_TOPIC", TOPIC)
-        .set("PROVIDERS__SES__BASE_URL", &amazon.url())
-        .set("PROVIDERS__SES__SNS_URL", &amazon.url())
-        .set("CHANNELS__EMAIL__PROVIDERS", "ses");
+/// A row as it is played, against a stand-in of its service.
+struct Play<'b> {
+    bed: &'b Bed,
+    row: Row,
+    server: ServiceStandIn,
+    holes: Holes,
+    /// The service, and somebody else.
+    signers: Option<[Signer; 2]>,
+    person: Person,
+    browser: Option<Browser>,
+    /// Messages that the service was handed so far.
+    sent: usize,
+}
+
+async fn play(bed: &mut Bed, row: Row) {
+    let server = start(&row).await;
+    let signers = row.signed.map(|scheme| [true, false].map(|is_service| Signer::new(scheme, is_service)));
+    let mut holes = Holes::default();
+    holes.set("server", server.url());
+    holes.set("rsa_key", rsa_key());
+    holes.set("service_account", service_account());
+    holes.set("apns_key", include_str!("../../../crates/providers/src/kinds/apns/test_key.p8"));
+    if let Some([service, _]) = &signers {
+        service.fill(&mut holes);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let definition = folder.path().join("own.toml");
+    if let Some(text) = &row.definition {
+        std::fs::write(&definition, text).unwrap();
+    }
+    holes.set("definition", definition.to_str().unwrap());
+    for (key, value) in &row.settings {
+        bed.settings.set(&format!("PROVIDERS__SERVICE__{}", key.to_uppercase()), &holes.fill(value));
+    }
+    let channel = row.channel.as_str().to_uppercase();
+    bed.settings.set(&format!("CHANNELS__{channel}__PROVIDERS"), "service");
+    bed.settings.set(&format!("LIMITS__RECIPIENT__{channel}"), "{ calls = 100000, per_s = 1 }");
     bed.start().await;
-    let post = async |body: &str| {
-        let headers = [("content-type", "text/plain; charset=UTF-8"), ("x-amz-sns-message-type", "Notification")];
-        call_back(bed, "/callbacks/ses", &headers, body).await.0
-    };
-    let subscribe = [("SubscribeURL", format!("{}/?Action=ConfirmSubscription", amazon.url())), ("Token", "t0k3n".to_owned())];
-    assert_eq!(post(&sns(&amazon.url(), "SubscriptionConfirmation", "You have chosen to subscribe.", &subscribe)).await, 204);
-    amazon.expect(1, "GET", "/?Action=ConfirmSubscription").await;
+    let browser = row.device.as_ref().filter(|device| device.kind == "webpush").map(|_| Browser::new());
+    let person = reached(bed, &row, &holes, browser.as_ref()).await;
+    let to = if row.channel == Channel::Email { &person.email } else { &person.phone };
+    holes.set("to", to);
+    holes.set("digits", to.trim_start_matches('+'));
+    let mut play = Play { bed, row, server, holes, signers, person, browser, sent: 0 };
+    play.begin().await;
+    play.delivered_and_answered().await;
+    play.did_not_arrive().await;
+}
 
+async fn start(row: &Row) -> ServiceStandIn {
+    let (answers, ids) = (row.answers.clone(), AtomicUsize::new(1));
+    let answer = move |request: &Request| -> Answer {
+        let asked = format!("{} {}", request.method, request.path);
+        let Some(answer) = answers.iter().find(|answer| asked.starts_with(&answer.to)) else { return (404, String::new(), String::new()) };
+        let id = format!("id-{}", ids.fetch_add(1, Ordering::SeqCst));
+        let fill = |text: &str| text.replace("{id}", &id).replace("{certificate}", CERTIFICATE);
+        (answer.status, answer.header.as_ref().map(|header| format!("{}\r\n", fill(header))).unwrap_or_default(), fill(&answer.body))
+    };
+    if row.settings["kind"] == "apns" { ServiceStandIn::start_http2(answer).await } else { ServiceStandIn::start(answer).await }
+}
+
+/// Anna, who is told by the row's channel at once, and by another one five minutes later.
+async fn reached(bed: &Bed, row: &Row, holes: &Holes, browser: Option<&Browser>) -> Person {
     let anna = Person::without_telegram(bed.api(), 1).await;
-    anna.high(bed.api(), "EMAIL", 0).await;
-    bed.publish("alert", "1", &alert("A-1", &[&anna])).await;
-    let sent = amazon.expect(1, "POST", "/v2/email/outbound-emails").await;
-    assert!(sent[0].headers["authorization"].starts_with("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260302/eu-central-1/ses/"));
-    let mail = sent[0].json();
-    assert_eq!(mail["Destination"]["ToAddresses"], json!([anna.email]));
-    let tag = &mail["EmailTags"][0];
-    assert_eq!(tag["Name"], "delivery");
-    assert_eq!(bed.api().states("alert=A-1").await, ["sent"]);
+    if let Some(contact) = &row.contact {
+        let contact = json!({ "kind": contact.kind, "target": holes.fill(&contact.target) });
+        bed.api().post(&format!("/watchbell/v1/users/{}/contacts", anna.id), &contact).await.expect(201);
+    }
+    if let Some(device) = &row.device {
+        let mut new = json!({ "kind": device.kind, "token": holes.fill(&device.target) });
+        if let Some(browser) = browser {
+            new["keys"] = browser.keys();
+        }
+        anna.only_device(bed.api(), &new).await;
+    }
+    match row.channel {
+        Channel::Email | Channel::Sms | Channel::Voice | Channel::Whatsapp | Channel::Push => {
+            anna.high(bed.api(), &row.channel.as_str().to_uppercase(), 0).await;
+        }
+        Channel::Teams => anna.notified_by(bed, "msteams").await,
+        channel => anna.notified_by(bed, channel.as_str()).await,
+    }
+    anna.high(bed.api(), if row.channel == Channel::Email { "SMS" } else { "EMAIL" }, 5).await;
+    anna
+}
 
-    let event = |kind: &str, more: Value| {
-        let mut event = more;
-        event["eventType"] = json!(kind);
-        event["mail"] = json!({ "messageId": "0107-1", "tags": { "delivery": [tag["Value"]] } });
-        event.to_string()
-    };
-    let delivered = sns(&amazon.url(), "Notification", &event("Delivery", json!({})), &[]);
-    assert_eq!(post(&delivered.replace("0107-1", "0107-2")).await, 403, "changed on the way");
-    assert_eq!(bed.api().states("alert=A-1").await, ["sent"]);
-    for _ in 0..2 {
-        assert_eq!(post(&delivered).await, 204);
-        assert_eq!(bed.api().states("alert=A-1").await, ["delivered"]);
+impl Play<'_> {
+    /// What the service calls with before anything is sent.
+    async fn begin(&self) {
+        for call in &self.row.before {
+            self.called(call, &self.holes).await;
+        }
     }
 
-    bed.publish("alert", "2", &alert("A-2", &[&anna])).await;
-    let sent = amazon.expect(2, "POST", "/v2/email/outbound-emails").await;
-    let bounced = json!({ "bounceType": "Permanent", "bouncedRecipients": [{ "emailAddress": anna.email, "status": "5.1.1" }] });
-    let mut bounce = json!({ "eventType": "Bounce", "bounce": bounced });
-    bounce["mail"] = json!({ "messageId": "0107-1", "tags": { "delivery": [sent[1].json()["EmailTags"][0]["Value"]] } });
-    assert_eq!(post(&sns(&amazon.url(), "Notification", &bounce.to_string(), &[])).await, 204);
-    assert_eq!(bed.api().states("alert=A-2").await, ["undelivered"]);
-    amazon.expect(1, "GET", "/SimpleNotificationService-1.pem").await;
-}
-
-async fn sendgrid_delivers_and_says_what_became_of_it(bed: &mut Bed) {
-    let random = SystemRandom::new();
-    let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
-    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, key.as_ref(), &random).unwrap();
-    // What stands before the point in the key as SendGrid shows it.
-    let spki = STANDARD.decode("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgA=").unwrap();
-    let public = STANDARD.encode([&spki, key.public_key().as_ref()].concat());
-    let sendgrid = ServiceStandIn::start(|_| (202, "X-Message-Id: 14c5d75ce93\r\n", String::new())).await;
-    bed.settings
-        .set("PROVIDERS__SENDGRID__API_KEY", "e2e-key")
-        .set("PROVIDERS__SENDGRID__FROM", "bell@example.org")
-        .set("PROVIDERS__SENDGRID__WEBHOOK_PUBLIC_KEY", &public)
-        .set("PROVIDERS__SENDGRID__BASE_URL", &sendgrid.url())
-        .set("CHANNELS__EMAIL__PROVIDERS", "sendgrid");
-    bed.start().await;
-    let (anna, ben) = (Person::without_telegram(bed.api(), 1).await, Person::without_telegram(bed.api(), 2).await);
-    for person in [&anna, &ben] {
-        person.high(bed.api(), "EMAIL", 0).await;
+    /// The message arrives, and is answered; what is due later is called off.
+    async fn delivered_and_answered(&mut self) {
+        let (sent, holes) = self.told("A-1").await;
+        if let Some(receipt) = self.row.receipt.clone() {
+            self.refused(&receipt, &holes, "A-1", ["sent", "scheduled"]).await;
+            // Services repeat themselves.
+            for _ in 0..2 {
+                self.called(&receipt, &holes).await;
+            }
+            self.shown(&holes, &receipt, "delivered").await;
+        }
+        let state = if self.row.receipt.is_some() { "delivered" } else { "sent" };
+        match self.row.reply.clone() {
+            Some(reply) => {
+                if reply.is_signed {
+                    self.refused(&reply, &holes, "A-1", [state, "scheduled"]).await;
+                }
+                self.called(&reply, &holes).await;
+                if !reply.writes.is_empty() {
+                    self.sent += 1;
+                    let written = self.server.expect(self.sent, self.row.sent.method(), self.row.sent.path()).await.pop().unwrap();
+                    let written = self.body(&written).to_string();
+                    assert!(written.contains(&reply.writes), "{written}");
+                }
+            }
+            None => self.answered_on_the_page(&sent, state).await,
+        }
+        assert_eq!(self.bed.store().alert("A-1").await.unwrap().unwrap().state.as_str(), "accepted");
+        // A key that was pressed says that somebody is there.
+        let states = self.bed.api().states("alert=A-1").await;
+        assert!(states[1] == "cancelled" && (states[0] == state || self.row.channel == Channel::Voice), "{states:?}");
+        let delivery = self.bed.api().delivery(&holes.fill("{delivery}")).await;
+        assert_eq!((&delivery["answers"][0]["action"], &delivery["answers"][0]["userId"]), (&json!("accept"), &json!(self.person.id)));
     }
-    bed.publish("alert", "1", &alert("A-1", &[&anna, &ben])).await;
-    let sent = sendgrid.expect(2, "POST", "/v3/mail/send").await;
-    assert!(sent.iter().all(|request| request.headers["authorization"] == "Bearer e2e-key"));
-    let delivery = |person: &Person| {
-        let mails = sent.iter().map(|request| request.json()["personalizations"][0].clone());
-        mails.into_iter().find(|mail| mail["to"][0]["email"] == person.email.as_str()).unwrap()["custom_args"]["delivery"].clone()
-    };
-    let events = json!([
-        { "email": anna.email, "event": "delivered", "sg_message_id": "14c5d75ce93.f", "delivery": delivery(&anna) },
-        { "email": ben.email, "event": "bounce", "type": "bounce", "status": "5.1.1", "delivery": delivery(&ben) },
-        { "email": "somebody@example.net", "event": "delivered" },
-    ])
-    .to_string();
-    let post = async |body: &str, signed: &str| {
-        let at = seconds(bed).to_string();
-        let signature = STANDARD.encode(key.sign(&random, format!("{at}{signed}").as_bytes()).unwrap());
-        let headers = [
-            ("content-type", "application/json"),
-            ("x-twilio-email-event-webhook-signature", signature.as_str()),
-            ("x-twilio-email-event-webhook-timestamp", at.as_str()),
-        ];
-        call_back(bed, "/callbacks/sendgrid", &headers, body).await.0
-    };
-    assert_eq!(post(&events, "[]").await, 403);
-    assert_eq!(bed.api().states("alert=A-1").await, ["sent", "sent"]);
-    assert_eq!(post(&events, &events).await, 204);
-    let mut states = bed.api().states("alert=A-1").await;
-    states.sort_unstable();
-    assert_eq!(states, ["delivered", "undelivered"]);
+
+    /// A message that did not arrive brings the next one at once.
+    async fn did_not_arrive(&mut self) {
+        let Some(failure) = self.row.failure.clone() else { return };
+        let (_, holes) = self.told("A-2").await;
+        self.refused(&failure, &holes, "A-2", ["sent", "scheduled"]).await;
+        assert!(self.bed.outbox().is_empty());
+        self.called(&failure, &holes).await;
+        self.bed.quiet().await;
+        self.shown(&holes, &failure, "undelivered").await;
+        let mut states = self.bed.api().states("alert=A-2").await;
+        states.sort_unstable();
+        assert_eq!(states, ["sent", "undelivered"]);
+        self.bed.outbox().expect(1, "message by the other channel", |sent| sent.text.contains("A-2")).await;
+    }
+
+    /// The person is told of an alert: what the service got, and the holes that it fills.
+    async fn told(&mut self, id: &str) -> (Value, Holes) {
+        self.bed.publish("alert", id, &alert(id, &[&self.person])).await;
+        self.sent += 1;
+        let sent = &self.row.sent;
+        let request = self.server.expect(self.sent, sent.method(), sent.path()).await.pop().unwrap();
+        let body = self.body(&request);
+        assert!(body.to_string().contains(&format!("{id} is on fire")), "{body}");
+        let deliveries = self.bed.api().deliveries(&format!("alert={id}&channel={}", self.row.channel.as_str())).await;
+        let delivery = self.bed.api().delivery(deliveries[0]["id"].as_str().unwrap()).await;
+        assert_eq!((&delivery["state"], &delivery["provider"]), (&json!("sent"), &json!("service")), "{delivery}");
+        let mut holes = self.holes.clone();
+        holes.set("delivery", delivery["id"].as_str().unwrap());
+        holes.set("id", delivery["attemptLog"][0]["messageId"].as_str().unwrap_or_default());
+        sent.check(&request, &body, &mut holes);
+        (body, holes)
+    }
+
+    /// What a request says.
+    fn body(&self, request: &Request) -> Value {
+        if let Some(browser) = &self.browser {
+            return serde_json::from_slice(&browser.open(&request.body)).unwrap();
+        }
+        if request.header("content-type").starts_with("application/x-www-form-urlencoded") {
+            return Value::Object(request.form().into_iter().map(|(name, value)| (name, json!(value))).collect::<Map<_, _>>());
+        }
+        request.json()
+    }
+
+    /// The service calls.
+    async fn called(&self, call: &Call, holes: &Holes) {
+        let answered = self.call(call, holes, 0).await;
+        assert_eq!(answered.0, call.status, "{call:?}: {}", answered.1);
+        assert!(answered.1.contains(&call.says), "{}", answered.1);
+        if let Some((method, path)) = call.asks.split_once(' ') {
+            self.server.expect(1, method, path).await;
+        }
+    }
+
+    /// Somebody else calls with the same, and nothing changes.
+    async fn refused(&self, call: &Call, holes: &Holes, alert: &str, states: [&str; 2]) {
+        let answered = self.call(call, holes, 1).await;
+        assert_eq!(answered.0, 403, "{call:?}: {}", answered.1);
+        assert_eq!(self.bed.api().states(&format!("alert={alert}")).await, states);
+    }
+
+    async fn call(&self, call: &Call, holes: &Holes, by: usize) -> (u16, String) {
+        let mut call = call.filled(holes);
+        if let Some(signers) = self.signers.as_ref().filter(|_| call.is_signed) {
+            call = signers[by].sign(call, self.bed.now().as_millis() / 1000, &self.server.url());
+        }
+        let body = call.body();
+        let kind = if call.form.is_empty() { "application/json" } else { "application/x-www-form-urlencoded" };
+        call.headers.entry("content-type".to_owned()).or_insert_with(|| kind.to_owned());
+        let headers: Vec<(&str, &str)> = call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let method = Method::from_bytes(call.method.as_bytes()).unwrap();
+        let body = Some(body).filter(|body| !body.is_empty());
+        let answer = self.bed.api().with_key("").try_call(method, &call.path, &headers, body).await.unwrap();
+        (answer.status.as_u16(), answer.body.as_str().map_or_else(|| answer.body.to_string(), str::to_owned))
+    }
+
+    /// The delivery shows what the service said of it.
+    async fn shown(&self, holes: &Holes, said: &Call, state: &str) {
+        let delivery = self.bed.api().delivery(&holes.fill("{delivery}")).await;
+        let receipt = &delivery["receipts"][0];
+        assert_eq!(delivery["state"], state, "{delivery}");
+        assert_eq!((&receipt["outcome"], &receipt["provider"]), (&json!(said.outcome), &json!("service")), "{delivery}");
+        assert_eq!(receipt["code"].as_str().unwrap_or_default(), said.code, "{delivery}");
+    }
+
+    /// The message leads to a page, where the person accepts.
+    async fn answered_on_the_page(&self, sent: &Value, state: &str) {
+        let text = sent.to_string();
+        let (_, rest) = text.split_once(&format!("{PUBLIC_URL}/a/")).unwrap_or_else(|| panic!("no page: {text}"));
+        let token: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+        let page = async |method: Method, token: &str, body: Option<&str>| {
+            let headers = [("content-type", "application/x-www-form-urlencoded")];
+            let path = format!("/a/{token}");
+            self.bed.api().with_key("").try_call(method, &path, &headers, body.map(str::to_owned)).await.unwrap().status.as_u16()
+        };
+        let turned: String = token.chars().rev().collect();
+        assert_eq!(page(Method::POST, &turned, Some("action=accept")).await, 404);
+        assert_eq!(page(Method::GET, &token, None).await, 200);
+        assert_eq!(self.bed.api().states("alert=A-1").await, [state, "scheduled"]);
+        assert_eq!(page(Method::POST, &token, Some("action=accept")).await, 200);
+    }
 }
 
-/// A token as Vonage signs what it calls with.
-fn vonage_token(bed: &Bed, body: &str, secret: &str) -> String {
-    let hash = hex::encode(digest::digest(&digest::SHA256, body.as_bytes()));
-    let claims = json!({ "iss": "Vonage", "iat": seconds(bed), "jti": "j", "payload_hash": hash }).to_string();
-    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#), URL_SAFE_NO_PAD.encode(claims));
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), signed.as_bytes());
-    format!("Bearer {signed}.{}", URL_SAFE_NO_PAD.encode(tag))
-}
+impl Sent {
+    fn method(&self) -> &str {
+        self.by.split_once(' ').expect("method and path").0
+    }
 
-async fn a_key_pressed_in_a_call_of_vonage_accepts_the_alert(bed: &mut Bed) {
-    const SECRET: &str = "e2e-signature-secret";
-    let vonage = ServiceStandIn::start(|_| (201, "", r#"{"uuid":"63f61863","status":"started"}"#.to_owned())).await;
-    bed.settings
-        .set("PROVIDERS__CALLS__KIND", "vonage-voice")
-        .set("PROVIDERS__CALLS__APPLICATION_ID", "app-1")
-        .set("PROVIDERS__CALLS__PRIVATE_KEY", include_str!("../../../crates/providers/src/kinds/fcm/test_key.pem"))
-        .set("PROVIDERS__CALLS__FROM", "15005550007")
-        .set("PROVIDERS__CALLS__SIGNATURE_SECRET", SECRET)
-        .set("PROVIDERS__CALLS__BASE_URL", &vonage.url())
-        .set("CHANNELS__VOICE__PROVIDERS", "calls");
-    bed.start().await;
-    let anna = Person::without_telegram(bed.api(), 1).await;
-    anna.high(bed.api(), "VOICE", 0).await;
-    bed.publish("alert", "1", &alert("A-1", &[&anna])).await;
-    let call = vonage.expect(1, "POST", "/v1/calls").await[0].json();
-    assert_eq!(call["to"][0]["number"], anna.phone.trim_start_matches('+'));
-    assert!(call["ncco"][0]["text"].as_str().unwrap().contains("on fire"), "{call}");
-    let path = |url: &Value| {
-        let url = url::Url::parse(url[0].as_str().unwrap()).unwrap();
-        format!("{}?{}", url.path(), url.query().unwrap())
-    };
-    let (events, keys) = (path(&call["event_url"]), path(&call["ncco"][1]["eventUrl"]));
-    let post = async |path: &str, body: Value, secret: &str| {
-        let body = body.to_string();
-        let token = vonage_token(bed, &body, secret);
-        call_back(bed, path, &[("content-type", "application/json"), ("authorization", token.as_str())], &body).await
-    };
-    let human = json!({ "call_uuid": "63f61863", "status": "human" });
-    assert_eq!(post(&events, human.clone(), "another").await.0, 403);
-    assert_eq!(bed.api().states("alert=A-1").await, ["sent"]);
-    assert_eq!(post(&events, human, SECRET).await.0, 204);
-    assert_eq!(bed.api().states("alert=A-1").await, ["delivered"]);
+    fn path(&self) -> &str {
+        self.by.split_once(' ').expect("method and path").1
+    }
 
-    let key = |digits: &str| json!({ "uuid": "63f61863", "dtmf": { "digits": digits, "timed_out": digits.is_empty() } });
-    let (status, said) = post(&keys, key("9"), SECRET).await;
-    assert_eq!(status, 200);
-    assert!(said[0]["text"].as_str().unwrap().contains("on fire") && said[1]["action"] == "input", "{said}");
-    let (status, said) = post(&path(&said[1]["eventUrl"]), key("1"), SECRET).await;
-    assert_eq!((status, said.as_array().unwrap().len()), (200, 1), "{said}");
-    // Vonage says it again if our answer was lost on the way: it is one answer.
-    let (_, late) = post(&keys, key("1"), SECRET).await;
-    assert!(late[0]["text"].as_str().unwrap().contains("accepted"), "{late}");
+    /// Whether it is the request that the service's documents want; fills the holes that it gives.
+    fn check(&self, request: &Request, body: &Value, holes: &mut Holes) {
+        let at = |pointer: &str| {
+            let value = body.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}: {body}"));
+            value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+        };
+        for (name, part) in &self.headers {
+            let header = request.header(name);
+            assert!(header.contains(&holes.fill(part)), "{name}: {header}");
+        }
+        for (pointer, value) in &self.is {
+            assert_eq!(at(pointer), holes.fill(value), "{pointer}");
+        }
+        for (pointer, part) in &self.holds {
+            assert!(at(pointer).contains(&holes.fill(part)), "{pointer}: {}", at(pointer));
+        }
+        for (name, part) in &self.gives {
+            let whole = at(&part.at);
+            let from = whole.find(&part.after).unwrap_or_else(|| panic!("no {}: {whole}", part.after)) + part.after.len();
+            let rest = &whole[from..];
+            let found = if part.until.is_empty() { rest } else { rest.split(part.until.as_str()).next().unwrap_or_default() };
+            holes.set(name, found.replace("&amp;", "&"));
+        }
+    }
 }

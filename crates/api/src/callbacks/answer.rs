@@ -82,7 +82,7 @@ pub(crate) fn effect(api: &Api, action: Option<Action>, change: Change, locale: 
     Effect { change, locale: locale.to_owned(), said }
 }
 
-/// The message that an answer is about, if this provider sent it, last, for an alert by itself.
+/// The message that an answer is about, if this provider sent it for an alert by itself: last, or before another one took over.
 async fn message_of(api: &Api, provider: &str, of: &Subject) -> Result<Option<Message>, StoreError> {
     let Some((delivery, attempts)) = api.store.delivery(&of.delivery).await? else { return Ok(None) };
     if !is_about(of, provider, &delivery, &attempts) {
@@ -93,10 +93,15 @@ async fn message_of(api: &Api, provider: &str, of: &Subject) -> Result<Option<Me
 
 fn is_about(of: &Subject, provider: &str, delivery: &Delivery, attempts: &[Attempt]) -> bool {
     let is_known_as = |attempt: &Attempt| of.message_id.is_some() && attempt.message_id == of.message_id;
+    // Nothing was heard of it for a while, or that it did not arrive; and now its reader answers it.
+    let was_passed_on = |attempt: &Attempt| {
+        attempt.provider == provider && attempt.took_and_was_passed_on() && (of.message_id.is_none() || is_known_as(attempt))
+    };
     // The provider's answer to the call that sent it may be on its way yet; then its id is none that an earlier one had.
     let is_this = match attempts.last() {
         Some(last) if delivery.state != DeliveryState::Sending && last.message_id.is_some() => of.message_id.is_none() || is_known_as(last),
         _ => !attempts.iter().any(is_known_as),
     };
-    of.channels.contains(&delivery.channel) && delivery.provider.as_deref() == Some(provider) && is_this
+    let is_last = delivery.provider.as_deref() == Some(provider) && is_this;
+    of.channels.contains(&delivery.channel) && (is_last || attempts.iter().any(was_passed_on))
 }

@@ -14,6 +14,7 @@ use watchbell_providers::inbound::{Inbound, InboundError, Source};
 use watchbell_store::StoreError;
 
 use super::apply::apply;
+use super::inquire;
 use crate::state::Api;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -44,6 +45,8 @@ async fn listen_to(api: &Api, provider: &str, inbound: Arc<dyn Inbound>) {
     let public_url = api.settings.public_url.as_deref().and_then(|url| Url::parse(url).ok());
     if let Some(source) = inbound.source(public_url.is_some()) {
         ask(api, provider, source).await;
+    } else if let Some(inquiry) = inbound.inquiry(public_url.is_some()) {
+        inquire::inquire(api, provider, inquiry).await;
     } else if let Some(public_url) = public_url {
         let url = join(&public_url, &["callbacks", provider]);
         if let Err(error) = inbound.announce(&url).await {

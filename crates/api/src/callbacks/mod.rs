@@ -7,6 +7,7 @@
 mod answer;
 mod apply;
 mod follow_up;
+mod inquire;
 mod listen;
 pub(crate) mod openapi;
 pub(crate) mod said;

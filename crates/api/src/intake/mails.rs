@@ -24,7 +24,7 @@ const SESSIONS: usize = 64;
 const SESSIONS_OF_ADDRESS: usize = 16;
 
 /// RFC 5321 (4.5.3.2) lets a server wait five minutes for a command.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A line of a command, and of a mail; RFC 5321 (4.5.3.1) has 512 and 1,000.
 const LINE_BYTES: usize = 4_096;
@@ -144,7 +144,7 @@ impl<'a, S: AsyncBufRead + AsyncWrite + Unpin> Session<'a, S> {
         if address(rest, "FROM:").is_none() {
             return self.mistake("501 5.5.4 it must be MAIL FROM:<address>");
         }
-        let size = rest.split_whitespace().filter_map(|word| word.to_ascii_uppercase().strip_prefix("SIZE=")?.parse::<usize>().ok()).next();
+        let size = rest.split_whitespace().find_map(|word| word.to_ascii_uppercase().strip_prefix("SIZE=")?.parse::<usize>().ok());
         if size.is_some_and(|size| size > self.api.settings.body_limit_bytes) {
             return self.mistake(&self.too_large());
         }

@@ -13,8 +13,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
@@ -31,15 +30,14 @@ use watchbell_store::{Notified, StoreError};
 use super::{own_user, wire};
 use crate::auth::{Authenticated, Intent};
 use crate::ending::Ending;
-use crate::gates::Stream;
+use crate::gates::{Listener, Stream};
 use crate::problem::Problem;
 use crate::request::parameter;
+use crate::sse::{LIFE, UNBUFFERED};
 use crate::state::Api;
 
 /// How long an announcement that did not come delays a notification at most.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-const LIFE: Duration = Duration::from_hours(1);
 
 /// Two processes may commit in another order than they took the time in. So each look goes back that far, and what was sent
 /// already is left out.
@@ -51,11 +49,6 @@ const PAGE: i64 = 100;
 /// Beyond this many notifications within the overlap one might be sent again.
 const REMEMBERED: usize = 1_000;
 
-/// A proxy (nginx) that keeps answers back until they are whole would keep these for ever; and what is said to one user is kept
-/// by nobody.
-const UNBUFFERED: [(HeaderName, HeaderValue); 2] =
-    [(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-
 pub(super) async fn stream(
     State(api): State<Api>,
     caller: Authenticated,
@@ -63,7 +56,7 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let user = own_user(&caller, Intent::Read)?;
-    let place = api.gates.stream(user)?;
+    let place = api.gates.stream(Listener::User(user))?;
     // Listening begins before looking, so nothing can come in between.
     let announced = api.store.wakes().notified();
     let (floor, sent) = match last_seen(&headers)? {

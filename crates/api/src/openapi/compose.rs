@@ -5,7 +5,7 @@ use watchbell_wire::server::{Liveness, Readiness};
 
 use super::schema::{free, string};
 use super::{Operation, Part};
-use crate::{callbacks, ilert, intake, messaging, notiflows, oncall, pages, watchbell};
+use crate::{callbacks, cockpit, ilert, intake, messaging, notiflows, oncall, pages, session, watchbell};
 
 /// The whole document, OpenAPI 3.1.
 pub fn document() -> Value {
@@ -18,6 +18,8 @@ pub fn document() -> Value {
         intake::openapi::part(),
         callbacks::openapi::part(),
         pages::openapi::part(),
+        session::openapi::part(),
+        cockpit::openapi::part(),
         open(),
     ];
     let (mut tags, mut paths, mut schemas, mut responses) = (Vec::new(), Map::new(), Map::new(), Map::new());
@@ -67,6 +69,13 @@ fn open() -> Part {
             .of(SERVER)
             .returns::<Readiness>(200, "It is")
             .returns::<Readiness>(503, "Something is down"),
+    );
+    part.add(
+        Operation::get("/metrics", "What this process counts, for Prometheus")
+            .of(SERVER)
+            .says("Needs a reader or an admin key in the header Authorization, unless metrics.open is set. OpenMetrics 1.0 for who accepts it, else Prometheus' text format 0.0.4.")
+            .fails(&[401, 403, 404])
+            .answers_as(200, "The figures", "text/plain", string()),
     );
     for (path, summary) in [("/openapi.json", "This document"), ("/asyncapi.json", "The subjects on NATS, as AsyncAPI 3")] {
         part.add(Operation::get(path, summary).of(SERVER).answers(200, "The document", free()));

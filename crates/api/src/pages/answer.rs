@@ -30,7 +30,7 @@ pub(super) async fn show(State(api): State<Api>, params: Params, request: Reques
     }
     let Some(alert) = api.store.alert(&message.alert).await? else { return Ok(gone(&api, &locale, Phrase::AnswerUnknown)) };
     let meant = params.queries().iter().find(|(name, _)| name == "do").and_then(|(_, value)| value.parse().ok());
-    Ok(page(&api, &message, &alert, Vec::new(), meant).await?.write(&api, StatusCode::OK))
+    Ok(page(&api, &message, &alert, String::new(), meant).await?.write(&api, StatusCode::OK))
 }
 
 /// Does what the button says, and shows what came of it.
@@ -51,7 +51,7 @@ pub(super) async fn act(State(api): State<Api>, params: Params, request: Request
     };
     let Some(alert) = api.store.alert(&message.alert).await? else { return Ok(gone(&api, &locale, Phrase::AnswerUnknown)) };
     let said = effect(&api, Some(action), change, &locale, "").said;
-    Ok(page(&api, &message, &alert, vec![said], None).await?.write(&api, status))
+    Ok(page(&api, &message, &alert, said, None).await?.write(&api, status))
 }
 
 /// A token that is ours may outlive its delivery; any other was never one.
@@ -61,7 +61,7 @@ fn nothing(api: &Api, params: &Params, request: &Request) -> Response {
 }
 
 /// The alert as it is now, below `said`.
-async fn page(api: &Api, message: &Message, alert: &Alert, said: Vec<String>, meant: Option<Action>) -> Result<Page, Problem> {
+async fn page(api: &Api, message: &Message, alert: &Alert, said: String, meant: Option<Action>) -> Result<Page, Problem> {
     let locale = message.user.locale.as_str();
     let phrase = |phrase, since: Option<&Since>, of: &[(&'static str, &str)]| say(api, phrase, locale, since, of);
     let ended = answers::ended(api, alert).await?.map(|ended| ended.since);
@@ -80,7 +80,8 @@ async fn page(api: &Api, message: &Message, alert: &Alert, said: Vec<String>, me
         (false, AlertState::Accepted) => &[Action::Resolve],
         (false, _) => &[],
     };
-    let first = meant.filter(|action| actions.contains(action)).or(actions.first().copied());
+    // Who has it already is not led to press on: what ends an alert is pressed by who means it.
+    let first = meant.or(Some(Action::Accept)).filter(|action| actions.contains(action));
     let label = |action: Action| match action {
         Action::Accept => phrase(Phrase::Accept, None, &[]),
         Action::Resolve => phrase(Phrase::Resolve, None, &[]),
@@ -92,18 +93,20 @@ async fn page(api: &Api, message: &Message, alert: &Alert, said: Vec<String>, me
         (visible(name).into_owned(), visible(&value).into_owned())
     }));
     let name = message.user.display_name();
-    let mut lines: Vec<String> = said.into_iter().filter(|line| !line.is_empty()).collect();
-    lines.push(state);
+    let mut lines = vec![state];
     if !actions.is_empty() {
         lines.push(phrase(Phrase::PageAs, None, &[("name", &name)]));
     }
+    let url = alert.url.as_deref().and_then(|url| url::Url::parse(url).ok()).filter(|url| ["https", "http"].contains(&url.scheme()));
     Ok(Page {
+        said,
         title: if summary.trim().is_empty() { alert.id.clone() } else { summary },
         lines,
         details: visible(&data.details.unwrap_or_default()).chars().take(LONGEST_DETAILS).collect(),
         facts,
         open: phrase(Phrase::Open, None, &[]),
-        url: alert.url.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://")).unwrap_or_default(),
+        host: url.as_ref().and_then(url::Url::host_str).unwrap_or_default().to_owned(),
+        url: url.map(String::from).unwrap_or_default(),
         buttons: actions.iter().map(|action| (action.as_str(), label(*action), first == Some(*action))).collect(),
         high: alert.priority == Priority::High,
         ..Page::in_language(api, locale)

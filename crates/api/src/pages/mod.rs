@@ -52,11 +52,15 @@ pub(crate) fn routes() -> Router<Api> {
 struct Page {
     lang: String,
     title: String,
+    /// What came of what was just pressed.
+    said: String,
     lines: Vec<String>,
     details: String,
     facts: Vec<(String, String)>,
     url: String,
     open: String,
+    /// Where the URL leads, which is seen before it is followed.
+    host: String,
     /// The action, what the button is called, and whether it stands out.
     buttons: Vec<(&'static str, String, bool)>,
     high: bool,

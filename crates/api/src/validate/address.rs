@@ -27,6 +27,14 @@ pub(crate) fn phone(fields: &mut Fields, number: &str, region: &str) -> Result<(
     parse_phone(&text, &code).map_err(|bad| wrong(fields, if bad == BadTarget::Region { region } else { number }, &bad))
 }
 
+/// A phone number that begins with a plus, as E.164, and its region; None for another one, which is left to be read.
+pub(crate) fn with_country(fields: &mut Fields, field: &str) -> Result<Option<(String, String)>, Problem> {
+    if fields.peek(field).and_then(serde_json::Value::as_str).is_some_and(|text| text.trim_start().starts_with('+')) {
+        return e164(fields, field);
+    }
+    Ok(None)
+}
+
 /// A phone number with its country code, as E.164, and its region.
 pub(crate) fn e164(fields: &mut Fields, field: &str) -> Result<Option<(String, String)>, Problem> {
     let text = fields.text(field, &TARGET)?;

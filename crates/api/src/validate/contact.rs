@@ -16,7 +16,12 @@ pub(crate) fn read(fields: &mut Fields, kind: ContactKind, caller: &Authenticate
     // What a user claims to be theirs is used once a code has been there and back.
     let status = if caller.is_admin() { ContactStatus::Ok } else { ContactStatus::Locked };
     if kind == ContactKind::Phone {
-        let (target, region) = address::phone(fields, "target", "regionCode")?;
+        // A number with its country says its region itself.
+        let own = if fields.is_given("regionCode") { None } else { address::with_country(fields, "target")? };
+        let (target, region) = match own {
+            Some(number) => number,
+            None => address::phone(fields, "target", "regionCode")?,
+        };
         let primary = fields.boolean("primary")?;
         return Ok(NewContact { kind, target, region: Some(region), primary, status });
     }

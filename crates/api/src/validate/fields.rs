@@ -47,6 +47,11 @@ impl Fields {
         self.members.remove(field).filter(|value| !value.is_null())
     }
 
+    /// The member as it came, which stays.
+    pub fn peek(&self, field: &str) -> Option<&Value> {
+        self.members.get(field)
+    }
+
     /// Whether the member is there, if only as null; then null becomes absent.
     pub fn is_given(&self, field: &str) -> bool {
         self.members.contains_key(field)

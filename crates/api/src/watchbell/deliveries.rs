@@ -3,9 +3,9 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use watchbell_core::event::Priority;
+use watchbell_core::event::{Answer, Priority};
 use watchbell_core::ids::UserRef;
-use watchbell_core::{DeliveryId, EventId, UserId};
+use watchbell_core::{DeliveryId, EventId, Timestamp, UserId};
 use watchbell_store::Scope;
 use watchbell_store::history::{Delivery, DeliveryFilter};
 use watchbell_store::intake::Answered;
@@ -70,7 +70,7 @@ pub(super) async fn replay(State(api): State<Api>, caller: Authenticated, params
 }
 
 /// The only user whose deliveries the key sees; None sees all.
-fn own_user(caller: &Authenticated) -> Result<Option<UserId>, Problem> {
+pub(super) fn own_user(caller: &Authenticated) -> Result<Option<UserId>, Problem> {
     if caller.sees_everybody() {
         return Ok(None);
     }
@@ -88,25 +88,31 @@ async fn found(api: &Api, own: Option<UserId>, params: &Params) -> Result<Delive
     let found = api.store.delivery(&id(params)?).await?;
     let (delivery, attempts) =
         found.filter(|(delivery, _)| own.is_none_or(|own| own == delivery.user_id)).ok_or_else(|| Problem::not_found("delivery"))?;
-    let answers = api.store.answers_to(&delivery.id).await?;
+    let answers = api.store.answers_to(std::slice::from_ref(&delivery.id)).await?;
     Ok(DeliveryWithAttempts {
         delivery: write(&delivery),
         receipts: delivery.receipts.iter().map(write_receipt).collect(),
         attempt_log: attempts.iter().map(write_attempt).collect(),
-        answers: answers.iter().map(write_answer).collect(),
+        answers: answers.iter().map(write_answered).collect(),
     })
 }
 
-fn write_answer(answered: &Answered) -> wire::Answer {
+pub(super) fn write_answered(answered: &Answered) -> wire::Answer {
+    write_answer(&answered.event_id, &answered.answer, answered.at)
+}
+
+/// An answer as the event that it is.
+pub(super) fn write_answer(event: &EventId, answer: &Answer, at: Timestamp) -> wire::Answer {
     wire::Answer {
-        action: answered.answer.action.into(),
-        user_id: answered.answer.user.0,
-        at: answered.at.into(),
-        event_id: answered.event_id.to_string(),
+        action: answer.action.into(),
+        user_id: answer.user.0,
+        at: at.into(),
+        event_id: event.to_string(),
+        delivery_id: answer.delivery.to_string(),
     }
 }
 
-fn write(delivery: &Delivery) -> wire::Delivery {
+pub(super) fn write(delivery: &Delivery) -> wire::Delivery {
     let duty_id = if let Scope::Duty { id, .. } = &delivery.scope { Some(id.clone()) } else { None };
     wire::Delivery {
         id: delivery.id.to_string(),

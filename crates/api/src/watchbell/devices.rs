@@ -15,6 +15,11 @@ use crate::state::Api;
 use crate::surface;
 use crate::validate::device;
 
+/// What a browser subscribes with, before it is registered.
+pub(super) async fn push_key(State(api): State<Api>, _: Authenticated) -> Result<Response, Problem> {
+    Ok(surface::json(StatusCode::OK, &wire::PushKey { key: api.settings.push_key.clone() }))
+}
+
 pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     let user = subject(&api, &caller, &params, Intent::Read).await?;
     let devices = api.store.devices(user.id).await?;

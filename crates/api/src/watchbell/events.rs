@@ -5,12 +5,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use watchbell_core::EventId;
 use watchbell_core::decode::{self, RejectReason, Undecodable};
-use watchbell_core::event::{Event, EventData};
+use watchbell_core::event::{Event, EventData, EventKind};
 use watchbell_core::ids::how_many;
 use watchbell_store::intake::{Accepted, EventRecord, Publisher};
 use watchbell_wire::events::{AcceptedEvent, AcceptedEvents, KeptEvent};
 
-use super::page;
+use super::{deliveries, page};
 use crate::auth::Authenticated;
 use crate::problem::{Extra, Kind, Problem};
 use crate::request::{Params, Payload};
@@ -59,7 +59,10 @@ pub(super) async fn show(State(api): State<Api>, caller: Authenticated, params: 
     caller.check_reads_all()?;
     let id = EventId(page::derived_id("id", params.path("id"))?);
     let event = api.store.event(&id).await?.ok_or_else(|| Problem::not_found("event"))?;
-    Ok(surface::json(StatusCode::OK, &record(&event)))
+    let data = if event.kind == EventKind::Update { api.store.event_data(&id).await? } else { None };
+    let answer = if let Some(EventData::Update(data)) = data { data.answer } else { None };
+    let answer = answer.map(|answer| deliveries::write_answer(&id, &answer, event.received_at));
+    Ok(surface::json(StatusCode::OK, &KeptEvent { answer, ..record(&event) }))
 }
 
 /// An event as it is kept, without what it says.
@@ -72,6 +75,7 @@ pub(super) fn record(event: &EventRecord) -> KeptEvent {
         received_at: event.received_at.into(),
         decision: event.decision.as_ref().map(ToString::to_string),
         problems: event.problems.clone(),
+        answer: None,
     }
 }
 

@@ -12,13 +12,14 @@ use watchbell_core::event::{
     UpdateStatus,
 };
 use watchbell_core::user::User;
-use watchbell_core::{Decision, EventId, NamedAs, Reason, RuleId, Timestamp};
+use watchbell_core::{Decision, DeliveryId, EventId, NamedAs, Reason, RuleId, Timestamp};
 use watchbell_store::facts::history::{Happened, What};
 use watchbell_store::facts::{Alert, AlertState, Planned};
 use watchbell_store::history::{Delivery, DeliveryFilter};
 use watchbell_store::intake::EventRecord;
 use watchbell_wire::explanation::{ExplainedStep, Explanation};
 
+use super::deliveries::write_answered;
 use super::{events, page};
 use crate::auth::{Authenticated, Intent};
 use crate::problem::Problem;
@@ -94,6 +95,8 @@ async fn past(api: &Api, caller: &Authenticated, user: &User, event: Option<Even
         None if deliveries.is_empty() => Some(why_nothing(user, event.as_ref(), about.as_ref())),
         decision => decision,
     };
+    let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id.clone()).collect();
+    let answers = api.store.answers_to(&ids).await?;
     // What else events name is not theirs to know.
     let events = if caller.sees_everybody() { events } else { Vec::new() };
     let body = Explanation {
@@ -103,6 +106,7 @@ async fn past(api: &Api, caller: &Authenticated, user: &User, event: Option<Even
         problems: events.iter().flat_map(|event| &event.problems).cloned().collect(),
         events: Some(events.iter().map(events::record).collect()),
         steps: deliveries.iter().map(was).collect(),
+        answers: answers.iter().map(write_answered).collect(),
     };
     Ok(surface::json(StatusCode::OK, &body))
 }
@@ -165,6 +169,7 @@ async fn would_be(api: &Api, caller: &Authenticated, user: &User, event: Event) 
         problems: accepted.problems,
         events: None,
         steps: planned.iter().map(would).collect(),
+        answers: Vec::new(),
     };
     Ok(surface::json(StatusCode::OK, &body))
 }

@@ -5,6 +5,9 @@
 //! is not known is a 400 here, so that a misspelt one does not pass in silence.
 
 mod accounts;
+mod alerts;
+mod caller;
+pub mod canary;
 mod categories;
 mod contacts;
 mod dead_letters;
@@ -18,8 +21,11 @@ pub(crate) mod health;
 mod keys;
 pub(crate) mod openapi;
 mod operator;
+mod overview;
 mod page;
+mod preferences;
 mod providers;
+mod stream;
 mod telegram;
 mod topics;
 mod transfer;
@@ -32,6 +38,8 @@ use watchbell_core::ids::UserRef;
 use watchbell_core::user::User;
 
 pub(crate) use self::events::{check_names, publisher};
+pub(crate) use self::overview::LastOverview;
+pub(crate) use self::stream::Follower;
 use crate::auth::{Authenticated, Credentials, Intent};
 use crate::limits::Counting;
 use crate::problem::Problem;
@@ -60,8 +68,12 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/users/{user}/contacts/{id}/status", put(contacts::set_status))
         .route("/users/{user}/accounts", get(accounts::list))
         .route("/users/{user}/accounts/{service}", get(accounts::show).put(accounts::put).delete(accounts::delete))
+        .route("/users/{user}/preferences", get(preferences::list).put(preferences::put))
+        .route("/push-key", get(devices::push_key))
         .route("/users/{user}/telegram-link", post(telegram::link));
     let of_topics = Router::new()
+        .route("/topics", get(topics::all))
+        .route("/topics/{topic}", delete(topics::delete))
         .route("/topics/{topic}/users", get(topics::list).put(topics::add))
         .route("/topics/{topic}/users/{user}", put(topics::add_one).delete(topics::remove));
     let of_categories = Router::new()
@@ -70,21 +82,27 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
     let of_events = Router::new()
         .route("/events", post(events::publish))
         .route("/events/{id}", get(events::show))
+        .route("/alerts/{id}", get(alerts::show))
+        .route("/alerts/{id}/answer", post(alerts::answer))
         .route("/dead-letters", get(dead_letters::list).delete(dead_letters::purge))
         .route("/dead-letters/replay", post(dead_letters::replay_all))
         .route("/dead-letters/{id}", get(dead_letters::show))
         .route("/dead-letters/{id}/replay", post(dead_letters::replay))
         .route("/duties", get(duties::list))
         .route("/explain", get(explain::show).post(explain::show_event))
+        .route("/stream", get(stream::stream))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/{id}", get(deliveries::show))
         .route("/deliveries/{id}/replay", post(deliveries::replay));
     let of_operators = Router::new()
+        .route("/caller", get(caller::show))
+        .route("/overview", get(overview::show))
         .route("/keys", get(keys::list).post(keys::create))
         .route("/keys/{id}", delete(keys::delete))
         .route("/audit", get(operator::audit))
         .route("/unreachable", get(operator::unreachable))
         .route("/channels", get(operator::channels))
+        .route("/canary", post(canary::send))
         .route("/providers", get(providers::list))
         .route("/providers/{name}/test", post(providers::test))
         .route("/export", get(transfer::export))

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use watchbell_core::{Channel, Timestamp};
+use watchbell_core::{Channel, KeyId, Timestamp};
 use watchbell_store::Scope;
-use watchbell_store::access::AuditEntry;
+use watchbell_store::access::{AuditEntry, AuditFilter};
 use watchbell_store::queue::WorkerSession;
 use watchbell_wire::operators::{self as wire, BreakerState, ProviderFinding, UnreachableUser, UnreachableUsers};
 use watchbell_wire::{Items, Named};
@@ -23,7 +23,14 @@ use crate::{ChannelStatus, ProviderStatus};
 pub(super) async fn audit(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     caller.check_reads_all()?;
     let limit = page::limit(&params)?;
-    let entries = api.store.audit(page::numeric_cursor(&params)?, limit + 1).await?;
+    let filter = AuditFilter {
+        before: page::numeric_cursor(&params)?,
+        key: params.integer("key", &(0..=i64::MAX))?.map(KeyId),
+        action: params.query("action")?.map(str::to_owned),
+        object: params.query("object")?.map(|object| object.trim_end_matches('/').to_owned()),
+        limit: limit + 1,
+    };
+    let entries = api.store.audit(&filter).await?;
     page::write(entries, limit, |entry| entry.id.to_string(), write)
 }
 
@@ -124,10 +131,12 @@ mod tests {
             epoch: Epoch(1),
             name: "w".to_owned(),
             roles: "worker".to_owned(),
+            version: String::new(),
             channels: vec![channel],
             started_at: s(0),
             alive_until: s(60),
             outages: outages.iter().map(|(channel, until)| Outage { channel: *channel, provider: "p".to_owned(), until: *until }).collect(),
+            sending: Vec::new(),
             clock_ahead_ms: None,
         };
         let (sms, voice) = (Channel::Sms, Channel::Voice);

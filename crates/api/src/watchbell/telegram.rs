@@ -3,6 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use qrcode::QrCode;
+use qrcode::render::svg;
 use watchbell_core::Secret;
 use watchbell_wire::contacts::TelegramLink;
 
@@ -25,6 +27,16 @@ pub(super) async fn link(State(api): State<Api>, caller: Authenticated, params: 
     let token = Secret::new(random_text::<48>());
     let expires_at = api.clock.now().plus_s(LIFE_S);
     api.store.start_telegram_link(caller.actor(), user.id, &hash_key(&token), expires_at).await?;
-    let link = TelegramLink { url: link.url(&token), expires_at: expires_at.into() };
+    let url = link.url(&token);
+    let link = TelegramLink { qr_svg: qr(&url)?, url, expires_at: expires_at.into() };
     Ok(surface::json(StatusCode::CREATED, &link))
+}
+
+/// A phone reads what a desktop shows.
+fn qr(url: &str) -> Result<String, Problem> {
+    let code = QrCode::new(url).map_err(|error| {
+        tracing::error!(%error, "a link could not be written as a QR code");
+        Problem::internal()
+    })?;
+    Ok(code.render::<svg::Color<'_>>().min_dimensions(240, 240).build())
 }

@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use watchbell_core::UserId;
 use watchbell_store::directory::Topics;
-use watchbell_wire::topics::{Member, NewMembers};
+use watchbell_store::page::Side;
+use watchbell_wire::topics::{self as wire, Member, NewMembers};
 
 use super::{page, subject, user_name};
 use crate::auth::{Authenticated, Intent};
@@ -13,6 +14,32 @@ use crate::problem::Problem;
 use crate::request::{Params, Payload};
 use crate::state::Api;
 use crate::validate::Fields;
+
+/// Newest first.
+pub(super) async fn all(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    caller.check_reads_all()?;
+    let limit = page::limit(&params)?;
+    let side = match params.query("cursor")? {
+        None => Side::Newest,
+        Some(name) => {
+            let last = api.store.topic(name).await?;
+            Side::After(last.ok_or_else(|| Problem::invalid("cursor", "is none of ours", "begin again: the topic was deleted meanwhile"))?)
+        }
+    };
+    let topics = api.store.topics(&side, limit + 1).await?;
+    page::write(
+        topics,
+        limit,
+        |topic| topic.name.clone(),
+        |topic| wire::Topic { name: topic.name.clone(), created_at: topic.created_at.into() },
+    )
+}
+
+pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
+    caller.check_admin()?;
+    api.store.delete_topic(caller.actor(), topic(&params)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
 
 /// Users that one call adds at most: each is looked up.
 const MOST: usize = 1_000;

@@ -33,6 +33,7 @@ const PATHS: &[(&str, &str)] = &[
     ("/watchbell/v1/dead-letters", "GET,DELETE"),
     ("/-/healthy", "GET"),
     ("/-/ready", "GET"),
+    ("/metrics", "GET"),
     ("/callbacks/twilio", "GET,POST"),
     ("/callbacks/telegram", "GET,POST"),
 ];
@@ -71,7 +72,6 @@ async fn an_unknown_path_is_404_in_the_surface_s_form() {
         "/api/users/1/contacts/faxes",
         "/watchbell/v1",
         "/watchbell/v1/x",
-        "/",
         "/x",
         "/callbacks",
         "/-/x",

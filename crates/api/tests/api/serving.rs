@@ -101,8 +101,8 @@ async fn a_body_that_never_comes_is_408_and_a_head_that_never_comes_is_cut() {
 async fn what_is_no_http_harms_nobody() {
     let world = world().await;
     let served = serve(&world).await;
-    let huge = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "y".repeat(100_000));
-    for request in [&b"\x16\x03\x01\x00\xff\r\n\r\n"[..], b"GET / HTTP/9.9\r\n\r\n", b"\0\0\0\0\r\n\r\n", huge.as_bytes()] {
+    let huge = format!("GET /x HTTP/1.1\r\nX: {}\r\n\r\n", "y".repeat(100_000));
+    for request in [&b"\x16\x03\x01\x00\xff\r\n\r\n"[..], b"GET /x HTTP/9.9\r\n\r\n", b"\0\0\0\0\r\n\r\n", huge.as_bytes()] {
         let answer = talk(served.address, request).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     }

@@ -13,6 +13,7 @@ use super::batch::batcher::Batcher;
 use super::batch::begin::BeginBatch;
 use super::batch::finish::FinishBatch;
 use super::held::LeaseTracker;
+use super::metrics::DispatchMetrics;
 use super::routes::breaker::ProviderStates;
 use super::session::OwnSession;
 use super::tally::Tallies;
@@ -31,6 +32,7 @@ pub(super) struct DispatchContext {
     pub states: ProviderStates,
     /// How its calls ended, for the same.
     pub tallies: Tallies,
+    pub metrics: DispatchMetrics,
     /// A message was sent that its provider is to confirm.
     pub awaits_receipt: Arc<Notify>,
     pub begin: Batcher<BeginBatch>,

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use watchbell_core::Timestamp;
-use watchbell_store::queue::Ready;
+use watchbell_store::queue::{Ready, Sending};
 
+use super::channel::ChannelWorker;
 use super::context::DispatchContext;
 
 /// From the commit of a lease until the worker knows of it, at most.
@@ -14,12 +15,21 @@ const LEASE_IS_UNKNOWN_MS: i64 = 10_000;
 /// Between a heartbeat that failed and the next.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// Renews the session every `every`, and begins a new one when it was lost: the process had stood still for too long, and others
-/// have taken over what it had leased. In between it looks, every `recheck`, for what became ready without anybody's saying so: a
+/// How often the heartbeat looks at the database.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Every {
+    pub heartbeat: Duration,
+    /// Between looks at what became ready; None where nobody else makes anything ready.
+    pub recheck: Option<Duration>,
+}
+
+/// Renews the session at every heartbeat, shows what the `channels` are sending, and begins a new one when it was lost: the process had stood still for too long, and others
+/// have taken over what it had leased. In between it looks for what became ready without anybody's saying so: a
 /// wake-up from another process may be lost.
 ///
 /// Nothing else happens here: what dead processes had leased is taken over in [`reap`], as that may have to wait for locks.
-pub(super) async fn renew(context: Arc<DispatchContext>, every: Duration, recheck: Option<Duration>, stop: CancellationToken) {
+pub(super) async fn renew(context: Arc<DispatchContext>, channels: Vec<Arc<ChannelWorker>>, every: Every, stop: CancellationToken) {
+    let Every { heartbeat: every, recheck } = every;
     let session = &context.session;
     let clock = &context.clock;
     let mut next = clock.now() + every;
@@ -41,7 +51,8 @@ pub(super) async fn renew(context: Arc<DispatchContext>, every: Duration, rechec
                 continue;
             }
         }
-        match context.store.heartbeat(session.epoch(), session.lease).await {
+        let sending: Vec<Sending> = channels.iter().filter_map(|worker| worker.sending()).collect();
+        match context.store.heartbeat(session.epoch(), session.lease, &sending).await {
             Ok(heartbeat) => {
                 next = clock.now() + every;
                 if is_failing {
@@ -56,6 +67,7 @@ pub(super) async fn renew(context: Arc<DispatchContext>, every: Duration, rechec
                         wake(&context, &heartbeat.ready);
                     }
                 } else {
+                    context.metrics.lost_sessions.inc();
                     tracing::warn!("this process stood still for longer than its lease; what it had claimed was taken over");
                     if let Err(error) = session.begin(context.store.as_ref()).await {
                         tracing::warn!(error = watchbell_core::error_chain(&error), "worker.enter failed; trying again");

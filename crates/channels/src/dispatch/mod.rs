@@ -25,6 +25,7 @@ mod edits;
 mod heartbeat;
 mod held;
 mod inline;
+mod metrics;
 mod overdue;
 mod routes;
 mod session;
@@ -48,6 +49,7 @@ use self::context::DispatchContext;
 pub use self::delivery::destination::address;
 use self::held::LeaseTracker;
 use self::inline::InlineChannel;
+pub use self::metrics::DispatchMetrics;
 use self::routes::breaker::ProviderStates;
 pub(crate) use self::routes::reach::check_country;
 use self::session::OwnSession;
@@ -65,6 +67,7 @@ pub struct Dispatcher {
     settings: DispatchSettings,
     progress: broadcast::Sender<Progress>,
     calls: TaskTracker,
+    metrics: DispatchMetrics,
 }
 
 impl std::fmt::Debug for Dispatcher {
@@ -82,7 +85,13 @@ impl Dispatcher {
         inline: Arc<InlineWorkers>,
         settings: DispatchSettings,
     ) -> Self {
-        Self { store, clock, renderer, inline, settings, progress: broadcast::Sender::new(4096), calls: TaskTracker::new() }
+        let (progress, calls, metrics) = (broadcast::Sender::new(4096), TaskTracker::new(), DispatchMetrics::default());
+        Self { store, clock, renderer, inline, settings, progress, calls, metrics }
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &DispatchMetrics {
+        &self.metrics
     }
 
     /// Tells of every delivery that gets further. Who is too slow misses some.
@@ -128,14 +137,17 @@ impl Dispatcher {
             states: ProviderStates::default(),
             tallies: Tallies::default(),
             awaits_receipt,
+            metrics: self.metrics,
             stop: stop.clone(),
             calls: self.calls,
             held,
         });
         let heartbeat_stop = CancellationToken::new();
-        let renewal = tokio::spawn(heartbeat::renew(context.clone(), settings.heartbeat, settings.recheck, heartbeat_stop.clone()));
-        let reaping = tokio::spawn(heartbeat::reap(context.clone(), heartbeat_stop.clone()));
         let channels: Vec<_> = settings.channels.into_iter().map(|route| ChannelWorker::new(context.clone(), route)).collect();
+        context.metrics.show_routes(channels.clone());
+        let every = heartbeat::Every { heartbeat: settings.heartbeat, recheck: settings.recheck };
+        let renewal = tokio::spawn(heartbeat::renew(context.clone(), channels.clone(), every, heartbeat_stop.clone()));
+        let reaping = tokio::spawn(heartbeat::reap(context.clone(), heartbeat_stop.clone()));
         let has_others = settings.recheck.is_some();
         let overdue = tokio::spawn(overdue::watch(context.clone(), channels.clone(), has_others, heartbeat_stop.clone()));
         let tallying = tokio::spawn(tally::show(context.clone(), heartbeat_stop.clone()));
@@ -161,6 +173,8 @@ impl Dispatcher {
                 tracing::error!(part, %error, "a part of the worker failed");
             }
         }
+        // They know of the context, which knows of them.
+        context.metrics.show_routes(Vec::new());
         tally::write(&context).await;
         return_calls(&context, &channels).await;
         context.session.leave(&context.store).await;

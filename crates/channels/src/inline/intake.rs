@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::time::Instant;
 use watchbell_core::event::{Event, EventData};
 use watchbell_core::ids::how_many;
 use watchbell_core::{Channel, group};
@@ -10,8 +11,8 @@ use watchbell_store::StoreError;
 use watchbell_store::inline::{InlineDispatch, Reservation};
 use watchbell_store::intake::{Accepted, Intake, Publisher};
 
-use super::InlineWorkers;
 use super::precedence::{Passing, Precedence};
+use super::{InlineWorkers, IntakeMetrics};
 
 /// Updates that are accepted together at most: fewer are committed sooner, and stop the pages that they cancel sooner.
 const UPDATES_TOGETHER: usize = 100;
@@ -31,6 +32,7 @@ pub struct EventIntake {
     store: Arc<dyn Intake>,
     workers: Arc<InlineWorkers>,
     precedence: Precedence,
+    metrics: IntakeMetrics,
 }
 
 impl std::fmt::Debug for EventIntake {
@@ -42,7 +44,12 @@ impl std::fmt::Debug for EventIntake {
 impl EventIntake {
     /// What becomes due at once goes to `workers` as far as they have room.
     pub fn new(store: Arc<dyn Intake>, workers: Arc<InlineWorkers>) -> Self {
-        Self { store, workers, precedence: Precedence::default() }
+        Self { store, workers, precedence: Precedence::default(), metrics: IntakeMetrics::default() }
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &IntakeMetrics {
+        &self.metrics
     }
 
     /// Accepts events in the order given, in one transaction or several. What a client publishes is in the audit log as well.
@@ -92,7 +99,7 @@ impl<'a> Entry<'a> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let EventIntake { store, workers, precedence } = self.intake;
+        let EventIntake { store, workers, precedence, metrics } = self.intake;
         let most = if self.passing.is_some() {
             UPDATES_TOGETHER
         } else {
@@ -102,7 +109,12 @@ impl<'a> Entry<'a> {
         let (now, later) = self.rest.split_at(together(self.rest, most));
         let planned: Planned<'_> = if later.is_empty() { self.planned } else { &|| {} };
         let transaction = Transaction { workers, events: now.len(), calls: AtomicUsize::new(0), planned };
-        let accepted = store.accept(now, self.publisher, &transaction).await?;
+        let asked_at = Instant::now();
+        let accepted = store.accept(now, self.publisher, &transaction).await.inspect_err(|_| {
+            metrics.failures.inc();
+        })?;
+        metrics.accept_seconds.observe(asked_at.elapsed());
+        metrics.count(now, &accepted);
         self.rest = later;
         Ok(Some((now, accepted)))
     }

@@ -7,8 +7,10 @@
 //! database for a claim, as everything does for which no worker has room.
 
 mod intake;
+mod metrics;
 mod precedence;
 mod workers;
 
 pub use intake::{Entry, EventIntake};
+pub use metrics::IntakeMetrics;
 pub use workers::{InlineWorker, InlineWorkers};

@@ -206,6 +206,10 @@ impl Configured for Defined {
     fn chat_link(&self) -> Option<ChatLink> {
         None
     }
+
+    fn push_key(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A set of channels that lives as long as the process: each set is made once, however often definitions are read.

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use minijinja::{Value, context};
-use watchbell_core::{Channel, DeliveryId, EventId, Timestamp, UserId};
+use watchbell_core::{Channel, DeliveryId, Timestamp};
 
 use super::template::Names;
-use crate::gate::Gate;
 use crate::inbound::{Action, Whom};
-use crate::provider::{About, Address, Content, Outgoing, Told};
+use crate::provider::{Address, Content, Outgoing};
 
 /// The variables of a request that sends, and what they are. Those with members are checked member by member.
 const VARIABLES: &[(&str, &[&str])] = &[
@@ -145,36 +144,8 @@ pub fn reply(to: &Whom, text: &str) -> Outgoing {
         Channel::Telegram => Address::Telegram(address),
         _ => Address::Other(to.address.clone()),
     };
-    let id = format!("reply-{}", to.at.as_millis());
-    Outgoing {
-        delivery_id: DeliveryId(id.clone()),
-        channel: to.channel,
-        to: address,
-        content: Content { subject: text.to_owned(), text: text.into(), short: text.into(), speech: text.into(), ..Content::default() },
-        answer: None,
-        unsubscribe_url: None,
-        told: Told { id: UserId(0), name: String::new() },
-        about: About {
-            kind: REPLY,
-            event_id: EventId(id),
-            alert_id: None,
-            round: None,
-            duty_id: None,
-            status: None,
-            priority: None,
-            category: None,
-            labels: serde_json::Map::new(),
-        },
-        members: Vec::new(),
-        attempt: 1,
-        urgent: false,
-        critical: false,
-        thread: None,
-        expires_at: None,
-        now: to.at,
-        callback_base: None,
-        gate: Gate::default(),
-    }
+    let content = Content { subject: text.to_owned(), text: text.into(), short: text.into(), speech: text.into(), ..Content::default() };
+    Outgoing::of_no_event(DeliveryId(format!("reply-{}", to.at.as_millis())), to.channel, address, REPLY, content, to.at)
 }
 
 /// None where it is over already, or so far away that it is never.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use minijinja::{Value, context};
 use url::Url;
-use watchbell_core::{Channel, EventId, Secret, Timestamp, UserId};
+use watchbell_core::{Channel, DeliveryId, Secret, Timestamp, UserId};
 
 use super::body::Json;
 use super::format::Server;
@@ -14,8 +14,7 @@ use super::request::{Auth, Body, Send};
 use super::template::Template;
 use super::values::Values;
 use super::{Definition, message};
-use crate::gate::Gate;
-use crate::provider::{About, Address, AnswerOffer, Content, Outgoing, Text, Told};
+use crate::provider::{Address, AnswerOffer, Content, Outgoing, Text, Told};
 
 const FAILS: &str = "fails with a sample message: an unknown filter, or values of types that do not go together";
 
@@ -146,43 +145,25 @@ fn sample(channel: Channel, server: Server, is_full: bool) -> Outgoing {
         resolve: "Resolve".to_owned(),
         decline: "Not me".to_owned(),
     };
+    let content = Content {
+        subject: "Disk full".to_owned(),
+        text: Text::from("Disk full on db-1"),
+        html: some("<p>Disk full on db-1</p>").unwrap_or_default(),
+        short: Text::from("Disk full"),
+        speech: Text::from("Disk full"),
+        url: some("https://alerts.example.org/7"),
+        open: "Open".to_owned(),
+        locale: "en".to_owned(),
+        ..Content::default()
+    };
+    let (id, now) = (DeliveryId("01SAMPLE".to_owned()), Timestamp::from_millis(1_700_000_000_000));
     Outgoing {
-        delivery_id: watchbell_core::DeliveryId("01SAMPLE".to_owned()),
-        channel,
-        to,
-        content: Content {
-            subject: "Disk full".to_owned(),
-            text: Text::from("Disk full on db-1"),
-            html: some("<p>Disk full on db-1</p>").unwrap_or_default(),
-            short: Text::from("Disk full"),
-            speech: Text::from("Disk full"),
-            url: some("https://alerts.example.org/7"),
-            open: "Open".to_owned(),
-            locale: "en".to_owned(),
-            ..Content::default()
-        },
         answer: is_full.then_some(answer),
         unsubscribe_url: some("https://bell.example.org/u/sample"),
         told: Told { id: UserId(7), name: "Anna".to_owned() },
-        about: About {
-            kind: "alert",
-            event_id: EventId("01SAMPLE".to_owned()),
-            alert_id: some("A-7"),
-            round: is_full.then_some(1),
-            duty_id: None,
-            status: None,
-            priority: None,
-            category: None,
-            labels: serde_json::Map::new(),
-        },
-        members: Vec::new(),
-        attempt: 1,
         urgent: is_full,
-        critical: false,
         thread: some("alert:A-7"),
-        expires_at: is_full.then(|| Timestamp::from_millis(1_700_003_600_000)),
-        now: Timestamp::from_millis(1_700_000_000_000),
-        callback_base: None,
-        gate: Gate::default(),
+        expires_at: is_full.then(|| now.plus_s(3_600)),
+        ..Outgoing::of_no_event(id, channel, to, "alert", content, now)
     }
 }

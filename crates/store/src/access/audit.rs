@@ -24,12 +24,25 @@ pub struct AuditEntry {
     pub detail: Option<Map<String, Value>>,
 }
 
+/// Which entries; all that is given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Only ids below this one: the cursor.
+    pub before: Option<i64>,
+    pub key: Option<KeyId>,
+    /// What their action begins with.
+    pub action: Option<String>,
+    /// What their object begins with, as a path: `users/4` is not `users/41`.
+    pub object: Option<String>,
+    pub limit: i64,
+}
+
 /// The audit log: changes write their lines themselves, in their transactions.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
     /// Writes a line of the audit log for what is no change: a reading that matters, or something refused.
     async fn note(&self, by: Actor, action: &str, object: &str, detail: Option<Map<String, Value>>) -> Result<(), StoreError>;
 
-    /// The newest entries before `before` (an entry's id), newest first.
-    async fn audit(&self, before: Option<i64>, limit: i64) -> Result<Vec<AuditEntry>, StoreError>;
+    /// The newest entries that fit, newest first.
+    async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, StoreError>;
 }

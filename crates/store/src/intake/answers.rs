@@ -1,8 +1,9 @@
 //! Answers of people that took effect, and whether the broker knows of them.
 
 use async_trait::async_trait;
+use watchbell_core::device::DeviceKind;
 use watchbell_core::event::Answer;
-use watchbell_core::{DeliveryId, EventId, Timestamp};
+use watchbell_core::{DeliveryId, EventId, Secret, Timestamp};
 
 use crate::StoreError;
 
@@ -17,7 +18,17 @@ pub struct Answered {
     pub at: Timestamp,
 }
 
-/// Answers that the broker is to be told of.
+/// A message that waits for an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    pub delivery: DeliveryId,
+    /// As its provider calls it.
+    pub message_id: String,
+    /// Of the device that it went to.
+    pub token: Secret,
+}
+
+/// Answers of people: those that the broker is to be told of, those that were given to a message, and those that are missing.
 #[async_trait]
 pub trait Answers: Send + Sync {
     /// Answers that the broker is to be told of, the oldest first; nobody else gets them until then.
@@ -26,6 +37,17 @@ pub trait Answers: Send + Sync {
     /// The broker has been told of these.
     async fn answers_told(&self, answers: &[EventId]) -> Result<(), StoreError>;
 
-    /// What people answered to one message, in order.
-    async fn answers_to(&self, delivery: &DeliveryId) -> Result<Vec<Answered>, StoreError>;
+    /// What people answered to these messages, in order.
+    async fn answers_to(&self, deliveries: &[DeliveryId]) -> Result<Vec<Answered>, StoreError>;
+
+    /// Messages on devices of that kind which their users have not answered yet, in order of their ids: those that the provider took
+    /// at `since` or later, of rounds that are open; `most` of those after `after`.
+    async fn unanswered(
+        &self,
+        device: DeviceKind,
+        provider: &str,
+        since: Timestamp,
+        after: Option<&DeliveryId>,
+        most: i64,
+    ) -> Result<Vec<Unanswered>, StoreError>;
 }

@@ -9,6 +9,7 @@
 //! A transition of the engine never waits behind requests to the API: these have connections of their own, or, where there is
 //! one writer only, one turn at it at a time.
 
+mod metrics;
 mod session;
 mod statement;
 
@@ -24,6 +25,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use watchbell_core::Backoff;
 
+pub use metrics::DatabaseMetrics;
+pub(crate) use metrics::PoolMetrics;
 pub(crate) use session::{Session, Tx};
 
 use crate::fault::Fault;
@@ -69,6 +72,7 @@ struct PoolState<DB: Backend> {
     idle: Mutex<VecDeque<Idle<DB>>>,
     /// Counted up when connections are found stale: those of before are not used again.
     generation: AtomicU64,
+    metrics: PoolMetrics,
 }
 
 struct Idle<DB: Backend> {
@@ -97,9 +101,9 @@ impl<DB: Backend> fmt::Debug for Pool<DB> {
 
 impl<DB: Backend> Pool<DB> {
     /// At most `most` connections, each made when there is need of it.
-    pub(crate) fn new(most: usize, limits: Limits, connect: Connect<DB>) -> Self {
-        let shared =
-            PoolState { connect, limits, slots: Arc::new(Semaphore::new(most)), idle: Mutex::default(), generation: AtomicU64::new(0) };
+    pub(crate) fn new(most: usize, limits: Limits, metrics: PoolMetrics, connect: Connect<DB>) -> Self {
+        let (slots, idle, generation) = (Arc::new(Semaphore::new(most)), Mutex::default(), AtomicU64::new(0));
+        let shared = PoolState { connect, limits, slots, idle, generation, metrics };
         Self { shared: Arc::new(shared), turns: None }
     }
 
@@ -113,6 +117,7 @@ impl<DB: Backend> Pool<DB> {
     /// it said it about the connection and not about what somebody means to do with it.
     pub(crate) async fn acquire(&self) -> Result<Session<DB>, sqlx::Error> {
         let shared = &self.shared;
+        let asked_at = Instant::now();
         let acquired = timeout(shared.limits.acquire, async {
             let turn = match &self.turns {
                 Some(turns) => Some(permit(turns).await?),
@@ -125,7 +130,14 @@ impl<DB: Backend> Pool<DB> {
             };
             Ok(Session::new(connection, permit, Arc::clone(shared), generation))
         });
-        acquired.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        let acquired = acquired.await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        match acquired {
+            Ok(_) => shared.metrics.wait.observe(asked_at.elapsed()),
+            Err(_) => {
+                shared.metrics.failures.inc();
+            }
+        }
+        acquired
     }
 
     pub(crate) async fn begin(&self, statement: &'static str) -> Result<Tx<DB>, sqlx::Error>

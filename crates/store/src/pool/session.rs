@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sqlx::{Connection as _, Error, Executor};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{Backend, Limits, Permit, PoolState, late};
 use crate::fault::Fault;
@@ -22,6 +22,7 @@ pub(crate) struct Session<DB: Backend> {
     shared: Arc<PoolState<DB>>,
     /// Given back after the connection.
     permit: Option<Permit>,
+    since: Instant,
 }
 
 /// What is under way on a connection.
@@ -37,7 +38,9 @@ struct Use {
 impl<DB: Backend> Session<DB> {
     pub(super) fn new(connection: DB::Connection, permit: Permit, shared: Arc<PoolState<DB>>, generation: u64) -> Self {
         let limits = shared.limits;
-        Self { connection: Some(connection), use_: Use::default(), limits, generation, shared, permit: Some(permit) }
+        shared.metrics.in_use.inc();
+        let since = Instant::now();
+        Self { connection: Some(connection), use_: Use::default(), limits, generation, shared, permit: Some(permit), since }
     }
 
     /// Runs what `ask` makes of the connection within the limit for statements.
@@ -71,6 +74,8 @@ impl<DB: Backend> Session<DB> {
 
 impl<DB: Backend> Drop for Session<DB> {
     fn drop(&mut self) {
+        self.shared.metrics.in_use.dec();
+        self.shared.metrics.hold.observe(self.since.elapsed());
         let Some(connection) = self.connection.take() else { return };
         let Use { is_asked, in_transaction, is_broken } = self.use_;
         if is_broken {

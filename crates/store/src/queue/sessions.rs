@@ -20,18 +20,29 @@ pub struct Outage {
     pub until: Option<Timestamp>,
 }
 
+/// What a process is sending by a channel: its calls under way.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Sending {
+    pub channel: Channel,
+    pub deliveries: u64,
+}
+
 /// A process's right to hold leases. It lasts until the process ends it, or has not renewed it in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerSession {
     pub epoch: Epoch,
     pub name: String,
     pub roles: String,
-    /// What it sends by.
+    /// Of the program.
+    pub version: String,
+    /// What it sends by; nothing where it is no worker.
     pub channels: Vec<Channel>,
     pub started_at: Timestamp,
     pub alive_until: Timestamp,
     /// The providers that it does not call.
     pub outages: Vec<Outage>,
+    /// What it was sending at its last heartbeat.
+    pub sending: Vec<Sending>,
     /// How far the clock of its machine is ahead of the database's, in milliseconds; negative where it is behind. None where
     /// there is one machine only.
     pub clock_ahead_ms: Option<i64>,
@@ -59,12 +70,13 @@ pub struct Heartbeat {
 /// Worker sessions, from being opened until they are closed or reaped.
 #[async_trait]
 pub trait WorkerSessions: Send + Sync {
-    /// Begins a session; leases may be taken with its epoch. It lasts for `lease` from now, unless it is renewed.
+    /// Begins a session; leases may be taken with its epoch. It lasts for `lease` from now, unless it is renewed. A process that is no
+    /// worker has one as well, without channels, so that everybody sees that it is there.
     async fn open_session(&self, name: &str, roles: &str, channels: &[Channel], lease: Duration) -> Result<Epoch, StoreError>;
 
     /// Renews a session for `lease` from the moment at which that is written, and looks what there is to do. It waits for no lock
-    /// that another transition holds.
-    async fn heartbeat(&self, epoch: Epoch, lease: Duration) -> Result<Heartbeat, StoreError>;
+    /// that another transition holds. Whoever asks any process is told what this one is `sending`.
+    async fn heartbeat(&self, epoch: Epoch, lease: Duration, sending: &[Sending]) -> Result<Heartbeat, StoreError>;
 
     /// Frees
     /// - what sessions that were not renewed in time had leased: what they had not begun can be claimed again, what they had begun

@@ -12,7 +12,7 @@ use crate::access::{Actor, AdminKey, ApiKey, Keys, StoredSettings};
 use crate::changes::Changes;
 
 #[derive(sqlx_macros::FromRow)]
-struct KeyRow {
+pub(super) struct KeyRow {
     id: i64,
     name: String,
     hash: String,

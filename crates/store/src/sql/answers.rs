@@ -3,8 +3,9 @@
 //! the event that it is.
 
 use async_trait::async_trait;
+use watchbell_core::device::DeviceKind;
 use watchbell_core::event::{Answer, Event, EventData};
-use watchbell_core::{DeliveryId, EventId, Timestamp};
+use watchbell_core::{DeliveryId, EventId, Secret, Timestamp};
 
 use super::audit::Done;
 use super::rows::{at, json, to_json};
@@ -14,7 +15,7 @@ use crate::access::Actor;
 use crate::changes::Changes;
 use crate::columns::row;
 use crate::facts::Plan;
-use crate::intake::{Answered, Answers};
+use crate::intake::{Answered, Answers, Unanswered};
 
 row! {
     struct Row<'a> {
@@ -71,13 +72,38 @@ impl Answers for SqlStore {
         Ok(tx.commit().await?)
     }
 
-    async fn answers_to(&self, delivery: &DeliveryId) -> Result<Vec<Answered>, StoreError> {
+    async fn answers_to(&self, deliveries: &[DeliveryId]) -> Result<Vec<Answered>, StoreError> {
         let rows: Vec<(String, String, String, i64)> =
-            sqlx::query_as(sql("SELECT event_id, alert_id, answer, at FROM answers WHERE delivery_id = $1 ORDER BY event_id"))
-                .bind(delivery.as_str())
+            sqlx::query_as(sql("SELECT event_id, alert_id, answer, at FROM answers WHERE delivery_id {in $1 text} ORDER BY event_id"))
+                .bind(array(deliveries)?)
                 .fetch_all(&self.read)
                 .await?;
         rows.into_iter().map(answered).collect()
+    }
+
+    async fn unanswered(
+        &self,
+        device: DeviceKind,
+        provider: &str,
+        since: Timestamp,
+        after: Option<&DeliveryId>,
+        most: i64,
+    ) -> Result<Vec<Unanswered>, StoreError> {
+        let rows: Vec<(String, String, String)> = sqlx::query_as(sql("SELECT d.id, d.message_id, v.token FROM devices v \
+             JOIN responders r ON r.user_id = v.user_id \
+             JOIN deliveries d ON d.subject = 'alert:' || r.alert_id AND d.user_id = r.user_id \
+             WHERE v.kind = $1 AND d.device_id = v.id AND d.scope = 'alert:' || r.round || ':' || r.alert_id AND d.provider = $2 \
+             AND d.state IN ('sent', 'delivered') AND d.message_id IS NOT NULL AND d.sent_at >= $3 AND d.id > $4 ORDER BY d.id LIMIT $5"))
+        .bind(device.as_str())
+        .bind(provider.to_owned())
+        .bind(since.as_millis())
+        .bind(after.map_or("", DeliveryId::as_str).to_owned())
+        .bind(most)
+        .fetch_all(&self.read)
+        .await?;
+        let unanswered =
+            |(delivery, message_id, token)| Unanswered { delivery: DeliveryId(delivery), message_id, token: Secret::new(token) };
+        Ok(rows.into_iter().map(unanswered).collect())
     }
 }
 

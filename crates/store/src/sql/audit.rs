@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
+use sqlx::QueryBuilder;
 use watchbell_core::KeyId;
 use watchbell_core::event::Event;
 
 use super::rows::{at, json, to_json};
-use super::{SqlStore, Tx, sql};
+use super::{Db, SqlStore, Tx, sql};
 use crate::StoreError;
-use crate::access::{Actor, AuditEntry, AuditLog};
+use crate::access::{Actor, AuditEntry, AuditFilter, AuditLog};
 use crate::changes::Changes;
 use crate::intake::Accepted;
 
@@ -66,8 +67,23 @@ impl AuditLog for SqlStore {
         self.record_alone(by, action, object, detail).await
     }
 
-    async fn audit(&self, before: Option<i64>, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
-        self.list_audit(before, limit).await
+    async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new("SELECT id, at, key_id, address, action, object, detail FROM audit WHERE id < ");
+        query.push_bind(filter.before.unwrap_or(i64::MAX));
+        if let Some(key) = filter.key {
+            query.push(" AND key_id = ").push_bind(key.0);
+        }
+        if let Some(action) = &filter.action {
+            query.push(" AND substr(action, 1, length(").push_bind(action.clone()).push(")) = ").push_bind(action.clone());
+        }
+        if let Some(object) = &filter.object {
+            let inside = format!("{object}/");
+            query.push(" AND (object = ").push_bind(object.clone());
+            query.push(" OR substr(object, 1, length(").push_bind(inside.clone()).push(")) = ").push_bind(inside).push(")");
+        }
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(filter.limit.max(0));
+        let rows: Vec<Row> = query.build_query_as().fetch_all(&self.read).await?;
+        super::rows::all(rows)
     }
 }
 
@@ -120,17 +136,5 @@ impl SqlStore {
         let mut tx = self.begin_edit().await?;
         self.record(&mut tx, by, action, Done { object: object.to_owned(), detail }).await?;
         Ok(tx.commit().await?)
-    }
-
-    /// The newest lines before one, newest first.
-    pub(super) async fn list_audit(&self, before: Option<i64>, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(sql(
-            "SELECT id, at, key_id, address, action, object, detail FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2",
-        ))
-        .bind(before.unwrap_or(i64::MAX))
-        .bind(limit.max(0))
-        .fetch_all(&self.read)
-        .await?;
-        super::rows::all(rows)
     }
 }

@@ -11,7 +11,7 @@ use watchbell_core::ids::TIME_DIGITS;
 use watchbell_core::{Channel, ContactId, DeliveryId, EventId, NamedAs, Reason, RuleId, Timestamp, UserId};
 
 use super::rows::{at, json, name, scope, to_json};
-use super::{Db, SqlStore, attempts, receipt_log, sql};
+use super::{Db, SqlStore, array, attempts, receipt_log, sql};
 use crate::access::Actor;
 use crate::history::{Delivery, DeliveryFilter, History};
 use crate::queue::Attempt;
@@ -130,6 +130,23 @@ impl History for SqlStore {
             filter.limit = if is_last_page { 0 } else { asked_for.saturating_sub(deliveries.len()).try_into().unwrap_or(0) };
         }
         Ok(deliveries)
+    }
+
+    async fn lately(&self, again: &[DeliveryId], soon: Timestamp, most: i64) -> Result<Vec<Delivery>, StoreError> {
+        // The first of those that are due, not the longest waiting: where a backlog waits, all of it would have to be sorted for that.
+        let rows = sqlx::query(sql(concat!(
+            select!(),
+            "d.id {in $1 text} OR d.id {anyof} SELECT id FROM deliveries ORDER BY id DESC LIMIT $2 {end} \
+             OR d.id {anyof} SELECT id FROM ready_queue WHERE channel {in $3 text} \
+             AND rank IN ({rank high}, {rank normal}, {rank claimed}) AND ready_at <= $4 LIMIT $2 {end}"
+        )))
+        .bind(array(again)?)
+        .bind(most)
+        .bind(array(Channel::ALL.iter().map(|channel| channel.as_str()))?)
+        .bind(soon.as_millis())
+        .fetch_all(&self.read)
+        .await?;
+        Ok(rows.iter().filter_map(read).collect())
     }
 
     async fn delivery(&self, id: &DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, StoreError> {

@@ -126,6 +126,7 @@ impl Retention for SqlStore {
         sqlx::query(sql("DELETE FROM texts WHERE at < $1")).bind(now.plus_ms(-TEXT_KEPT_MS).as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM unreachable WHERE at < $1")).bind(deliveries_before.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM recipients WHERE quiet_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
+        sqlx::query(sql("DELETE FROM browser_sessions WHERE expires_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM telegram_links WHERE expires_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         // Whoever plans a shift has the row locked.
         sqlx::query(sql("DELETE FROM schedules WHERE name {anyof} SELECT name FROM schedules s \

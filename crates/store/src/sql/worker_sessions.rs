@@ -12,8 +12,11 @@ use super::{BindAll, Connection, DIALECT, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
 use crate::columns::row;
 use crate::dialect::Dialect;
-use crate::queue::{Heartbeat, HeldLeases, Outage, WorkerSession, WorkerSessions};
+use crate::queue::{Heartbeat, HeldLeases, Outage, Sending, WorkerSession, WorkerSessions};
 use crate::wake::Effects;
+
+/// All crates of the program have the same.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[async_trait]
 impl WorkerSessions for SqlStore {
@@ -27,10 +30,11 @@ impl WorkerSessions for SqlStore {
             due = self.reap_sessions(&mut tx, &dead).await?;
         }
         let epoch: i64 = sqlx::query_scalar(sql(
-            "INSERT INTO worker_sessions (name, roles, channels, started_at, alive_until) VALUES ($1, $2, $3, $4, $5) RETURNING epoch",
+            "INSERT INTO worker_sessions (name, roles, version, channels, started_at, alive_until) VALUES ($1, $2, $3, $4, $5, $6) RETURNING epoch",
         ))
         .bind(name.to_owned())
         .bind(roles.to_owned())
+        .bind(VERSION)
         .bind(to_json(channels)?)
         .bind(now.as_millis())
         .bind((now + lease).as_millis())
@@ -41,8 +45,8 @@ impl WorkerSessions for SqlStore {
         Ok(Epoch(epoch))
     }
 
-    async fn heartbeat(&self, epoch: Epoch, lease: Duration) -> Result<Heartbeat, StoreError> {
-        self.write_heartbeat(epoch, lease).await
+    async fn heartbeat(&self, epoch: Epoch, lease: Duration, sending: &[Sending]) -> Result<Heartbeat, StoreError> {
+        self.write_heartbeat(epoch, lease, sending).await
     }
 
     async fn reap(&self, epoch: Epoch, held: &HeldLeases, before: Timestamp) -> Result<(), StoreError> {
@@ -86,16 +90,18 @@ impl WorkerSessions for SqlStore {
 impl SqlStore {
     /// These are single statements and no transaction: where the connection breaks, nothing stays locked that the next try would wait
     /// for.
-    pub(super) async fn write_heartbeat(&self, epoch: Epoch, lease: Duration) -> Result<Heartbeat, StoreError> {
+    pub(super) async fn write_heartbeat(&self, epoch: Epoch, lease: Duration, sending: &[Sending]) -> Result<Heartbeat, StoreError> {
         let mut connection = self.heartbeats.acquire().await?;
         let ahead_ms = self.clock.shared().and_then(SharedClock::machine_ahead_ms);
-        let alive: Option<i64> =
-            sqlx::query_scalar(sql("UPDATE worker_sessions SET alive_until = $2, clock_ahead_ms = $3 WHERE epoch = $1 RETURNING epoch"))
-                .bind(epoch.0)
-                .bind((self.clock.now() + lease).as_millis())
-                .bind(ahead_ms)
-                .fetch_optional(&mut connection)
-                .await?;
+        let alive: Option<i64> = sqlx::query_scalar(sql(
+            "UPDATE worker_sessions SET alive_until = $2, clock_ahead_ms = $3, sending = $4 WHERE epoch = $1 RETURNING epoch",
+        ))
+        .bind(epoch.0)
+        .bind((self.clock.now() + lease).as_millis())
+        .bind(ahead_ms)
+        .bind(to_json(sending)?)
+        .fetch_optional(&mut connection)
+        .await?;
         let now = self.clock.now();
         let mut sessions = self.all_sessions(&mut connection).await?;
         sessions.retain(|session| session.alive_until >= now);
@@ -109,14 +115,16 @@ impl SqlStore {
             epoch: i64,
             name: String,
             roles: String,
+            version: String,
             channels: String,
             started_at: i64,
             alive_until: i64,
             outages: String,
+            sending: String,
             clock_ahead_ms: Option<i64>,
         }
         let rows: Vec<Row> = sqlx::query_as(sql(
-            "SELECT epoch, name, roles, channels, started_at, alive_until, outages, clock_ahead_ms FROM worker_sessions ORDER BY epoch",
+            "SELECT epoch, name, roles, version, channels, started_at, alive_until, outages, sending, clock_ahead_ms FROM worker_sessions ORDER BY epoch",
         ))
         .fetch_all(on)
         .await?;
@@ -125,10 +133,12 @@ impl SqlStore {
                 epoch: Epoch(row.epoch),
                 name: row.name,
                 roles: row.roles,
+                version: row.version,
                 channels: json(&row.channels)?,
                 started_at: at(row.started_at),
                 alive_until: at(row.alive_until),
                 outages: json(&row.outages)?,
+                sending: json(&row.sending)?,
                 clock_ahead_ms: row.clock_ahead_ms,
             })
         };

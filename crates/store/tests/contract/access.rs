@@ -5,7 +5,7 @@ use watchbell_core::access::Role;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::{KeyId, UserId};
 use watchbell_store::StoreError;
-use watchbell_store::access::{Actor, AdminKey};
+use watchbell_store::access::{Actor, AdminKey, AuditFilter};
 use watchbell_store::directory::NewContact;
 
 use crate::contacts::contact;
@@ -17,6 +17,7 @@ on_both![
     a_pair_keeps_its_public_part,
     the_audit_log_is_read_in_pages_newest_first,
     the_audit_log_says_who_from_where_and_what_changed,
+    the_audit_log_is_searched_by_who_what_and_to_what,
     the_last_admin_key_stays,
     the_configured_admin_key_takes_the_place_of_the_one_before,
     keys_are_read_in_pages,
@@ -41,6 +42,32 @@ async fn a_key_is_found_by_its_hash_until_it_is_deleted(bed: &Bed) {
 
 fn by(id: KeyId) -> Actor {
     Actor::Key { id, address: Some("198.51.100.7".parse().unwrap()) }
+}
+
+async fn the_audit_log_is_searched_by_who_what_and_to_what(bed: &Bed) {
+    for (key, action, object) in [
+        (1, "contact.create", "users/4/contacts/9"),
+        (1, "contact.delete", "users/41/contacts/9"),
+        (2, "contact_key.read", "users/4"),
+        (2, "key.create", "keys/4"),
+    ] {
+        bed.store.note(by(KeyId(key)), action, object, None).await.unwrap();
+    }
+    let found = async |filter: AuditFilter| {
+        let entries = bed.store.audit(&AuditFilter { limit: 10, ..filter }).await.unwrap();
+        entries.into_iter().map(|entry| entry.object).collect::<Vec<_>>()
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(found(AuditFilter { key: Some(KeyId(2)), ..AuditFilter::default() }).await, ["keys/4", "users/4"]);
+    assert_eq!(
+        found(AuditFilter { action: text("contact."), ..AuditFilter::default() }).await,
+        ["users/41/contacts/9", "users/4/contacts/9"]
+    );
+    // Of a path, what is under it, and not what only begins alike; no character of it stands for others.
+    assert_eq!(found(AuditFilter { object: text("users/4"), ..AuditFilter::default() }).await, ["users/4", "users/4/contacts/9"]);
+    assert_eq!(found(AuditFilter { object: text("users/%"), ..AuditFilter::default() }).await, [""; 0]);
+    let both = AuditFilter { object: text("users/4"), action: text("contact_"), key: Some(KeyId(2)), ..AuditFilter::default() };
+    assert_eq!(found(both).await, ["users/4"]);
 }
 
 async fn keys_are_read_in_pages(bed: &Bed) {
@@ -125,7 +152,7 @@ async fn the_audit_log_says_who_from_where_and_what_changed(bed: &Bed) {
     let made = bed.store.create_contact(BY, anna, contact(ContactKind::Email, "anna@example.org")).await.unwrap();
     let moved = NewContact { status: ContactStatus::Locked, ..contact(ContactKind::Email, "secret-address@example.com") };
     bed.store.replace_contact(by(key.id), anna, made.id, moved).await.unwrap();
-    let entry = bed.store.audit(None, 1).await.unwrap().remove(0);
+    let entry = bed.store.audit(&AuditFilter { limit: 1, ..AuditFilter::default() }).await.unwrap().remove(0);
     assert_eq!((entry.key_id, entry.address.as_deref()), (Some(key.id), Some("198.51.100.7")));
     assert_eq!((entry.action.as_str(), entry.object), ("contact.replace", format!("users/{anna}/contacts/{}", made.id)));
     let expected = json!({
@@ -134,7 +161,7 @@ async fn the_audit_log_says_who_from_where_and_what_changed(bed: &Bed) {
     });
     assert_eq!(entry.detail.map(Value::Object), Some(expected));
     bed.store.note(Actor::Stranger { address: "2001:db8::".parse().unwrap() }, "key.refused", "keys", None).await.unwrap();
-    let entry = bed.store.audit(None, 1).await.unwrap().remove(0);
+    let entry = bed.store.audit(&AuditFilter { limit: 1, ..AuditFilter::default() }).await.unwrap().remove(0);
     assert_eq!((entry.key_id, entry.address.as_deref(), entry.detail), (None, Some("2001:db8::"), None));
 }
 
@@ -142,7 +169,7 @@ async fn a_hash_that_is_kept_stays_as_it_is(bed: &Bed) {
     let first = bed.store.add_key(BY, "first", "h1", Role::Admin, None).await.unwrap();
     assert_eq!(bed.store.add_key(BY, "again", "h1", Role::Reader, None).await.unwrap(), first);
     assert_eq!(bed.store.keys(KeyId(0), 10).await.unwrap(), [first]);
-    assert_eq!(bed.store.audit(None, 10).await.unwrap().len(), 1);
+    assert_eq!(bed.store.audit(&AuditFilter { limit: 10, ..AuditFilter::default() }).await.unwrap().len(), 1);
 }
 
 async fn a_pair_keeps_its_public_part(bed: &Bed) {
@@ -159,10 +186,10 @@ async fn the_audit_log_is_read_in_pages_newest_first(bed: &Bed) {
     for number in 0..4 {
         bed.store.add_key(by(key.id), "more", &format!("more-{number}"), Role::Reader, None).await.unwrap();
     }
-    let page = bed.store.audit(None, 2).await.unwrap();
+    let page = bed.store.audit(&AuditFilter { limit: 2, ..AuditFilter::default() }).await.unwrap();
     assert_eq!((page[0].key_id, page[0].at, page[0].action.as_str()), (Some(key.id), bed.now(), "key.create"));
     assert!(page[0].id > page[1].id);
-    let rest = bed.store.audit(Some(page[1].id), 10).await.unwrap();
+    let rest = bed.store.audit(&AuditFilter { before: Some(page[1].id), limit: 10, ..AuditFilter::default() }).await.unwrap();
     assert_eq!(rest.len(), 3);
     assert_eq!((rest[2].key_id, rest[2].object.clone()), (None, format!("keys/{}", key.id)));
     assert_eq!(page[0].key_id, Some(KeyId(key.id.0)));

@@ -46,7 +46,7 @@ async fn what_is_sent_never_waits_for_requests_to_the_api(bed: &Bed) {
     tokio::task::yield_now().await;
     let before = done.load(Ordering::Relaxed);
     let sent = async {
-        assert!(bed.store.heartbeat(epoch, Duration::from_secs(6)).await.unwrap().is_alive);
+        assert!(bed.store.heartbeat(epoch, Duration::from_secs(6), &[]).await.unwrap().is_alive);
         bed.store.claim(epoch, Channel::Email, Ranks::All, 10).await.unwrap();
         bed.store.next_ready(Channel::Email, Ranks::All).await.unwrap();
         bed.store.reject(Vec::new()).await.unwrap();
@@ -106,7 +106,7 @@ async fn with_the_least_connections_everything_works(bed: &Bed) {
                 store.put_category(BY, category(n)),
                 store.categories(),
                 store.claim(epoch, Channel::Email, Ranks::All, 10),
-                store.heartbeat(epoch, Duration::from_secs(6)),
+                store.heartbeat(epoch, Duration::from_secs(6), &[]),
                 store.reject(Vec::new()),
                 store.fan_out(),
             );

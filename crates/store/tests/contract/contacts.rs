@@ -3,6 +3,7 @@
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::{ContactId, UserId};
 use watchbell_store::StoreError;
+use watchbell_store::access::AuditFilter;
 use watchbell_store::directory::{NewContact, NewUser};
 
 use crate::harness::{BY, Bed};
@@ -174,7 +175,7 @@ async fn every_change_raises_the_version_and_is_audited(bed: &Bed) {
     assert_eq!(version().await, 4);
     bed.store.delete_contact(BY, anna.id, None, made.id, false).await.unwrap();
     assert_eq!(version().await, 5);
-    let audit = bed.store.audit(None, 10).await.unwrap();
+    let audit = bed.store.audit(&AuditFilter { limit: 10, ..AuditFilter::default() }).await.unwrap();
     let actions: Vec<&str> = audit.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["contact.delete", "contact.status", "contact.replace", "contact.create", "user.create"]);
     assert!(audit[..4].iter().all(|entry| entry.object == format!("users/{}/contacts/{}", anna.id, made.id)));

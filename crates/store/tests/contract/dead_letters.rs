@@ -2,6 +2,7 @@
 
 use watchbell_core::Timestamp;
 use watchbell_core::event::Original;
+use watchbell_store::access::AuditFilter;
 use watchbell_store::intake::{DETAIL_BYTES, DeadLetterFilter, Rejected, TOO_LARGE_KEPT_BYTES};
 
 use crate::harness::{BY, Bed, START};
@@ -96,5 +97,5 @@ async fn dead_letters_are_filtered_paged_and_purged(bed: &Bed) {
     let filter = DeadLetterFilter { limit: 1, before: Some(2), ..reason };
     assert_eq!(bed.store.purge_dead_letters(BY, &filter).await.unwrap(), 3);
     assert_eq!(bed.store.dead_letters(&all).await.unwrap().len(), 1);
-    assert_eq!(bed.store.audit(None, 1).await.unwrap()[0].action, "dead_letter.purge");
+    assert_eq!(bed.store.audit(&AuditFilter { limit: 1, ..AuditFilter::default() }).await.unwrap()[0].action, "dead_letter.purge");
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use watchbell_core::delivery::State;
 use watchbell_core::outcome::Class;
 use watchbell_core::{Channel, DeliveryId, EventId, Reason, RuleId, Timestamp, UserId};
+use watchbell_store::access::AuditFilter;
 use watchbell_store::history::DeliveryFilter;
 use watchbell_store::{Scope, StoreError};
 
@@ -14,6 +15,7 @@ on_both![
     deliveries_are_filtered_and_paged_newest_first,
     deliveries_of_an_event_are_found_when_the_event_is_deleted,
     a_delivery_that_cannot_be_read_hides_no_other_one,
+    what_may_be_moving_is_the_newest_the_due_and_what_was_asked_for,
     a_delivery_is_shown_with_its_attempts,
     a_failed_delivery_is_replayed_once,
     unreachable_users_are_listed_newest_first,
@@ -21,6 +23,25 @@ on_both![
 
 fn id(text: &str) -> DeliveryId {
     DeliveryId(text.to_owned())
+}
+
+async fn what_may_be_moving_is_the_newest_the_due_and_what_was_asked_for(bed: &Bed) {
+    let anna = bed.user("anna").await.id;
+    for (id, state) in [("D1", "scheduled"), ("D2", "sent"), ("D3", "held"), ("D4", "sent"), ("D5", "sent")] {
+        bed.delivery(id, anna, state).await;
+    }
+    let lately = async |again: &[DeliveryId], soon| {
+        let mut found: Vec<String> = bed.store.lately(again, soon, 1).await.unwrap().into_iter().map(|found| found.id.0).collect();
+        found.sort();
+        found
+    };
+    // What is held waits for a time that somebody chose: nothing is about to become of it.
+    assert_eq!(lately(&[], bed.now()).await, ["D1", "D5"]);
+    assert_eq!(lately(&[], bed.now().plus_ms(-1)).await, ["D5"]);
+    assert_eq!(lately(&[id("D2"), id("D5"), id("D9")], bed.now()).await, ["D1", "D2", "D5"]);
+    // What a worker has claimed is being sent.
+    bed.execute("UPDATE ready_queue SET rank = 3 WHERE id = 'D1'").await;
+    assert_eq!(lately(&[], bed.now()).await, ["D1", "D5"]);
 }
 
 async fn deliveries_are_filtered_and_paged_newest_first(bed: &Bed) {
@@ -128,7 +149,7 @@ async fn a_failed_delivery_is_replayed_once(bed: &Bed) {
     assert!(!bed.store.replay_delivery(BY, &id("D1")).await.unwrap());
     assert!(!bed.store.replay_delivery(BY, &id("D2")).await.unwrap());
     assert!(matches!(bed.store.replay_delivery(BY, &id("D9")).await, Err(StoreError::NotFound("delivery"))));
-    assert_eq!(bed.store.audit(None, 1).await.unwrap()[0].object, "deliveries/D1");
+    assert_eq!(bed.store.audit(&AuditFilter { limit: 1, ..AuditFilter::default() }).await.unwrap()[0].object, "deliveries/D1");
 }
 
 async fn unreachable_users_are_listed_newest_first(bed: &Bed) {

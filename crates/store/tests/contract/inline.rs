@@ -191,7 +191,7 @@ async fn what_a_process_has_leased_without_knowing_is_free_again(bed: &Bed) {
     let held = HeldLeases { known: HashSet::from([desk.handed()[0].clone()]), ..HeldLeases::default() };
     bed.clock.advance(std::time::Duration::from_secs(5));
     // What was leased just now may be on its way to the worker.
-    assert!(bed.store.heartbeat(desk.epoch, LEASE).await.unwrap().is_alive);
+    assert!(bed.store.heartbeat(desk.epoch, LEASE, &[]).await.unwrap().is_alive);
     bed.store.reap(desk.epoch, &held, bed.now().plus_s(-10)).await.unwrap();
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE lease IS NOT NULL").await, 3);
     bed.store.reap(desk.epoch, &held, bed.now().plus_ms(1)).await.unwrap();

@@ -10,6 +10,7 @@ mod harness;
 
 mod access;
 mod answers;
+mod browser_sessions;
 mod chains;
 mod connections;
 mod contacts;
@@ -22,6 +23,7 @@ mod history;
 mod inline;
 mod open;
 mod overdue;
+mod overview;
 mod plans;
 mod preferences;
 mod processes;

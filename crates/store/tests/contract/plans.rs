@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use watchbell_core::delivery::State;
+use watchbell_core::device::DeviceKind;
 use watchbell_core::{Channel, DeliveryId, EventId, Reason, Timestamp, UserId};
+use watchbell_store::access::AuditFilter;
 use watchbell_store::dialect::Dialect;
 use watchbell_store::history::DeliveryFilter;
 use watchbell_store::housekeeping::Cutoffs;
@@ -229,10 +231,13 @@ async fn use_everything(bed: &Bed) {
         store.ids_of_others(job, &["SM1".to_owned()]).await.unwrap();
     }
     store.ready().await.unwrap();
+    store.overview().await.unwrap();
     store.receipts(vec![receipt(&DeliveryId("01A1".to_owned()))]).await.unwrap();
     store.take_answers(100, bed.now()).await.unwrap();
     store.answers_told(&[EventId("01E1".to_owned())]).await.unwrap();
-    assert!(store.heartbeat(epoch, Duration::from_mins(1)).await.unwrap().is_alive);
+    store.answers_to(&[DeliveryId("01A1".to_owned())]).await.unwrap();
+    store.unanswered(DeviceKind::Pushover, "pushover", bed.now(), None, 100).await.unwrap();
+    assert!(store.heartbeat(epoch, Duration::from_mins(1), &[]).await.unwrap().is_alive);
     store.reap(epoch, &HeldLeases::default(), bed.now()).await.unwrap();
     store.close_session(epoch).await.unwrap();
     let user = UserId(1);
@@ -249,7 +254,7 @@ async fn use_everything(bed: &Bed) {
     }
     store.delivery(&DeliveryId("01A7".to_owned())).await.unwrap();
     store.tidy(&Cutoffs::all(Timestamp::from_millis(0)), 500).await.unwrap();
-    store.audit(None, 50).await.unwrap();
+    store.audit(&AuditFilter { limit: 50, ..AuditFilter::default() }).await.unwrap();
     store.dead_letters(&DeadLetterFilter { limit: 50, ..DeadLetterFilter::default() }).await.unwrap();
     store.purge_dead_letters(crate::harness::BY, &DeadLetterFilter::default()).await.unwrap();
     store.accept(&crate::queue::events(bed), None, &NoInlineDispatch).await.unwrap();

@@ -25,7 +25,7 @@ async fn providers_that_a_process_does_not_call_are_seen_by_all(bed: &Bed) {
     bed.store.show_outages(one, &outages).await.unwrap();
     assert_eq!(seen().await, beside(outages.clone()));
     // A heartbeat leaves it as it is.
-    assert!(bed.store.heartbeat(one, lease).await.unwrap().is_alive);
+    assert!(bed.store.heartbeat(one, lease, &[]).await.unwrap().is_alive);
     assert_eq!(seen().await, beside(outages));
     bed.store.show_outages(one, &[]).await.unwrap();
     assert_eq!(seen().await, beside(Vec::new()));

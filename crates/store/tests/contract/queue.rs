@@ -109,14 +109,14 @@ async fn a_process_that_stood_still_begins_nothing_that_another_took(bed: &Bed) 
     assert!(begin(bed, frozen, &ids[1..2]).await.is_empty());
     let other = enter(bed).await;
     if !bed.is_sqlite() {
-        assert!(bed.store.heartbeat(other, LEASE).await.unwrap().is_alive);
+        assert!(bed.store.heartbeat(other, LEASE, &[]).await.unwrap().is_alive);
         bed.store.reap(other, &HeldLeases::default(), bed.now()).await.unwrap();
     }
     let taken: BTreeSet<_> = claim(bed, other, 10).await.into_iter().collect();
     assert_eq!(taken, ids.iter().cloned().collect());
     assert!(begin(bed, frozen, &ids).await.is_empty());
     assert!(matches!(bed.store.claim(frozen, Channel::Email, Ranks::All, 10).await, Err(StoreError::Lapsed)));
-    assert!(!bed.store.heartbeat(frozen, LEASE).await.unwrap().is_alive);
+    assert!(!bed.store.heartbeat(frozen, LEASE, &[]).await.unwrap().is_alive);
     // What had begun may have gone out, and says so.
     assert_eq!(bed.number("SELECT count(*) FROM deliveries WHERE attempt_log LIKE '%Unknown%'").await, 1);
     // Its late answer does not touch what is another's now.

@@ -77,6 +77,11 @@ impl Explain {
             let rows: Vec<_> = explanation.steps.iter().map(row).collect();
             output::line(&output::table(["AT", "CHANNEL", "ADDRESS", "STATE", "WHY"], &rows))?;
         }
+        for answer in &explanation.answers {
+            let by = explanation.steps.iter().find(|step| step.delivery_id.as_ref() == Some(&answer.delivery_id));
+            let by = by.map_or("an earlier message", |step| step.channel.as_str());
+            output::line(&format!("{}: user {} answered {} by {by}", answer.at, answer.user_id, answer.action.as_str()))?;
+        }
         Ok(())
     }
 }

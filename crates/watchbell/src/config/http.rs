@@ -22,6 +22,7 @@ pub struct Http {
     pub connections_per_address: usize,
     pub requests_per_key: usize,
     pub streams_per_user: usize,
+    pub session_hours: u32,
     pub rate_limit: RateLimit,
 }
 
@@ -54,8 +55,7 @@ impl Http {
     }
 
     pub fn validate(&self, at: &mut Section<'_>) {
-        let listen = self.listen.rsplit_once(':').filter(|(host, port)| is_host(host) && port.parse::<u16>().is_ok());
-        at.check(listen.is_some(), "listen", "must be an address and a port such as 127.0.0.1:8080");
+        at.check(is_listen_address(&self.listen), "listen", "must be an address and a port such as 127.0.0.1:8080");
         if self.public_url().is_some() {
             let url = url::Url::parse(&self.public_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
             match url {
@@ -82,6 +82,7 @@ impl Http {
         for (name, count) in counts {
             at.check((1..=1_000_000).contains(&count), name, "must be 1 to 1000000");
         }
+        at.check((1..=8_760).contains(&self.session_hours), "session_hours", "must be 1 to 8760");
         let proxies = self.trusted_proxies.iter().all(|text| Network::parse(text).is_some());
         at.check(proxies, "trusted_proxies", "must be a list of addresses or networks such as [\"10.0.0.0/8\", \"::1\"]");
         let mut limit = at.inner("rate_limit");
@@ -97,6 +98,11 @@ impl Http {
             limit.check(rate > 0, name, "must be 1 or more");
         }
     }
+}
+
+/// A host and a port.
+pub(super) fn is_listen_address(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok())
 }
 
 /// A name, an IPv4 address, or an IPv6 address in brackets.

@@ -8,6 +8,7 @@
 
 mod answers;
 mod bundling;
+mod canary;
 mod channels;
 mod database;
 mod events;
@@ -19,6 +20,7 @@ mod limits;
 mod log;
 mod masking;
 mod messaging;
+mod metrics;
 mod nats;
 mod problem;
 mod providers;
@@ -32,6 +34,7 @@ mod secrets;
 mod templates;
 mod variables;
 mod verification;
+mod watchdog;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +50,7 @@ use watchbell_scheduler::{Escalation, Schedules};
 
 pub use self::answers::Answers;
 pub use self::bundling::Bundling;
+pub use self::canary::Canary;
 pub use self::channels::{ChannelSettings, unserved};
 pub use self::database::Database;
 pub use self::events::Events;
@@ -55,6 +59,7 @@ pub use self::lease::Lease;
 pub use self::limits::{Limits, Rate};
 pub use self::log::{Log, LogFormat};
 pub use self::messaging::Messaging;
+pub use self::metrics::Metrics;
 pub use self::nats::servers as nats_servers;
 pub use self::problem::{Invalid, Problem};
 pub use self::providers::ProviderSettings;
@@ -64,6 +69,7 @@ pub use self::roles::Role;
 pub use self::scheduler::{FallbackEmail, Scheduler};
 pub use self::templates::Templates;
 pub use self::verification::Verification;
+pub use self::watchdog::{Watchdog, WatchdogContact};
 pub use self::worker::Worker;
 pub use watchbell_channels::settings::OnUnknown;
 pub use watchbell_providers::settings::SettingError;
@@ -104,6 +110,9 @@ pub struct Config {
     pub verification: Verification,
     pub answers: Answers,
     pub messaging: Messaging,
+    pub metrics: Metrics,
+    pub watchdog: Watchdog,
+    pub canary: Canary,
     pub templates: Templates,
     pub log: Log,
     /// By the names that stand in their URLs.
@@ -180,6 +189,9 @@ impl Config {
         verification::validate(&self.verification, &mut findings.section(&["verification"]));
         self.answers.validate(&mut findings.section(&["answers"]));
         self.messaging.validate(&mut findings.section(&["messaging"]));
+        self.metrics.validate(&mut findings.section(&["metrics"]));
+        self.canary.validate(&mut findings.section(&["canary"]));
+        self.watchdog.validate(&mut findings.section(&["watchdog"]));
         self.templates.validate(&mut findings.section(&["templates"]));
         self.log.validate(&mut findings.section(&["log"]));
         intake::validate(&self.intake, findings);

@@ -4,10 +4,14 @@
 //! API and the consumers stop first, then calls in flight end and leases are given back, then the store closes.
 
 mod broker;
+mod canary;
 mod descriptors;
 mod health;
+mod metrics;
+mod presence;
 mod providers;
 mod sink;
+mod watchdog;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -17,15 +21,18 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use watchbell_api::metrics::{MetricsSettings, MetricsSource};
 use watchbell_api::{Api, ApiSettings, TrustedProxies};
 use watchbell_channels::dispatch::{DispatchSettings, Dispatcher};
+use watchbell_channels::in_app::CanaryMetrics;
 use watchbell_channels::inline::{EventIntake, InlineWorkers};
 use watchbell_channels::render::{RenderError, Renderer};
 use watchbell_channels::trial::ProviderTrials;
 use watchbell_core::answer_key::AnswerKey;
 use watchbell_core::{Channel, Clock, Secret, SharedClock, SystemClock};
 use watchbell_ingest::{Connection, Ingest, NatsError};
-use watchbell_providers::settings::SettingError;
+use watchbell_providers::http::Http;
+use watchbell_providers::settings::{CommonSettings, SettingError};
 use watchbell_scheduler::{Retention, RulePlanner, Scheduler, SchedulerSettings};
 use watchbell_store::throttle::RecipientLimits;
 use watchbell_store::{Retries, Store, StoreError};
@@ -89,6 +96,8 @@ fn signals(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>, Error
 pub struct Server {
     /// Where the API listens; None without that role.
     pub address: Option<SocketAddr>,
+    /// Where `/metrics` has a listener of its own.
+    pub metrics_address: Option<SocketAddr>,
     pub store: Arc<dyn Store>,
     /// The first admin key, when one was made because there was none.
     pub first_key: Option<Secret>,
@@ -135,9 +144,16 @@ impl Server {
         // The port first: a process that cannot serve must not begin to send.
         let listener = if has(Role::Api) { Some(listen("http.listen", &config.http.listen).await?) } else { None };
         let mail_listeners = if has(Role::Api) { listen_for_mails(&config).await? } else { Vec::new() };
+        let metrics_listener = match config.metrics.listen() {
+            Some(address) => Some(listen("metrics.listen", address).await?),
+            None => None,
+        };
+        let mut metrics = metrics::Collecting::new(&roles, &clock);
         let options = store_options(&config, &roles);
+        options.metrics.register(&mut metrics.registry);
         let store = watchbell_store::open(&options, Arc::new(RulePlanner::new(settings)), clock.clone()).await?;
-        routes.push(providers::in_app(&config, &store));
+        let canary_metrics = CanaryMetrics::default();
+        routes.push(providers::in_app(&config, &store, canary_metrics.clone()));
         store.ensure_categories(&config.messaging.categories).await?;
         let configured_key = Some(&config.admin_key).filter(|key| !key.is_empty());
         let answer_key = answer_key(&config, store.as_ref()).await?;
@@ -149,10 +165,12 @@ impl Server {
         let broker = if config.nats.url.trim().is_empty() { None } else { Some(Connection::open(&config.nats).await?) };
         let inline = Arc::new(InlineWorkers::default());
         let intake = Arc::new(EventIntake::new(store.clone(), inline.clone()));
+        intake.metrics().register(&mut metrics.registry);
         let parts = TaskTracker::new();
         let (publishers, done) = (TaskTracker::new(), CancellationToken::new());
         parts.spawn(broker::share_wakes(store.clone(), broker.clone(), stop.clone()));
         if let Some(broker) = &broker {
+            metrics.broker(broker);
             publishers.spawn(broker::publish_moves(store.wakes().moved(), broker.clone(), done.clone()));
             parts.spawn(broker::publish_answers(store.clone(), broker.clone(), clock.clone(), stop.clone()));
             if has(Role::Ingest) {
@@ -174,13 +192,19 @@ impl Server {
             let stop = stop.clone();
             parts.spawn(async move { scheduler.run(stop).await });
         }
+        let process = presence::Presence {
+            name: format!("{}:{}", hostname(), std::process::id()),
+            roles: watchbell_core::channel::join(&roles.iter().map(|role| role.as_str()).collect::<Vec<_>>()),
+            heartbeat: Duration::from_secs(u64::from(config.lease.heartbeat_s)),
+            lease: Duration::from_secs(u64::from(config.lease.lease_s)),
+        };
+        let process_name = process.name.clone();
         if has(Role::Worker) {
-            let process_name = format!("{}:{}", hostname(), std::process::id());
             let settings = DispatchSettings {
-                process_name,
-                roles: watchbell_core::channel::join(&roles.iter().map(|role| role.as_str()).collect::<Vec<_>>()),
-                heartbeat: Duration::from_secs(u64::from(config.lease.heartbeat_s)),
-                lease: Duration::from_secs(u64::from(config.lease.lease_s)),
+                process_name: process.name,
+                roles: process.roles,
+                heartbeat: process.heartbeat,
+                lease: process.lease,
                 drain: Duration::from_secs(u64::from(config.worker.drain_s)),
                 retries: options.retries,
                 callback_base: config.http.public_url().map(str::to_owned),
@@ -190,15 +214,56 @@ impl Server {
                 channels: routes.into_iter().filter(|route| channels.is_empty() || channels.contains(&route.channel)).collect(),
             };
             let dispatcher = Dispatcher::new(store.clone(), clock.clone(), renderer.clone(), inline.clone(), settings);
+            dispatcher.metrics().register(&mut metrics.registry);
+            canary_metrics.register(&mut metrics.registry);
             if let Some(broker) = &broker {
                 publishers.spawn(broker::publish_outcomes(dispatcher.progress(), broker.clone(), done.clone()));
             }
             parts.spawn(dispatcher.run(stop.clone()));
+        } else {
+            parts.spawn(process.show(store.clone(), clock.clone(), stop.clone()));
         }
         let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
         let trials = ProviderTrials::new(store.clone(), clock.clone(), renderer.clone(), providers::trial_routes(&config, &built));
-        let api_settings =
-            ApiSettings { renderer: renderer.clone(), inbound, trials: Some(Arc::new(trials)), answer_key, ..api_settings(&config) };
+        let canaries =
+            Arc::new(canary::Canaries { store: store.clone(), intake: intake.clone(), clock: clock.clone(), broker: broker.clone() });
+        if config.canary.every_s > 0 && has(Role::Scheduler) {
+            let every = Duration::from_secs(u64::from(config.canary.every_s));
+            parts.spawn(canaries.clone().run(process_name.clone(), every, stop.clone()));
+        }
+        let watchdog_metrics = watchdog::WatchdogMetrics::default();
+        watchdog_metrics.register(&mut metrics.registry);
+        if let Some(switch) = switch(&config, &roles, &store, &clock, broker.as_ref(), &watchdog_metrics)? {
+            parts.spawn(switch.run(stop.clone()));
+        }
+        if !config.watchdog.contacts().is_empty() {
+            let routes = providers::trial_routes(&config, &built);
+            let teller = watchdog::Teller {
+                store: store.clone(),
+                clock: clock.clone(),
+                trials: ProviderTrials::new(store.clone(), clock.clone(), renderer.clone(), routes),
+                contacts: config.watchdog.contacts(),
+                configured: watchdog::configured(&config),
+                high_late: Duration::from_secs(u64::from(config.watchdog.high_late_s)),
+                process: process_name,
+                metrics: watchdog_metrics,
+            };
+            parts.spawn(teller.run(stop.clone()));
+        }
+        let metrics: Arc<dyn MetricsSource> = Arc::new(metrics.done(store.clone(), clock.clone(), &config));
+        let api_settings = ApiSettings {
+            renderer: renderer.clone(),
+            inbound,
+            trials: Some(Arc::new(trials)),
+            answer_key,
+            canary: Some(canaries),
+            metrics: Some(MetricsSettings { source: metrics.clone(), is_open: config.metrics.open }),
+            ..api_settings(&config)
+        };
+        let metrics_address = metrics_listener.as_ref().map(TcpListener::local_addr).transpose().map_err(Error::Http)?;
+        if let Some(listener) = metrics_listener {
+            parts.spawn(serve_metrics(listener, metrics, api_settings.clone(), stop.clone()));
+        }
         let (address, http) = match listener {
             Some(listener) => {
                 let address = listener.local_addr().map_err(Error::Http)?;
@@ -214,7 +279,7 @@ impl Server {
         };
         parts.close();
         publishers.close();
-        Ok(Self { address, store, first_key, stop, http, parts, publishers, done, broker })
+        Ok(Self { address, metrics_address, store, first_key, stop, http, parts, publishers, done, broker })
     }
 
     /// Tells every part to stop, and waits until they have.
@@ -249,6 +314,30 @@ impl Server {
     }
 }
 
+/// What calls the monitor outside, in processes that take events in.
+fn switch(
+    config: &Config,
+    roles: &BTreeSet<Role>,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    broker: Option<&Connection>,
+    metrics: &watchdog::WatchdogMetrics,
+) -> Result<Option<watchdog::Switch>, Error> {
+    let takes_events = if broker.is_some() { Role::Ingest } else { Role::Api };
+    let Some(url) = config.watchdog.url().filter(|_| roles.contains(&takes_events)) else { return Ok(None) };
+    let http = Http::new(&CommonSettings::default()).map_err(|error| Error::Provider { provider: "watchdog".to_owned(), error })?;
+    Ok(Some(watchdog::Switch {
+        store: store.clone(),
+        clock: clock.clone(),
+        broker: broker.cloned(),
+        configured: watchdog::configured(config),
+        http,
+        url,
+        every: Duration::from_secs(u64::from(config.watchdog.every_s)),
+        metrics: metrics.clone(),
+    }))
+}
+
 /// How the database is opened for a process with these roles.
 pub fn store_options(config: &Config, roles: &BTreeSet<Role>) -> watchbell_store::Options {
     watchbell_store::Options {
@@ -259,6 +348,7 @@ pub fn store_options(config: &Config, roles: &BTreeSet<Role>) -> watchbell_store
         limits: RecipientLimits { rates: config.limits.recipient.clone(), bundling: config.bundling },
         quotas: config.limits.user,
         verification: config.verification.clone(),
+        metrics: watchbell_store::DatabaseMetrics::default(),
     }
 }
 
@@ -282,6 +372,17 @@ async fn listen_for_mails(config: &Config) -> Result<Vec<(String, TcpListener)>,
         listeners.push((name.clone(), listen(&format!("intake.{name}.listen"), &intake.listen).await?));
     }
     Ok(listeners)
+}
+
+/// Connections to the listener of the metrics; who reads them has one or two.
+const METRICS_CONNECTIONS: usize = 16;
+
+/// Serves `/metrics` on a listener of its own. Where that ends, everything else goes on.
+async fn serve_metrics(listener: TcpListener, source: Arc<dyn MetricsSource>, settings: ApiSettings, stop: CancellationToken) {
+    let settings = ApiSettings { connections: METRICS_CONNECTIONS, connections_per_address: METRICS_CONNECTIONS, ..settings };
+    if let Err(error) = watchbell_api::serve_routes(listener, watchbell_api::metrics::exposed(source), &settings, stop).await {
+        tracing::error!(%error, "metrics are not served any more");
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "shown once to whoever starts the first process; a log line would be kept by log collectors")]
@@ -322,6 +423,7 @@ fn api_settings(config: &Config) -> ApiSettings {
         reads_at_once,
         changes_at_once,
         streams_per_user: config.http.streams_per_user,
+        session_s: i64::from(config.http.session_hours) * 3_600,
         connections: descriptors::for_connections(config.http.connections),
         connections_per_address: config.http.connections_per_address,
         write_timeout: Duration::from_secs(u64::from(config.http.write_timeout_s)),
@@ -332,6 +434,7 @@ fn api_settings(config: &Config) -> ApiSettings {
         contact_keys: providers::contact_keys(config),
         contact_reach: providers::contact_reach(config),
         push_reach: providers::push_reach(config),
+        push_key: providers::push_key(config),
         ..ApiSettings::default()
     }
 }

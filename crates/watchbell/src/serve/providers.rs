@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use watchbell_channels::dispatch::{ChannelRoute, ProviderRoute};
+use watchbell_channels::in_app::CanaryMetrics;
 use watchbell_core::contact::ContactKind;
 use watchbell_core::contact_key::ContactKey;
 use watchbell_core::network::Reach;
@@ -64,9 +65,9 @@ fn channel_route<'a>(config: &Config, providers: &Providers, channel: Channel, n
 }
 
 /// The inbox, which no configuration has to name.
-pub fn in_app(config: &Config, store: &Arc<dyn Store>) -> ChannelRoute {
+pub fn in_app(config: &Config, store: &Arc<dyn Store>, canary: CanaryMetrics) -> ChannelRoute {
     let on_unknown = config.channels.get(&Channel::InApp).map(|settings| settings.on_unknown).unwrap_or_default();
-    watchbell_channels::in_app::route(store.clone(), on_unknown)
+    watchbell_channels::in_app::route(store.clone(), on_unknown, canary)
 }
 
 /// Says at start what cannot be sent.
@@ -105,6 +106,11 @@ fn first<T>(config: &Config, channel: Channel, ask: impl Fn(&ProviderSettings) -
 /// How users link a chat.
 pub fn chat_link(config: &Config) -> Option<ChatLink> {
     first(config, Channel::Telegram, ProviderSettings::chat_link)
+}
+
+/// What browsers subscribe to push messages with.
+pub fn push_key(config: &Config) -> Option<String> {
+    first(config, Channel::Push, ProviderSettings::push_key)
 }
 
 /// What contacts' own signing secrets are made from, by kind.

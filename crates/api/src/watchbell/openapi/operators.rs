@@ -3,12 +3,15 @@
 use serde_json::json;
 use watchbell_core::Channel;
 use watchbell_core::access::Role;
+use watchbell_wire::caller::Caller;
 use watchbell_wire::keys::{Key, MadeKey, NewKey};
-use watchbell_wire::operators::{AuditEntry, ChannelStatus, UnreachableUsers};
+use watchbell_wire::operators::{AuditEntry, CanaryResult, ChannelStatus, UnreachableUsers};
+use watchbell_wire::overview::Overview;
 use watchbell_wire::providers::{Provider, ProviderTest, ProviderTestResult};
 use watchbell_wire::{Items, Page};
 
 use super::{limited, paged, with_id};
+use crate::openapi::schema::string;
 use crate::openapi::{Operation, Part};
 
 const KEYS: &str = "Keys";
@@ -17,6 +20,7 @@ const OPERATOR: &str = "Operator";
 pub(super) fn describe(part: &mut Part) {
     part.tag(KEYS, "Who may call");
     part.tag(OPERATOR, "What an operator looks at");
+    part.add(Operation::get("/caller", "See whose key or session this is").of(KEYS).returns::<Caller>(200, "Who calls"));
     part.add(Operation::get("/keys", "List API keys").of(KEYS).with(paged).returns::<Page<Key>>(200, "A page, in order of id"));
     part.add(
         Operation::post("/keys", "Make an API key")
@@ -33,10 +37,25 @@ pub(super) fn describe(part: &mut Part) {
             .fails(&[409]),
     );
     part.add(
+        Operation::post("/canary", "Send an event of Watchbell's own through the whole path, and say how long it took")
+            .of(OPERATOR)
+            .says("It goes in as events do (over NATS where there is one), is planned and sent like news, and ends in a sandbox: nobody is told, and nothing is kept but its history. 503: it could not be sent, or has not arrived within 10 s.")
+            .returns::<CanaryResult>(200, "It has arrived"),
+    );
+    part.add(
         Operation::get("/audit", "List what was changed, and by which key")
             .of(OPERATOR)
+            .query("key", "A key's number", json!({ "type": "integer", "format": "int64" }))
+            .query("action", "What was done, or how that begins, such as contact", string())
+            .query("object", "To what, such as users/4, and to what is under it", string())
             .with(paged)
             .returns::<Page<AuditEntry>>(200, "A page, newest first"),
+    );
+    part.add(
+        Operation::get("/overview", "See how things stand")
+            .of(OPERATOR)
+            .says("What waits and is sent, what went wrong, and who is there; no older than two seconds.")
+            .returns::<Overview>(200, "Now"),
     );
     part.add(
         Operation::get("/unreachable", "List users whom nothing reached")

@@ -3,14 +3,16 @@
 use serde_json::json;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::device::DeviceKind;
+use watchbell_core::preference::Digest;
 use watchbell_core::user::QuietHours;
 use watchbell_wire::accounts::{Account, AccountPut};
 use watchbell_wire::contacts::{
     Contact, ContactStatusPut, NewContact, ReplacedContact, SigningSecret, StartedVerification, TelegramLink, VerificationCode,
 };
-use watchbell_wire::devices::{Device, NewDevice};
+use watchbell_wire::devices::{Device, NewDevice, PushKey};
+use watchbell_wire::preferences::{CategoryPreference, CategoryWants};
 use watchbell_wire::providers::{ContactTest, StartedTest};
-use watchbell_wire::topics::{Member, NewMembers};
+use watchbell_wire::topics::{Member, NewMembers, Topic};
 use watchbell_wire::users::{User, UserChange, UserName};
 use watchbell_wire::{Items, Nullable, Page};
 
@@ -158,6 +160,22 @@ fn contacts(part: &mut Part) {
             .returns::<TelegramLink>(201, "The link")
             .fails(&[409]),
     );
+    part.add(Operation::get("/push-key", "Get what browsers subscribe to push messages with").of(USERS).returns::<PushKey>(200, "The key"));
+    part.add(
+        Operation::get("/users/{user}/preferences", "See what a user wants of each category").of(USERS).with(of_user).returns::<Items<
+            CategoryPreference,
+        >>(
+            200,
+            "What holds for all others, then category by category",
+        ),
+    );
+    part.add(
+        Operation::put("/users/{user}/preferences", "Set what a user wants of a category, or of all others")
+            .of(USERS)
+            .with(of_user)
+            .accepts(&CategoryWants { category: None, in_app: true, email: true, push: false, digest: Digest::Daily.into() })
+            .returns::<CategoryPreference>(200, "What holds now"),
+    );
 }
 
 fn accounts(part: &mut Part) {
@@ -193,6 +211,8 @@ fn topics(part: &mut Part) {
     let of_topic = |operation: Operation| {
         operation.of(TOPICS).path("topic", "Its name", json!({ "type": "string", "minLength": 1, "maxLength": 255, "example": "releases" }))
     };
+    part.add(Operation::get("/topics", "List topics").of(TOPICS).with(paged).returns::<Page<Topic>>(200, "A page, newest first"));
+    part.add(Operation::delete("/topics/{topic}", "Delete a topic").with(of_topic).answers_nothing("It has no members any more"));
     part.add(
         Operation::get(PATH, "List a topic's members").with(of_topic).with(paged).returns::<Page<Member>>(200, "A page, in order of id"),
     );

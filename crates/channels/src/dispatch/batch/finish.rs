@@ -15,6 +15,7 @@ use super::batcher::BatchWork;
 use super::persist::{BETWEEN_TRIES, until_written};
 use crate::dispatch::channel::notifier::ChannelNotifier;
 use crate::dispatch::held::{LeaseGuard, LeaseTracker};
+use crate::dispatch::metrics::ChannelMetrics;
 
 /// A delivery that has just got further, for whoever wants to know.
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ pub struct Progress {
 pub(in crate::dispatch) struct FinishedDelivery {
     /// Tells the delivery's channel worker what it may do next.
     pub notifier: Arc<ChannelNotifier>,
+    pub metrics: Arc<ChannelMetrics>,
     pub job: Arc<Job>,
     pub finished: Finished,
     pub lease: LeaseGuard,
@@ -96,12 +98,13 @@ impl FinishBatch {
         if deliveries.iter().any(|delivery| delivery.finished.receipt_by.is_some()) {
             self.awaits_receipt.notify_one();
         }
-        for FinishedDelivery { notifier, job, finished, lease, under_way } in deliveries {
+        for FinishedDelivery { notifier, metrics, job, finished, lease, under_way } in deliveries {
             tracing::debug!(delivery.id = %job.id, channel = %job.channel, held = held.contains(&job.id), "delivery.finish");
             let is_put_back = matches!(finished.next, Next::Retry { .. });
             let is_passed_on = is_put_back && finished.attempt.as_ref().is_some_and(|attempt| attempt.goes_on);
             drop(lease);
             if held.contains(&job.id) {
+                metrics.finished(&finished);
                 // Nobody has to listen.
                 let _ = self.progress.send(Progress { job, finished });
             }

@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use watchbell_core::{Channel, Timestamp};
-use watchbell_store::queue::Ranks;
+use watchbell_store::queue::{Ranks, Sending};
 
 use self::notifier::ChannelNotifier;
 use self::pace::{Pace, PaceCell};
 use self::refused::Refused;
 use super::context::DispatchContext;
+use super::metrics::ChannelMetrics;
 use super::routes::choice::{Room, Routes};
 use super::settings::ChannelRoute;
 use crate::settings::OnUnknown;
@@ -30,6 +31,7 @@ pub(super) struct ChannelWorker {
     /// How long a provider that tells what became of a message has for that.
     pub receipt_after: Option<Duration>,
     pub refused: Refused,
+    pub metrics: Arc<ChannelMetrics>,
     pace: PaceCell,
     /// When deliveries were last claimed, or handed over inline; in epoch milliseconds.
     busy_at: AtomicI64,
@@ -39,6 +41,7 @@ impl ChannelWorker {
     pub fn new(context: Arc<DispatchContext>, route: ChannelRoute) -> Arc<Self> {
         let (channel, on_unknown, started_at) = (route.channel, route.on_unknown, context.clock.now());
         let receipt_after = route.receipt_after;
+        let metrics = context.metrics.of(channel, route.providers.iter().map(|provider| provider.name.as_str()));
         Arc::new(Self {
             routes: Routes::new(route, &context.states, &context.clock),
             context,
@@ -48,6 +51,7 @@ impl ChannelWorker {
             started_at,
             receipt_after,
             refused: Refused::default(),
+            metrics: Arc::new(metrics),
             pace: PaceCell::new(Pace::Held),
             busy_at: AtomicI64::new(0),
         })
@@ -70,6 +74,12 @@ impl ChannelWorker {
     /// How long ago there was something to do.
     pub fn idle_for(&self, now: Timestamp) -> Duration {
         now - Timestamp::from_millis(self.busy_at.load(Ordering::Relaxed))
+    }
+
+    /// What is being sent; None where nothing is.
+    pub fn sending(&self) -> Option<Sending> {
+        let deliveries = self.routes.calls_in_flight() as u64;
+        (deliveries > 0).then_some(Sending { channel: self.channel, deliveries })
     }
 
     /// What may be claimed now: what a provider has room for, or one message that is passed on from one provider to another.

@@ -128,6 +128,6 @@ fn uncalled(job: &Job, next: Next) -> Finished {
 /// Hands over how a delivery ended, to be written with others.
 async fn finish(worker: &ChannelWorker, epoch: Epoch, job: Arc<Job>, lease: LeaseGuard, finished: Finished) {
     let context = &worker.context;
-    let (notifier, under_way) = (worker.notifier.clone(), context.calls.token());
-    context.finish.submit(epoch, FinishedDelivery { notifier, job, finished, lease, under_way }).await;
+    let (notifier, metrics, under_way) = (worker.notifier.clone(), worker.metrics.clone(), context.calls.token());
+    context.finish.submit(epoch, FinishedDelivery { notifier, metrics, job, finished, lease, under_way }).await;
 }

@@ -46,6 +46,7 @@ pub(super) async fn send(
     if !message.gate.opens().await {
         return Err(not_called(context));
     }
+    worker.metrics.begins(job, began_at);
     // The provider's own client gives up before this, though it may make a few requests for one message.
     let report = tokio::select! {
         report = route.provider.send(&message) => report,
@@ -56,6 +57,7 @@ pub(super) async fn send(
     }
     let now = context.clock.now();
     route.took(now.ms_since(began_at));
+    worker.metrics.called(&route.name, report.outcome.class(), now.ms_since(began_at));
     route.learn(&report, now);
     context.tallies.add(tally(worker.channel, &route.name, &report, now));
     Ok(ended(worker, route, job, &route.name, report, began_at).await)

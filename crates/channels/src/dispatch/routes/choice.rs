@@ -83,6 +83,15 @@ impl Routes {
         self.all.first().map_or((0, 0), |route| (route.calls_soon(), route.most_slots + route.queue_capacity()))
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.all.iter().map(AsRef::as_ref)
+    }
+
+    /// Calls that are under way, or about to be.
+    pub fn calls_in_flight(&self) -> usize {
+        self.all.iter().map(|route| route.calls_in_flight()).sum()
+    }
+
     /// Whether the first provider answers so fast that it is not what deliveries wait for.
     pub fn is_fast(&self) -> bool {
         self.all.first().is_some_and(|route| route.queue_capacity() >= FAST)

@@ -9,7 +9,7 @@ use watchbell_core::outcome::{LimitScope, Outcome, Report};
 use watchbell_core::{Backoff, Channel, Clock, Timestamp};
 
 use super::account_limit::AccountLimiter;
-use super::breaker::{Breaker, ProviderStates};
+use super::breaker::{Breaker, BreakerState, ProviderStates};
 use super::budget::DayBudget;
 use crate::dispatch::settings::ProviderRoute;
 use crate::provider::Provider;
@@ -131,6 +131,19 @@ impl Route {
             provider: route.provider,
             settings: route.settings,
         }
+    }
+
+    pub fn most_slots(&self) -> usize {
+        self.most_slots
+    }
+
+    pub fn breaker_state(&self) -> BreakerState {
+        self.lock().breaker.state()
+    }
+
+    /// Slots that are taken.
+    pub fn calls_in_flight(&self) -> usize {
+        self.most_slots.saturating_sub(self.slots.available_permits())
     }
 
     /// Room for one call; or when there may be some.

@@ -143,6 +143,29 @@ async fn an_acknowledgement_counts_once_pushover_confirms_it() {
 }
 
 #[tokio::test]
+async fn pushover_is_asked_where_it_cannot_call() {
+    let receipt = |acknowledged: u8, by: &str| {
+        Act::Answer(200, "", json!({"status": 1, "acknowledged": acknowledged, "acknowledged_by": by}).to_string())
+    };
+    let acts = [receipt(0, ""), receipt(1, "another of the group"), receipt(1, USER), Act::Answer(500, "", String::new()), Act::Silent];
+    let service = StandIn::start(acts).await;
+    let receipts = settings(&service).inbound("pushover", &service.common()).unwrap().unwrap();
+    assert!(receipts.inquiry(true).is_none());
+    let inquiry = receipts.inquiry(false).unwrap();
+    let ask = async |message: &str| inquiry.ask(&DeliveryId("01K".to_owned()), message, &Secret::new(USER)).await;
+    assert_eq!(ask(RECEIPT).await, Ok(vec![]));
+    assert_eq!(ask(RECEIPT).await, Ok(vec![]), "of somebody else");
+    let of = Subject { delivery: DeliveryId("01K".to_owned()), channels: &[Channel::Push], message_id: Some(RECEIPT.to_owned()) };
+    let answer = crate::inbound::Answer { of: AnswerTo::Delivery(of), action: Some(Action::Accept), by: None };
+    assert_eq!(ask(RECEIPT).await, Ok(vec![Notice::Answer(answer)]));
+    assert_eq!(ask(RECEIPT).await.unwrap_err().to_string(), "HTTP 500");
+    assert_eq!(ask(RECEIPT).await.unwrap_err().to_string(), "timeout");
+    // What does not ring is not asked about.
+    assert_eq!(ask("647d2300-702c-4b38-8b2f-d56326ae460b").await, Ok(vec![]));
+    assert_eq!(service.seen().len(), 5);
+}
+
+#[tokio::test]
 async fn what_pushover_does_not_confirm_is_refused() {
     let service = StandIn::start([Act::Answer(404, "", String::new()), Act::Answer(200, "", "<html>".to_owned())]).await;
     let form = &format!("receipt={RECEIPT}&acknowledged=1");

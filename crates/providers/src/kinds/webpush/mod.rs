@@ -100,6 +100,10 @@ impl ProviderKind for Settings {
     fn contact_reach(&self) -> Option<Reach> {
         self.reach().ok()
     }
+
+    fn push_key(&self) -> Option<String> {
+        Some(self.vapid_public_key.clone())
+    }
 }
 
 #[derive(Debug)]

@@ -129,7 +129,9 @@ pub(super) async fn list(store: &SqlStore, filter: &UserFilter) -> Result<(Vec<U
     Ok((all(rows)?, total))
 }
 
+/// The canary's user is nobody whom somebody could want to see in a list.
 fn push_filter(query: &mut QueryBuilder<Db>, filter: &UserFilter) {
+    query.push(" AND username <> ").push_bind(watchbell_core::canary::USER);
     if let Some(username) = &filter.username {
         query.push(" AND lower(username) = lower(").push_bind(username.clone()).push(")");
     }

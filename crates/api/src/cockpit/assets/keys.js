@@ -1,0 +1,56 @@
+// Who may call: keys are made, shown once, and revoked.
+
+import { get, own, post, remove } from './api.js';
+import { choice, field, fill, h, section, table } from './dom.js';
+import { press, say, viewer } from './frame.js';
+import { pages, query } from './list.js';
+import { sure } from './sure.js';
+import { time } from './time.js';
+
+const ROLES = [
+  ['user', 'User: what is theirs'],
+  ['publisher', 'Publisher: publishes events'],
+  ['reader', 'Reader: sees everything'],
+  ['admin', 'Admin: everything'],
+];
+const place = h('div');
+const shownOnce = h('div');
+
+function show(items) {
+  const row = (key) => {
+    const drop = h('button', { type: 'button', class: 'small danger', 'aria-label': `Revoke ${key.name}`, on: { click: () => press(drop, gone) } }, 'Revoke');
+    const gone = async () => {
+      if (!(await sure(`Revoke ${key.name}?`, 'Whoever uses it is refused at once, and browsers that signed in with it are signed out.', 'Revoke'))) return;
+      await remove(own`/keys/${key.id}`);
+      say(`${key.name} opens nothing any more.`);
+      await list();
+    };
+    const user = key.userId === undefined ? '' : h('a', { href: `/users/${key.userId}` }, `User ${key.userId}`);
+    return [key.name, key.publicKey ? `${key.role} pair` : key.role, user, time(key.createdAt), String(key.id), viewer.isAdmin ? drop : ''];
+  };
+  return table('Keys', ['Name', 'Role', 'User', 'Made', 'Number', 'Actions'], items.map(row));
+}
+
+const list = () => pages({ into: place, load: (cursor) => get(query('/watchbell/v1/keys', { cursor })), show, empty: 'There is none.' });
+
+function adding() {
+  const name = h('input', { required: true, maxlength: 255, autocomplete: 'off' });
+  const role = choice(ROLES, 'user');
+  const user = h('input', { maxlength: 255, autocomplete: 'off' });
+  const button = h('button', {}, 'Make a key');
+  const submit = (event) => {
+    event.preventDefault();
+    press(button, async () => {
+      const whose = user.value.trim();
+      const made = await post('/watchbell/v1/keys', { name: name.value, role: role.value, ...(whose === '' ? {} : { user: /^\d+$/.test(whose) ? Number(whose) : whose }) });
+      fill(shownOnce, section(`The key ${made.name}`, h('p', {}, 'Copy it now: it is shown this once and kept nowhere.'), h('p', { class: 'secret' }, made.key)));
+      name.value = '';
+      await list();
+    });
+  };
+  const whose = field('User', user, 'Number, U… id or external id; a user key needs one');
+  return section('Make a key', h('form', { class: 'row ends', on: { submit } }, field('Name', name, 'What it is for'), field('Role', role), whose, button));
+}
+
+fill(document.getElementById('page'), viewer.isAdmin ? adding() : null, shownOnce, section('All keys', place));
+list();

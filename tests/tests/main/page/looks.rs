@@ -1,0 +1,80 @@
+//! How every page looks, on a phone and on a desktop, in light and in dark: that nobody is kept out (axe-core), that nothing is wider than
+//! the screen, and pictures of all of them in `target/page/`.
+
+use serde_json::json;
+use watchbell_tests::bed::{self, Bed};
+use watchbell_tests::browser::{Browser, WIDTHS};
+use watchbell_tests::database::Kind;
+use watchbell_tests::team::{Person, alert};
+
+use super::{admin, calm, key_of, signed_in};
+
+#[test]
+fn every_page_at_every_width() {
+    bed::run(Kind::Sqlite, async |bed: &mut Bed| {
+        let anna = busy(bed).await;
+        let browser = admin(bed).await;
+        let users = format!("/users/{}", anna.id);
+        let explain = format!("/explain?user={}", anna.id);
+        let pages = [
+            ("now", "/now", "DISK-1"),
+            ("alert", "/alerts/DISK-1", "Open: nobody has it"),
+            ("user", users.as_str(), "User001"),
+            ("explain", explain.as_str(), "Steps, in order"),
+            ("users", "/users", "user001@example.org"),
+            ("topics", "/topics", "releases"),
+            ("keys", "/keys", "All keys"),
+            ("dead-letters", "/dead-letters", "Play again"),
+            ("audit", "/audit", "topic"),
+        ];
+        for (name, path, text) in pages {
+            look(&browser, name, path, text).await;
+        }
+        let own = signed_in(bed.api(), &key_of(bed.api(), anna.id).await).await;
+        look(&own, "preferences", "/preferences", "News by category").await;
+        own.open("/now").await;
+        look(&own, "refused", "/now", "may not see this page").await;
+        let stranger = Browser::start(bed.api().base()).await;
+        look(&stranger, "sign-in", "/sign-in", "Sign in to Watchbell").await;
+        calm(&browser).await;
+        calm(&stranger).await;
+    });
+}
+
+/// Something of everything: what was sent, waits, failed, could not be used, and reached nobody.
+async fn busy(bed: &mut Bed) -> Person {
+    bed.start().await;
+    let api = bed.api().clone();
+    let anna = Person::create(&api, 1).await;
+    anna.high(&api, "PUSH", 0).await;
+    anna.high(&api, "SMS", 1).await;
+    anna.high(&api, "VOICE", 5).await;
+    anna.rule(&api, "duties", json!({ "method": "EMAIL", "type": "ON_CALL", "beforeMin": 60 })).await;
+    api.put("/watchbell/v1/categories/releases", &json!({ "name": "Releases" })).await;
+    api.put(&format!("/watchbell/v1/topics/releases/users/{}", anna.id), &json!({})).await.expect(204);
+    let mut data = alert("DISK-1", &[&anna]);
+    data["summary"] = json!("The disk of db-7 is full; writes to the ledger fail since 03:12");
+    data["details"] = json!("/var/lib/postgresql 100 % of 512 GiB\nlast autovacuum: never\n");
+    data["labels"] = json!({ "host": "db-7", "team": "ledger" });
+    bed.publish("alert", "1", &data).await;
+    data["responders"] = json!([anna.id + 1_000]);
+    data["alertId"] = json!("DISK-2");
+    bed.publish("alert", "2", &data).await;
+    anna
+}
+
+/// Loads a page at each width, in light and in dark.
+async fn look(browser: &Browser, name: &str, path: &str, text: &str) {
+    for width in WIDTHS {
+        for (scheme, is_dark) in [("light", false), ("dark", true)] {
+            browser.look(width, is_dark).await;
+            browser.open(path).await;
+            browser.until_shown(text).await;
+            browser.until("!document.getElementById('main').innerText.includes('Loading …')").await;
+            browser.picture(&format!("{name}-{width}-{scheme}")).await;
+            assert_eq!(browser.barriers().await, Vec::<String>::new(), "{name} at {width} pixels, {scheme}");
+            let overflow = browser.value("document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
+            assert_eq!(overflow, 0, "{name} at {width} pixels is wider than that");
+        }
+    }
+}
