@@ -102,9 +102,9 @@ fn responders<'a>(what: &FollowUp, settings: &'a SchedulerSettings) -> Option<(&
 
 /// Names that stand behind a follow-up.
 pub fn behind(what: &FollowUp, settings: &SchedulerSettings) -> BTreeSet<String> {
-    let (named, _) = responders(what, settings).unwrap_or_default();
+    let (responders, _) = responders(what, settings).unwrap_or_default();
     let mut names: BTreeSet<String> =
-        named.iter().map(|name| Group::parse(name).map_or(name.trim().to_owned(), |group| group.to_string())).collect();
+        responders.iter().map(|name| Group::parse(name).map_or(name.trim().to_owned(), |group| group.to_string())).collect();
     if matches!(what.group, Group::Duty(_)) {
         names.insert(what.group.to_string());
     }

@@ -21,9 +21,9 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
     }
     for (alert, responder) in &facts.responders {
         let existing = by_scope.remove(&responder.scope()).unwrap_or_default();
-        let Some(paged) = timeline::pages(alert).remove(&responder.user_id) else { continue };
-        let pages = &paged.pages;
-        let desired = pages.iter().flat_map(|page| paging::deliveries(alert, &paged, page, &facts.policy, settings).unwrap_or_default());
+        let Some(told) = timeline::pages(alert).remove(&responder.user_id) else { continue };
+        let pages = &told.pages;
+        let desired = pages.iter().flat_map(|page| paging::deliveries(alert, &told, page, &facts.policy, settings).unwrap_or_default());
         let planned = plan.insert.len();
         reconcile(&mut plan, &existing, desired.collect(), Elapsed::Skip, now, &Reason::RuleGone);
         for page in pages {
@@ -34,7 +34,7 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
                 continue;
             }
             let fell_back = existing.iter().any(|d| d.purpose == Purpose::Fallback && d.state != State::Cancelled);
-            match paging::fallback(alert, &paged, page, &facts.policy, settings).filter(|_| !fell_back) {
+            match paging::fallback(alert, &told, page, &facts.policy, settings).filter(|_| !fell_back) {
                 Some(mut fallback) => {
                     fresh_id(&mut fallback, &existing);
                     plan.insert.push(fallback);

@@ -172,6 +172,7 @@ pub struct Page {
 /// Somebody who is paged, and for what: one page, a second one when the alert was raised after the first, and more where an escalation
 /// list is done again.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "the pages are what it is about; the rest says whose they are")]
 pub struct Pages {
     pub responder: Responder,
     /// As what the user was named, where that was not by name.

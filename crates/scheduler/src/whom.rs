@@ -85,10 +85,10 @@ pub fn behind<'a>(names: impl IntoIterator<Item = &'a String>, settings: &Schedu
 /// Whom these names mean; names of nobody and of several, and groups that nobody is in, are noted.
 pub fn responders(names: &[String], facts: &Facts, settings: &SchedulerSettings, plan: &mut Plan) -> Whom {
     let mut whom = Whom::default();
-    let (groups, plain): (Vec<_>, Vec<_>) = names.iter().map(|name| (name, Group::parse(name))).partition(|(_, group)| group.is_some());
-    let plain: Vec<String> = plain.into_iter().map(|(name, _)| name.clone()).collect();
-    whom.add(users(&plain, facts, plan), None);
-    for group in groups.into_iter().filter_map(|(_, group)| group).collect::<BTreeSet<_>>() {
+    let (groups, by_name): (Vec<&String>, Vec<&String>) = names.iter().partition(|name| Group::parse(name).is_some());
+    let by_name: Vec<String> = by_name.into_iter().cloned().collect();
+    whom.add(users(&by_name, facts, plan), None);
+    for group in groups.into_iter().filter_map(|name| Group::parse(name)).collect::<BTreeSet<_>>() {
         add_group(&mut whom, group, None, facts, settings, plan);
     }
     whom
@@ -125,7 +125,7 @@ fn add_group(
             match Group::parse(name) {
                 // A fallback has none itself, so that there is an end to it.
                 Some(group) => {
-                    whom.add(facts.groups.get(&group).into_iter().flat_map(|members| members.users.iter().copied()), Some(&told))
+                    whom.add(facts.groups.get(&group).into_iter().flat_map(|members| members.users.iter().copied()), Some(&told));
                 }
                 None => whom.add(users(&[name.trim().to_owned()], facts, plan), Some(&told)),
             }

@@ -113,6 +113,7 @@ async fn event(api: &Api, caller: &Authenticated, alert: &Alert, action: Action)
         actor_name: user.map(|user| user.display_name()),
         url: None,
         answer: None,
+        follow_up: None,
     };
     let payload = serde_json::to_vec(&data).unwrap_or_default();
     let last = alert.history.last().map(|happened| happened.event_id.as_str()).unwrap_or_default();
@@ -138,6 +139,8 @@ async fn write(api: &Api, caller: &Authenticated, alert: &Alert) -> Result<wire:
             What::Alert { .. } => (wire::Happening::Raised, None),
             What::Accepted => (wire::Happening::Accepted, by(api, &happened.event_id).await?),
             What::Escalated => (wire::Happening::Escalated, by(api, &happened.event_id).await?),
+            // By Watchbell itself.
+            What::FollowUp { .. } => (wire::Happening::Escalated, None),
             What::Resolved => (wire::Happening::Resolved, by(api, &happened.event_id).await?),
         };
         history.push(wire::AlertEvent { event_id: happened.event_id.to_string(), what: what.into(), at: happened.base_at.into(), by });

@@ -10,6 +10,7 @@ mod cockpit;
 mod contacts;
 mod contract;
 mod documented;
+mod duties;
 mod faults;
 mod harness;
 mod ilert_contacts;

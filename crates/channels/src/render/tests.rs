@@ -8,7 +8,7 @@ use std::sync::Arc;
 use watchbell_core::event::{
     AlertData, DutyData, DutyStatus, EventData, Priority, SubscriptionData, UpdateData, UpdateStatus, VerificationData,
 };
-use watchbell_core::{Channel, Secret, Timestamp};
+use watchbell_core::{Channel, NamedAs, Secret, Timestamp};
 use watchbell_providers::phrase::{Phrase, Since, Wording};
 use watchbell_providers::provider::{AnswerOffer, Content};
 
@@ -219,6 +219,37 @@ fn the_fallback_mail_says_why_it_came() {
     let fallback = RenderContext { is_fallback: true, ..about("en", Some(alert("Disk full", Priority::High))) };
     let content = renderer.render_for(Channel::Email, MessageKind::Alert, &fallback).content;
     assert!(content.text.ends_with("You get this mail because you have no notification rule for alerts of this priority."));
+}
+
+#[test]
+fn a_page_says_why_it_came_to_whoever_was_not_named() {
+    let renderer = Renderer::new(None).unwrap();
+    let new = || NamedAs::NewOnDuty { schedule: "Primary".to_owned() };
+    let on_duty = || NamedAs::OnDuty { schedule: "Primary".to_owned() };
+    let step = |step, named_as: Option<NamedAs>| NamedAs::Step { list: "database".to_owned(), step, named_as: named_as.map(Box::new) };
+    let table: [(NamedAs, &str, &str); 6] = [
+        (new(), "en", "You are on duty for Primary now, and nobody has accepted this alert yet."),
+        (new(), "de", "Du hast jetzt Dienst (Primary), und noch niemand hat diesen Alarm übernommen."),
+        (on_duty(), "en", "You are told because you are on duty for Primary."),
+        (step(1, Some(on_duty())), "en", "You are told because you are on duty for Primary."),
+        (step(2, None), "en", "Nobody has accepted it so far: this is step 2 of database."),
+        (step(2, None), "de", "Bisher hat ihn niemand übernommen: Dies ist Schritt 2 von database."),
+    ];
+    for (named_as, locale, sentence) in table {
+        let page = RenderContext { named_as: Some(named_as), ..about(locale, Some(alert("Disk full", Priority::High))) };
+        let text = renderer.render_for(Channel::Email, MessageKind::Alert, &page).content.text.into_string();
+        assert!(text.ends_with(sentence), "{text}");
+    }
+    let page = RenderContext { named_as: Some(new()), ..about("en", Some(alert("Disk full", Priority::High))) };
+    let short = renderer.render(MessageKind::Alert, &page).content.short.into_string();
+    assert!(short.starts_with("HIGH: Disk full (you are on duty for Primary now)"), "{short}");
+    let member = RenderContext {
+        named_as: Some(NamedAs::Member { topic: "ops".to_owned() }),
+        ..about("en", Some(alert("Disk full", Priority::High)))
+    };
+    let plain = about("en", Some(alert("Disk full", Priority::High)));
+    let text = |page: &RenderContext| renderer.render_for(Channel::Email, MessageKind::Alert, page).content.text.into_string();
+    assert_eq!(text(&member), text(&plain));
 }
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {

@@ -24,12 +24,12 @@ const LOOK_AHEAD_S: i64 = 24 * 3_600;
 impl SqlStore {
     pub(super) async fn explain_for(&self, mut event: Event, user: UserId) -> Result<(Accepted, Vec<Planned>), StoreError> {
         let mut tx = self.read.begin(SNAPSHOT).await?;
-        let used = Used::by(&event, self.planner.behind(&event));
-        let resolved = self.resolve(&mut tx, &used.users).await?;
+        let names_used = Used::by(&event, self.planner.behind(&event));
+        let resolved = self.resolve(&mut tx, &names_used.users).await?;
         only_naming(&mut event.data, |name| resolved.get(name).is_none_or(|ids| ids.contains(&user)));
         let mut facts = self.snapshot_of(&mut tx, &event, user).await?;
-        facts.names = named(&used, &resolved);
-        facts.groups = self.members_of(&mut tx, &used.groups, self.clock.now()).await?;
+        facts.names = named(&names_used, &resolved);
+        facts.groups = self.members_of(&mut tx, &names_used.groups, self.clock.now()).await?;
         let mut users: BTreeSet<UserId> = facts.names.values().flatten().copied().collect();
         users.insert(user);
         let policies = self.read_policies(&mut tx, &users).await?;

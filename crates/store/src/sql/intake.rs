@@ -129,7 +129,9 @@ impl SqlStore {
     ) -> Result<(Effects, bool), StoreError> {
         let used: Vec<Used> = batch.iter().map(|at| Used::by(&events[*at], self.planner.behind(&events[*at]))).collect();
         let mut all_used = Used::default();
-        used.iter().for_each(|used| all_used.add(used.clone()));
+        for used in &used {
+            all_used.add(used.clone());
+        }
         let resolved = self.resolve(tx, &all_used.users).await?;
         let mut known = self.known(tx, events, batch, &resolved).await?;
         if is_first {

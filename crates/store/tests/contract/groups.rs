@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use watchbell_core::event::{AlertData, DutyData, DutyStatus, Event, EventData, Occurrence, Original, UpdateData, UpdateStatus};
 use watchbell_core::{EventId, FollowUp, Group, Timestamp, UserId};
 use watchbell_store::Planner;
-use watchbell_store::directory::{Duties as _, ScheduleFilter, Shift};
+use watchbell_store::directory::{ScheduleFilter, Shift};
 use watchbell_store::facts::{Alert, Duty, Facts, Members, Plan, Policy, Reach, UserFacts};
 use watchbell_store::housekeeping::NextFollowUp;
 use watchbell_store::inline::NoInlineDispatch;
@@ -35,6 +35,7 @@ noted![
     a_topic_is_told_up_to_a_bound,
     what_is_to_be_done_waits_for_its_time_and_is_done_once,
     a_shift_that_changes_has_its_alerts_looked_at,
+    a_shift_that_changes_beside_an_alert_is_not_missed,
     schedules_that_end_are_forgotten,
     schedules_are_listed_with_who_is_on_duty_and_who_is_next,
 ];
@@ -308,4 +309,21 @@ async fn schedules_are_listed_with_who_is_on_duty_and_who_is_next(bed: &Bed, _: 
         assert_eq!(bed.store.schedules(&filter, now, to).await.unwrap().len(), count, "{filter:?}");
     }
     assert_eq!(ids(&bed.store.shifts_of(anna, now, to).await.unwrap()), ["1", "3"]);
+}
+
+/// An alert and a shift at the same moment: either the alert is planned by the shift, or the shift finds the alert.
+async fn a_shift_that_changes_beside_an_alert_is_not_missed(bed: &Bed, notes: &Notes) {
+    let anna = bed.user("anna").await.id;
+    // The schedule is known: until its first shift has come, an alert looks again by itself.
+    accept(bed, "d0", shift(bed, "0", anna, -120, -60)).await;
+    for round in 0..20 {
+        let (alert_id, duty) = (format!("A-{round}"), format!("D-{round}"));
+        bed.execute("UPDATE duties SET status = 'CANCELLED'").await;
+        notes.take();
+        let (event_id, duty_id) = (format!("a{round}"), format!("d-{round}"));
+        tokio::join!(accept(bed, &event_id, alert(&alert_id, "duty:primary")), accept(bed, &duty_id, shift(bed, &duty, anna, -60, 60)),);
+        let is_told = notes.take().iter().any(|(_, members)| members.users == [anna]);
+        let due = format!("SELECT count(*) FROM follow_ups WHERE alert_id = '{alert_id}' AND due_at <= {}", bed.now().as_millis());
+        assert!(is_told || bed.number(&due).await == 1, "round {round}");
+    }
 }

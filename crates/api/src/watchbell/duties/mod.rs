@@ -104,9 +104,12 @@ mod tests {
         Timestamp::from_millis(1_795_161_600_000).plus_s(hours * 3_600)
     }
 
+    /// Hours from the beginning: shifts, and the gaps between them.
+    type Case = (&'static [(i64, i64)], &'static [(i64, i64)]);
+
     #[test]
     fn a_gap_is_where_no_shift_runs() {
-        let table: [(&[(i64, i64)], &[(i64, i64)]); 6] = [
+        let table: [Case; 6] = [
             (&[], &[(0, 24)]),
             (&[(-5, 30)], &[]),
             (&[(-5, 8), (8, 24)], &[]),
