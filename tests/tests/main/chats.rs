@@ -1,6 +1,7 @@
 //! Chats and push services: each delivers an alert, and its reader answers there.
 
-use std::time::Duration;
+mod edits;
+mod unreachable;
 
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Method;
@@ -17,9 +18,8 @@ use watchbell_tests::settings::WEBHOOK_SECRET;
 use watchbell_tests::stand_ins::chats::{
     self, DISCORD_HOOK, GOOGLE_CHAT_HOOK, MATRIX_ROOM, MATTERMOST_CHANNEL, PUSHOVER_RECEIPT, PUSHOVER_USER, SLACK_CHANNEL,
 };
-use watchbell_tests::stand_ins::{Act, Sent, ServiceStandIn};
+use watchbell_tests::stand_ins::{Act, Sent};
 use watchbell_tests::team::{Person, alert};
-use watchbell_tests::twilio_calls::text;
 use watchbell_tests::wait;
 
 on_both!(
@@ -29,11 +29,6 @@ on_both!(
     matrix_s_reactions_answer,
     an_action_of_ntfy_answers,
     an_acknowledgement_of_pushover_accepts,
-    pushover_is_asked_where_nobody_can_call_this_server,
-    slack_hands_over_a_socket_where_nobody_can_call_this_server,
-    ntfy_publishes_answers_where_nobody_can_call_this_server,
-    messages_in_slack_say_who_has_it,
-    messages_in_mattermost_say_who_has_it,
     what_has_no_buttons_leads_to_a_page_for_answers,
 );
 
@@ -220,126 +215,6 @@ async fn an_acknowledgement_of_pushover_accepts(bed: &mut Bed) {
     assert_eq!(state(bed, "A-1").await, "open");
     assert_eq!(call(bed, &callback, &headers, form).await.status.as_u16(), 204);
     assert_eq!(state(bed, "A-1").await, "accepted");
-}
-
-async fn pushover_is_asked_where_nobody_can_call_this_server(bed: &mut Bed) {
-    bed.settings.remove("HTTP__PUBLIC_URL");
-    let receipt = |acknowledged: u8, by: &str| {
-        let receipt = json!({ "status": 1, "acknowledged": acknowledged, "acknowledged_by": by });
-        Act::answer(200, "", receipt.to_string())
-    };
-    // Nobody yet; then another member of the group that she is in.
-    bed.stand_ins.http.program("/receipts/", receipt(0, ""), 1);
-    bed.stand_ins.http.program("/receipts/", receipt(1, "uAnotherOfTheGroup000000000000"), 1);
-    bed.stand_ins.http.program("/receipts/", Act::answer(500, "", ""), 1);
-    let anna = reached_on(bed, "pushover", PUSHOVER_USER).await;
-    let sent = told(bed, &anna, "A-1", Channel::Push, PUSHOVER_USER).await;
-    let form: Value = serde_json::from_str(&sent.text).unwrap();
-    assert_eq!((&form["priority"], form.get("callback")), (&json!("2"), None));
-    let asked = || bed.stand_ins.http.chats("GET", &format!("/receipts/{PUSHOVER_RECEIPT}.json"));
-    wait::until("three questions", async || {
-        bed.clock.advance(Duration::from_secs(1));
-        asked().len() >= 3
-    })
-    .await;
-    assert_eq!(state(bed, "A-1").await, "open");
-    wait::until("the acknowledgement to be heard", async || {
-        bed.clock.advance(Duration::from_secs(1));
-        state(bed, "A-1").await == "accepted"
-    })
-    .await;
-    // Nothing is asked about what nobody waits for.
-    let count = asked().len();
-    bed.advance(Duration::from_mins(1)).await;
-    assert_eq!(asked().len(), count);
-}
-
-async fn slack_hands_over_a_socket_where_nobody_can_call_this_server(bed: &mut Bed) {
-    let slack = ServiceStandIn::start(|_| (404, String::new(), String::new())).await;
-    let opened = json!({ "ok": true, "url": format!("{}/?ticket=e2e", slack.url().replace("http://", "ws://")) });
-    bed.stand_ins.http.program_always("/apps.connections.open", Act::answer(200, "", opened.to_string()));
-    bed.settings.remove("HTTP__PUBLIC_URL").set("PROVIDERS__SLACK__APP_TOKEN", "xapp-e2e");
-    slack.sockets().say(json!({ "type": "hello", "num_connections": 1 }).to_string());
-    let anna = reached_by(bed, "slack", SLACK_CHANNEL).await;
-    link(bed, &anna, ContactKind::Slack, "U0ANNA").await;
-    let sent = told(bed, &anna, "A-1", Channel::Slack, SLACK_CHANNEL).await;
-    let body: Value = serde_json::from_str(&sent.text).unwrap();
-    let button = &body["blocks"].as_array().unwrap().last().unwrap()["elements"][0];
-    let press = |id: &str, user: &str| {
-        let payload = json!({
-            "type": "block_actions", "user": { "id": user }, "container": { "channel_id": SLACK_CHANNEL },
-            "response_url": "https://hooks.slack.com/actions/T1/2/x",
-            "actions": [{ "action_id": button["action_id"], "value": button["value"] }],
-        });
-        json!({ "envelope_id": id, "type": "interactive", "payload": payload, "accepts_response_payload": false }).to_string()
-    };
-    // Somebody whom nobody here knows presses; then she does.
-    slack.sockets().say(press("e-1", "U0NOBODY"));
-    slack.sockets().hear(r#"{"envelope_id":"e-1"}"#).await;
-    assert!(!said_in_slack(bed, 1).await.is_empty());
-    assert_eq!(state(bed, "A-1").await, "open");
-    slack.sockets().say(press("e-2", "U0ANNA"));
-    slack.sockets().hear(r#"{"envelope_id":"e-2"}"#).await;
-    assert_eq!(state(bed, "A-1").await, "accepted", "it is acknowledged once it counts");
-    assert!(said_in_slack(bed, 2).await.contains("You have it"));
-}
-
-async fn ntfy_publishes_answers_where_nobody_can_call_this_server(bed: &mut Bed) {
-    let ntfy = ServiceStandIn::start(|_| (200, String::new(), json!({ "id": "ntfy-1" }).to_string())).await;
-    bed.settings.remove("HTTP__PUBLIC_URL").set("PROVIDERS__NTFY__ANSWER_TOPIC", "bell-answers");
-    begin(bed, &[("PROVIDERS__NTFY__BASE_URL", &ntfy.url())]).await;
-    let anna = on_device(bed, "ntfy", "anna-7f3b").await;
-    raise(bed, "A-1", &[&anna]).await;
-    let sent = ntfy.expect(1, "POST", "/").await.remove(0).json();
-    let action = &sent["actions"][0];
-    assert_eq!(action["url"], format!("{}/bell-answers", ntfy.url()));
-    let publish = |id: &str, body: &str| json!({ "id": id, "event": "message", "topic": "bell-answers", "message": body }).to_string();
-    ntfy.sockets().say(json!({ "id": "o", "event": "open", "topic": "bell-answers" }).to_string());
-    ntfy.sockets().say(publish("m-1", "accept:of-nobody"));
-    ntfy.sockets().say(publish("m-2", action["body"].as_str().unwrap()));
-    wait::until("the answer to be heard", async || state(bed, "A-1").await == "accepted").await;
-}
-
-/// Ben answers by SMS what Anna was told in a chat; the message there is changed by such a request.
-async fn edited(bed: &Bed, anna: &Person, channel: Channel, to: &str, method: &str, path: &str) -> Value {
-    let ben = Person::without_telegram(bed.api(), 2).await;
-    ben.high(bed.api(), "SMS", 0).await;
-    raise(bed, "A-1", &[anna, &ben]).await;
-    bed.outbox().expect(1, "chat message", |sent| sent.is(channel, to)).await;
-    text(bed, &ben.phone, "1", "SM-1").await;
-    wait::until("the message to be edited", async || {
-        bed.clock.advance(Duration::from_secs(2));
-        !bed.stand_ins.http.chats(method, path).is_empty()
-    })
-    .await;
-    let edit = bed.stand_ins.http.chats(method, path).remove(0).json();
-    let says = edit.to_string();
-    assert!(says.contains("A-1 is on fire") && says.contains("User002 Test has accepted this"), "{says}");
-    assert_eq!(bed.api().states("alert=A-1").await, ["sent", "sent"], "an edit is nothing that was sent");
-    edit
-}
-
-async fn messages_in_slack_say_who_has_it(bed: &mut Bed) {
-    let anna = reached_by(bed, "slack", SLACK_CHANNEL).await;
-    // An edit that fails is tried again.
-    bed.stand_ins.http.program("/chat.update", Act::answer(200, "", json!({ "ok": false, "error": "fatal_error" }).to_string()), 1);
-    let edit = edited(bed, &anna, Channel::Slack, SLACK_CHANNEL, "POST", "/chat.update").await;
-    assert_eq!(edit["channel"], SLACK_CHANNEL);
-    assert!(edit["ts"].as_str().is_some_and(|ts| ts.ends_with(".000247")), "{edit}");
-    assert!(!edit["blocks"].to_string().contains("\"actions\""), "the buttons are gone: {edit}");
-    wait::until("the edit to be tried again", async || {
-        bed.clock.advance(Duration::from_secs(20));
-        bed.stand_ins.http.chats("POST", "/chat.update").len() == 2
-    })
-    .await;
-}
-
-async fn messages_in_mattermost_say_who_has_it(bed: &mut Bed) {
-    let anna = reached_by(bed, "mattermost", MATTERMOST_CHANNEL).await;
-    let edit = edited(bed, &anna, Channel::Mattermost, MATTERMOST_CHANNEL, "PUT", "/patch").await;
-    assert!(!edit.to_string().contains("integration"), "the buttons are gone: {edit}");
-    let path = &bed.stand_ins.http.chats("PUT", "/patch")[0].path;
-    assert!(path.starts_with("/mattermost/api/v4/posts/post-"), "{path}");
 }
 
 async fn what_has_no_buttons_leads_to_a_page_for_answers(bed: &mut Bed) {

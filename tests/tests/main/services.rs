@@ -19,7 +19,7 @@ use watchbell_tests::stand_ins::{Request, ServiceStandIn, rsa_key, service_accou
 use watchbell_tests::team::{Person, alert};
 
 use push::Browser;
-use row::{Call, Holes, Row, Sent};
+use row::{Call, Holes, Row};
 use sign::{CERTIFICATE, Signer};
 
 macro_rules! services {
@@ -301,40 +301,5 @@ impl Play<'_> {
         assert_eq!(page(Method::GET, &token, None).await, 200);
         assert_eq!(self.bed.api().states("alert=A-1").await, [state, "scheduled"]);
         assert_eq!(page(Method::POST, &token, Some("action=accept")).await, 200);
-    }
-}
-
-impl Sent {
-    fn method(&self) -> &str {
-        self.by.split_once(' ').expect("method and path").0
-    }
-
-    fn path(&self) -> &str {
-        self.by.split_once(' ').expect("method and path").1
-    }
-
-    /// Whether it is the request that the service's documents want; fills the holes that it gives.
-    fn check(&self, request: &Request, body: &Value, holes: &mut Holes) {
-        let at = |pointer: &str| {
-            let value = body.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}: {body}"));
-            value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-        };
-        for (name, part) in &self.headers {
-            let header = request.header(name);
-            assert!(header.contains(&holes.fill(part)), "{name}: {header}");
-        }
-        for (pointer, value) in &self.is {
-            assert_eq!(at(pointer), holes.fill(value), "{pointer}");
-        }
-        for (pointer, part) in &self.holds {
-            assert!(at(pointer).contains(&holes.fill(part)), "{pointer}: {}", at(pointer));
-        }
-        for (name, part) in &self.gives {
-            let whole = at(&part.at);
-            let from = whole.find(&part.after).unwrap_or_else(|| panic!("no {}: {whole}", part.after)) + part.after.len();
-            let rest = &whole[from..];
-            let found = if part.until.is_empty() { rest } else { rest.split(part.until.as_str()).next().unwrap_or_default() };
-            holes.set(name, found.replace("&amp;", "&"));
-        }
     }
 }

@@ -89,6 +89,7 @@ impl Answers for SqlStore {
         after: Option<&DeliveryId>,
         most: i64,
     ) -> Result<Vec<Unanswered>, StoreError> {
+        // By the connections whose plans begin with the devices, which are few: PostgreSQL's own would read all deliveries.
         let rows: Vec<(String, String, String)> = sqlx::query_as(sql("SELECT d.id, d.message_id, v.token FROM devices v \
              JOIN responders r ON r.user_id = v.user_id \
              JOIN deliveries d ON d.subject = 'alert:' || r.alert_id AND d.user_id = r.user_id \
@@ -99,7 +100,7 @@ impl Answers for SqlStore {
         .bind(since.as_millis())
         .bind(after.map_or("", DeliveryId::as_str).to_owned())
         .bind(most)
-        .fetch_all(&self.read)
+        .fetch_all(&self.write)
         .await?;
         let unanswered =
             |(delivery, message_id, token)| Unanswered { delivery: DeliveryId(delivery), message_id, token: Secret::new(token) };

@@ -77,16 +77,18 @@ async fn messages_wait_for_an_answer_while_their_round_is_open(bed: &Bed) {
         bed.delivery(id, user, state).await;
         let at = now.as_millis();
         let set = format!("device_id = {}, provider = 'po', message_id = 'm-{id}', sent_at = {at}", devices[device]);
-        bed.execute(&format!("UPDATE deliveries SET {set}{more} WHERE id = '{id}'")).await;
+        for set in [set.as_str(), more] {
+            bed.execute(&format!("UPDATE deliveries SET {set} WHERE id = '{id}'")).await;
+        }
     };
-    sent("01D1", anna, 0, "sent", "").await;
-    sent("01D2", ben, 1, "delivered", "").await;
+    sent("01D1", anna, 0, "sent", "attempts = 1").await;
+    sent("01D2", ben, 1, "delivered", "attempts = 1").await;
     // To another kind of device, by another provider, of another round, not sent yet, too long ago.
-    sent("01D3", ben, 2, "sent", "").await;
-    sent("01D4", ben, 1, "sent", ", provider = 'other'").await;
-    sent("01D5", ben, 1, "sent", ", scope = 'alert:2:A-1'").await;
-    sent("01D6", ben, 1, "sending", "").await;
-    sent("01D7", ben, 1, "sent", ", sent_at = 0").await;
+    sent("01D3", ben, 2, "sent", "attempts = 1").await;
+    sent("01D4", ben, 1, "sent", "provider = 'other'").await;
+    sent("01D5", ben, 1, "sent", "scope = 'alert:2:A-1'").await;
+    sent("01D6", ben, 1, "sending", "attempts = 1").await;
+    sent("01D7", ben, 1, "sent", "sent_at = 0").await;
     let waiting = async |after: Option<&str>, most: i64| -> Vec<(String, String, String)> {
         let after = after.map(|id| DeliveryId(id.to_owned()));
         let found = bed.store.unanswered(DeviceKind::Pushover, "po", now, after.as_ref(), most).await.unwrap();

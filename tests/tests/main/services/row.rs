@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::Value;
 use watchbell_core::Channel;
 use watchbell_tests::settings::PUBLIC_URL;
+use watchbell_tests::stand_ins::Request;
 
 use super::sign::Scheme;
 
@@ -206,5 +208,40 @@ impl Call {
             return self.text.clone();
         }
         url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.form).finish()
+    }
+}
+
+impl Sent {
+    pub fn method(&self) -> &str {
+        self.by.split_once(' ').expect("method and path").0
+    }
+
+    pub fn path(&self) -> &str {
+        self.by.split_once(' ').expect("method and path").1
+    }
+
+    /// Whether it is the request that the service's documents want; fills the holes that it gives.
+    pub fn check(&self, request: &Request, body: &Value, holes: &mut Holes) {
+        let at = |pointer: &str| {
+            let value = body.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}: {body}"));
+            value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+        };
+        for (name, part) in &self.headers {
+            let header = request.header(name);
+            assert!(header.contains(&holes.fill(part)), "{name}: {header}");
+        }
+        for (pointer, value) in &self.is {
+            assert_eq!(at(pointer), holes.fill(value), "{pointer}");
+        }
+        for (pointer, part) in &self.holds {
+            assert!(at(pointer).contains(&holes.fill(part)), "{pointer}: {}", at(pointer));
+        }
+        for (name, part) in &self.gives {
+            let whole = at(&part.at);
+            let from = whole.find(&part.after).unwrap_or_else(|| panic!("no {}: {whole}", part.after)) + part.after.len();
+            let rest = &whole[from..];
+            let found = if part.until.is_empty() { rest } else { rest.split(part.until.as_str()).next().unwrap_or_default() };
+            holes.set(name, found.replace("&amp;", "&"));
+        }
     }
 }
