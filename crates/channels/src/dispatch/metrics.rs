@@ -90,13 +90,17 @@ impl DispatchMetrics {
 
     pub(super) fn of<'a>(&self, channel: Channel, providers: impl Iterator<Item = &'a str>) -> ChannelMetrics {
         let channel = channel.as_str();
-        let by_rank =
-            |of: &Family<RankLabels, Histogram>| ["high", "normal"].map(|rank| of.get_or_create_owned(&RankLabels { channel, rank }));
-        let provider = |name: &str| (name.to_owned(), self.provider(channel, name));
+        let providers: BTreeMap<String, ProviderMetrics> = providers.map(|name| (name.to_owned(), self.provider(channel, name))).collect();
+        let by_rank = |of: &Family<RankLabels, Histogram>| {
+            // Nothing is called by a channel without a provider: it would only be in the way of who reads.
+            let of_rank =
+                |rank| if providers.is_empty() { Histogram::default() } else { of.get_or_create_owned(&RankLabels { channel, rank }) };
+            ["high", "normal"].map(of_rank)
+        };
         ChannelMetrics {
             due_to_call: by_rank(&self.due_to_call),
             event_to_call: by_rank(&self.event_to_call),
-            providers: providers.map(provider).collect(),
+            providers,
             deliveries: self.deliveries.clone(),
             channel,
         }
