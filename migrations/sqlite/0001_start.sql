@@ -216,6 +216,8 @@ CREATE TABLE keys (
     public_key TEXT   UNIQUE,
     role       TEXT   NOT NULL,
     user_id    BIGINT REFERENCES users (id) ON DELETE CASCADE,
+    -- Of a publisher's key that a monitoring tool has: the one intake that it is for.
+    intake     TEXT,
     created_at BIGINT NOT NULL
 );
 -- The keys that can make other keys; the last one of them is never deleted.

@@ -69,7 +69,9 @@ impl Browser {
         let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options, "goog:loggingPrefs": logs } } });
         let made = client.post("/session", &wanted).await.expect(200);
         let session = made["value"]["sessionId"].as_str().unwrap().to_owned();
-        Self { _driver: driver, _profile: profile, port, session, client, base: base.to_owned() }
+        let browser = Self { _driver: driver, _profile: profile, port, session, client, base: base.to_owned() };
+        browser.look(WIDTHS[1], false).await;
+        browser
     }
 
     async fn command(&self, path: &str, body: &Value) -> Value {

@@ -126,7 +126,7 @@ impl Presented {
         match found {
             Some((key, kept)) if bool::from(kept.as_bytes().ct_eq(hash.as_bytes())) && self.is_of(&key) => {
                 api.known_keys.add(hash);
-                Ok(Authenticated(Caller { key_id: key.id, role: key.role, user_id: key.user_id }, address))
+                Ok(Authenticated(Caller { key_id: key.id, role: key.role, user_id: key.user_id, intake: key.intake }, address))
             }
             _ => {
                 api.known_keys.forget(&hash);
@@ -206,7 +206,17 @@ impl Authenticated {
     /// # Errors
     /// `Forbidden` unless the key may publish events.
     pub fn check_publisher(&self) -> Result<(), Problem> {
-        if self.0.may_publish() { Ok(()) } else { Err(Problem::forbidden("this needs a publisher or an admin key")) }
+        match &self.0.intake {
+            _ if self.0.may_publish() => Ok(()),
+            Some(intake) => Err(Problem::forbidden(format!("this key is for the intake {intake} alone"))),
+            None => Err(Problem::forbidden("this needs a publisher or an admin key")),
+        }
+    }
+
+    /// # Errors
+    /// `Forbidden` unless the key may report by this intake.
+    pub fn check_intake(&self, intake: &str) -> Result<(), Problem> {
+        if self.0.may_report_by(intake) { Ok(()) } else { self.check_publisher() }
     }
 
     /// Says no in words that are the same whether or not what was asked for is there.

@@ -26,6 +26,8 @@ pub struct Caller {
     pub role: Role,
     /// The user that a `user` key is bound to; other roles may be bound to one too.
     pub user_id: Option<UserId>,
+    /// The one intake that a publisher's key is for.
+    pub intake: Option<String>,
 }
 
 impl Caller {
@@ -37,7 +39,13 @@ impl Caller {
         self.role == Role::Admin || (self.role == Role::User && self.user_id == Some(user))
     }
 
+    /// Whether it may publish events of its own making.
     pub fn may_publish(&self) -> bool {
-        matches!(self.role, Role::Admin | Role::Publisher)
+        matches!(self.role, Role::Admin | Role::Publisher) && self.intake.is_none()
+    }
+
+    /// Whether it may report by this intake.
+    pub fn may_report_by(&self, intake: &str) -> bool {
+        self.may_publish() || (self.role == Role::Publisher && self.intake.as_deref() == Some(intake))
     }
 }

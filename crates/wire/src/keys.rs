@@ -19,6 +19,9 @@ pub struct Key {
     /// Of a pair
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_key: Option<String>,
+    /// The one intake that it is for
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intake: Option<String>,
     pub created_at: Time,
 }
 
@@ -37,6 +40,9 @@ pub struct NewKey {
     /// Make a key pair, as the Notiflows surface takes it
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pair: Option<bool>,
+    /// Of a publisher: make a key for this `[intake.NAME]` alone, which opens nothing else
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intake: Option<String>,
 }
 
 /// A key that was just made, with what opens by it.

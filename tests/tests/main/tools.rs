@@ -86,11 +86,24 @@ async fn what_tools_send_wrong_is_kept_and_named(bed: &mut Bed) {
     refused(&api, "prom", &json!({ "alerts": "none" }), 400, "error", 1).await;
     refused(&api, "og/v2/alerts/1/dance", &json!({}), 400, "requestId", 1).await;
     refused(&api, "nowhere", &json!({}), 404, "error", 0).await;
+    // A key of another intake opens nothing else, and what was sent with it is kept, without the key.
+    let made = bed.api().post("/watchbell/v1/keys", &json!({ "name": "prom", "role": "publisher", "intake": "prom" })).await.expect(201);
+    let of_prom = bed.api().with_key(made["key"].as_str().unwrap());
+    refused(&of_prom, "og/v2/alerts", &json!({ "message": "m" }), 403, "requestId", 1).await;
+    refused(&nobody, "pd", &json!({ "routing_key": made["key"], "event_action": "trigger", "dedup_key": "k" }), 403, "errors", 1).await;
+    let kept = bed.api().get("/watchbell/v1/dead-letters?limit=1").await.expect(200);
+    let kept = bed.api().get(&format!("/watchbell/v1/dead-letters/{}", kept["items"][0]["id"])).await.expect(200);
+    assert!(kept.to_string().contains("intake prom alone") && !kept.to_string().contains(made["key"].as_str().unwrap()), "{kept}");
+    of_prom.post("/watchbell/v1/events", &json!({})).await.expect(403);
+    of_prom.get("/watchbell/v1/keys").await.expect(403);
+    let unknown = json!({ "name": "x", "role": "publisher", "intake": "nowhere" });
+    let told = bed.api().post("/watchbell/v1/keys", &unknown).await.expect(400);
+    assert!(told.to_string().contains("og, pd, prom"), "{told}");
     bed.quiet().await;
     assert_eq!(bed.outbox().len(), 0);
     // What of a batch can be read is told; and whom nobody knows is told by whoever is the default.
     let batch = json!({ "alerts": [5, { "labels": { "alertname": "Half" }, "fingerprint": "h" }] });
-    api.post("/watchbell/v1/intake/prom/", &batch).await.expect(202);
+    of_prom.post("/watchbell/v1/intake/prom/", &batch).await.expect(202);
     let lost = json!({
         "routing_key": key,
         "event_action": "trigger",

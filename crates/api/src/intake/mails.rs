@@ -180,7 +180,7 @@ impl<'a, S: AsyncBufRead + AsyncWrite + Unpin> Session<'a, S> {
 
     async fn check(&self, key: String) -> Result<Authenticated, Problem> {
         let caller = super::key::check(self.api, key, self.peer).await?;
-        caller.check_publisher()?;
+        caller.check_intake(&self.intake.name)?;
         Ok(caller)
     }
 

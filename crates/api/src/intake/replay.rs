@@ -27,9 +27,25 @@ pub(super) fn original(intake: &Intake, request: &Request<'_>, received_at: Time
     Original {
         subject: format!("{SUBJECT}{}", intake.name),
         headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        payload: request.body.to_vec(),
+        payload: match intake.dialect.key_in_body(request.body) {
+            Some(key) => without(request.body, key.as_bytes()),
+            None => request.body.to_vec(),
+        },
         received_at,
     }
+}
+
+/// The bytes with a letter x in the place of each letter of the key: who may read dead letters may not publish.
+fn without(body: &[u8], key: &[u8]) -> Vec<u8> {
+    let mut kept = body.to_vec();
+    let mut at = 0;
+    while !key.is_empty() && at + key.len() <= kept.len() {
+        if kept[at..].starts_with(key) {
+            kept[at..at + key.len()].fill(b'x');
+        }
+        at += 1;
+    }
+    kept
 }
 
 /// Whether a dead letter is such a payload.

@@ -26,7 +26,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
 
 pub(super) async fn create(State(api): State<Api>, caller: Authenticated, payload: Payload) -> Result<Response, Problem> {
     caller.check_admin()?;
-    let NewKey { name, role, user, pair } = read(payload.object()?)?;
+    let NewKey { name, role, user, pair, intake } = read(&api, payload.object()?)?;
     let user = match &user {
         Some(user) => Some(user_name::look_up(&api, "user", user).await?),
         None => None,
@@ -35,6 +35,10 @@ pub(super) async fn create(State(api): State<Api>, caller: Authenticated, payloa
         let (public, secret) = new_key_pair();
         let kept = api.store.add_key_pair(caller.actor(), &name, &public, &hash_key(&secret), role, user).await?;
         MadeKey { kept: write(&kept), key: None, secret_key: Some(secret.expose().to_owned()) }
+    } else if let Some(intake) = intake {
+        let key = new_publisher_key();
+        let kept = api.store.add_intake_key(caller.actor(), &name, &hash_key(&key), &intake).await?;
+        MadeKey { kept: write(&kept), key: Some(key.expose().to_owned()), secret_key: None }
     } else {
         let key = if role == Role::Publisher { new_publisher_key() } else { new_key() };
         let kept = api.store.add_key(caller.actor(), &name, &hash_key(&key), role, user).await?;
@@ -49,7 +53,7 @@ pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn read(mut fields: Fields) -> Result<NewKey, Problem> {
+fn read(api: &Api, mut fields: Fields) -> Result<NewKey, Problem> {
     let name = fields.required_text("name", &person::NAME)?;
     let roles: Vec<(&str, Role)> = Role::ALL.iter().map(|role| (role.as_str(), *role)).collect();
     let role = fields.required_choice("role", &roles)?;
@@ -58,8 +62,18 @@ fn read(mut fields: Fields) -> Result<NewKey, Problem> {
     if role == Role::User && user.is_none() {
         return Err(fields.invalid("user", "is missing", "a user key belongs to a user: give a number, U… id or external id"));
     }
+    let intake = fields.text("intake", &person::NAME)?;
+    if intake.is_some() && (role != Role::Publisher || pair == Some(true) || user.is_some()) {
+        return Err(fields.invalid("intake", "is for a publisher's key alone", "give the role publisher, and neither user nor pair"));
+    }
+    if intake.as_ref().is_some_and(|intake| !api.settings.intakes.contains_key(intake)) {
+        let known: Vec<&str> = api.settings.intakes.keys().map(String::as_str).collect();
+        let right =
+            if known.is_empty() { "configure [intake.NAME] first".to_owned() } else { format!("it must be one of {}", known.join(", ")) };
+        return Err(fields.invalid("intake", "is not configured", &right));
+    }
     fields.finish()?;
-    Ok(NewKey { name, role, user, pair })
+    Ok(NewKey { name, role, user, pair, intake })
 }
 
 fn write(key: &ApiKey) -> Key {
@@ -69,6 +83,7 @@ fn write(key: &ApiKey) -> Key {
         role: key.role.into(),
         user_id: key.user_id.map(|user| user.0),
         public_key: key.public_key.clone(),
+        intake: key.intake.clone(),
         created_at: key.created_at.into(),
     }
 }

@@ -16,6 +16,8 @@ pub struct ApiKey {
     pub user_id: Option<UserId>,
     /// Of a key pair: the part that is no secret, sent beside the one that is.
     pub public_key: Option<String>,
+    /// The one intake by which it publishes.
+    pub intake: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -58,6 +60,9 @@ pub trait Keys: Send + Sync {
         role: Role,
         user_id: Option<UserId>,
     ) -> Result<ApiKey, StoreError>;
+
+    /// Keeps a publisher's key that is for one intake alone.
+    async fn add_intake_key(&self, by: Actor, name: &str, hash: &str, intake: &str) -> Result<ApiKey, StoreError>;
 
     /// The key with that hash; and the hash as it is kept, for a comparison in constant time.
     async fn key_by_hash(&self, hash: &str) -> Result<Option<(ApiKey, String)>, StoreError>;

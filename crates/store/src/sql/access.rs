@@ -19,6 +19,7 @@ pub(super) struct KeyRow {
     role: String,
     user_id: Option<i64>,
     public_key: Option<String>,
+    intake: Option<String>,
     created_at: i64,
 }
 
@@ -32,6 +33,7 @@ impl TryFrom<KeyRow> for ApiKey {
             role: name(&row.role)?,
             user_id: row.user_id.map(UserId),
             public_key: row.public_key,
+            intake: row.intake,
             created_at: at(row.created_at),
         })
     }
@@ -42,7 +44,7 @@ const CONFIGURED_KEY: &str = "admin_key";
 
 macro_rules! columns {
     () => {
-        "id, name, hash, role, user_id, public_key, created_at"
+        "id, name, hash, role, user_id, public_key, intake, created_at"
     };
 }
 
@@ -83,7 +85,7 @@ impl Keys for SqlStore {
     }
 
     async fn add_key(&self, by: Actor, name: &str, hash: &str, role: Role, user_id: Option<UserId>) -> Result<ApiKey, StoreError> {
-        self.add(by, NewKey { name, public_key: None, hash, role, user_id }).await
+        self.add(by, NewKey { name, public_key: None, hash, role, user_id, intake: None }).await
     }
 
     async fn add_key_pair(
@@ -95,7 +97,11 @@ impl Keys for SqlStore {
         role: Role,
         user_id: Option<UserId>,
     ) -> Result<ApiKey, StoreError> {
-        self.add(by, NewKey { name, public_key: Some(public_key), hash, role, user_id }).await
+        self.add(by, NewKey { name, public_key: Some(public_key), hash, role, user_id, intake: None }).await
+    }
+
+    async fn add_intake_key(&self, by: Actor, name: &str, hash: &str, intake: &str) -> Result<ApiKey, StoreError> {
+        self.add(by, NewKey { name, public_key: None, hash, role: Role::Publisher, user_id: None, intake: Some(intake) }).await
     }
 
     async fn key_by_hash(&self, hash: &str) -> Result<Option<(ApiKey, String)>, StoreError> {
@@ -182,8 +188,9 @@ impl SqlStore {
     }
 
     async fn make_first_key(&self, mut tx: Tx, name: &str, hash: &str) -> Result<AdminKey, StoreError> {
-        let made =
-            self.insert_key(&mut tx, Actor::System, NewKey { name, public_key: None, hash, role: Role::Admin, user_id: None }).await?;
+        let made = self
+            .insert_key(&mut tx, Actor::System, NewKey { name, public_key: None, hash, role: Role::Admin, user_id: None, intake: None })
+            .await?;
         tx.commit().await?;
         Ok(if made.is_some() { AdminKey::Made } else { AdminKey::Kept })
     }
@@ -191,7 +198,7 @@ impl SqlStore {
     /// Writes a key; None where its hash is kept already.
     async fn insert_key(&self, tx: &mut Tx, by: Actor, new: NewKey<'_>) -> Result<Option<ApiKey>, StoreError> {
         let made: Option<KeyRow> = sqlx::query_as(sql(concat!(
-            "INSERT INTO keys (name, hash, role, user_id, public_key, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
+            "INSERT INTO keys (name, hash, role, user_id, public_key, intake, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
              ON CONFLICT (hash) DO NOTHING RETURNING ",
             columns!()
         )))
@@ -200,6 +207,7 @@ impl SqlStore {
         .bind(new.role.as_str())
         .bind(new.user_id.map(|user| user.0))
         .bind(new.public_key)
+        .bind(new.intake)
         .bind(self.clock.now().as_millis())
         .fetch_optional(&mut **tx)
         .await
@@ -233,6 +241,7 @@ struct NewKey<'a> {
     hash: &'a str,
     role: Role,
     user_id: Option<UserId>,
+    intake: Option<&'a str>,
 }
 
 fn changes(before: Option<&ApiKey>, after: Option<&ApiKey>) -> Changes {
@@ -242,10 +251,12 @@ fn changes(before: Option<&ApiKey>, after: Option<&ApiKey>) -> Changes {
     let name = |key: &ApiKey| Some(key.name.clone());
     let role = |key: &ApiKey| Some(key.role);
     let user = |key: &ApiKey| key.user_id.map(|user| user.0);
+    let intake = |key: &ApiKey| key.intake.clone();
     Changes::default()
         .field("name", of(before, name).as_ref(), of(after, name).as_ref())
         .field("role", of(before, role).as_ref(), of(after, role).as_ref())
         .field("userId", of(before, user).as_ref(), of(after, user).as_ref())
+        .field("intake", of(before, intake).as_ref(), of(after, intake).as_ref())
 }
 
 /// The only foreign key that such a statement can violate is its user.

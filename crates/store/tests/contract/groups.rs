@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use watchbell_core::event::{AlertData, DutyData, DutyStatus, Event, EventData, Occurrence, Original, UpdateData, UpdateStatus};
 use watchbell_core::{EventId, FollowUp, Group, Timestamp, UserId};
 use watchbell_store::Planner;
-use watchbell_store::directory::{Duties as _, ScheduleFilter, Shift};
+use watchbell_store::directory::{ScheduleFilter, Shift};
 use watchbell_store::facts::{Alert, Duty, Facts, Members, Plan, Policy, Reach, UserFacts};
 use watchbell_store::housekeeping::NextFollowUp;
 use watchbell_store::inline::NoInlineDispatch;

@@ -54,6 +54,9 @@ pub struct Create {
     /// Make a key pair, as Notiflows clients take it
     #[arg(long)]
     pair: bool,
+    /// Of a publisher: the one [intake.NAME] that it is for
+    #[arg(long)]
+    intake: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -89,7 +92,8 @@ impl List {
         let page: Page<Key> = client.get(PATH, &query).await?;
         let row = |key: &Key| {
             let user = key.user_id.map_or_else(|| "-".to_owned(), |user| user.to_string());
-            [key.id.to_string(), key.role.to_string(), user, key.created_at.to_string(), tame(&key.name)]
+            let role = key.intake.as_ref().map_or_else(|| key.role.to_string(), |intake| format!("{} of {}", key.role, tame(intake)));
+            [key.id.to_string(), role, user, key.created_at.to_string(), tame(&key.name)]
         };
         let rows: Vec<_> = page.items.iter().map(row).collect();
         output::line(&table(["ID", "ROLE", "USER", "CREATED", "NAME"], &rows))?;
@@ -102,7 +106,13 @@ impl List {
 
 impl Create {
     async fn run(self) -> Result<(), Error> {
-        let key = NewKey { name: self.name, role: self.role, user: self.user.map(UserName::Text), pair: self.pair.then_some(true) };
+        let key = NewKey {
+            name: self.name,
+            role: self.role,
+            user: self.user.map(UserName::Text),
+            pair: self.pair.then_some(true),
+            intake: self.intake,
+        };
         let body = serde_json::to_value(&key).unwrap_or_default();
         let made: MadeKey = self.server.client()?.post(PATH, &[], Some(&body)).await?;
         // Alone on standard output, so that a script can keep it.

@@ -174,7 +174,7 @@ async fn a_contact_is_added_and_verified(bed: &mut Bed) {
     wait::until("the code to arrive", async || {
         let sent = outbox.matching(|sent| sent.is(Channel::Sms, "+493023125777"));
         let digits =
-            sent.first().map(|sent| sent.text.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 8).map(str::to_owned));
+            sent.first().map(|sent| sent.text.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 6).map(str::to_owned));
         code = digits.flatten().unwrap_or_default();
         !code.is_empty()
     })

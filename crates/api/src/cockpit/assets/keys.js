@@ -26,7 +26,8 @@ function show(items) {
       await list();
     };
     const user = key.userId === undefined ? '' : h('a', { href: `/users/${key.userId}` }, `User ${key.userId}`);
-    return [key.name, key.publicKey ? `${key.role} pair` : key.role, user, time(key.createdAt), String(key.id), viewer.isAdmin ? drop : ''];
+    const what = key.publicKey ? `${key.role} pair` : key.intake ? `${key.role} of ${key.intake}` : key.role;
+    return [key.name, what, user, time(key.createdAt), String(key.id), viewer.isAdmin ? drop : ''];
   };
   return table('Keys', ['Name', 'Role', 'User', 'Made', 'Number', 'Actions'], items.map(row));
 }

@@ -68,7 +68,7 @@ impl Follower {
         }
         let (sender, receiver) = broadcast::channel(BUFFER);
         *listeners = Some(sender.clone());
-        let following = Following { api: api.clone(), sender, seen: None, again: BTreeSet::new() };
+        let following = Following { api: api.clone(), sender, seen: BTreeMap::new(), again: BTreeSet::new() };
         tokio::spawn(following.run(self.listeners.clone()));
         receiver
     }
@@ -77,8 +77,9 @@ impl Follower {
 struct Following {
     api: Api,
     sender: Sender<Arc<Told>>,
-    /// When each delivery of the last look had changed; None before the first.
-    seen: Option<BTreeMap<DeliveryId, Timestamp>>,
+    /// When each delivery of the last look had changed. Before the first there is none, so that it tells all that it finds: what
+    /// changed since the first listener was given its snapshot is among that.
+    seen: BTreeMap<DeliveryId, Timestamp>,
     /// What is looked at again.
     again: BTreeSet<DeliveryId>,
 }
@@ -120,11 +121,10 @@ impl Following {
         self.again =
             found.iter().filter(|delivery| moves_on(delivery, soon)).map(|delivery| delivery.id.clone()).take(MOST_AGAIN).collect();
         let seen = found.iter().map(|delivery| (delivery.id.clone(), delivery.updated_at)).collect();
-        if let Some(before) = self.seen.replace(seen) {
-            let changed = found.iter().filter(|delivery| before.get(&delivery.id) != Some(&delivery.updated_at));
-            // What was last seen longer ago than at the last look may be told twice: a listener goes by when it changed.
-            changed.for_each(|delivery| self.tell(delivery));
-        }
+        let before = std::mem::replace(&mut self.seen, seen);
+        let changed = found.iter().filter(|delivery| before.get(&delivery.id) != Some(&delivery.updated_at));
+        // What was last seen longer ago than at the last look may be told twice: a listener goes by when it changed.
+        changed.for_each(|delivery| self.tell(delivery));
         Ok(())
     }
 
