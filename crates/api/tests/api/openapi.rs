@@ -119,7 +119,7 @@ async fn prepare(world: &World, operation: &Operation) -> String {
     }
     let id = if path.contains("/phone-numbers") {
         world.phone("+4915112345678").await.to_string()
-    } else if path.contains("/alerts/") {
+    } else if path.starts_with("/watchbell/v1/alerts/") {
         let data = json!({ "alertId": "disk-1", "priority": "HIGH", "summary": "s", "responders": [world.anna] });
         world.publish("alert", "1", data).await;
         "disk-1".to_owned()
