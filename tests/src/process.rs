@@ -227,6 +227,7 @@ impl Process {
 
 /// A test that fails shows how each of its processes ended up.
 impl Drop for Process {
+    #[expect(clippy::print_stderr, reason = "it stands with what the failed test says")]
     fn drop(&mut self) {
         const SHOWN: usize = 40;
         if std::thread::panicking() {

@@ -210,14 +210,14 @@ mod tests {
     #[test]
     fn steps_go_on_through_repetitions() {
         let minutes = |list: &Escalation| -> Vec<i64> { (0..).map_while(|n| list.step(n)).map(|(after_s, ..)| after_s / 60).collect() };
-        let table: [(&[u32], u32, Option<u32>, &[i64]); 4] = [
-            (&[0], 0, None, &[0]),
-            (&[0, 10], 0, None, &[0, 10]),
-            (&[0, 10, 15], 2, None, &[0, 10, 15, 20, 30, 35, 40, 50, 55]),
-            (&[0, 10], 1, Some(30), &[0, 10, 40, 50]),
+        let table = [
+            (vec![0], 0, None, vec![0]),
+            (vec![0, 10], 0, None, vec![0, 10]),
+            (vec![0, 10, 15], 2, None, vec![0, 10, 15, 20, 30, 35, 40, 50, 55]),
+            (vec![0, 10], 1, Some(30), vec![0, 10, 40, 50]),
         ];
         for (steps, repeat, after, wanted) in table {
-            assert_eq!(minutes(&list(steps, repeat, after)), wanted, "{steps:?}");
+            assert_eq!(minutes(&list(&steps, repeat, after)), wanted, "{steps:?}");
         }
         let two = list(&[0, 10], 1, None);
         assert_eq!((two.step(1).map(|step| step.2), two.step(2).map(|step| step.2), two.step(-1)), (Some(false), Some(true), None));

@@ -22,6 +22,7 @@ pub struct CategoryWants {
 }
 
 /// What holds for a category.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the wire")]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CategoryPreference {

@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn nothing_leads_elsewhere_and_no_text_becomes_markup() {
-        for (name, text) in ALL.iter().filter(|(name, _)| !name.ends_with(".svg")) {
+        for (name, text) in ALL.iter().filter(|(name, _)| *name != "icon.svg") {
             for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "http://", "url(", "@import"] {
                 assert!(!text.contains(forbidden), "{name} has {forbidden}");
             }

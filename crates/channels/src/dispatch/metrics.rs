@@ -215,8 +215,8 @@ impl Collector for RouteStates {
         }
         write_gauges(&mut encoder, ("watchbell_calls_in_flight", "Calls of providers under way."), in_flight)?;
         write_gauges(&mut encoder, ("watchbell_provider_slots", "Calls that may be under way at once."), slots)?;
-        let pauses = "1 while the provider has asked to be left alone.";
-        write_gauges(&mut encoder, ("watchbell_provider_paused", pauses), paused)?;
+        let when_paused = "1 while the provider has asked to be left alone.";
+        write_gauges(&mut encoder, ("watchbell_provider_paused", when_paused), paused)?;
         let states = "1 for the state in which this process finds the provider: open is not called, half_open is tried.";
         write_gauges(&mut encoder, ("watchbell_provider_breaker", states), breakers)
     }

@@ -11,6 +11,7 @@ mod metrics;
 mod presence;
 mod providers;
 mod sink;
+mod starting;
 mod watchdog;
 
 use std::collections::BTreeSet;
@@ -21,26 +22,20 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use watchbell_api::metrics::{MetricsSettings, MetricsSource};
-use watchbell_api::{Api, ApiSettings, TrustedProxies};
-use watchbell_channels::dispatch::{DispatchSettings, Dispatcher};
+use watchbell_api::{ApiSettings, TrustedProxies};
 use watchbell_channels::in_app::CanaryMetrics;
 use watchbell_channels::inline::{EventIntake, InlineWorkers};
 use watchbell_channels::render::{RenderError, Renderer};
-use watchbell_channels::trial::ProviderTrials;
 use watchbell_core::answer_key::AnswerKey;
 use watchbell_core::{Channel, Clock, Secret, SharedClock, SystemClock};
-use watchbell_ingest::{Connection, Ingest, NatsError};
-use watchbell_providers::http::Http;
-use watchbell_providers::settings::{CommonSettings, SettingError};
-use watchbell_scheduler::{Retention, RulePlanner, Scheduler, SchedulerSettings};
+use watchbell_ingest::{Connection, NatsError};
+use watchbell_providers::settings::SettingError;
+use watchbell_scheduler::{RulePlanner, SchedulerSettings};
 use watchbell_store::throttle::RecipientLimits;
 use watchbell_store::{Retries, Store, StoreError};
 
+use self::starting::Starting;
 use crate::config::{self, Config, Role};
-
-/// How late a process may notice what another one made due, when a wake-up was missed.
-const RECHECK: Duration = Duration::from_secs(1);
 
 /// Why a server could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -129,14 +124,6 @@ impl Server {
         stop: CancellationToken,
     ) -> Result<Self, Error> {
         let has = |role| roles.contains(&role);
-        let settings = SchedulerSettings {
-            fallback_email: config.scheduler.fallback_email,
-            duty_grace_s: i64::from(config.scheduler.duty_grace_s),
-            alert_expiry_s: i64::from(config.scheduler.alert_expiry_s),
-            daily_digest_at: config.scheduler.daily_digest_at(),
-            schedules: config.schedules.clone(),
-            escalations: config.escalations.clone(),
-        };
         let renderer = Arc::new(Renderer::new(config.templates.dir())?.with_sms_parts(config.templates.sms_parts()));
         let built = providers::build(&config, &clock)?;
         let mut routes = providers::routes(&config, &built);
@@ -151,7 +138,7 @@ impl Server {
         let mut metrics = metrics::Collecting::new(&roles, &clock);
         let options = store_options(&config, &roles);
         options.metrics.register(&mut metrics.registry);
-        let store = watchbell_store::open(&options, Arc::new(RulePlanner::new(settings)), clock.clone()).await?;
+        let store = watchbell_store::open(&options, Arc::new(RulePlanner::new(planner_settings(&config))), clock.clone()).await?;
         let canary_metrics = CanaryMetrics::default();
         routes.push(providers::in_app(&config, &store, canary_metrics.clone()));
         store.ensure_categories(&config.messaging.categories).await?;
@@ -166,114 +153,42 @@ impl Server {
         let inline = Arc::new(InlineWorkers::default());
         let intake = Arc::new(EventIntake::new(store.clone(), inline.clone()));
         intake.metrics().register(&mut metrics.registry);
-        let parts = TaskTracker::new();
-        let (publishers, done) = (TaskTracker::new(), CancellationToken::new());
-        parts.spawn(broker::share_wakes(store.clone(), broker.clone(), stop.clone()));
-        if let Some(broker) = &broker {
-            metrics.broker(broker);
-            publishers.spawn(broker::publish_moves(store.wakes().moved(), broker.clone(), done.clone()));
-            parts.spawn(broker::publish_answers(store.clone(), broker.clone(), clock.clone(), stop.clone()));
-            if has(Role::Ingest) {
-                let sink = Arc::new(sink::StoreSink::new(store.clone(), intake.clone(), broker.clone()));
-                parts.spawn(Ingest::new(broker.clone(), &config.nats, config.event_settings(), sink, clock.clone()).run(stop.clone()));
-            }
-        } else if has(Role::Ingest) {
-            tracing::warn!("nats.url is empty: events come over HTTP only");
-        }
+        let (parts, publishers, done) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
+        let starting = Starting {
+            process: presence::Presence::of(&config, &roles),
+            config: &config,
+            roles: &roles,
+            store: store.clone(),
+            intake,
+            clock,
+            renderer,
+            providers: &built,
+            broker: broker.clone(),
+            parts: parts.clone(),
+            publishers: publishers.clone(),
+            done: done.clone(),
+            stop: stop.clone(),
+        };
+        starting.broker(&mut metrics);
         if has(Role::Scheduler) {
-            let retention = Retention {
-                deliveries_days: i64::from(config.retention.deliveries_days),
-                events_days: i64::from(config.retention.events_days),
-                dead_letters_days: i64::from(config.retention.dead_letters_days),
-                audit_days: i64::from(config.retention.audit_days),
-                open_alerts_days: i64::from(config.retention.open_alerts_days),
-            };
-            let scheduler = Scheduler::new(store.clone(), clock.clone(), retention, config.database.is_sqlite() || !has(Role::Worker));
-            let stop = stop.clone();
-            parts.spawn(async move { scheduler.run(stop).await });
+            starting.scheduler();
         }
-        let process = presence::Presence {
-            name: format!("{}:{}", hostname(), std::process::id()),
-            roles: watchbell_core::channel::join(&roles.iter().map(|role| role.as_str()).collect::<Vec<_>>()),
-            heartbeat: Duration::from_secs(u64::from(config.lease.heartbeat_s)),
-            lease: Duration::from_secs(u64::from(config.lease.lease_s)),
-        };
-        let process_name = process.name.clone();
         if has(Role::Worker) {
-            let settings = DispatchSettings {
-                process_name: process.name,
-                roles: process.roles,
-                heartbeat: process.heartbeat,
-                lease: process.lease,
-                drain: Duration::from_secs(u64::from(config.worker.drain_s)),
-                retries: options.retries,
-                callback_base: config.http.public_url().map(str::to_owned),
-                answer_key: answer_key.clone(),
-                edit_messages: config.answers.edit_messages,
-                recheck: (!config.database.is_sqlite()).then_some(RECHECK),
-                channels: routes.into_iter().filter(|route| channels.is_empty() || channels.contains(&route.channel)).collect(),
-            };
-            let dispatcher = Dispatcher::new(store.clone(), clock.clone(), renderer.clone(), inline.clone(), settings);
-            dispatcher.metrics().register(&mut metrics.registry);
+            routes.retain(|route| channels.is_empty() || channels.contains(&route.channel));
+            starting.worker(routes, inline, options.retries, answer_key.clone(), &mut metrics);
             canary_metrics.register(&mut metrics.registry);
-            if let Some(broker) = &broker {
-                publishers.spawn(broker::publish_outcomes(dispatcher.progress(), broker.clone(), done.clone()));
-            }
-            parts.spawn(dispatcher.run(stop.clone()));
         } else {
-            parts.spawn(process.show(store.clone(), clock.clone(), stop.clone()));
+            let Starting { process, store, clock, .. } = &starting;
+            parts.spawn(process.clone().show(store.clone(), clock.clone(), stop.clone()));
         }
-        let health = Arc::new(health::ProcessHealth::new(&config, broker.clone()));
-        let trials = ProviderTrials::new(store.clone(), clock.clone(), renderer.clone(), providers::trial_routes(&config, &built));
-        let canaries =
-            Arc::new(canary::Canaries { store: store.clone(), intake: intake.clone(), clock: clock.clone(), broker: broker.clone() });
-        if config.canary.every_s > 0 && has(Role::Scheduler) {
-            let every = Duration::from_secs(u64::from(config.canary.every_s));
-            parts.spawn(canaries.clone().run(process_name.clone(), every, stop.clone()));
-        }
-        let watchdog_metrics = watchdog::WatchdogMetrics::default();
-        watchdog_metrics.register(&mut metrics.registry);
-        if let Some(switch) = switch(&config, &roles, &store, &clock, broker.as_ref(), &watchdog_metrics)? {
-            parts.spawn(switch.run(stop.clone()));
-        }
-        if !config.watchdog.contacts().is_empty() {
-            let routes = providers::trial_routes(&config, &built);
-            let teller = watchdog::Teller {
-                store: store.clone(),
-                clock: clock.clone(),
-                trials: ProviderTrials::new(store.clone(), clock.clone(), renderer.clone(), routes),
-                contacts: config.watchdog.contacts(),
-                configured: watchdog::configured(&config),
-                high_late: Duration::from_secs(u64::from(config.watchdog.high_late_s)),
-                process: process_name,
-                metrics: watchdog_metrics,
-            };
-            parts.spawn(teller.run(stop.clone()));
-        }
-        let metrics: Arc<dyn MetricsSource> = Arc::new(metrics.done(store.clone(), clock.clone(), &config));
-        let api_settings = ApiSettings {
-            renderer: renderer.clone(),
-            inbound,
-            trials: Some(Arc::new(trials)),
-            answer_key,
-            canary: Some(canaries),
-            metrics: Some(MetricsSettings { source: metrics.clone(), is_open: config.metrics.open }),
-            ..api_settings(&config)
-        };
-        let metrics_address = metrics_listener.as_ref().map(TcpListener::local_addr).transpose().map_err(Error::Http)?;
-        if let Some(listener) = metrics_listener {
-            parts.spawn(serve_metrics(listener, metrics, api_settings.clone(), stop.clone()));
-        }
+        let canaries = starting.canaries();
+        starting.watchdog(&mut metrics)?;
+        let settings = ApiSettings { inbound, answer_key, canary: Some(canaries), ..api_settings(&config) };
+        let (settings, metrics_address) = starting.metrics(metrics, metrics_listener, settings)?;
         let (address, http) = match listener {
             Some(listener) => {
-                let address = listener.local_addr().map_err(Error::Http)?;
-                let api = Api::new(store.clone(), intake, clock, health, api_settings);
-                watchbell_api::callbacks::listen(&api, &parts, &stop);
-                for (intake, listener) in mail_listeners {
-                    parts.spawn(watchbell_api::serve_mails(listener, api.clone(), intake, stop.clone()));
-                }
-                let stop = stop.clone();
-                (Some(address), Some(tokio::spawn(async move { watchbell_api::serve(listener, &api, stop).await })))
+                let (address, http) = starting.api(listener, mail_listeners, settings)?;
+                (Some(address), Some(http))
             }
             None => (None, None),
         };
@@ -314,28 +229,15 @@ impl Server {
     }
 }
 
-/// What calls the monitor outside, in processes that take events in.
-fn switch(
-    config: &Config,
-    roles: &BTreeSet<Role>,
-    store: &Arc<dyn Store>,
-    clock: &Arc<dyn Clock>,
-    broker: Option<&Connection>,
-    metrics: &watchdog::WatchdogMetrics,
-) -> Result<Option<watchdog::Switch>, Error> {
-    let takes_events = if broker.is_some() { Role::Ingest } else { Role::Api };
-    let Some(url) = config.watchdog.url().filter(|_| roles.contains(&takes_events)) else { return Ok(None) };
-    let http = Http::new(&CommonSettings::default()).map_err(|error| Error::Provider { provider: "watchdog".to_owned(), error })?;
-    Ok(Some(watchdog::Switch {
-        store: store.clone(),
-        clock: clock.clone(),
-        broker: broker.cloned(),
-        configured: watchdog::configured(config),
-        http,
-        url,
-        every: Duration::from_secs(u64::from(config.watchdog.every_s)),
-        metrics: metrics.clone(),
-    }))
+fn planner_settings(config: &Config) -> SchedulerSettings {
+    SchedulerSettings {
+        fallback_email: config.scheduler.fallback_email,
+        duty_grace_s: i64::from(config.scheduler.duty_grace_s),
+        alert_expiry_s: i64::from(config.scheduler.alert_expiry_s),
+        daily_digest_at: config.scheduler.daily_digest_at(),
+        schedules: config.schedules.clone(),
+        escalations: config.escalations.clone(),
+    }
 }
 
 /// How the database is opened for a process with these roles.
@@ -374,26 +276,11 @@ async fn listen_for_mails(config: &Config) -> Result<Vec<(String, TcpListener)>,
     Ok(listeners)
 }
 
-/// Connections to the listener of the metrics; who reads them has one or two.
-const METRICS_CONNECTIONS: usize = 16;
-
-/// Serves `/metrics` on a listener of its own. Where that ends, everything else goes on.
-async fn serve_metrics(listener: TcpListener, source: Arc<dyn MetricsSource>, settings: ApiSettings, stop: CancellationToken) {
-    let settings = ApiSettings { connections: METRICS_CONNECTIONS, connections_per_address: METRICS_CONNECTIONS, ..settings };
-    if let Err(error) = watchbell_api::serve_routes(listener, watchbell_api::metrics::exposed(source), &settings, stop).await {
-        tracing::error!(%error, "metrics are not served any more");
-    }
-}
-
 #[expect(clippy::print_stderr, reason = "shown once to whoever starts the first process; a log line would be kept by log collectors")]
 fn show_first_key(key: Option<&Secret>) {
     if let Some(key) = key {
         eprintln!("The first admin key, shown this once: {}", key.expose());
     }
-}
-
-fn hostname() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "host".to_owned(), |name| name.trim().to_owned())
 }
 
 /// Requests that read, and requests that change something, which are at the database at once: on PostgreSQL those that have

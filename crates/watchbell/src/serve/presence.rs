@@ -1,5 +1,6 @@
 //! Shows that a process without the worker role is there: workers show themselves with the heartbeats that keep their leases.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,10 @@ use tokio_util::sync::CancellationToken;
 use watchbell_core::{Clock, error_chain};
 use watchbell_store::{Store, StoreError};
 
+use crate::config::{Config, Role};
+
 /// As others see this process.
+#[derive(Clone, Debug)]
 pub struct Presence {
     pub name: String,
     pub roles: String,
@@ -18,6 +22,15 @@ pub struct Presence {
 }
 
 impl Presence {
+    pub fn of(config: &Config, roles: &BTreeSet<Role>) -> Self {
+        Self {
+            name: format!("{}:{}", hostname(), std::process::id()),
+            roles: watchbell_core::channel::join(&roles.iter().map(|role| role.as_str()).collect::<Vec<_>>()),
+            heartbeat: Duration::from_secs(u64::from(config.lease.heartbeat_s)),
+            lease: Duration::from_secs(u64::from(config.lease.lease_s)),
+        }
+    }
+
     /// Keeps a session without channels until `stop`. While the database is away nobody sees the process, and nothing else is the
     /// matter.
     pub async fn show(self, store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
@@ -55,4 +68,8 @@ impl Presence {
             tracing::debug!(error = error_chain(&error), "this process is seen until its last heartbeat has lapsed");
         }
     }
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "host".to_owned(), |name| name.trim().to_owned())
 }

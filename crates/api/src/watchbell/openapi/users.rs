@@ -38,6 +38,7 @@ pub(super) fn describe(part: &mut Part) {
     );
     devices(part);
     contacts(part);
+    preferences(part);
     accounts(part);
     topics(part);
 }
@@ -160,6 +161,9 @@ fn contacts(part: &mut Part) {
             .returns::<TelegramLink>(201, "The link")
             .fails(&[409]),
     );
+}
+
+fn preferences(part: &mut Part) {
     part.add(Operation::get("/push-key", "Get what browsers subscribe to push messages with").of(USERS).returns::<PushKey>(200, "The key"));
     part.add(
         Operation::get("/users/{user}/preferences", "See what a user wants of each category").of(USERS).with(of_user).returns::<Items<

@@ -67,6 +67,7 @@ impl Collector for ProcessState {
 }
 
 /// Seconds of processors and bytes of memory, by `/proc/self/stat`.
+#[expect(clippy::cast_precision_loss, reason = "a page has some thousand bytes")]
 fn read_stat() -> Option<(f64, f64)> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // The name of the program stands in brackets and may hold anything; what follows begins with the third field.

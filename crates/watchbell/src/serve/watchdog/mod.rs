@@ -149,7 +149,7 @@ impl Teller {
             match sent {
                 Ok(result) if result.is_taken() => return true,
                 Ok(result) => {
-                    tracing::warn!(%channel, provider, class = %result.report.outcome.class(), "watchdog: a contact was not told")
+                    tracing::warn!(%channel, provider, class = %result.report.outcome.class(), "watchdog: a contact was not told");
                 }
                 Err(error) => tracing::warn!(%channel, provider, %error, "watchdog: a contact was not told"),
             }
