@@ -47,7 +47,7 @@ impl CanaryMetrics {
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "watchbell_canary_seconds",
-            "From a canary's event until its message was handed to the sandbox",
+            "From a canary's event until its message arrived, where nobody is told",
             self.took.clone(),
         );
         let help = "When a canary last arrived here, in seconds since 1970; 0 before the first";

@@ -271,7 +271,7 @@ mod tests {
             "watchbell_deliveries_total{channel=\"sms\",provider=\"gone\",state=\"sent\",reason=\"\"} 1",
             "watchbell_calls_total{channel=\"sms\",provider=\"twilio\",class=\"Accepted\"} 1",
             "watchbell_calls_total{channel=\"sms\",provider=\"twilio\",class=\"Unknown\"} 1",
-            "watchbell_call_seconds_bucket{le=\"0.025\",channel=\"sms\",provider=\"twilio\"} 1",
+            "watchbell_call_seconds_bucket{channel=\"sms\",provider=\"twilio\",le=\"0.025\"} 1",
             "watchbell_call_seconds_count{channel=\"sms\",provider=\"twilio\"} 2",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

@@ -228,7 +228,7 @@ fn an_alert_that_says_whom_to_tell_is_told() {
     let many: Vec<String> = (0..100).map(|id| id.to_string()).collect();
     let named = |responders: serde_json::Value| read_alert(&with(alert(), "responders", responders));
     let (data, noted) = named(json!(["Duty: primary, user:7; anna", "topic:ops", "a,b", "duty:"]));
-    assert_eq!((data.responders, noted), (["duty:primary", "user:7", "anna", "topic:ops", "a,b", "duty:"].map(str::to_owned).to_vec(), 0));
+    assert_eq!((data.responders, noted), (["duty:primary", "user:7", "anna", "topic:ops", "a,b", "duty:"].map(str::to_owned).to_vec(), 2));
     let (data, noted) = named(json!((0..30).map(|at| format!("topic:{at}")).collect::<Vec<_>>()));
     assert_eq!((data.responders.len(), noted), (20, 1));
     for (responders, expected) in

@@ -45,7 +45,7 @@ impl BrowserSessions for SqlStore {
 
     async fn browser_session(&self, id_hash: &str) -> Result<Option<BrowserSession>, StoreError> {
         let row: Option<Row> =
-            sqlx::query_as(sql("SELECT k.id, k.name, k.hash, k.role, k.user_id, k.public_key, k.created_at, s.expires_at \
+            sqlx::query_as(sql("SELECT k.id, k.name, k.hash, k.role, k.user_id, k.public_key, k.intake, k.created_at, s.expires_at \
              FROM browser_sessions s JOIN keys k ON k.id = s.key_id WHERE s.id_hash = $1 AND s.expires_at > $2"))
             .bind(id_hash)
             .bind(self.clock.now().as_millis())

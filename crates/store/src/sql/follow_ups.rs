@@ -6,9 +6,8 @@ use watchbell_core::event::Original;
 use watchbell_core::{EventId, FollowUp, Group};
 
 use super::rows::at;
-use super::{BindAll, SqlStore, Tx, array, columns, sql};
+use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
-use crate::columns::row;
 use crate::facts::Duty;
 use crate::housekeeping::{FollowUps, NextFollowUp};
 use crate::inline::NoInlineDispatch;
@@ -42,13 +41,6 @@ impl TryFrom<Row> for FollowUp {
             number: row.number,
             due_at: at(row.due_at),
         })
-    }
-}
-
-row! {
-    struct Key<'a> {
-        alert_id: &'a str,
-        name: String,
     }
 }
 
@@ -115,10 +107,13 @@ impl SqlStore {
 
     pub(super) async fn write_follow_ups(&self, tx: &mut Tx, follow: &[FollowUp], unfollow: &[(String, Group)]) -> Result<(), StoreError> {
         if !unfollow.is_empty() {
-            let keys: Vec<Key<'_>> = unfollow.iter().map(|(alert_id, group)| Key { alert_id, name: group.to_string() }).collect();
-            sqlx::query(sql("DELETE FROM follow_ups WHERE {row} {anyof} SELECT f.{row} FROM {rows $1: alert_id text, name text} \
-                 JOIN follow_ups f ON f.alert_id = r.alert_id AND f.name = r.name {end}"))
-            .bind_all(columns(&keys)?)
+            // Found by the alert, and told apart as one text: a join with a table that is mostly empty has no plan worth the name.
+            let keys = unfollow.iter().map(|(alert_id, group)| format!("{}:{alert_id}{group}", alert_id.chars().count()));
+            sqlx::query(sql(
+                "DELETE FROM follow_ups WHERE alert_id {in $1 text} AND length(alert_id) || ':' || alert_id || name {in $2 text}",
+            ))
+            .bind(array(unfollow.iter().map(|(alert_id, _)| alert_id))?)
+            .bind(array(keys)?)
             .execute(&mut **tx)
             .await?;
         }

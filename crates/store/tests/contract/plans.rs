@@ -122,7 +122,11 @@ async fn what_only_reads_needs_no_settings(bed: &Bed) {
     use_everything(bed).await;
     // What is unanswered is looked up by the connections that have settings (answers.rs, unanswered).
     let has_settings = |sql: &str| sql.contains("FROM devices v JOIN responders");
-    let only_reads = |sql: &&str| sql.starts_with("SELECT") && !sql.contains(" FOR ") && !sql.contains("unnest($") && !has_settings(sql);
+    // What goes out now is looked up by a plan that is made for the time that is asked for (history.rs, lately): of few that are due
+    // the index finds them, of many the first are found at once.
+    let is_planned_each_time = |sql: &str| sql.contains("ready_at <= $4 LIMIT $2");
+    let is_asked = |sql: &str| !sql.contains(" FOR ") && !sql.contains("unnest($") && !has_settings(sql) && !is_planned_each_time(sql);
+    let only_reads = |sql: &&str| sql.starts_with("SELECT") && is_asked(sql);
     let statements: Vec<&str> = Dialect::Postgres.used().into_iter().filter(only_reads).collect();
     assert!(statements.len() > 30, "only {} statements were looked at", statements.len());
     let mut slow = Vec::new();

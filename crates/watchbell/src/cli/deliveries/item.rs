@@ -114,7 +114,7 @@ mod tests {
                 "createdAt":"2026-11-20T08:00:00.000Z","updatedAt":"2026-11-20T08:00:06.000Z",
                 "attemptLog":[{"number":1,"at":"2026-11-20T08:00:01.000Z","provider":"twilio","class":"Later","code":"30001","latencyMs":12}],
                 "receipts":[{"at":"2026-11-20T08:00:03.000Z","provider":"twilio","outcome":"undelivered","code":"30008"}],
-                "answers":[{"at":"2026-11-20T08:00:05.000Z","userId":7,"action":"accept","eventId":"E2"}]}"#,
+                "answers":[{"at":"2026-11-20T08:00:05.000Z","userId":7,"action":"accept","eventId":"E2","deliveryId":"01"}]}"#,
         )
         .unwrap();
         assert_eq!(why(&shown.delivery), "rules 3, 4 (alert_high): accepted by Ben");
