@@ -39,7 +39,7 @@ pub(super) fn describe(part: &mut Part) {
     part.add(
         Operation::post("/canary", "Send an event of Watchbell's own through the whole path, and say how long it took")
             .of(OPERATOR)
-            .says("It goes in as events do (over NATS where there is one), is planned and sent like news, and ends in a inbox that only measures: nobody is told, and nothing is kept but its history. 503: it could not be sent, or has not arrived within 10 s.")
+            .says("It goes in as events do (over NATS where there is one), is planned and sent like news, and ends in an inbox that only measures: nobody is told, and nothing is kept but its history. 503: it could not be sent, or has not arrived within 10 s.")
             .returns::<CanaryResult>(200, "It has arrived"),
     );
     part.add(
