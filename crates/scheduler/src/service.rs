@@ -124,9 +124,10 @@ impl Scheduler {
 
     async fn tidy(&self) {
         loop {
-            let before = self.retention.cutoffs(self.clock.now());
+            let pass_began = self.clock.now();
+            let before = self.retention.cutoffs(pass_began);
             loop {
-                match self.store.close_unresolved(self.retention.open_alerts_since(self.clock.now()), CLOSE_BATCH).await {
+                match self.store.close_unresolved(self.retention.open_alerts_since(pass_began), CLOSE_BATCH).await {
                     Ok(true) => {}
                     Ok(false) => break,
                     Err(error) => {
@@ -147,7 +148,8 @@ impl Scheduler {
                     }
                 }
             }
-            self.clock.sleep(TIDY_EVERY).await;
+            // From its beginning on: a clock that moved meanwhile (a machine that slept) has made more of it due.
+            self.clock.sleep_until(pass_began + TIDY_EVERY).await;
         }
     }
 }

@@ -80,8 +80,10 @@ impl Starting<'_> {
             audit_days: i64::from(kept.audit_days),
             open_alerts_days: i64::from(kept.open_alerts_days),
         };
-        let is_alone = self.config.database.is_sqlite() || !self.roles.contains(&Role::Worker);
-        let scheduler = Scheduler::new(self.store.clone(), self.clock.clone(), retention, is_alone);
+        let is_alone = self.config.database.is_sqlite();
+        let looks = is_alone || !self.roles.contains(&Role::Worker);
+        let scheduler = Scheduler::new(self.store.clone(), self.clock.clone(), retention, looks);
+        let scheduler = if is_alone { scheduler.alone() } else { scheduler };
         let stop = self.stop.clone();
         self.parts.spawn(async move { scheduler.run(stop).await });
     }
