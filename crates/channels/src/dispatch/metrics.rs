@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use watchbell_core::delivery::State;
@@ -83,9 +83,9 @@ impl DispatchMetrics {
         registry.register_collector(Box::new(self.routes.clone()));
     }
 
-    /// Tells of these workers' providers from now on; none when the worker role has ended.
-    pub(super) fn show_routes(&self, workers: Vec<Arc<ChannelWorker>>) {
-        *self.routes.0.lock().unwrap_or_else(PoisonError::into_inner) = workers;
+    /// Tells of these workers' providers from now on, for as long as they work.
+    pub(super) fn show_routes(&self, workers: &[Arc<ChannelWorker>]) {
+        *self.routes.0.lock().unwrap_or_else(PoisonError::into_inner) = workers.iter().map(Arc::downgrade).collect();
     }
 
     pub(super) fn of<'a>(&self, channel: Channel, providers: impl Iterator<Item = &'a str>) -> ChannelMetrics {
@@ -181,9 +181,9 @@ impl ChannelMetrics {
     }
 }
 
-/// How this process stands to its providers, looked up when it is asked.
+/// How this process stands to its providers, looked up when it is asked. It holds no worker: each of them holds what it counts by.
 #[derive(Clone, Default)]
-struct RouteStates(Arc<Mutex<Vec<Arc<ChannelWorker>>>>);
+struct RouteStates(Arc<Mutex<Vec<Weak<ChannelWorker>>>>);
 
 impl fmt::Debug for RouteStates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -196,7 +196,7 @@ impl Collector for RouteStates {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let workers = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (mut in_flight, mut slots, mut paused, mut breakers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for worker in &workers {
+        for worker in workers.iter().filter_map(Weak::upgrade) {
             let now = worker.context.clock.now();
             for route in worker.routes.iter() {
                 let (channel, provider) = (worker.channel.as_str(), route.name.clone());

@@ -144,7 +144,7 @@ impl Dispatcher {
         });
         let heartbeat_stop = CancellationToken::new();
         let channels: Vec<_> = settings.channels.into_iter().map(|route| ChannelWorker::new(context.clone(), route)).collect();
-        context.metrics.show_routes(channels.clone());
+        context.metrics.show_routes(&channels);
         let every = heartbeat::Every { heartbeat: settings.heartbeat, recheck: settings.recheck };
         let renewal = tokio::spawn(heartbeat::renew(context.clone(), channels.clone(), every, heartbeat_stop.clone()));
         let reaping = tokio::spawn(heartbeat::reap(context.clone(), heartbeat_stop.clone()));
@@ -173,8 +173,6 @@ impl Dispatcher {
                 tracing::error!(part, %error, "a part of the worker failed");
             }
         }
-        // They know of the context, which knows of them.
-        context.metrics.show_routes(Vec::new());
         tally::write(&context).await;
         return_calls(&context, &channels).await;
         context.session.leave(&context.store).await;
