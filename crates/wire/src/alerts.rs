@@ -27,7 +27,7 @@ pub struct Alert {
     /// The last round in which somebody was told; 0 before the first
     pub round: i64,
     /// What happened, as far as it still matters, in order; the last 200
-    pub history: Vec<AlertEvent>,
+    pub history: Vec<AlertHistoryEntry>,
     /// What the caller can answer now
     pub actions: Vec<Name<Action>>,
 }
@@ -35,7 +35,7 @@ pub struct Alert {
 /// One event of an alert.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct AlertEvent {
+pub struct AlertHistoryEntry {
     #[schemars(with = "DerivedId")]
     pub event_id: String,
     pub what: Name<Happening>,

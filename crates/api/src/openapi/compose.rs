@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use watchbell_wire::server::{Liveness, Readiness};
 
-use super::schema::{free, string};
+use super::schema::{free, merge, string};
 use super::{Operation, Part};
 use crate::{callbacks, cockpit, ilert, intake, messaging, notiflows, oncall, pages, session, watchbell};
 
@@ -26,7 +26,7 @@ pub fn document() -> Value {
     for part in parts.map(Part::finish) {
         tags.extend(part.tags);
         paths.extend(part.paths);
-        schemas.extend(part.schemas);
+        merge(&mut schemas, part.schemas);
         responses.extend(part.responses);
     }
     json!({

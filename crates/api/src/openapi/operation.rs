@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use watchbell_wire::schema;
 
+use super::schema::merge;
+
 /// One operation, under construction. Errors that follow from its parts (a body may be no JSON, an id may be unknown) are added
 /// by themselves.
 #[derive(Debug)]
@@ -146,7 +148,7 @@ impl Operation {
 
     fn schema_of<T: JsonSchema>(&mut self) -> Value {
         let (schema, schemas) = schema::of::<T>();
-        self.schemas.extend(schemas);
+        merge(&mut self.schemas, schemas);
         schema
     }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
 use super::operation::Operation;
+use super::schema::merge;
 
 /// How a surface's operations fail.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl Part {
 
     pub fn add(&mut self, operation: Operation) {
         let path = format!("{}{}", self.mount, operation.path);
-        self.schemas.extend(operation.schemas);
+        merge(&mut self.schemas, operation.schemas);
         let mut body = operation.body;
         body.insert("operationId".to_owned(), Operation::id(operation.method, &path).into());
         body.insert("security".to_owned(), self.security.clone());
@@ -86,7 +87,7 @@ impl Part {
     pub(super) fn finish(mut self) -> Self {
         let (schema, schemas) = self.failures.schema.clone();
         if !self.used.is_empty() {
-            self.schemas.extend(schemas);
+            merge(&mut self.schemas, schemas);
         }
         for status in &self.used {
             let mut answer = json!({ "description": meaning(*status), "content": { "application/json": { "schema": &schema } } });

@@ -2,6 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
+/// Adds schemas by their names. One name means one shape: a second one would take the place of the first in silence.
+pub(super) fn merge(all: &mut Map<String, Value>, more: Map<String, Value>) {
+    for (name, schema) in more {
+        debug_assert!(all.get(&name).is_none_or(|known| *known == schema), "two schemas are called {name}");
+        all.insert(name, schema);
+    }
+}
+
 /// A schema of the document, by its name.
 pub(crate) fn of(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })

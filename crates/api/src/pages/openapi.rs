@@ -9,14 +9,23 @@ use crate::watchbell;
 const PAGES: &str = "Pages";
 
 pub(crate) fn part() -> Part {
-    let mut part = Part::new("Page", "", json!([]), watchbell::openapi::failures(&[400, 404, 429, 500, 503]));
+    let mut part = Part::new("Page", "", json!([]), watchbell::openapi::failures(&[400, 500, 503]));
     part.tag(PAGES, "What links in messages lead to. The token says who and what; GET changes nothing.");
     let page = |operation: Operation| operation.of(PAGES).path("token", "43 characters of base64url, as the message has them", string());
-    let answered = |operation: Operation| operation.answers_as(200, "The page, in the reader's language", "text/html", string());
+    let answered = |operation: Operation| {
+        let page = |operation: Operation, (status, says)| operation.answers_as(status, says, "text/html", string());
+        let pages = [
+            (200, "The page, in the reader's language"),
+            (404, "A page that says that the link is not valid"),
+            (409, "A page that says who has dealt with it"),
+            (410, "A page that says that the message is too old"),
+            (429, "A page that asks for patience"),
+        ];
+        pages.into_iter().fold(operation, page)
+    };
     part.add(Operation::get("/a/{token}", "See an alert, and what can be answered").with(page).with(answered));
     part.add(
         Operation::post("/a/{token}", "Answer an alert")
-            .says("409 where somebody else has dealt with it, 410 where the message is too old; the page says so in words.")
             .with(page)
             .query("action", "Instead of the form's field", names(["accept", "resolve", "decline"]))
             .takes_as("application/x-www-form-urlencoded", map_of(&string()), json!({ "action": "accept" }))

@@ -143,7 +143,12 @@ async fn write(api: &Api, caller: &Authenticated, alert: &Alert) -> Result<wire:
             What::FollowUp { .. } => (wire::Happening::Escalated, None),
             What::Resolved => (wire::Happening::Resolved, by(api, &happened.event_id).await?),
         };
-        history.push(wire::AlertEvent { event_id: happened.event_id.to_string(), what: what.into(), at: happened.base_at.into(), by });
+        history.push(wire::AlertHistoryEntry {
+            event_id: happened.event_id.to_string(),
+            what: what.into(),
+            at: happened.base_at.into(),
+            by,
+        });
     }
     Ok(wire::Alert {
         id: alert.id.clone(),

@@ -19,7 +19,8 @@ pub(super) fn describe(part: &mut Part) {
             .query("user", "Only those by which this user has a shift now or later: number, U… id or external id", string())
             .query("days", "For how many days gaps are looked for", json!({ "type": "integer", "minimum": 1, "maximum": 90, "default": 7 }))
             .with(paged)
-            .returns::<Page<ScheduleDuties>>(200, "A page, in order of name"),
+            .returns::<Page<ScheduleDuties>>(200, "A page, in order of name")
+            .fails(&[404]),
     );
     part.add(
         Operation::get("/users/{user}/duties.ics", "Get a user's shifts as a calendar")
