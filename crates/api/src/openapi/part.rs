@@ -76,6 +76,10 @@ impl Part {
         body.insert("security".to_owned(), self.security.clone());
         let responses = body.entry("responses").or_insert_with(|| json!({}));
         for status in operation.errors.iter().chain(self.failures.always) {
+            // What the operation answers with in its own form stands.
+            if responses.get(status.to_string()).is_some() {
+                continue;
+            }
             self.used.insert(*status);
             responses[status.to_string()] = json!({ "$ref": format!("#/components/responses/{}{status}", self.name) });
         }
