@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::Mutex;
 use watchbell_api::metrics::MetricsSource;
 use watchbell_core::Clock;
 use watchbell_ingest::Connection;
@@ -22,6 +23,8 @@ use crate::config::{Config, Role};
 pub struct ProcessMetrics {
     registry: Registry,
     database: Arc<DatabaseState>,
+    /// Writing it all takes a processor for milliseconds: one does at a time, however many ask, so that pages have the others.
+    turn: Mutex<()>,
 }
 
 /// The parts of a process register what they count, one by one, as they are made.
@@ -46,7 +49,7 @@ impl Collecting {
         store.wakes().register(&mut self.registry);
         let database = Arc::new(DatabaseState::new(store, clock, config));
         self.registry.register_collector(Box::new(database.clone()));
-        ProcessMetrics { registry: self.registry, database }
+        ProcessMetrics { registry: self.registry, database, turn: Mutex::default() }
     }
 }
 
@@ -54,6 +57,7 @@ impl Collecting {
 impl MetricsSource for ProcessMetrics {
     async fn metrics(&self, format: Format) -> String {
         self.database.look().await;
+        let _turn = self.turn.lock().await;
         format.write(&self.registry)
     }
 }
