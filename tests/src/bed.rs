@@ -1,7 +1,7 @@
 //! One test's world.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -57,6 +57,14 @@ pub fn run(kind: Kind, test: impl AsyncFnOnce(&mut Bed)) {
         test(&mut bed).await;
         bed.stop().await;
     });
+}
+
+/// As [`run`], for tests that put the whole machine to work and look at the clock: one of them at a time, or each measures the other.
+pub fn run_by_itself(kind: Kind, test: impl AsyncFnOnce(&mut Bed)) {
+    static BUSY: Mutex<()> = Mutex::new(());
+    // What a test that failed had is free.
+    let _turn = BUSY.lock().unwrap_or_else(PoisonError::into_inner);
+    run(kind, test);
 }
 
 /// Runs a test with nothing but a database, which is dropped afterwards, also when the test fails.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use serde_json::Value;
 use watchbell_core::Timestamp;
-use watchbell_tests::bed::{Bed, run};
+use watchbell_tests::bed::{Bed, run_by_itself};
 use watchbell_tests::database::Kind;
 use watchbell_tests::process::Process;
 use watchbell_tests::stand_ins::Act;
@@ -26,14 +26,14 @@ const LATEST: Duration = Duration::from_secs(1);
 
 #[test]
 fn in_one_process() {
-    run(Kind::Postgres, async |bed| accepts_are_heard(bed, &[&[]]).await);
+    run_by_itself(Kind::Postgres, async |bed| accepts_are_heard(bed, &[&[]]).await);
 }
 
 #[test]
 fn in_several_processes() {
     let roles: [&[&str]; 4] =
         [&["--roles", "api,scheduler"], &["--roles", "ingest"], &["--roles", "worker"], &["--roles", "ingest,worker"]];
-    run(Kind::Postgres, async |bed| accepts_are_heard(bed, &roles).await);
+    run_by_itself(Kind::Postgres, async |bed| accepts_are_heard(bed, &roles).await);
 }
 
 async fn accepts_are_heard(bed: &mut Bed, roles: &[&[&str]]) {

@@ -8,15 +8,23 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use watchbell_core::Timestamp;
-use watchbell_tests::bed::Bed;
+use watchbell_tests::bed::{Bed, run_by_itself};
 use watchbell_tests::client::Client;
-use watchbell_tests::on_both;
+use watchbell_tests::database::Kind;
 use watchbell_tests::process::Process;
 use watchbell_tests::settings::ADMIN_KEY;
 use watchbell_tests::team::{Person, alert};
 use watchbell_tests::wait;
 
-on_both![pages_go_out_while_every_route_is_hammered];
+#[test]
+fn pages_go_out_on_sqlite() {
+    run_by_itself(Kind::Sqlite, pages_go_out_while_every_route_is_hammered);
+}
+
+#[test]
+fn pages_go_out_on_postgresql() {
+    run_by_itself(Kind::Postgres, pages_go_out_while_every_route_is_hammered);
+}
 
 const CONNECTIONS: usize = 100;
 /// For each surface.
