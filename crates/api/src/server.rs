@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
-use crate::connections::Connections;
+use crate::connections::{Connections, accept};
 use crate::ending::Ending;
 use crate::errors_page::ErrorsUrl;
 use crate::limits::client_network;
@@ -34,9 +34,6 @@ use crate::{callbacks, cockpit, errors_page, ilert, intake, messaging, metrics, 
 
 /// How long requests in flight may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
-
-/// How long to wait when no connection can be taken, as when the process has too many files open.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a request's head may have at most, in bytes.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -125,19 +122,7 @@ pub async fn serve_routes(listener: TcpListener, router: Router, settings: &ApiS
     let connections = Arc::new(Connections::new(settings.connections, settings.connections_per_address));
     let graceful = GracefulShutdown::new();
     tracing::info!(address = %listener.local_addr()?, "serving HTTP");
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shutdown.cancelled() => break,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be taken");
-                let _ = tokio::time::timeout(ACCEPT_PAUSE, shutdown.cancelled()).await;
-                continue;
-            }
-        };
+    while let Some((stream, peer)) = accept(&listener, &shutdown).await {
         let is_proxy = settings.trusted_proxies.trusts(peer.ip().to_canonical());
         let Some(place) = connections.place(client_network(peer.ip()), is_proxy) else {
             tracing::debug!("a connection was turned away: as many as may be have requests under way");

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use watchbell_intake::{Intake, Request};
 
 use crate::auth::Authenticated;
-use crate::connections::{Connections, Place};
+use crate::connections::{Connections, Place, accept};
 use crate::limits::{Counting, client_network};
 use crate::problem::{Kind, Problem};
 use crate::state::Api;
@@ -39,19 +39,7 @@ const MISTAKES: u32 = 10;
 pub async fn serve_mails(listener: TcpListener, api: Api, intake: String, shutdown: CancellationToken) {
     let connections = Arc::new(Connections::new(SESSIONS, SESSIONS_OF_ADDRESS));
     tracing::info!(intake, "taking mails");
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shutdown.cancelled() => return,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be taken");
-                let _ = tokio::time::timeout(Duration::from_millis(100), shutdown.cancelled()).await;
-                continue;
-            }
-        };
+    while let Some((stream, peer)) = accept(&listener, &shutdown).await {
         let Some(place) = connections.place(client_network(peer.ip()), false) else {
             let _ = stream.try_write(b"421 4.3.2 too many sessions; come again\r\n");
             continue;
