@@ -11,6 +11,7 @@ pub fn text(url: &str, key: &Secret, team: &Team) -> String {
     format!(
         r#"
 ── The server stays up until Ctrl-C.
+  Page       {url}/ (sign in with the admin key)
   API        {url}/api (rules and contacts), {url}/watchbell/v1 (everything else)
   Health     {url}/-/healthy and {url}/-/ready
   Admin key  {key}
