@@ -20,7 +20,7 @@ const PACE: Duration = Duration::from_millis(5);
 /// Every other alert is accepted so many alerts later.
 const LATER: usize = 40;
 /// What the provider of one of the channels takes a second: less than comes even where the machine has other things to do.
-const TAKEN: &str = "100";
+const TAKEN: &str = "60";
 /// From the broker to the commit, for 99 of 100; and from the commit to the last call.
 const LATEST: Duration = Duration::from_secs(1);
 

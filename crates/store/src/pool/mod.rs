@@ -21,8 +21,10 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sqlx::{Connection, Database};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
+use tokio_util::task::AbortOnDropHandle;
 use watchbell_core::Backoff;
 
 pub use metrics::DatabaseMetrics;
@@ -67,6 +69,9 @@ pub(crate) struct Pool<DB: Backend> {
 
 struct PoolState<DB: Backend> {
     connect: Connect<DB>,
+    /// Where connections are made and so driven, whoever asks for them: the runtime of whoever opened the store outlives every
+    /// other one, and is not held up by requests.
+    home: Handle,
     limits: Limits,
     slots: Arc<Semaphore>,
     idle: Mutex<VecDeque<Idle<DB>>>,
@@ -103,7 +108,7 @@ impl<DB: Backend> Pool<DB> {
     /// At most `most` connections, each made when there is need of it.
     pub(crate) fn new(most: usize, limits: Limits, metrics: PoolMetrics, connect: Connect<DB>) -> Self {
         let (slots, idle, generation) = (Arc::new(Semaphore::new(most)), Mutex::default(), AtomicU64::new(0));
-        let shared = PoolState { connect, limits, slots, idle, generation, metrics };
+        let shared = PoolState { connect, home: Handle::current(), limits, slots, idle, generation, metrics };
         Self { shared: Arc::new(shared), turns: None }
     }
 
@@ -177,11 +182,12 @@ impl<DB: Backend> PoolState<DB> {
         let mut backoff = BETWEEN_ATTEMPTS;
         loop {
             let generation = self.generation.load(Ordering::Acquire);
-            match timeout(self.limits.connect, (self.connect)()).await {
-                Ok(Ok(connection)) => return Ok((connection, generation)),
-                Ok(Err(error)) if Fault::is_starting(&error) => {}
-                Ok(Err(error @ sqlx::Error::Io(_))) => return Err(error),
-                Ok(Err(error)) => return Err(sqlx::Error::Io(std::io::Error::other(error))),
+            match timeout(self.limits.connect, AbortOnDropHandle::new(self.home.spawn((self.connect)()))).await {
+                Ok(Err(end)) => return Err(sqlx::Error::Io(std::io::Error::other(end))),
+                Ok(Ok(Ok(connection))) => return Ok((connection, generation)),
+                Ok(Ok(Err(error))) if Fault::is_starting(&error) => {}
+                Ok(Ok(Err(error @ sqlx::Error::Io(_)))) => return Err(error),
+                Ok(Ok(Err(error))) => return Err(sqlx::Error::Io(std::io::Error::other(error))),
                 Err(_) => return Err(late("the database lets nobody in: no answer", self.limits.connect)),
             }
             pause(backoff.next_wait()).await;

@@ -85,10 +85,9 @@ impl<DB: Backend> Drop for Session<DB> {
             self.shared.keep(connection, self.generation);
             return;
         }
-        // Without a runtime the process ends, and its connections with it.
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (shared, generation, permit) = (Arc::clone(&self.shared), self.generation, self.permit.take());
-        runtime.spawn(async move {
+        // Once that runtime is gone the process ends, and its connections with it.
+        self.shared.home.spawn(async move {
             if let Some(connection) = undone::<DB>(connection, in_transaction, shared.limits.check).await {
                 shared.keep(connection, generation);
             }

@@ -6,6 +6,7 @@
 mod broker;
 mod canary;
 mod descriptors;
+mod front;
 mod health;
 mod metrics;
 mod presence;
@@ -34,6 +35,7 @@ use watchbell_scheduler::{RulePlanner, SchedulerSettings};
 use watchbell_store::throttle::RecipientLimits;
 use watchbell_store::{Retries, Store, StoreError};
 
+use self::front::Front;
 use self::starting::Starting;
 use crate::config::{self, Config, Role};
 
@@ -52,6 +54,8 @@ pub enum Error {
     Provider { provider: String, error: SettingError },
     #[error("the HTTP server ended: {0}")]
     Http(std::io::Error),
+    #[error("cannot start threads for requests: {0}")]
+    Threads(std::io::Error),
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
     #[error("a part of the server ended unexpectedly: {0}")]
@@ -103,6 +107,8 @@ pub struct Server {
     publishers: TaskTracker,
     done: CancellationToken,
     broker: Option<Connection>,
+    /// Kept until everything has ended.
+    _front: Front,
 }
 
 impl std::fmt::Debug for Server {
@@ -153,6 +159,7 @@ impl Server {
         let inline = Arc::new(InlineWorkers::default());
         let intake = Arc::new(EventIntake::new(store.clone(), inline.clone()));
         intake.metrics().register(&mut metrics.registry);
+        let front = Front::new().map_err(Error::Threads)?;
         let (parts, publishers, done) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
         let starting = Starting {
             process: presence::Presence::of(&config, &roles),
@@ -164,6 +171,7 @@ impl Server {
             renderer,
             providers: &built,
             broker: broker.clone(),
+            front: front.threads().clone(),
             parts: parts.clone(),
             publishers: publishers.clone(),
             done: done.clone(),
@@ -194,7 +202,7 @@ impl Server {
         };
         parts.close();
         publishers.close();
-        Ok(Self { address, metrics_address, store, first_key, stop, http, parts, publishers, done, broker })
+        Ok(Self { address, metrics_address, store, first_key, stop, http, parts, publishers, done, broker, _front: front })
     }
 
     /// Tells every part to stop, and waits until they have.

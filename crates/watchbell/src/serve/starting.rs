@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -42,6 +43,8 @@ pub(super) struct Starting<'a> {
     pub renderer: Arc<Renderer>,
     pub providers: &'a Providers,
     pub broker: Option<Connection>,
+    /// Where whoever connects is served.
+    pub front: Handle,
     pub parts: TaskTracker,
     /// Of outcomes: they go on until every part has ended.
     pub publishers: TaskTracker,
@@ -194,7 +197,7 @@ impl Starting<'_> {
         };
         let address = listener.as_ref().map(TcpListener::local_addr).transpose().map_err(Error::Http)?;
         if let Some(listener) = listener {
-            self.parts.spawn(serve_metrics(listener, source, settings.clone(), self.stop.clone()));
+            self.parts.spawn_on(serve_metrics(listener, source, settings.clone(), self.stop.clone()), &self.front);
         }
         Ok((settings, address))
     }
@@ -214,10 +217,10 @@ impl Starting<'_> {
         let api = Api::new(self.store, self.intake, self.clock, health, settings);
         watchbell_api::callbacks::listen(&api, &self.parts, &self.stop);
         for (intake, listener) in mail_listeners {
-            self.parts.spawn(watchbell_api::serve_mails(listener, api.clone(), intake, self.stop.clone()));
+            self.parts.spawn_on(watchbell_api::serve_mails(listener, api.clone(), intake, self.stop.clone()), &self.front);
         }
         let stop = self.stop;
-        Ok((address, tokio::spawn(async move { watchbell_api::serve(listener, &api, stop).await })))
+        Ok((address, self.front.spawn(async move { watchbell_api::serve(listener, &api, stop).await })))
     }
 }
 
