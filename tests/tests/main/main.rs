@@ -40,6 +40,7 @@ mod hammer;
 mod intake;
 mod mails;
 mod metrics;
+mod moving_in;
 mod on_duty;
 mod open_alerts;
 mod outages;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -37,13 +37,17 @@ pub enum Error {
     Unreachable { url: String, why: String },
     #[error("an API key is needed: --key or WATCHBELL_KEY")]
     NoKey,
+    #[error("the API key has characters that no header can hold; was it cut, or quoted twice?")]
+    Unsayable,
     #[error("the server refuses this API key ({0})")]
     Refused(String),
     #[error("the server is asked too often; it wants {retry_s} s of quiet")]
     TooOften { retry_s: u64 },
     #[error("the server answers {status}: {message}")]
     Status { status: StatusCode, message: String },
-    #[error("the server's answer cannot be read; is {0} a Watchbell?")]
+    #[error("the server answers the query with: {0}")]
+    Query(String),
+    #[error("the answer cannot be read; is {0} the right address?")]
     Answer(String),
 }
 
@@ -61,12 +65,12 @@ impl Server {
             .tls_backend_preconfigured(tls())
             .build()
             .map_err(|error| Error::Unreachable { url: self.url.clone(), why: root_cause(&error) })?;
-        Ok(Client { http, base: url.as_str().trim_end_matches('/').to_owned(), key: self.key.clone(), is_raw: false })
+        Ok(Client { http, base: url.as_str().trim_end_matches('/').to_owned(), key: self.key.clone(), scheme: "Bearer " })
     }
 
-    /// For Grafana OnCall, where the key is all of the header.
-    pub fn raw_client(&self) -> Result<Client, Error> {
-        Ok(Client { is_raw: true, ..self.client()? })
+    /// For other systems, where something else stands before the key.
+    pub fn client_with(&self, scheme: &'static str) -> Result<Client, Error> {
+        Ok(Client { scheme, ..self.client()? })
     }
 }
 
@@ -82,8 +86,8 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     key: Option<Secret>,
-    /// Whether the key is sent as it is, without `Bearer`.
-    is_raw: bool,
+    /// What stands before the key.
+    scheme: &'static str,
 }
 
 impl Client {
@@ -121,8 +125,9 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let request = self.http.request(method, url);
-        let mut request = if self.is_raw { request.header(AUTHORIZATION, key.expose()) } else { request.bearer_auth(key.expose()) };
+        let mut authorization = HeaderValue::try_from(format!("{}{}", self.scheme, key.expose())).map_err(|_| Error::Unsayable)?;
+        authorization.set_sensitive(true);
+        let mut request = self.http.request(method, url).header(AUTHORIZATION, authorization);
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -148,7 +153,8 @@ async fn refusal(response: Response) -> Error {
     let retry_s = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(A_MINUTE_S);
     let text = response.text().await.unwrap_or_default();
     let body: Value = serde_json::from_str(&text).unwrap_or_default();
-    let said = ["/message", "/detail", "/error/message", "/error"].iter().find_map(|place| body.pointer(place)?.as_str());
+    let said =
+        ["/message", "/detail", "/error/message", "/error", "/errors/0/message"].iter().find_map(|place| body.pointer(place)?.as_str());
     let message = output::tame(said.unwrap_or_else(|| text.lines().next().unwrap_or_default()));
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Error::Refused(message),

@@ -42,7 +42,7 @@ impl Export {
         match self.file {
             None => Ok(output::line(&text)?),
             Some(file) => {
-                write(&file, &text).map_err(|error| Error::File {
+                write_private(&file, &text).map_err(|error| Error::File {
                     what: "write",
                     file: file.display().to_string(),
                     why: error.to_string(),
@@ -54,7 +54,7 @@ impl Export {
 }
 
 /// Addresses and device tokens are for nobody else on this machine, also where the file was there before.
-fn write(file: &Path, text: &str) -> std::io::Result<()> {
+pub fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);

@@ -4,26 +4,22 @@
 //! here as well.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use clap::Args;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use watchbell_core::contact::ContactKind;
-use watchbell_core::user::parse_timezone;
-use watchbell_core::{Clock, Secret, SystemClock};
+use serde_json::Value;
+use watchbell_core::Secret;
+use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_wire::Nullable;
-use watchbell_wire::transfer::{TransferContact, TransferStep, TransferUser};
+use watchbell_wire::transfer::TransferStep;
 
-use super::{Target, line};
+use super::Target;
+use super::calendars::{Calendars, Feed};
+use super::people::{Address, People};
+use super::source::Source;
 use crate::cli::Error;
-use crate::cli::client::{self, Client, Server, secret};
-use crate::cli::output::{complain, tame};
-
-/// How long, and how often for one page, the source may ask to be left alone. Its limit is counted by the minute.
-const LONGEST_WAIT_S: u64 = 120;
-const MOST_WAITS: usize = 5;
+use crate::cli::client::{self, secret};
 
 #[derive(Debug, Args)]
 pub struct Oncall {
@@ -35,6 +31,8 @@ pub struct Oncall {
     /// Its API token
     #[arg(long, env = "ONCALL_TOKEN", hide_env_values = true, value_parser = secret)]
     token: Secret,
+    #[command(flatten)]
+    calendars: Calendars,
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,54 +66,57 @@ struct Rule {
     duration: Option<Value>,
 }
 
+#[derive(Debug, Deserialize)]
+struct Schedule {
+    name: String,
+    #[serde(default)]
+    ical_url_primary: Option<String>,
+}
+
 impl Oncall {
     pub async fn run(self) -> Result<(), Error> {
         let wrong = |why| Error::Source { url: self.url.clone(), why };
         let url = self.url.trim_end_matches('/');
         let url = url.strip_suffix("/api/v1").unwrap_or(url);
-        let source = Server::new(url.to_owned(), self.token.clone()).raw_client().map_err(wrong)?;
+        let source = Source::new(url, &self.token, "").map_err(wrong)?;
         let users = all(&source, "/api/v1/users/").await.map_err(wrong)?;
         let rules = all(&source, "/api/v1/personal_notification_rules/").await.map_err(wrong)?;
-        line(&format!("{}: {} users, {} rules", self.url, users.len(), rules.len()))?;
-        let (people, problems) = people(users, rules);
-        for problem in &problems {
-            line(&tame(problem))?;
+        let mut people = people(users, rules);
+        if self.calendars.are_wanted() {
+            let schedules = all(&source, "/api/v1/schedules/").await.map_err(wrong)?;
+            self.calendars.write(&feeds(schedules, &mut people))?;
         }
-        self.target.send(&[], people.iter().map(|person| json!(person)).collect(), true, problems.len()).await
+        self.target.send_people(&self.url, people).await
     }
+}
+
+/// Only schedules that are calendars themselves have an address that says who is on duty; the shifts of the others are made by
+/// what is left behind.
+fn feeds(schedules: Vec<Schedule>, people: &mut People) -> Vec<Feed> {
+    let mut feeds = Vec::new();
+    for Schedule { name, ical_url_primary } in schedules {
+        match ical_url_primary.filter(|url| !url.is_empty()) {
+            Some(url) => feeds.push(Feed { schedule: name, url }),
+            None => people.not_taken(format_args!("the schedule {name}, which is no calendar: export its shifts as one")),
+        }
+    }
+    feeds
 }
 
 /// Every page of a list. Pages are asked for by number: behind a proxy, links may lead nowhere.
-async fn all<T: DeserializeOwned>(source: &Client, path: &str) -> Result<Vec<T>, client::Error> {
-    let mut found = Vec::new();
-    for page in 1_u32.. {
-        let query = [("page", page.to_string()), ("perpage", "100".to_owned())];
-        let Page { results, next } = patiently(&SystemClock, async || source.get(path, &query).await).await?;
-        found.extend(results);
-        if next.is_none() {
-            break;
-        }
-    }
-    Ok(found)
+async fn all<T: DeserializeOwned>(source: &Source, path: &str) -> Result<Vec<T>, client::Error> {
+    source
+        .pages(
+            path,
+            &[],
+            |number| [("page", (number + 1).to_string()), ("perpage", "100".to_owned())],
+            |Page { results, next }: Page<T>| (results, next.is_some()),
+        )
+        .await
 }
 
-/// Asks again when the source has had enough for now: `OnCall` takes 300 requests a minute.
-async fn patiently<T>(clock: &dyn Clock, ask: impl AsyncFn() -> Result<T, client::Error>) -> Result<T, client::Error> {
-    for _ in 0..MOST_WAITS {
-        match ask().await {
-            Err(client::Error::TooOften { retry_s }) if retry_s <= LONGEST_WAIT_S => {
-                complain(&format!("the source takes no more requests for {retry_s} s: waiting"));
-                clock.sleep(Duration::from_secs(retry_s)).await;
-            }
-            answer => return answer,
-        }
-    }
-    ask().await
-}
-
-/// Users as an import takes them, and what cannot be taken over, a line each.
-fn people(users: Vec<User>, rules: Vec<Rule>) -> (Vec<TransferUser>, Vec<String>) {
-    let (mut people, mut problems) = (Vec::new(), Vec::new());
+fn people(users: Vec<User>, rules: Vec<Rule>) -> People {
+    let mut people = People::default();
     let mut of_user: HashMap<String, Vec<Rule>> = HashMap::new();
     for rule in rules {
         of_user.entry(rule.user_id.clone()).or_default().push(rule);
@@ -125,58 +126,40 @@ fn people(users: Vec<User>, rules: Vec<Rule>) -> (Vec<TransferUser>, Vec<String>
         let name = user.username.filter(|name| !name.is_empty());
         let Some(email) = user.email.filter(|email| !email.is_empty()) else {
             let name = name.as_deref().unwrap_or(&user.id);
-            problems.push(format!("{name}: not taken over: the user has no email, and {} rules", rules.len()));
+            people.person(&user.id, name).not_taken(format_args!("the user has no email, and {} rules", rules.len()));
             continue;
         };
-        let name = name.unwrap_or_else(|| email.clone());
-        let steps = rules.iter().filter_map(|rule| step(&name, rule, &mut problems)).collect();
-        let kind = ContactKind::Email.into();
-        let contact = TransferContact { kind, target: email, region_code: None, primary: None, status: None };
-        let timezone = user.timezone.filter(|zone| !zone.is_empty());
-        let (timezone, unknown) = match timezone {
-            Some(zone) if parse_timezone(&zone).is_err() => (None, Some(zone)),
-            timezone => (timezone, None),
-        };
-        if let Some(zone) = unknown {
-            problems.push(format!("{name}: not taken over: the time zone {zone}, which is none; it is UTC"));
+        let mut person = people.person(&user.id, name.as_ref().unwrap_or(&email));
+        person.timezone(user.timezone.as_deref());
+        person.contact(Address { kind: ContactKind::Email, target: email }, ContactStatus::Ok);
+        for rule in rules {
+            match step(&rule) {
+                Ok(step) => person.step(step),
+                Err(why) => person.not_taken(format_args!("the rule {}, {why}", rule.id)),
+            }
         }
-        people.push(TransferUser {
-            external_id: user.id,
-            username: Some(name),
-            timezone,
-            contacts: Some(vec![contact]),
-            chains: Some(steps),
-            ..TransferUser::default()
-        });
+        person.finish();
     }
     let mut strangers: Vec<_> = of_user.into_iter().collect();
     strangers.sort_by(|a, b| a.0.cmp(&b.0));
-    problems.extend(strangers.iter().map(|(id, rules)| format!("{id}: not taken over: {} rules of a user who is not listed", rules.len())));
-    (people, problems)
+    for (id, rules) in strangers {
+        people.person(&id, &id).not_taken(format_args!("{} rules of a user who is not listed", rules.len()));
+    }
+    people
 }
 
-fn step(name: &str, rule: &Rule, problems: &mut Vec<String>) -> Option<TransferStep> {
-    let Some(kind) = &rule.kind else {
-        problems.push(format!("{name}: not taken over: the rule {}, which has no type", rule.id));
-        return None;
-    };
+fn step(rule: &Rule) -> Result<TransferStep, &'static str> {
+    let kind = rule.kind.clone().ok_or("which has no type")?;
     let duration = match &rule.duration {
         None | Some(Value::Null) => None,
-        Some(duration) => {
-            let seconds = duration.as_i64();
-            if seconds.is_none() {
-                problems.push(format!("{name}: not taken over: the rule {}, whose duration is no number of seconds", rule.id));
-                return None;
-            }
-            seconds
-        }
+        Some(duration) => Some(duration.as_i64().ok_or("whose duration is no number of seconds")?),
     };
-    Some(TransferStep {
+    Ok(TransferStep {
         id: Some(Nullable::Value(rule.id.clone())),
         user_id: None,
         important: Some(rule.important),
         position: rule.position,
-        kind: kind.clone(),
+        kind,
         duration,
     })
 }
@@ -184,30 +167,9 @@ fn step(name: &str, rule: &Rule, problems: &mut Vec<String>) -> Option<TransferS
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed parse should fail the test")]
-    use super::*;
+    use serde_json::json;
 
-    #[tokio::test]
-    async fn a_source_that_has_had_enough_is_asked_again_later_and_not_for_ever() {
-        let clock = watchbell_core::ManualClock::new(watchbell_core::Timestamp::from_millis(0));
-        let asked = std::cell::Cell::new(0);
-        let ask = async |refusals: usize, retry_s: u64| {
-            asked.set(0);
-            let ask = async || {
-                asked.set(asked.get() + 1);
-                if asked.get() > refusals { Ok(asked.get()) } else { Err(client::Error::TooOften { retry_s }) }
-            };
-            let passing = async {
-                loop {
-                    clock.advance(Duration::from_secs(1));
-                    tokio::task::yield_now().await;
-                }
-            };
-            tokio::select! { answer = patiently(&clock, ask) => answer.ok(), () = passing => None }
-        };
-        assert_eq!(ask(2, 59).await, Some(3));
-        assert_eq!(ask(MOST_WAITS + 1, 59).await, None);
-        assert_eq!((ask(1, LONGEST_WAIT_S + 1).await, asked.get()), (None, 1));
-    }
+    use super::*;
 
     #[test]
     fn users_take_their_rules_along_and_what_is_left_is_named() {
@@ -223,7 +185,7 @@ mod tests {
             { "id": "N4", "user_id": "U9", "position": 0, "important": false, "type": "notify_by_email" },
             { "id": "N5", "user_id": "U3", "position": 0, "important": false, "type": null },
         ]);
-        let (people, problems) = people(serde_json::from_value(users).unwrap(), serde_json::from_value(rules).unwrap());
+        let People { users, problems } = people(serde_json::from_value(users).unwrap(), serde_json::from_value(rules).unwrap());
         let anna = json!({
             "externalId": "U1",
             "username": "anna",
@@ -234,12 +196,12 @@ mod tests {
                 { "id": "N2", "important": false, "position": 3, "type": "wait", "duration": 300 },
             ],
         });
-        assert_eq!(json!(people[0]), anna);
-        assert_eq!((people.len(), people[1].username.as_deref()), (2, Some("cleo@example.org")));
+        assert_eq!(json!(users[0]), anna);
+        assert_eq!((users.len(), users[1].username.as_deref()), (2, Some("cleo@example.org")));
         let expected = [
             "ben: not taken over: the user has no email, and 1 rules",
-            "cleo@example.org: not taken over: the rule N5, which has no type",
             "cleo@example.org: not taken over: the time zone Atlantis, which is none; it is UTC",
+            "cleo@example.org: not taken over: the rule N5, which has no type",
             "U9: not taken over: 1 rules of a user who is not listed",
         ];
         assert_eq!(problems, expected);
