@@ -142,6 +142,7 @@ fn event(message: &Message, by: UserId, action: Action, now: Timestamp) -> Event
         data: EventData::Update(data),
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original { subject: "watchbell.events.update".to_owned(), headers: Vec::new(), payload, received_at: now },
     }
 }
