@@ -209,7 +209,15 @@ impl SqlStore {
 }
 
 pub(super) fn unplanned(event: &Event) -> Accepted {
-    Accepted { id: event.id(), duplicate: false, planned: 0, problems: event.problems.clone(), rejected: Vec::new(), decision: None, trace: None }
+    Accepted {
+        id: event.id(),
+        duplicate: false,
+        planned: 0,
+        problems: event.problems.clone(),
+        rejected: Vec::new(),
+        decision: None,
+        trace: None,
+    }
 }
 
 /// Notes a problem for which the event becomes a dead letter.
