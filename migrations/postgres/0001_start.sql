@@ -275,7 +275,9 @@ CREATE TABLE events (
     -- What of it was repaired or left out, or which names of it nobody has: a JSON list of sentences.
     problems    TEXT,
     -- What was decided about the event as a whole, where that is worth telling: a code with arguments, as JSON.
-    decision    TEXT
+    decision    TEXT,
+    -- The span that accepted it, as a traceparent; NULL where no traces are kept.
+    trace       TEXT
 );
 CREATE INDEX events_codes ON events (id) WHERE kind = 'verification';
 -- Lists of what was told to whom go event by event, the newest first.

@@ -18,6 +18,7 @@ use watchbell_store::history::Delivery;
 use watchbell_store::{Scope, StoreError};
 
 use crate::state::Api;
+use crate::trace;
 
 /// How long a message can be answered after it was sent, in seconds: two days, and no longer than its round is open.
 pub(crate) const ANSWERABLE_S: i64 = 2 * 86_400;
@@ -71,7 +72,8 @@ pub(crate) async fn answer(api: &Api, message: &Message, by: UserId, action: Act
     if message.has_expired(now) {
         return Ok(Change::Expired);
     }
-    let event = event(message, by, action, now);
+    let trace = trace::last_calls(api, std::slice::from_ref(&message.delivery.id)).await.remove(&message.delivery.id);
+    let event = Event { trace, ..event(message, by, action, now) };
     api.intake.accept(std::slice::from_ref(&event), None).await?;
     // The one that counts may have come before this one.
     let id = api.store.event_by_identity(&event.identity).await?.map(|(id, _)| id);
@@ -142,6 +144,7 @@ fn event(message: &Message, by: UserId, action: Action, now: Timestamp) -> Event
         data: EventData::Update(data),
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original { subject: "watchbell.events.update".to_owned(), headers: Vec::new(), payload, received_at: now },
     }
 }

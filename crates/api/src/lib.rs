@@ -42,6 +42,7 @@ mod settings;
 mod sse;
 pub mod state;
 pub mod surface;
+mod trace;
 pub mod validate;
 pub mod watchbell;
 

@@ -13,6 +13,7 @@ use watchbell_core::decode::EventSettings;
 use watchbell_core::network::Reach;
 use watchbell_intake::Intake;
 use watchbell_providers::inbound::{ChatLink, Inbound};
+use watchbell_traces::Tracer;
 
 use crate::limits::Rates;
 use crate::metrics::MetricsSettings;
@@ -81,6 +82,8 @@ pub struct ApiSettings {
     pub contact_keys: BTreeMap<ContactKind, ContactKey>,
     /// What tokens of links and buttons are made with.
     pub answer_key: AnswerKey,
+    /// Where spans are recorded.
+    pub tracer: Tracer,
     /// Who tells what this process counts; None where nobody does.
     pub metrics: Option<MetricsSettings>,
     /// Who sends canaries; None where nobody does.
@@ -124,6 +127,7 @@ impl Default for ApiSettings {
             trials: None,
             contact_keys: BTreeMap::new(),
             answer_key: AnswerKey::new(&AnswerKey::fresh()),
+            tracer: Tracer::default(),
             metrics: None,
             canary: None,
         }

@@ -10,6 +10,7 @@ use crate::group::FollowUp;
 use crate::ids::{DeliveryId, EventId, UserId};
 use crate::rule::Trigger;
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 
 named_enum! {
     /// What an event tells of; also the last part of its subject, and of its CloudEvents type.
@@ -177,6 +178,8 @@ pub struct Event {
     pub problems: Vec<String>,
     /// The dead letter that this event is replayed from: then a known identity is no duplicate.
     pub replay_of: Option<i64>,
+    /// The span that published it.
+    pub trace: Option<TraceContext>,
     /// The payload as it came, for the dead-letter table.
     pub original: Original,
 }

@@ -30,6 +30,7 @@ pub mod secret;
 pub mod setting;
 pub mod text;
 pub mod time;
+pub mod trace;
 pub mod user;
 
 pub use backoff::Backoff;
@@ -41,6 +42,7 @@ pub use ids::{ContactId, DeliveryId, DeviceId, EventId, KeyId, RuleId, UserId};
 pub use reason::Reason;
 pub use secret::Secret;
 pub use time::Timestamp;
+pub use trace::TraceContext;
 
 /// An error with all its sources, for the one place that logs it.
 pub fn error_chain(error: &dyn std::error::Error) -> String {

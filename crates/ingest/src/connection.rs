@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::client::PublishError;
 use async_nats::connection::State;
-use async_nats::{Client, ClientError, Event, ServerError, Subject};
+use async_nats::{Client, ClientError, Event, HeaderMap, ServerError, Subject};
 use futures::FutureExt;
 use tokio::sync::watch;
-use watchbell_core::Backoff;
+use watchbell_core::{Backoff, TraceContext};
 
 use crate::counters::Counters;
 use crate::trouble::News;
@@ -31,6 +32,14 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 pub(crate) struct LinkState {
     pub up: bool,
     pub times: u64,
+}
+
+/// What is published for whoever listens.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub payload: Vec<u8>,
+    /// The span that it tells of.
+    pub trace: Option<TraceContext>,
 }
 
 /// The one connection of a process, shared by clones.
@@ -95,13 +104,13 @@ impl Connection {
     /// Sends a message that nobody's delivery depends on, such as an outcome or a wake-up. Never waits: without a connection,
     /// or when the client cannot keep up, it is dropped and counted. Whether it was taken.
     pub fn publish(&self, subject: impl Into<Subject>, payload: Vec<u8>) -> bool {
-        self.publish_with_headers(subject, async_nats::HeaderMap::new(), payload)
+        self.publish_with_headers(subject, HeaderMap::new(), payload)
     }
 
     /// As [`Connection::publish`], but waits up to a second while the client's buffer is full. For tasks that publish one message
     /// after the other, and that nobody waits for.
-    pub async fn publish_in_turn(&self, subject: impl Into<Subject>, payload: Vec<u8>) {
-        let sent = async { self.is_connected() && self.client.publish(subject.into(), payload.into()).await.is_ok() };
+    pub async fn publish_in_turn(&self, subject: impl Into<Subject>, message: Message) {
+        let sent = async { self.is_connected() && self.send(subject.into(), message).await.is_ok() };
         if !tokio::time::timeout(TURN_WITHIN, sent).await.unwrap_or(false) {
             Counters::add(&self.counters.unpublished, 1);
         }
@@ -109,18 +118,29 @@ impl Connection {
 
     /// Sends messages that must arrive, and waits until they have been written out. False where the connection was not up all the
     /// time: then some may be lost, and all are to be sent again.
-    pub async fn deliver(&self, subject: &str, payloads: Vec<Vec<u8>>) -> bool {
+    pub async fn deliver(&self, subject: &str, messages: Vec<Message>) -> bool {
         let before = *self.link.borrow();
         let sent = async {
-            for payload in payloads {
-                self.client.publish(Subject::from(subject), payload.into()).await.ok()?;
+            for message in messages {
+                self.send(Subject::from(subject), message).await.ok()?;
             }
             self.client.flush().await.ok()
         };
         before.up && matches!(tokio::time::timeout(FLUSH_WITHIN, sent).await, Ok(Some(()))) && *self.link.borrow() == before
     }
 
-    pub(crate) fn publish_with_headers(&self, subject: impl Into<Subject>, headers: async_nats::HeaderMap, payload: Vec<u8>) -> bool {
+    async fn send(&self, subject: Subject, Message { payload, trace }: Message) -> Result<(), PublishError> {
+        match trace {
+            Some(trace) => {
+                let mut headers = HeaderMap::new();
+                headers.insert("traceparent", trace.to_string().as_str());
+                self.client.publish_with_headers(subject, headers, payload.into()).await
+            }
+            None => self.client.publish(subject, payload.into()).await,
+        }
+    }
+
+    pub(crate) fn publish_with_headers(&self, subject: impl Into<Subject>, headers: HeaderMap, payload: Vec<u8>) -> bool {
         let taken = self.is_connected() && {
             let subject = subject.into();
             let sent = async {

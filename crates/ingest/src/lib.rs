@@ -35,7 +35,7 @@ use watchbell_core::Clock;
 use watchbell_core::decode::EventSettings;
 pub use watchbell_core::decode::Rejected;
 
-pub use connection::Connection;
+pub use connection::{Connection, Message};
 pub use counters::{Counters, Counts};
 pub use settings::NatsSettings;
 pub use sink::{Planned, Sink, SinkError};

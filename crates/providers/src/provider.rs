@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use watchbell_core::device::DeviceKind;
 use watchbell_core::event::Action;
 use watchbell_core::outcome::Report;
-use watchbell_core::{Channel, DeliveryId, EventId, Secret, Timestamp, UserId};
+use watchbell_core::{Channel, DeliveryId, EventId, Secret, Timestamp, TraceContext, UserId};
 
 pub use crate::about::{About, Told};
 pub use crate::fit::Text;
@@ -115,6 +115,8 @@ pub struct Outgoing {
     pub content: Content,
     /// How it can be answered; None where it cannot.
     pub answer: Option<AnswerOffer>,
+    /// The span of this call, for who goes on with its trace.
+    pub trace: Option<TraceContext>,
     /// Of a mail of a category: the page on which its reader can turn such mails off, which takes a POST as RFC 8058 has it. A secret.
     pub unsubscribe_url: Option<String>,
     /// Who is told, and of what; of a bundle or digest also what each of its messages is about.
@@ -167,6 +169,7 @@ impl Outgoing {
             to,
             content,
             answer: None,
+            trace: None,
             unsubscribe_url: None,
             told: Told { id: UserId(0), name: String::new() },
             about,

@@ -70,6 +70,7 @@ pub fn close(alert: &Alert, settings: &SchedulerSettings, now: Timestamp) -> Pla
         data: EventData::Update(update),
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original::default(),
     };
     let facts = Facts { alert: Some(alert.clone()), ..Facts::default() };

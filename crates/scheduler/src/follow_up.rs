@@ -141,6 +141,7 @@ pub fn event(what: &FollowUp, settings: &SchedulerSettings, now: Timestamp) -> O
         data: EventData::Update(update),
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original {
             subject: "watchbell.events.update".to_owned(),
             headers: Vec::new(),

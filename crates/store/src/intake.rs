@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use watchbell_core::decode::RejectReason;
 use watchbell_core::event::Event;
-use watchbell_core::{Decision, EventId, UserId};
+use watchbell_core::{Decision, EventId, TraceContext, UserId};
 
 use crate::StoreError;
 use crate::access::Actor;
@@ -33,6 +33,8 @@ pub struct Accepted {
     /// Why it is kept as a dead letter as well, each with a sentence for people.
     pub rejected: Vec<(RejectReason, String)>,
     pub decision: Option<Decision>,
+    /// The span that accepted it, where traces are kept.
+    pub trace: Option<TraceContext>,
 }
 
 impl Accepted {

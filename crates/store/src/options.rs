@@ -22,6 +22,8 @@ pub struct Options {
     pub limits: RecipientLimits,
     pub quotas: Quotas,
     pub verification: VerificationLimits,
+    /// Of the traces that begin here, the share that is sampled; None where none are kept.
+    pub traces: Option<f64>,
     /// Where connections are counted.
     pub metrics: DatabaseMetrics,
 }
@@ -46,6 +48,7 @@ impl Options {
             limits: RecipientLimits::default(),
             quotas: Quotas::default(),
             verification: VerificationLimits::default(),
+            traces: None,
             metrics: DatabaseMetrics::default(),
         }
     }

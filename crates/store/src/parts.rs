@@ -13,7 +13,7 @@ use crate::housekeeping::{FanOut, FollowUps, Retention};
 use crate::intake::{Answers, DeadLetters, Events, Intake, Texts};
 use crate::overview::Overviews;
 use crate::preferences::{Categories, Notifications, Preferences};
-use crate::queue::{Edits, ProviderUse, Queue, Receipts, WakeUps, WorkerSessions};
+use crate::queue::{Edits, ProviderUse, Queue, Receipts, Traces, WakeUps, WorkerSessions};
 use crate::runs::Runs;
 
 /// Users and all that belongs to them.
@@ -62,6 +62,7 @@ pub trait Store:
     + Runs
     + StoredSettings
     + Texts
+    + Traces
     + std::fmt::Debug
 {
     /// Whether the database answers.

@@ -12,6 +12,7 @@ mod outcomes;
 mod provider_use;
 mod receipts;
 mod sessions;
+mod traces;
 mod wake_ups;
 
 pub use edits::{EditJob, Edits};
@@ -20,6 +21,7 @@ pub use outcomes::{AddressFate, Attempt, Finished, Next};
 pub use provider_use::{Budget, CallTally, Failure, ProviderUse, Spent};
 pub use receipts::{KeptReceipt, Overdue, Receipt, ReceiptOutcome, Receipts};
 pub use sessions::{Heartbeat, HeldLeases, Outage, Sending, WorkerSession, WorkerSessions};
+pub use traces::Traces;
 pub use wake_ups::{Ready, WakeUps};
 
 /// The way of a delivery through a worker.

@@ -11,6 +11,7 @@ use super::said::phrases;
 use super::{answer, text};
 use crate::auth::hash_key;
 use crate::state::Api;
+use crate::trace;
 
 /// Applies all that one request of a provider said, and words what it is told in return.
 ///
@@ -65,7 +66,13 @@ async fn receipts(api: &Api, provider: &str, notices: &[Notice]) -> Result<Vec<b
         return Ok(Vec::new());
     }
     let deliveries: Vec<_> = receipts.iter().map(|receipt| receipt.delivery.clone()).collect();
+    // What is heard belongs to the calls as they are before it changes anything.
+    let (calls, began_at) = (trace::last_calls(api, &deliveries).await, api.clock.now());
+    let told = receipts.clone();
     let known = api.store.receipts(receipts).await?;
+    for (receipt, _) in told.iter().zip(&known).filter(|(_, is_known)| **is_known) {
+        trace::record_receipt(api, &calls, receipt, began_at);
+    }
     for (delivery, _) in deliveries.iter().zip(&known).filter(|(_, is_known)| !**is_known) {
         tracing::debug!(delivery = delivery.as_str(), provider, "a receipt for no message that this provider has sent last");
     }

@@ -123,6 +123,7 @@ async fn event(api: &Api, caller: &Authenticated, alert: &Alert, action: Action)
         data: EventData::Update(data),
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original { subject: "watchbell.events.update".to_owned(), headers: Vec::new(), payload, received_at: now },
     })
 }

@@ -270,6 +270,7 @@ fn made_up(user: &User, params: &Params, now: Timestamp) -> Result<Event, Proble
         data,
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original::default(),
     })
 }

@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use watchbell_core::Clock;
 use watchbell_core::answer_key::AnswerKey;
 use watchbell_store::{Retries, WorkerStore};
+use watchbell_traces::Tracer;
 
 use super::batch::batcher::Batcher;
 use super::batch::begin::BeginBatch;
@@ -27,6 +28,7 @@ pub(super) struct DispatchContext {
     pub retries: Retries,
     pub callback_base: Option<Arc<str>>,
     pub answer_key: AnswerKey,
+    pub tracer: Tracer,
     pub session: OwnSession,
     /// The breakers of this process's providers, for whoever asks.
     pub states: ProviderStates,

@@ -133,6 +133,7 @@ impl Dispatcher {
             retries: settings.retries,
             callback_base: settings.callback_base.map(Arc::from),
             answer_key: settings.answer_key,
+            tracer: settings.tracer,
             session,
             states: ProviderStates::default(),
             tallies: Tallies::default(),

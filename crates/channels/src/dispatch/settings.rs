@@ -6,6 +6,7 @@ use std::time::Duration;
 use watchbell_core::Channel;
 use watchbell_core::answer_key::AnswerKey;
 use watchbell_store::Retries;
+use watchbell_traces::Tracer;
 
 use crate::provider::{AccountLimit, Provider};
 use crate::settings::{OnUnknown, RouteSettings};
@@ -27,6 +28,7 @@ pub struct DispatchSettings {
     pub callback_base: Option<String>,
     /// What tokens of links and buttons are made with.
     pub answer_key: AnswerKey,
+    pub tracer: Tracer,
     /// Whether messages that were sent say so, once somebody has answered.
     pub edit_messages: bool,
     /// Look for due deliveries at least so often, in case a wake-up from another process was missed; None where there is no other

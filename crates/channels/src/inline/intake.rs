@@ -10,9 +10,10 @@ use watchbell_core::{Channel, group};
 use watchbell_store::StoreError;
 use watchbell_store::inline::{InlineDispatch, Reservation};
 use watchbell_store::intake::{Accepted, Intake, Publisher};
+use watchbell_traces::Tracer;
 
 use super::precedence::{Passing, Precedence};
-use super::{InlineWorkers, IntakeMetrics};
+use super::{InlineWorkers, IntakeMetrics, trace};
 
 /// Updates that are accepted together at most: fewer are committed sooner, and stop the pages that they cancel sooner.
 const UPDATES_TOGETHER: usize = 100;
@@ -33,6 +34,7 @@ pub struct EventIntake {
     workers: Arc<InlineWorkers>,
     precedence: Precedence,
     metrics: IntakeMetrics,
+    tracer: Tracer,
 }
 
 impl std::fmt::Debug for EventIntake {
@@ -44,7 +46,13 @@ impl std::fmt::Debug for EventIntake {
 impl EventIntake {
     /// What becomes due at once goes to `workers` as far as they have room.
     pub fn new(store: Arc<dyn Intake>, workers: Arc<InlineWorkers>) -> Self {
-        Self { store, workers, precedence: Precedence::default(), metrics: IntakeMetrics::default() }
+        Self { store, workers, precedence: Precedence::default(), metrics: IntakeMetrics::default(), tracer: Tracer::default() }
+    }
+
+    /// As [`Self::new`], with a span for each event.
+    #[must_use]
+    pub fn traced(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// What it counts.
@@ -99,7 +107,7 @@ impl<'a> Entry<'a> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let EventIntake { store, workers, precedence, metrics } = self.intake;
+        let EventIntake { store, workers, precedence, metrics, tracer } = self.intake;
         let most = if self.passing.is_some() {
             UPDATES_TOGETHER
         } else {
@@ -109,12 +117,15 @@ impl<'a> Entry<'a> {
         let (now, later) = self.rest.split_at(together(self.rest, most));
         let planned: Planned<'_> = if later.is_empty() { self.planned } else { &|| {} };
         let transaction = Transaction { workers, events: now.len(), calls: AtomicUsize::new(0), planned };
-        let asked_at = Instant::now();
+        let (asked_at, began_at) = (Instant::now(), tracer.now());
         let accepted = store.accept(now, self.publisher, &transaction).await.inspect_err(|_| {
             metrics.failures.inc();
         })?;
         metrics.accept_seconds.observe(asked_at.elapsed());
         metrics.count(now, &accepted);
+        if let Some(began_at) = began_at {
+            trace::record(tracer, now, &accepted, began_at);
+        }
         self.rest = later;
         Ok(Some((now, accepted)))
     }

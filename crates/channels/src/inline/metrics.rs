@@ -51,7 +51,7 @@ impl IntakeMetrics {
 
 const RESULTS: [&str; 3] = ["accepted", "duplicate", "dead_letter"];
 
-fn result(accepted: &Accepted) -> &'static str {
+pub(super) fn result(accepted: &Accepted) -> &'static str {
     let [fine, duplicate, dead_letter] = RESULTS;
     match accepted {
         Accepted { rejected, .. } if !rejected.is_empty() => dead_letter,

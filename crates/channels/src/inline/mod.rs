@@ -9,6 +9,7 @@
 mod intake;
 mod metrics;
 mod precedence;
+mod trace;
 mod workers;
 
 pub use intake::{Entry, EventIntake};

@@ -6,9 +6,11 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 
 use super::fields::{Problems, scalar, shortened, time};
+use super::header::TRACEPARENT;
 use super::{EventSettings, RejectReason, Undecodable, header, json};
 use crate::event::Occurrence;
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 
 /// Standard base64, with or without padding.
 const BASE64: GeneralPurpose =
@@ -54,6 +56,8 @@ pub(super) struct Envelope {
     /// The CloudEvents `id`, or the `id` beside plain data.
     pub id: Attribute,
     pub data: Map<String, Value>,
+    /// What published it: the attribute of the CloudEvents extension for distributed tracing, else the header of that name.
+    pub trace: Option<TraceContext>,
 }
 
 #[derive(Debug)]
@@ -80,14 +84,16 @@ impl Envelope {
     /// The same of JSON that is parsed.
     pub(super) fn of_value(headers: &[(String, String)], value: Value, problems: &mut Problems) -> Result<Self, Undecodable> {
         let is_declared = header::media_type(headers).starts_with("application/cloudevents");
-        let object = object(value, "the payload", problems)?;
+        let mut object = object(value, "the payload", problems)?;
         // Many NATS tools cannot set a content type; nothing else looks like this.
         if is_declared || is_structured(&object) {
-            Self::structured(object, problems)
+            let own = object.remove(TRACEPARENT).and_then(|value| value.as_str()?.parse().ok());
+            let envelope = Self::structured(object, problems)?;
+            Ok(Self { trace: own.or_else(|| header::trace(headers)), ..envelope })
         } else if headers.iter().any(|(name, _)| header::attribute_name(name).is_some()) {
             Ok(Self::binary(headers, object))
         } else {
-            Ok(Self::plain(object))
+            Ok(Self { trace: header::trace(headers), ..Self::plain(object) })
         }
     }
 
@@ -99,7 +105,8 @@ impl Envelope {
             kind: attribute("type"),
             time: header::attribute(headers, "time").map(|time| Value::String(header::decode(time).into_owned())),
         };
-        Self { id: attribute("id"), cloud_event: Some(cloud_event), data }
+        let own = header::attribute(headers, TRACEPARENT).and_then(|value| value.parse().ok());
+        Self { id: attribute("id"), cloud_event: Some(cloud_event), data, trace: own.or_else(|| header::trace(headers)) }
     }
 
     fn structured(mut object: Map<String, Value>, problems: &mut Problems) -> Result<Self, Undecodable> {
@@ -124,11 +131,11 @@ impl Envelope {
                 object
             }
         };
-        Ok(Self { cloud_event: Some(cloud_event), id, data })
+        Ok(Self { cloud_event: Some(cloud_event), id, data, trace: None })
     }
 
     fn plain(mut data: Map<String, Value>) -> Self {
-        Self { cloud_event: None, id: Attribute::of_json(data.remove("id")), data }
+        Self { cloud_event: None, id: Attribute::of_json(data.remove("id")), data, trace: None }
     }
 
     /// The CloudEvents `source`; None for plain data.

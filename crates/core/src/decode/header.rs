@@ -2,6 +2,16 @@
 
 use std::borrow::Cow;
 
+use crate::trace::TraceContext;
+
+/// What carries a trace context: a header over HTTP and NATS, and an attribute of CloudEvents.
+pub(super) const TRACEPARENT: &str = "traceparent";
+
+/// The trace context that a message's or request's headers carry.
+pub(super) fn trace(headers: &[(String, String)]) -> Option<TraceContext> {
+    get(headers, TRACEPARENT)?.parse().ok()
+}
+
 /// The first value of the header of that name, in any case.
 pub(super) fn get<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str> {
     headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())

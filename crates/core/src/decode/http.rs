@@ -30,7 +30,8 @@ pub struct Request<'a> {
 /// An event of the body cannot be used; in a batch the detail says which.
 pub fn from_http(request: &Request<'_>, settings: &EventSettings) -> Result<Vec<Event>, Undecodable> {
     let mut problems = Problems::default();
-    let belongs = |name: &str| header::attribute_name(name).is_some() || name.eq_ignore_ascii_case("content-type");
+    let is_trace = |name: &str| name.eq_ignore_ascii_case(header::TRACEPARENT);
+    let belongs = |name: &str| header::attribute_name(name).is_some() || name.eq_ignore_ascii_case("content-type") || is_trace(name);
     let mut kept: Vec<(String, String)> = request.headers.iter().filter(|(name, _)| belongs(name)).cloned().collect();
     let is_binary = kept.iter().any(|(name, _)| header::attribute_name(name).is_some());
     let publisher = (PUBLISHER_HEADER.to_owned(), request.publisher.to_owned());
@@ -44,7 +45,8 @@ pub fn from_http(request: &Request<'_>, settings: &EventSettings) -> Result<Vec<
             let entry = |(at, entry): (usize, Value)| {
                 let is_structured = entry.as_object().is_some_and(envelope::is_structured);
                 let content_type = if is_structured { "application/cloudevents+json" } else { "application/json" };
-                let headers = vec![("content-type".to_owned(), content_type.to_owned()), publisher.clone()];
+                let mut headers = vec![("content-type".to_owned(), content_type.to_owned()), publisher.clone()];
+                headers.extend(kept.iter().find(|(name, _)| is_trace(name)).cloned());
                 let payload = entry.to_string().into_bytes();
                 let original = Original { subject: String::new(), headers, payload, received_at: request.received_at };
                 one(entry, original, at, request.publisher, problems.clone(), settings)

@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::named_enum;
 use crate::event::{Event, EventKind, Occurrence, Original, Priorities};
+use crate::trace::TraceContext;
 use envelope::Envelope;
 
 /// The longest payload that is looked at, in bytes; also nats-server's own default limit.
@@ -153,11 +154,13 @@ struct Decoded {
     occurrence: Occurrence,
     data: crate::event::EventData,
     problems: Vec<String>,
+    trace: Option<TraceContext>,
 }
 
 impl Decoded {
     fn into_event(self, original: Original) -> Event {
-        Event { identity: self.identity, occurrence: self.occurrence, data: self.data, problems: self.problems, replay_of: None, original }
+        let Self { identity, occurrence, data, problems, trace } = self;
+        Event { identity, occurrence, data, problems, replay_of: None, trace, original }
     }
 }
 
@@ -187,5 +190,5 @@ fn finish(
     let occurrence = envelope.occurrence(place, settings, &mut problems);
     envelope.check_version(&mut problems);
     let data = data::read(kind, envelope.data, &identity, settings, &mut problems)?;
-    Ok(Decoded { identity, occurrence, data, problems: problems.into_sentences() })
+    Ok(Decoded { identity, occurrence, data, problems: problems.into_sentences(), trace: envelope.trace })
 }

@@ -201,6 +201,7 @@ pub fn outgoing(channel: Channel, to: Address) -> Outgoing {
             locale: "en".to_owned(),
         },
         answer: None,
+        trace: None,
         unsubscribe_url: None,
         told: Told { id: UserId(7), name: "Anna".to_owned() },
         about: About {

@@ -132,6 +132,10 @@ impl Provider for Webhook {
         let signature = self.keys.signature(url.expose(), id, timestamp, &body);
         let answer = self.endpoints.post(url.expose(), message, |request| {
             let request = request.header("webhook-id", id).header("webhook-timestamp", timestamp).header("webhook-signature", signature);
+            let request = match message.trace {
+                Some(trace) => request.header("traceparent", trace),
+                None => request,
+            };
             request.header("content-type", "application/json").body(body)
         });
         match answer.await {

@@ -85,6 +85,7 @@ pub fn event(id: &str, happened_s: i64, received_s: i64, data: EventData) -> Eve
         data,
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original::default(),
     }
 }

@@ -8,7 +8,7 @@ use watchbell_core::device::Device;
 use watchbell_core::event::EventData;
 use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, ContactId, DeliveryId, EventId, NamedAs, Timestamp, UserId};
+use watchbell_core::{Channel, ContactId, DeliveryId, EventId, NamedAs, Timestamp, TraceContext, UserId};
 
 use super::Attempt;
 use crate::Scope;
@@ -34,6 +34,8 @@ pub struct Job {
     pub log: Vec<Attempt>,
     pub event_id: EventId,
     pub event: Arc<EventData>,
+    /// The span that accepted the event.
+    pub trace: Option<TraceContext>,
     pub user_id: UserId,
     pub user_name: String,
     pub locale: String,

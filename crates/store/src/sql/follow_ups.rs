@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use watchbell_core::decode::RejectReason;
-use watchbell_core::event::Original;
+use watchbell_core::event::{Event, Original};
 use watchbell_core::{EventId, FollowUp, Group};
 
 use super::rows::at;
@@ -84,6 +84,7 @@ impl SqlStore {
             self.reject(vec![no_such_list(what, self.clock.now())]).await?;
             return self.advance(what, None).await;
         };
+        let event = Event { trace: self.span_of(&what.event_id).await?, ..event };
         Intake::accept(self, &[event], None, &NoInlineDispatch).await?;
         self.advance(what, self.planner.next(what)).await
     }

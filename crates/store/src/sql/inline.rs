@@ -6,7 +6,7 @@ use std::sync::Arc;
 use watchbell_core::contact::ContactStatus;
 use watchbell_core::delivery::State;
 use watchbell_core::event::EventData;
-use watchbell_core::{Channel, EventId, Secret, Timestamp, UserId};
+use watchbell_core::{Channel, EventId, Secret, Timestamp, TraceContext, UserId};
 
 use super::plan::{Begun, Writes};
 use super::recipients::recipient_key;
@@ -45,7 +45,7 @@ impl SqlStore {
         tx: &mut Tx,
         inline: &dyn InlineDispatch,
         writes: &mut Writes,
-        events: &HashMap<&EventId, &EventData>,
+        events: &HashMap<&EventId, (&EventData, Option<TraceContext>)>,
         policies: &HashMap<UserId, Arc<Policy>>,
     ) -> Result<BegunInline, StoreError> {
         let mut by_channel: BTreeMap<Channel, Vec<Job>> = BTreeMap::new();
@@ -53,7 +53,7 @@ impl SqlStore {
         for planned in &writes.insert {
             let is_due = planned.state == State::Scheduled && planned.ready_at <= now && planned.collect.is_none();
             if let (true, Some(event), Some(policy)) = (is_due, events.get(&planned.event_id), policies.get(&planned.user_id)) {
-                by_channel.entry(planned.channel).or_default().extend(job(planned, event, policy, now));
+                by_channel.entry(planned.channel).or_default().extend(job(planned, *event, policy, now));
             }
         }
         let mut begun_inline = BegunInline::default();
@@ -101,7 +101,7 @@ impl SqlStore {
 }
 
 /// The delivery as a claim would give it; None where there is nobody to call.
-fn job(planned: &Planned, event: &EventData, policy: &Policy, now: Timestamp) -> Option<Job> {
+fn job(planned: &Planned, (event, trace): (&EventData, Option<TraceContext>), policy: &Policy, now: Timestamp) -> Option<Job> {
     let target = target(planned, policy)?;
     let user = &policy.user;
     Some(Job {
@@ -118,6 +118,7 @@ fn job(planned: &Planned, event: &EventData, policy: &Policy, now: Timestamp) ->
         attempts: 0,
         log: Vec::new(),
         event_id: planned.event_id.clone(),
+        trace,
         event: Arc::new(event.clone()),
         user_id: user.id,
         user_name: user.display_name(),

@@ -27,14 +27,15 @@ row! {
         data: String,
         digest: String,
         problems: Option<String>,
+        trace: Option<String>,
     }
 }
 
 macro_rules! insert_events {
     () => {
-        "INSERT INTO events (id, identity, kind, base_at, received_at, subject, data, digest, problems) \
-         SELECT id, identity, kind, base_at, received_at, subject, data, digest, problems FROM {rows $1: id text, identity text, kind text, \
-         base_at bigint, received_at bigint, subject text, data text, digest text, problems text} WHERE true "
+        "INSERT INTO events (id, identity, kind, base_at, received_at, subject, data, digest, problems, trace) \
+         SELECT id, identity, kind, base_at, received_at, subject, data, digest, problems, trace FROM {rows $1: id text, identity text, kind text, \
+         base_at bigint, received_at bigint, subject text, data text, digest text, problems text, trace text} WHERE true "
     };
 }
 fn event_rows<'a>(events: &'a [Event], accepted: &'a [Accepted], which: &[usize]) -> Result<Vec<NewEventRow<'a>>, StoreError> {
@@ -51,6 +52,7 @@ fn event_rows<'a>(events: &'a [Event], accepted: &'a [Accepted], which: &[usize]
             digest: digest(kind, &data),
             data,
             problems: Some(&accepted.problems).filter(|problems| !problems.is_empty()).map(to_json).transpose()?,
+            trace: accepted.trace.map(|trace| trace.to_string()),
         })
     };
     let mut rows = which.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
@@ -93,6 +95,7 @@ impl SqlStore {
             let is_replay = event.replay_of.is_some();
             if said.is_empty() || *said == event.digest() {
                 accepted.id = EventId(id.clone());
+                accepted.trace = self.accept_span(event, &accepted.id);
                 accepted.duplicate = !is_replay;
                 fresh[index] = is_replay;
                 if event.id().0 != *id {
@@ -109,6 +112,7 @@ impl SqlStore {
                 let event = &mut events.to_mut()[index];
                 *event = event.clone().told_apart();
                 accepted.id = event.id();
+                accepted.trace = self.accept_span(event, &accepted.id);
                 apart.push(index);
             }
         }

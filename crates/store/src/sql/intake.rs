@@ -61,6 +61,11 @@ struct BatchOptions<'a> {
 }
 
 impl SqlStore {
+    fn unplanned(&self, event: &Event) -> Accepted {
+        let accepted = unplanned(event);
+        Accepted { trace: self.accept_span(event, &accepted.id), ..accepted }
+    }
+
     async fn accept_all(
         &self,
         events: &[Event],
@@ -70,7 +75,7 @@ impl SqlStore {
         inline: &dyn InlineDispatch,
     ) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.begin_tx().await?;
-        let mut accepted: Vec<Accepted> = events.iter().map(unplanned).collect();
+        let mut accepted: Vec<Accepted> = events.iter().map(|event| self.unplanned(event)).collect();
         let mut events = Cow::Borrowed(events);
         let fresh = self.insert_events(&mut tx, &mut events, &mut accepted, if_known).await?;
         let events = &*events;
@@ -178,7 +183,8 @@ impl SqlStore {
         // A transaction that has locked deliveries must not wait for a recipient's lock: locks are taken in one order.
         if let Some(begun) = begun_inline.as_mut().filter(|_| locked == 0 && writes.only_makes_new()) {
             let annotated: HashSet<&EventId> = annotations.iter().map(|(id, ..)| id).chain(writes.contents.keys()).collect();
-            let plain = batch.iter().map(|at| (&accepted[*at].id, &events[*at].data)).filter(|(id, _)| !annotated.contains(id)).collect();
+            let plain = batch.iter().map(|at| (&accepted[*at].id, (&events[*at].data, accepted[*at].trace)));
+            let plain = plain.filter(|(id, _)| !annotated.contains(id)).collect();
             **begun = self.begin_inline(tx, inline, &mut writes, &plain, &policies).await?;
         }
         if is_last {
@@ -203,7 +209,15 @@ impl SqlStore {
 }
 
 pub(super) fn unplanned(event: &Event) -> Accepted {
-    Accepted { id: event.id(), duplicate: false, planned: 0, problems: event.problems.clone(), rejected: Vec::new(), decision: None }
+    Accepted {
+        id: event.id(),
+        duplicate: false,
+        planned: 0,
+        problems: event.problems.clone(),
+        rejected: Vec::new(),
+        decision: None,
+        trace: None,
+    }
 }
 
 /// Notes a problem for which the event becomes a dead letter.

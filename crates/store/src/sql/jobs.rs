@@ -8,7 +8,7 @@ use watchbell_core::event::EventData;
 use watchbell_core::{ContactId, DeliveryId, DeviceId, EventId, NamedAs, Secret, UserId};
 
 use super::rows::{at, json, name, scope};
-use super::{Db, attempts};
+use super::{Db, attempts, traces};
 use crate::facts::content::Content;
 use crate::queue::{Job, Target};
 
@@ -32,6 +32,7 @@ pub(super) struct JobRow {
     kind: String,
     data: String,
     content: Option<String>,
+    trace: Option<String>,
     user_id: i64,
     first_name: Option<String>,
     last_name: Option<String>,
@@ -52,7 +53,7 @@ pub(super) struct JobRow {
 impl JobRow {
     /// `$1` is a list of ids; HIGH before others, older before newer.
     pub(super) const SELECT: &'static str = "SELECT d.id, d.scope, d.purpose, d.cause, d.channel, d.critical, d.rank, d.due_at, \
-         d.created_at, d.expires_at, d.attempts, d.attempt_log, d.event_id, e.kind, e.data, e.content, d.user_id, u.first_name, u.last_name, u.username, u.locale, \
+         d.created_at, d.expires_at, d.attempts, d.attempt_log, d.event_id, e.kind, e.data, e.content, e.trace, d.user_id, u.first_name, u.last_name, u.username, u.locale, \
          u.timezone, c.id AS contact_id, c.target, c.status, v.id AS device_id, v.kind AS device_kind, v.token, v.keys, d.collect, d.named_as \
          FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN users u ON u.id = d.user_id \
          LEFT JOIN contacts c ON c.id = d.contact_id LEFT JOIN devices v ON v.id = d.device_id \
@@ -106,6 +107,7 @@ impl JobRow {
             attempts: self.attempts,
             log: attempts::parse(&self.attempt_log).map_err(|_| "log of attempts")?,
             event_id: EventId(self.event_id),
+            trace: traces::read(self.trace.as_deref()),
             event: Arc::new(event),
             user_id,
             user_name: if names.is_empty() { self.username.unwrap_or_default() } else { names.to_owned() },

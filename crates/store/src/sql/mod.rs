@@ -64,6 +64,7 @@ mod subjects;
 mod texts;
 mod throttling;
 mod together;
+mod traces;
 mod unreadable;
 mod wake_ups;
 mod worker_sessions;
@@ -87,6 +88,8 @@ pub(crate) struct SqlStore {
     limits: RecipientLimits,
     quotas: Quotas,
     verification: VerificationLimits,
+    /// Of the traces that begin here, the share that is sampled; None where none are kept.
+    traces: Option<f64>,
     wakes: Arc<Wakes>,
     /// What users have said, as it was last read; used only at the user's version of now.
     policies: Cache<UserId, Arc<Policy>>,
@@ -138,6 +141,7 @@ impl SqlStore {
             limits,
             quotas: options.quotas,
             verification: options.verification.clone(),
+            traces: options.traces,
             wakes,
             policies: Cache::new(REMEMBERED_USERS),
             names: Cache::new(REMEMBERED_USERS),

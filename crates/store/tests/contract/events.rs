@@ -30,6 +30,7 @@ fn event(bed: &Bed, identity: &str, data: EventData) -> Event {
         data,
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original { subject: "watchbell.events.x".to_owned(), ..Original::default() },
     }
 }

@@ -24,6 +24,7 @@ fn news(bed: &Bed, users: &[&str]) -> Event {
         data: EventData::Subscription(data),
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original::default(),
     }
 }

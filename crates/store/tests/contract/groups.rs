@@ -152,6 +152,7 @@ fn event_at(at: Timestamp, identity: &str, data: EventData) -> Event {
         data,
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original::default(),
     }
 }

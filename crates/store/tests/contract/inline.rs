@@ -93,6 +93,7 @@ async fn publish(bed: &Bed, desk: &Desk, identity: &str, users: &[UserId]) {
         data: EventData::Subscription(data),
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original::default(),
     };
     bed.store.accept(&[event], None, desk).await.unwrap();

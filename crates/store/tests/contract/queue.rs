@@ -20,6 +20,7 @@ pub fn events(bed: &Bed) -> Vec<Event> {
         data,
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original::default(),
     };
     let alert = AlertData {

@@ -7,9 +7,9 @@ const ENDINGS: &[&str] = &["password", "secret", "token", "key", "creds", "servi
 
 /// Whether a setting's value is for nobody's eyes.
 pub fn is_secret(path: &[String]) -> bool {
-    // What calls it says that all is well.
-    let is_switch = path == ["watchdog", "url"];
-    is_switch || path.last().is_some_and(|name| ENDINGS.iter().any(|ending| name.ends_with(ending)))
+    // What calls it says that all is well; and headers are for keys.
+    let is_whole = path == ["watchdog", "url"] || path == ["traces", "headers"];
+    is_whole || path.last().is_some_and(|name| ENDINGS.iter().any(|ending| name.ends_with(ending)))
 }
 
 /// A value as an error may show it: in one line, shortened, without secrets.

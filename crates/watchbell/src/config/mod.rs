@@ -32,6 +32,7 @@ mod scheduler;
 mod schedules;
 mod secrets;
 mod templates;
+mod traces;
 mod variables;
 mod verification;
 mod watchdog;
@@ -68,6 +69,7 @@ pub use self::retry::Retry;
 pub use self::roles::Role;
 pub use self::scheduler::{FallbackEmail, Scheduler};
 pub use self::templates::Templates;
+pub use self::traces::Traces;
 pub use self::verification::Verification;
 pub use self::watchdog::{Watchdog, WatchdogContact};
 pub use self::worker::Worker;
@@ -113,6 +115,7 @@ pub struct Config {
     pub metrics: Metrics,
     pub watchdog: Watchdog,
     pub canary: Canary,
+    pub traces: Traces,
     pub templates: Templates,
     pub log: Log,
     /// By the names that stand in their URLs.
@@ -191,6 +194,7 @@ impl Config {
         self.messaging.validate(&mut findings.section(&["messaging"]));
         self.metrics.validate(&mut findings.section(&["metrics"]));
         self.canary.validate(&mut findings.section(&["canary"]));
+        self.traces.validate(&mut findings.section(&["traces"]));
         self.watchdog.validate(&mut findings.section(&["watchdog"]));
         self.templates.validate(&mut findings.section(&["templates"]));
         self.log.validate(&mut findings.section(&["log"]));

@@ -1,6 +1,6 @@
 //! What goes over NATS beside events: wake-ups between processes, and outcomes for whoever listens.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -15,12 +15,13 @@ use watchbell_core::delivery::Purpose;
 use watchbell_core::event::Answer;
 use watchbell_core::outcome::Class;
 use watchbell_core::rule::Trigger;
-use watchbell_core::{Channel, Clock, DeliveryId, Reason, Timestamp, UserId};
-use watchbell_ingest::Connection;
+use watchbell_core::{Channel, Clock, DeliveryId, Reason, Timestamp, TraceContext, UserId};
+use watchbell_ingest::{Connection, Message};
 use watchbell_store::intake::Answered;
 use watchbell_store::queue::Next;
 use watchbell_store::wake::Moved;
 use watchbell_store::{Scope, Store, StoreError};
+use watchbell_traces::Tracer;
 
 /// Tells this process's wake-ups from others': process ids do not, as each container has a process 1.
 static PROCESS: LazyLock<String> = LazyLock::new(|| rand::random::<u64>().to_string());
@@ -72,17 +73,42 @@ async fn tell_others(store: &Arc<dyn Store>, broker: Option<&Connection>, channe
 }
 
 /// Publishes what became of deliveries as `watchbell.out.{state}`.
-pub async fn publish_outcomes(progress: Receiver<Progress>, broker: Connection, done: CancellationToken) {
-    each(progress, &broker, &done, outcome).await;
+pub async fn publish_outcomes(mut progress: Receiver<Progress>, tracer: Tracer, broker: Connection, done: CancellationToken) {
+    while let Some(progress) = next(&mut progress, &done).await {
+        if let Some((subject, message)) = outcome(&progress, &tracer) {
+            broker.publish_in_turn(subject, message).await;
+        }
+    }
+}
+
+/// Which traces belong to deliveries of which only the ids are known.
+pub struct Traces {
+    pub store: Arc<dyn Store>,
+    pub tracer: Tracer,
+}
+
+impl Traces {
+    /// The spans of their last calls, where traces are kept. What is published is published without them where the database does not
+    /// answer.
+    async fn last_calls(&self, deliveries: &[DeliveryId]) -> HashMap<DeliveryId, TraceContext> {
+        if !self.tracer.is_on() {
+            return HashMap::new();
+        }
+        self.store.last_calls(deliveries).await.unwrap_or_else(|error| {
+            tracing::debug!(error = watchbell_core::error_chain(&error), "what is published is published without its traces");
+            HashMap::new()
+        })
+    }
 }
 
 /// Publishes what became of deliveries without a call: `delivered` and `undelivered` by receipts, `cancelled`.
-pub async fn publish_moves(moves: Receiver<Moved>, broker: Connection, done: CancellationToken) {
-    each(moves, &broker, &done, |moved| {
+pub async fn publish_moves(mut moves: Receiver<Moved>, traces: Traces, broker: Connection, done: CancellationToken) {
+    while let Some(moved) = next(&mut moves, &done).await {
         let outcome = json!({ "deliveryId": moved.id, "state": moved.state, "reason": moved.reason.as_ref().map(Reason::to_string) });
-        Some((format!("watchbell.out.{}", moved.state), outcome.to_string().into_bytes()))
-    })
-    .await;
+        let trace = traces.last_calls(std::slice::from_ref(&moved.id)).await.remove(&moved.id);
+        let message = Message { payload: outcome.to_string().into_bytes(), trace };
+        broker.publish_in_turn(format!("watchbell.out.{}", moved.state), message).await;
+    }
 }
 
 /// Answers that are told at once.
@@ -94,11 +120,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Publishes people's answers as `watchbell.out.answered`, each until the broker has it: whoever raised an alert is to learn that
 /// somebody has it, also when the broker was away as they said so. One that is told twice names the same delivery and action.
-pub async fn publish_answers(store: Arc<dyn Store>, broker: Connection, clock: Arc<dyn Clock>, stop: CancellationToken) {
+pub async fn publish_answers(store: Arc<dyn Store>, traces: Traces, broker: Connection, clock: Arc<dyn Clock>, stop: CancellationToken) {
     let work = async {
         loop {
             broker.connected().await;
-            match tell_answers(store.as_ref(), &broker, clock.now()).await {
+            match tell_answers(store.as_ref(), &traces, &broker, clock.now()).await {
                 Ok(true) => {}
                 Ok(false) => tokio::select! {
                     () = store.wakes().answer() => {}
@@ -118,12 +144,18 @@ pub async fn publish_answers(store: Arc<dyn Store>, broker: Connection, clock: A
 }
 
 /// Whether there were any, and the broker has them.
-async fn tell_answers(store: &dyn Store, broker: &Connection, now: Timestamp) -> Result<bool, StoreError> {
+async fn tell_answers(store: &dyn Store, traces: &Traces, broker: &Connection, now: Timestamp) -> Result<bool, StoreError> {
     let answers = store.take_answers(MOST_ANSWERS, now + TELL_WITHIN).await?;
     if answers.is_empty() {
         return Ok(false);
     }
-    let is_told = broker.deliver(ANSWERED, answers.iter().map(|answered| answer(answered).to_string().into_bytes()).collect()).await;
+    let deliveries: Vec<DeliveryId> = answers.iter().map(|answered| answered.answer.delivery.clone()).collect();
+    let calls = traces.last_calls(&deliveries).await;
+    let message = |answered: &Answered| {
+        let trace = calls.get(&answered.answer.delivery).copied();
+        Message { payload: answer(answered).to_string().into_bytes(), trace }
+    };
+    let is_told = broker.deliver(ANSWERED, answers.iter().map(message).collect()).await;
     if is_told {
         store.answers_told(&answers.into_iter().map(|answered| answered.event_id).collect::<Vec<_>>()).await?;
     }
@@ -145,33 +177,27 @@ fn answer(Answered { alert_id, answer, at, .. }: &Answered) -> serde_json::Value
     })
 }
 
-/// A subject and what is published there.
-type Message = (String, Vec<u8>);
-
-/// Until everybody who has news to tell is `done`, and all of it is published.
-async fn each<T: Clone>(mut news: Receiver<T>, broker: &Connection, done: &CancellationToken, message: impl Fn(&T) -> Option<Message>) {
+/// The next news; None once everybody who has some to tell is `done`, and all of it was told.
+async fn next<T: Clone>(news: &mut Receiver<T>, done: &CancellationToken) -> Option<T> {
     loop {
         let next = tokio::select! {
             // What is ready is published before the end is noticed.
             biased;
             next = news.recv() => next,
-            () = done.cancelled() => return,
+            () = done.cancelled() => return None,
         };
         match next {
-            Ok(news) => {
-                if let Some((subject, payload)) = message(&news) {
-                    broker.publish_in_turn(subject, payload).await;
-                }
-            }
+            Ok(news) => return Some(news),
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "outcomes were not published: they came faster than they could be sent");
             }
-            Err(RecvError::Closed) => return,
+            Err(RecvError::Closed) => return None,
         }
     }
 }
 
-fn outcome(Progress { job, finished }: &Progress) -> Option<Message> {
+/// The subject of what became of a delivery, and what is published there.
+fn outcome(Progress { job, finished }: &Progress, tracer: &Tracer) -> Option<(String, Message)> {
     let (state, reason) = match &finished.next {
         Next::Sent => ("sent", None),
         Next::Failed { reason, .. } => ("failed", Some(reason)),
@@ -202,7 +228,10 @@ fn outcome(Progress { job, finished }: &Progress) -> Option<Message> {
         at: attempt.map(|attempt| attempt.at.to_string()),
     };
     match serde_json::to_vec(&outcome) {
-        Ok(outcome) => Some((format!("watchbell.out.{state}"), outcome)),
+        Ok(payload) => {
+            let trace = tracer.carry(job.trace).map(|accept| accept.call(&job.id, job.attempts + 1));
+            Some((format!("watchbell.out.{state}"), Message { payload, trace }))
+        }
         Err(error) => {
             tracing::error!(%error, delivery.id = %job.id, "an outcome could not be written as JSON");
             None

@@ -13,7 +13,7 @@ use watchbell_core::decode::{EventSettings, from_nats};
 use watchbell_core::event::Original;
 use watchbell_core::ids::{UserRef, uuid};
 use watchbell_core::{Clock, UserId, canary, error_chain};
-use watchbell_ingest::Connection;
+use watchbell_ingest::{Connection, Message};
 use watchbell_store::access::Actor;
 use watchbell_store::directory::NewUser;
 use watchbell_store::{Store, StoreError};
@@ -62,7 +62,7 @@ impl CanarySender for Canaries {
             self.intake.accept(&[event], None).await?;
             return Ok(user);
         };
-        if broker.deliver(SUBJECT, vec![payload]).await { Ok(user) } else { Err(CanaryError::Nats) }
+        if broker.deliver(SUBJECT, vec![Message { payload, trace: None }]).await { Ok(user) } else { Err(CanaryError::Nats) }
     }
 }
 

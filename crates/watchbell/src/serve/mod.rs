@@ -13,6 +13,7 @@ mod presence;
 mod providers;
 mod sink;
 mod starting;
+mod traces;
 mod watchdog;
 
 use std::collections::BTreeSet;
@@ -157,16 +158,19 @@ impl Server {
 
         let broker = if config.nats.url.trim().is_empty() { None } else { Some(Connection::open(&config.nats).await?) };
         let inline = Arc::new(InlineWorkers::default());
-        let intake = Arc::new(EventIntake::new(store.clone(), inline.clone()));
+        let process = presence::Presence::of(&config, &roles);
+        let (tracer, exporter) = traces::of(&config, &process, &clock, &mut metrics)?;
+        let intake = Arc::new(EventIntake::new(store.clone(), inline.clone()).traced(tracer.clone()));
         intake.metrics().register(&mut metrics.registry);
         let front = Front::new().map_err(Error::Threads)?;
         let (parts, publishers, done) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
         let starting = Starting {
-            process: presence::Presence::of(&config, &roles),
+            process,
             config: &config,
             roles: &roles,
             store: store.clone(),
             intake,
+            tracer,
             clock,
             renderer,
             providers: &built,
@@ -177,6 +181,9 @@ impl Server {
             done: done.clone(),
             stop: stop.clone(),
         };
+        if let Some(exporter) = exporter {
+            publishers.spawn(exporter.run(done.clone()));
+        }
         starting.broker(&mut metrics);
         if has(Role::Scheduler) {
             starting.scheduler();
@@ -258,6 +265,7 @@ pub fn store_options(config: &Config, roles: &BTreeSet<Role>) -> watchbell_store
         limits: RecipientLimits { rates: config.limits.recipient.clone(), bundling: config.bundling },
         quotas: config.limits.user,
         verification: config.verification.clone(),
+        traces: config.traces.sample(),
         metrics: watchbell_store::DatabaseMetrics::default(),
     }
 }

@@ -23,6 +23,7 @@ use watchbell_providers::http::Http;
 use watchbell_providers::settings::CommonSettings;
 use watchbell_scheduler::{Retention, Scheduler};
 use watchbell_store::{Retries, Store};
+use watchbell_traces::Tracer;
 
 use super::presence::Presence;
 use super::providers::Providers;
@@ -39,6 +40,7 @@ pub(super) struct Starting<'a> {
     pub process: Presence,
     pub store: Arc<dyn Store>,
     pub intake: Arc<EventIntake>,
+    pub tracer: Tracer,
     pub clock: Arc<dyn Clock>,
     pub renderer: Arc<Renderer>,
     pub providers: &'a Providers,
@@ -64,14 +66,24 @@ impl Starting<'_> {
             return;
         };
         metrics.broker(broker);
-        self.publishers.spawn(broker::publish_moves(self.store.wakes().moved(), broker.clone(), self.done.clone()));
-        self.parts.spawn(broker::publish_answers(self.store.clone(), broker.clone(), self.clock.clone(), self.stop.clone()));
+        self.publishers.spawn(broker::publish_moves(self.store.wakes().moved(), self.broker_traces(), broker.clone(), self.done.clone()));
+        self.parts.spawn(broker::publish_answers(
+            self.store.clone(),
+            self.broker_traces(),
+            broker.clone(),
+            self.clock.clone(),
+            self.stop.clone(),
+        ));
         if has_ingest {
             let sink = Arc::new(sink::StoreSink::new(self.store.clone(), self.intake.clone(), broker.clone()));
             let settings = self.config.event_settings();
             let ingest = Ingest::new(broker.clone(), &self.config.nats, settings, sink, self.clock.clone());
             self.parts.spawn(ingest.run(self.stop.clone()));
         }
+    }
+
+    fn broker_traces(&self) -> broker::Traces {
+        broker::Traces { store: self.store.clone(), tracer: self.tracer.clone() }
     }
 
     pub fn scheduler(&self) {
@@ -109,6 +121,7 @@ impl Starting<'_> {
             retries,
             callback_base: self.config.http.public_url().map(str::to_owned),
             answer_key,
+            tracer: self.tracer.clone(),
             edit_messages: self.config.answers.edit_messages,
             recheck: (!self.config.database.is_sqlite()).then_some(RECHECK),
             channels,
@@ -116,7 +129,7 @@ impl Starting<'_> {
         let dispatcher = Dispatcher::new(self.store.clone(), self.clock.clone(), self.renderer.clone(), inline, settings);
         dispatcher.metrics().register(&mut metrics.registry);
         if let Some(broker) = &self.broker {
-            self.publishers.spawn(broker::publish_outcomes(dispatcher.progress(), broker.clone(), self.done.clone()));
+            self.publishers.spawn(broker::publish_outcomes(dispatcher.progress(), self.tracer.clone(), broker.clone(), self.done.clone()));
         }
         self.parts.spawn(dispatcher.run(self.stop.clone()));
     }
@@ -191,6 +204,7 @@ impl Starting<'_> {
         let source: Arc<dyn MetricsSource> = Arc::new(collected.done(self.store.clone(), self.clock.clone(), self.config));
         let settings = ApiSettings {
             renderer: self.renderer.clone(),
+            tracer: self.tracer.clone(),
             trials: Some(Arc::new(self.trials())),
             metrics: Some(MetricsSettings { source: source.clone(), is_open: self.config.metrics.open }),
             ..settings

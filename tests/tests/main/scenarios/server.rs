@@ -141,6 +141,7 @@ impl Server {
             retries: retries(),
             callback_base: Some("https://bell.example.org".to_owned()),
             answer_key: AnswerKey::new(&AnswerKey::fresh()),
+            tracer: Tracer::default(),
             edit_messages: false,
             recheck: None,
             channels: channels(settings, world, clock)?,

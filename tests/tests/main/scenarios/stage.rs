@@ -194,6 +194,7 @@ impl<'a> Stage<'a> {
             data: EventData::Update(data),
             problems: Vec::new(),
             replay_of: None,
+            trace: None,
             original: Original::default(),
         };
         server.with(server.intake.accept(&[event], None)).map_err(failed("a key")).map(drop)

@@ -101,7 +101,7 @@ impl ChannelWorker {
     }
 
     async fn claim(self: &Arc<Self>, route: &Arc<Route>, calls: u32) -> Wait {
-        let epoch = self.context.session.epoch();
+        let (epoch, asked_at) = (self.context.session.epoch(), self.context.clock.now());
         let jobs = match self.context.store.claim(epoch, self.channel, Ranks::All, i64::from(calls)).await {
             Ok(jobs) => jobs,
             Err(error) => {
@@ -109,6 +109,7 @@ impl ChannelWorker {
                 return self.not_claimed(&error);
             }
         };
+        delivery::record_claims(&self.context, &jobs, asked_at);
         let claimed = jobs.len();
         let here = self.send_out(epoch, jobs, Some(route)).await;
         let used = u32::try_from(here.len()).unwrap_or(u32::MAX);
@@ -125,12 +126,13 @@ impl ChannelWorker {
     /// Claims without room: one message, which finds out whether a provider still is down or goes on to the next one; or all that no
     /// provider may be called for any more today, which is refused.
     async fn probe(self: &Arc<Self>, ranks: Ranks, all_at: Timestamp, most: u32) -> Wait {
-        let epoch = self.context.session.epoch();
+        let (epoch, asked_at) = (self.context.session.epoch(), self.context.clock.now());
         let jobs = match self.context.store.claim(epoch, self.channel, ranks, i64::from(most)).await {
             Ok(jobs) => jobs,
             Err(error) => return self.not_claimed(&error),
         };
         if !jobs.is_empty() {
+            delivery::record_claims(&self.context, &jobs, asked_at);
             self.send_out(epoch, jobs, None).await;
             return Wait::Not;
         }

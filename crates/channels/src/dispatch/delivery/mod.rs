@@ -11,11 +11,13 @@ mod ending;
 mod look_up;
 mod prepare;
 mod send;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument;
 use watchbell_core::ids::Epoch;
 use watchbell_core::{DeliveryId, Reason, Timestamp};
 use watchbell_store::queue::{Call, Finished, Job, Next};
@@ -24,6 +26,8 @@ pub(super) use self::begun::Begun;
 use self::begun::BegunCall;
 use self::prepare::{complete, is_bundle, prepare};
 pub(super) use self::prepare::{content_of, reader};
+use self::trace::CallTrace;
+pub(super) use self::trace::record_claims;
 use super::batch::finish::FinishedDelivery;
 use super::batch::persist::until_written;
 use super::channel::ChannelWorker;
@@ -51,7 +55,19 @@ pub(super) async fn deliver(
     slot: OwnedSemaphorePermit,
     stage: Stage,
 ) {
-    let job = Arc::new(job);
+    let trace = CallTrace::of(&worker.context, &job, stage);
+    let span = CallTrace::log_span(trace.as_ref());
+    call_and_finish(worker, route, epoch, (Arc::new(job), lease), slot, (stage, trace)).instrument(span).await;
+}
+
+async fn call_and_finish(
+    worker: Arc<ChannelWorker>,
+    route: Arc<Route>,
+    epoch: Epoch,
+    (job, lease): (Arc<Job>, LeaseGuard),
+    slot: OwnedSemaphorePermit,
+    (stage, trace): (Stage, Option<CallTrace>),
+) {
     let context = &worker.context;
     let finished = match prepare(&worker, &route, &job) {
         Ok(message) => {
@@ -63,7 +79,10 @@ pub(super) async fn deliver(
             };
             let begun_call = Arc::new(BegunCall::new(context.clone(), epoch, call(&route, &job), begun));
             match complete(context, &job, message).await {
-                Ok(message) => send::send(&worker, &route, &job, message, &begun_call).await,
+                Ok((message, links)) => {
+                    let trace = trace.map(|trace| CallTrace { links, ..trace });
+                    send::send(&worker, &route, &job, message, &begun_call, trace).await
+                }
                 Err(next) => Err(next),
             }
         }

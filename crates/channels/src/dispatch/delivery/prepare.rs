@@ -5,7 +5,7 @@ use std::sync::Arc;
 use watchbell_core::contact::ContactStatus;
 use watchbell_core::delivery::Purpose;
 use watchbell_core::event::EventData;
-use watchbell_core::{Channel, Reason};
+use watchbell_core::{Channel, Reason, TraceContext};
 use watchbell_store::Scope;
 use watchbell_store::queue::{AddressFate, Job, Next, Target};
 
@@ -60,6 +60,7 @@ pub(super) fn prepare(worker: &ChannelWorker, route: &Route, job: &Job) -> Resul
             render(context, job, &[], answer.as_ref().map(|answer| (answer, hears_replies)))
         },
         answer,
+        trace: None,
         unsubscribe_url: unsubscribe_url(context, job),
         told: Told { id: job.user_id, name: job.user_name.clone() },
         about: about(job, message_kind(job).folder()),
@@ -86,17 +87,18 @@ pub(super) fn is_bundle(job: &Job) -> bool {
     matches!(job.purpose, Purpose::Bundle | Purpose::Digest)
 }
 
-/// Adds what a bundle tells. It has begun, so that it is fixed who is in it.
-pub(super) async fn complete(context: &DispatchContext, job: &Job, message: Outgoing) -> Result<Outgoing, Next> {
+/// Adds what a bundle tells. It has begun, so that it is fixed who is in it. Answers the traces that its members belong to as well.
+pub(super) async fn complete(context: &DispatchContext, job: &Job, message: Outgoing) -> Result<(Outgoing, Vec<TraceContext>), Next> {
     if !is_bundle(job) {
-        return Ok(message);
+        return Ok((message, Vec::new()));
     }
     match context.store.bundled(&job.id).await {
-        Ok(members) => Ok(Outgoing {
-            content: render(context, job, &members, None),
-            members: members.iter().map(|member| about(member, message_kind(member).folder())).collect(),
-            ..message
-        }),
+        Ok(members) => {
+            let content = render(context, job, &members, None);
+            let links = members.iter().filter_map(|member| context.tracer.carry(member.trace)).collect();
+            let members = members.iter().map(|member| about(member, message_kind(member).folder())).collect();
+            Ok((Outgoing { content, members, ..message }, links))
+        }
         Err(error) => {
             tracing::warn!(delivery.id = %job.id, error = watchbell_core::error_chain(&error), "bundle.read failed; trying again");
             Err(Next::Retry { at: context.clock.now().plus_s(1), reason: Reason::BundleUnread })

@@ -14,6 +14,7 @@ use super::destination::destination;
 use super::ending::{self, Circumstances};
 use super::look_up::{self, LookUp};
 use super::prepare::is_bundle;
+use super::trace::{CallTrace, Ended};
 use crate::dispatch::channel::ChannelWorker;
 use crate::dispatch::context::DispatchContext;
 use crate::dispatch::routes::request::{FailoverOptions, RouteRequest};
@@ -30,11 +31,13 @@ pub(super) async fn send(
     job: &Job,
     mut message: Outgoing,
     begun_call: &Arc<BegunCall>,
+    trace: Option<CallTrace>,
 ) -> Result<Finished, Next> {
     let context = &worker.context;
     let began_at = context.clock.now();
     message.now = began_at;
     message.gate = Gate::kept_by(begun_call.clone());
+    message.trace = trace.as_ref().map(|trace| trace.call);
     if let Some((provider, mut report)) = settle_unknown(worker, job, &message).await? {
         route.give_back(1, true);
         report.code.get_or_insert_with(|| "looked_up".to_owned());
@@ -60,6 +63,9 @@ pub(super) async fn send(
     worker.metrics.called(&route.name, report.outcome.class(), now.ms_since(began_at));
     route.learn(&report, now);
     context.tallies.add(tally(worker.channel, &route.name, &report, now));
+    if let Some(trace) = trace {
+        trace.record(context, job, Ended { provider: &route.name, report: &report, began_at, at: now });
+    }
     Ok(ended(worker, route, job, &route.name, report, began_at).await)
 }
 

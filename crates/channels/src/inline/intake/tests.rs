@@ -31,6 +31,7 @@ impl Intake for Recorded {
             problems: Vec::new(),
             rejected: Vec::new(),
             decision: None,
+            trace: None,
         };
         Ok(events.iter().map(accepted).collect())
     }
@@ -58,6 +59,7 @@ fn event(number: usize, data: EventData) -> Event {
         data,
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original { subject: String::new(), headers: Vec::new(), payload: Vec::new(), received_at: at },
     }
 }
