@@ -24,7 +24,7 @@ named_enum! {
 }
 
 named_enum! {
-    /// The API surface that a rule was made through.
+    /// The API surface that a rule was last written through.
     pub enum Surface ("surface") {
         Ilert = "ilert",
         Oncall = "oncall",

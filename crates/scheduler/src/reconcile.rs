@@ -20,7 +20,8 @@ pub enum Elapsed {
 /// `gone` as the reason.
 pub fn reconcile(plan: &mut Plan, existing: &[Planned], desired: Vec<Planned>, elapsed: Elapsed, now: Timestamp, gone: &Reason) {
     let mut matched = vec![false; existing.len()];
-    for mut desired in desired {
+    let tells_first: Vec<bool> = desired.iter().map(|step| tells_first(step, &desired, existing)).collect();
+    for (mut desired, tells_first) in desired.into_iter().zip(tells_first) {
         let same = |at: usize, e: &Planned| !(matched[at] && e.state.is_pending()) && takes_place_of(e, &desired);
         // A delivery with the same id comes first, so that a step that was merged with another keeps its own delivery.
         let found = existing
@@ -32,9 +33,8 @@ pub fn reconcile(plan: &mut Plan, existing: &[Planned], desired: Vec<Planned>, e
         let Some(at) = found else {
             // Two rules that asked for the same were one delivery. When they part, each keeps its step, even if its time has passed.
             let parted = existing.iter().any(|e| e.state.is_pending() && shares_rule(e, &desired));
-            // Repetitions are not made up for.
-            let is_late = elapsed == Elapsed::Send && desired.repetition == 0;
-            if parted || is_late || desired.due_at > now {
+            // Repetitions are not made up for: what comes too late is told once.
+            if parted || (elapsed == Elapsed::Send && tells_first) || desired.due_at > now {
                 fresh_id(&mut desired, existing);
                 plan.insert.push(desired);
             }
@@ -79,6 +79,15 @@ fn updated(old: &Planned, desired: Planned) -> Planned {
         expedited: old.expedited,
         ..desired
     }
+}
+
+/// Whether its rules tell by no earlier one of their repetitions.
+fn tells_first(step: &Planned, desired: &[Planned], existing: &[Planned]) -> bool {
+    let is_earlier = |other: &Planned| {
+        let tells = other.state != State::Cancelled && !other.is_unmet();
+        tells && other.repetition < step.repetition && other.rules.iter().any(|rule| step.rules.contains(rule))
+    };
+    step.repetition == 0 || !desired.iter().chain(existing).any(is_earlier)
 }
 
 fn shares_rule(e: &Planned, desired: &Planned) -> bool {

@@ -14,7 +14,7 @@ use crate::Name;
 #[schemars(rename = "WatchbellRule")]
 pub struct Rule {
     pub id: i64,
-    /// The surface that made it
+    /// The surface that wrote it last
     pub surface: Name<Surface>,
     /// Of a step of an OnCall chain, which is changed there: its place
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -121,7 +121,7 @@ pub struct TransferUser {
     /// Of the ilert surface, in its words
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<Vec<TransferRule>>,
-    /// All others that are no steps of a chain
+    /// Of Watchbell's own surface
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own_rules: Option<Vec<TransferOwnRule>>,
     /// Of the OnCall surface, in its words
@@ -171,7 +171,7 @@ pub struct TransferRule {
     pub contact: Option<TransferAddress>,
 }
 
-/// A rule of Watchbell's own surface, or one that another surface cannot say in full.
+/// A rule of Watchbell's own surface.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TransferOwnRule {

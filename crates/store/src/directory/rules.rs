@@ -40,8 +40,8 @@ pub trait Rules: Send + Sync {
 
     async fn rule(&self, user: UserId, surface: Surface, triggers: &[Trigger], id: RuleId) -> Result<Option<Rule>, StoreError>;
 
-    /// Replaces the whole rule, which must have one of `triggers` now, and be shown by the surface of the new one. It stays of the
-    /// surface that made it.
+    /// Replaces the whole rule, which must have one of `triggers` now, and be shown by the surface of the new one, whose it is
+    /// from then on.
     ///
     /// # Errors
     /// `NotFound("rule")`, `NotFound("contact")`, `UnfitContact`.

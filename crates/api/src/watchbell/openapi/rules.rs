@@ -40,7 +40,7 @@ pub(super) fn describe(part: &mut Part) {
             .returns::<Rule>(200, "The rule")
             .fails(&[409]),
     );
-    part.add(Operation::delete(PATH, "Delete a rule").with(of_rule).answers_nothing("It is gone").fails(&[409]));
+    part.add(Operation::delete(PATH, "Delete a rule").with(of_rule).answers_nothing("It is gone"));
 }
 
 /// Tells of the team's alerts again and again, while the user is on duty.

@@ -109,9 +109,9 @@ impl UserExport {
     }
 }
 
-/// Whether it is in the list of the ilert surface's rules: those that it made, and can still say in full.
+/// Whether it is in the list of the ilert surface's rules.
 fn is_ilerts(rule: &Rule) -> bool {
-    rule.surface == Surface::Ilert && Surface::Ilert.shows(rule)
+    rule.surface == Surface::Ilert
 }
 
 pub(super) fn category(category: &Category) -> TransferCategory {

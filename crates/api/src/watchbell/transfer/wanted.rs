@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+use watchbell_core::Channel;
 use watchbell_core::channel::join;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::ids::is_public_id;

@@ -137,7 +137,7 @@ pub(super) async fn replace(
     let conditions = conditions(&new)?;
     let row: RuleRow = sqlx::query_as(sql(concat!(
         "UPDATE rules SET cause = $2, channel = $3, contact_id = $4, offset_s = $5, position = $6, critical = $7, \
-         public_id = COALESCE($8, public_id), conditions = $9, repeat_every_s = $10, repeat_times = $11 WHERE id = $1 RETURNING ",
+         public_id = COALESCE($8, public_id), conditions = $9, repeat_every_s = $10, repeat_times = $11, surface = $12 WHERE id = $1 RETURNING ",
         columns!()
     )))
     .bind(id.0)
@@ -151,6 +151,7 @@ pub(super) async fn replace(
     .bind(conditions)
     .bind(new.repeat.map(|repeat| repeat.every_s))
     .bind(new.repeat.map(|repeat| repeat.times))
+    .bind(new.surface.as_str())
     .fetch_one(&mut *change.tx)
     .await?;
     let rule: Rule = row.try_into()?;
