@@ -127,7 +127,12 @@ CREATE TABLE rules (
     offset_s   BIGINT  NOT NULL,
     -- The place in a chain; NULL for a rule that belongs to none.
     position   BIGINT,
-    critical   BOOLEAN NOT NULL
+    critical   BOOLEAN NOT NULL,
+    -- What has to be the case for it to count, as JSON; NULL where it always does.
+    conditions TEXT,
+    -- Of a rule for alerts: how often it tells again as long as nobody accepts; both or none.
+    repeat_every_s BIGINT,
+    repeat_times   BIGINT
 );
 CREATE INDEX rules_user ON rules (user_id);
 CREATE INDEX rules_contact ON rules (contact_id);
@@ -496,6 +501,8 @@ CREATE TABLE deliveries (
     collect     TEXT,
     -- As what its user was named, where that was not by name, as JSON.
     named_as    TEXT,
+    -- How often its step was to be told before, because nobody accepted; NULL the first time.
+    repetition  BIGINT,
     -- The bundle or digest that tells it together with others.
     bundle_id   TEXT,
     sent_at     BIGINT,

@@ -15,6 +15,7 @@ use crate::delivery::Purpose;
 use crate::event::Priority;
 use crate::ids::{DeliveryId, RuleId, UserId};
 use crate::preference::{ChannelType, Digest};
+use crate::rule::conditions::Unmet;
 use crate::time::Timestamp;
 
 /// The reason for a delivery, or for its state. `code` is always the provider's own, never a text that could hold an address.
@@ -31,6 +32,10 @@ pub enum Reason {
     FallbackEmail {
         priority: Priority,
     },
+    /// As `FallbackEmail`, where the user has rules, and the conditions of none hold.
+    NoRuleFits {
+        priority: Priority,
+    },
     /// It is due sooner than its rule says.
     Expedited {
         because: Box<Reason>,
@@ -42,6 +47,11 @@ pub enum Reason {
     Replayed,
 
     // What the user chose.
+    /// A condition of the rule does not hold.
+    RuleWants {
+        rule: RuleId,
+        wants: Unmet,
+    },
     CategoryOff {
         category: String,
     },
@@ -217,11 +227,15 @@ impl fmt::Display for Reason {
             },
             Self::AskedByNoRule { purpose } => write!(f, "{purpose}: no rule of the user's asks for it"),
             Self::FallbackEmail { priority } => write!(f, "no rule for {priority} alerts: the fallback email"),
+            Self::NoRuleFits { priority } => {
+                write!(f, "of the user's rules for {priority} alerts none has its conditions met: the fallback email")
+            }
             Self::Expedited { because } if matches!(**because, Self::Declined { .. }) => write!(f, "moved forward: {because}"),
             Self::Declined { user } => write!(f, "user {user} said that the alert is not theirs"),
             Self::Expedited { because } => write!(f, "moved forward, because an earlier step failed: {because}"),
             Self::Replayed => f.write_str("replayed"),
 
+            Self::RuleWants { rule, wants } => write!(f, "the rule {rule} wants {wants}"),
             Self::CategoryOff { category } => write!(f, "the user has switched off `{category}`"),
             Self::ChannelTypeOff { channel_type, category: None } => write!(f, "the user's switch `{channel_type}` is off"),
             Self::ChannelTypeOff { channel_type, category: Some(category) } => {

@@ -1,9 +1,12 @@
 //! A user: a name, a language, a time zone and quiet hours.
 
+use std::fmt;
+
 use jiff::civil;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::channel::join;
 use crate::ids::UserId;
 use crate::time::Timestamp;
 
@@ -22,7 +25,7 @@ pub struct User {
     pub timezone: String,
     /// BCP 47; `en` unless told.
     pub locale: String,
-    pub quiet_hours: Option<QuietHours>,
+    pub quiet_hours: Option<Hours>,
     pub custom_fields: serde_json::Map<String, serde_json::Value>,
     pub profile: Profile,
     /// Grows with every change of the user, their contacts, devices, rules and gates.
@@ -84,10 +87,11 @@ pub fn is_locale(text: &str) -> bool {
         })
 }
 
-/// The hours in which only HIGH alerts are told at once. `start` after `end` spans midnight.
+/// Hours of the day: of a user, those in which only HIGH alerts are told at once; of a rule, those in which it counts. `start` after
+/// `end` spans midnight.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct QuietHours {
+pub struct Hours {
     /// `HH:MM`, local time, inclusive.
     #[serde(with = "hours_minutes")]
     pub start: civil::Time,
@@ -97,6 +101,17 @@ pub struct QuietHours {
     /// ISO weekdays (1 is Monday) on which the hours begin; empty is every day.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub days: Vec<i8>,
+}
+
+/// Such as `22:00–07:00 on Sat, Sun`.
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        let (start, end) = (self.start, self.end);
+        write!(f, "{:02}:{:02}–{:02}:{:02}", start.hour(), start.minute(), end.hour(), end.minute())?;
+        let days = self.days.iter().filter_map(|day| DAYS.get(usize::try_from(day - 1).ok()?)).collect::<Vec<_>>();
+        if days.is_empty() { Ok(()) } else { write!(f, " on {}", join(&days)) }
+    }
 }
 
 mod hours_minutes {
@@ -119,8 +134,8 @@ mod hours_minutes {
     }
 }
 
-impl QuietHours {
-    /// When the quiet hours that `now` lies in end, or None outside them.
+impl Hours {
+    /// When the hours that `now` lies in end, or None outside them.
     ///
     /// Local times that a change of the clocks skips or repeats are resolved as RFC 5545 does: a skipped time is moved
     /// forward by the gap, of a repeated one the first is meant.
@@ -146,7 +161,7 @@ mod tests {
     use super::*;
 
     fn until(hours: &str, zone: &str, now: &str) -> Option<String> {
-        let hours: QuietHours = serde_json::from_str(hours).unwrap();
+        let hours: Hours = serde_json::from_str(hours).unwrap();
         let now = Timestamp::parse_rfc3339(now).unwrap();
         hours.until(now, &parse_timezone(zone).unwrap()).map(|at| at.to_string())
     }
@@ -177,7 +192,7 @@ mod tests {
     #[test]
     fn times_of_day_are_checked() {
         for bad in [r#"{"start":"24:00","end":"07:00"}"#, r#"{"start":"7:00","end":"08:00"}"#, r#"{"start":"aa:bb","end":"08:00"}"#] {
-            assert!(serde_json::from_str::<QuietHours>(bad).is_err(), "{bad}");
+            assert!(serde_json::from_str::<Hours>(bad).is_err(), "{bad}");
         }
     }
 

@@ -10,7 +10,7 @@ use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Responder}
 
 use crate::content;
 use crate::follow_up;
-use crate::paging::{self, Unreachable};
+use crate::paging;
 use crate::reconcile::{Elapsed, reconcile};
 use crate::settings::SchedulerSettings;
 use crate::timeline::{self, Pages, Timeline};
@@ -216,28 +216,34 @@ impl Change {
             plan.cancel.extend(of_round(old).into_iter().map(|delivery| (delivery.id, reason.clone())));
         }
         plan.content = content::update(&mut self.alert, facts.alert.as_ref(), &self.before, &self.after, data, event);
+        // What the alert's one event says, which may be this one.
+        let described = data.filter(|_| self.alert.event_id == event.id()).or(facts.described.as_ref());
+        let labels = self.alert.labels(described);
+        let is_relabelled = facts.alert.as_ref().is_some_and(|known| known.is_relabelled_by(event, facts.described.as_ref()));
         for (user, new) in self.after {
             let old = self.before.get(&user).filter(|old| old.responder.round == new.responder.round);
-            if self.only_adds && old == Some(&new) {
+            let policy = facts.policies.get(&user);
+            let only_adds = self.only_adds && !(is_relabelled && policy.is_some_and(|policy| policy.asks_for_labels()));
+            if only_adds && old == Some(&new) {
                 continue;
             }
-            if let Some(policy) = facts.policies.get(&user) {
-                let (existing, paged_before) = if self.only_adds { (Vec::new(), old) } else { (of_round(&new.responder), None) };
+            if let Some(policy) = policy {
+                let (existing, paged_before) = if only_adds { (Vec::new(), old) } else { (of_round(&new.responder), None) };
+                // A user whom a rule has reached already needs no fallback email.
+                let is_reached = |trigger| {
+                    let by_rule = existing.iter().filter(|d| d.purpose == Purpose::Rule && d.trigger == trigger);
+                    by_rule.into_iter().any(|d| !d.state.is_pending() && d.state != State::Cancelled && !d.is_unmet())
+                };
                 let mut desired = Vec::new();
                 for page in &new.pages {
                     if paged_before.is_some_and(|old| old.pages.contains(page)) {
                         continue;
                     }
-                    match paging::deliveries(&self.alert, &new, page, policy, settings) {
-                        Ok(deliveries) => desired.extend(deliveries),
-                        Err(Unreachable) => plan.unreachable.push((new.responder.scope(), user)),
-                    }
+                    let paging = paging::deliveries(&self.alert, labels.as_ref(), &new, page, policy, settings);
+                    desired.extend(paging.deliveries);
+                    let is_unreached = paging.is_unreachable && !is_reached(page.priority.trigger());
+                    plan.unreachable.extend(is_unreached.then(|| (new.responder.scope(), user)));
                 }
-                // A user whom a rule has reached already needs no fallback email.
-                let is_reached = |trigger| {
-                    let by_rule = existing.iter().filter(|d| d.purpose == Purpose::Rule && d.trigger == trigger);
-                    by_rule.into_iter().any(|d| !d.state.is_pending() && d.state != State::Cancelled)
-                };
                 desired.retain(|planned| planned.purpose == Purpose::Rule || !is_reached(planned.trigger));
                 let is_needless = |fallback: &&Planned| {
                     fallback.purpose == Purpose::Fallback

@@ -51,14 +51,17 @@ pub struct DigestTimes {
 impl DeliveryContext<'_> {
     /// The delivery of a step.
     pub fn deliver(&self, step: Step, due_at: Timestamp, expires_at: Option<Timestamp>) -> Planned {
-        let what = match (step.rules.first(), step.asked_by) {
-            (Some(rule), _) => rule.to_string(),
-            (None, asked_by) => format!("{}:{}", asked_by.unwrap_or_default(), step.channel),
+        let what = match (step.rules.first(), step.asked_by, step.repetition) {
+            (Some(rule), _, 0) => rule.to_string(),
+            (Some(rule), _, repetition) => format!("{rule}:{repetition}"),
+            (None, asked_by, _) => format!("{}:{}", asked_by.unwrap_or_default(), step.channel),
         };
         let mut planned = self.planned(Purpose::Rule, &what, step.channel, step.address, due_at, expires_at);
-        planned.rules = step.rules;
-        planned.critical = step.critical;
-        planned
+        if let (Some(wants), Some(rule)) = (step.unmet, step.rules.first()) {
+            let reason = Some(Reason::RuleWants { rule: *rule, wants });
+            planned = Planned { state: State::Suppressed, ready_at: due_at, reason, collect: None, ..planned };
+        }
+        Planned { rules: step.rules, critical: step.critical, repetition: step.repetition, ..planned }
     }
 
     /// A delivery that no rule asked for.
@@ -101,6 +104,7 @@ impl DeliveryContext<'_> {
             attempts: 0,
             collect: collect.map(str::to_owned),
             named_as: self.named_as.cloned(),
+            repetition: 0,
         }
     }
 

@@ -10,6 +10,7 @@ use watchbell_core::{Decision, Reason, Timestamp, UserId};
 use watchbell_store::facts::{Duty, Facts, Plan, Planned, Policy, Scope};
 
 use crate::deliveries::DeliveryContext;
+use crate::occasion::Occasion;
 use crate::reconcile::{Elapsed, reconcile};
 use crate::settings::SchedulerSettings;
 use crate::steps::{self, StepAddress};
@@ -68,7 +69,7 @@ pub fn plan(event: &Event, data: &DutyData, facts: &Facts, settings: &SchedulerS
 fn why_no_reminder(duty: &Duty, policy: &Policy, now: Timestamp) -> Decision {
     if now >= duty.starts_at {
         Decision::ShiftHasBegun
-    } else if steps::compile(policy, Trigger::Duty).is_empty() {
+    } else if !policy.rules.iter().any(|rule| rule.trigger == Trigger::Duty) {
         Decision::NoRuleForShifts
     } else {
         Decision::HappenedAfterBegin
@@ -99,9 +100,10 @@ pub fn reminders(duty: &Duty, base_at: Timestamp, policy: &Policy, settings: &Sc
         named_as: None,
         again: None,
     };
-    let steps = steps::compile(policy, Trigger::Duty);
     let due = |offset_s: i64| duty.starts_at.plus_s(-offset_s);
-    let nearest = steps.iter().map(|step| due(step.offset_s)).filter(|due| *due <= now).max();
+    let steps = steps::compile(policy, &Occasion::timed(Trigger::Duty, &due));
+    let met = steps.iter().filter(|step| step.is_met());
+    let nearest = met.map(|step| due(step.offset_s)).filter(|due| *due <= now).max();
     steps
         .into_iter()
         .map(|step| (due(step.offset_s), step))

@@ -10,6 +10,7 @@ mod digest;
 mod duty;
 mod follow_up;
 mod gates;
+mod occasion;
 mod paging;
 mod planner;
 mod reconcile;

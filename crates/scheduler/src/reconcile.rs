@@ -20,7 +20,8 @@ pub enum Elapsed {
 /// `gone` as the reason.
 pub fn reconcile(plan: &mut Plan, existing: &[Planned], desired: Vec<Planned>, elapsed: Elapsed, now: Timestamp, gone: &Reason) {
     let mut matched = vec![false; existing.len()];
-    for mut desired in desired {
+    let tells_first: Vec<bool> = desired.iter().map(|step| tells_first(step, &desired, existing)).collect();
+    for (mut desired, tells_first) in desired.into_iter().zip(tells_first) {
         let same = |at: usize, e: &Planned| !(matched[at] && e.state.is_pending()) && takes_place_of(e, &desired);
         // A delivery with the same id comes first, so that a step that was merged with another keeps its own delivery.
         let found = existing
@@ -32,7 +33,8 @@ pub fn reconcile(plan: &mut Plan, existing: &[Planned], desired: Vec<Planned>, e
         let Some(at) = found else {
             // Two rules that asked for the same were one delivery. When they part, each keeps its step, even if its time has passed.
             let parted = existing.iter().any(|e| e.state.is_pending() && shares_rule(e, &desired));
-            if parted || elapsed == Elapsed::Send || desired.due_at > now {
+            // Repetitions are not made up for: what comes too late is told once.
+            if parted || (elapsed == Elapsed::Send && tells_first) || desired.due_at > now {
                 fresh_id(&mut desired, existing);
                 plan.insert.push(desired);
             }
@@ -79,14 +81,24 @@ fn updated(old: &Planned, desired: Planned) -> Planned {
     }
 }
 
+/// Whether its rules tell by no earlier one of their repetitions.
+fn tells_first(step: &Planned, desired: &[Planned], existing: &[Planned]) -> bool {
+    let is_earlier = |other: &Planned| {
+        let tells = other.state != State::Cancelled && !other.is_unmet();
+        tells && other.repetition < step.repetition && other.rules.iter().any(|rule| step.rules.contains(rule))
+    };
+    step.repetition == 0 || !desired.iter().chain(existing).any(is_earlier)
+}
+
 fn shares_rule(e: &Planned, desired: &Planned) -> bool {
-    e.rules.iter().any(|rule| desired.rules.contains(rule))
+    e.repetition == desired.repetition && e.rules.iter().any(|rule| desired.rules.contains(rule))
 }
 
 /// Without a rule there is one delivery a channel: it passes to the rule that asks for the same address from now on, and back.
 fn takes_over(e: &Planned, desired: &Planned) -> bool {
     let without_rule = (e.rules.is_empty(), desired.rules.is_empty());
-    e.channel == desired.channel
+    let may_pass = e.channel == desired.channel && e.repetition == desired.repetition && !e.is_unmet() && !desired.is_unmet();
+    may_pass
         && match without_rule {
             (true, true) => true,
             (false, false) => false,
@@ -102,9 +114,11 @@ fn takes_place_of(e: &Planned, desired: &Planned) -> bool {
     if e.purpose != Purpose::Rule {
         return e.state != State::Cancelled && e.trigger == desired.trigger;
     }
-    // A cancelled delivery reached nobody, so it takes no place. What was suppressed, sent or failed was decided once and for all.
+    // A cancelled delivery reached nobody, so it takes no place. What the user has switched off, what was sent and what failed was
+    // decided once and for all; conditions that did not hold may hold now.
     (shares_rule(e, desired) || takes_over(e, desired))
         && e.state != State::Cancelled
+        && (desired.is_unmet() || !e.is_unmet())
         // Another device means another delivery, unless the step had no device, or has none any more.
         && (e.device_id == desired.device_id || e.device_id.is_none() || desired.device_id.is_none() || e.channel != desired.channel)
 }

@@ -8,6 +8,7 @@ use watchbell_core::{Channel, DeliveryId, Reason, Timestamp, rule::Trigger};
 use watchbell_store::facts::{Plan, Planned, Scope, UserFacts};
 
 use crate::deliveries::DeliveryContext;
+use crate::occasion::Occasion;
 use crate::reconcile::{Elapsed, fresh_id, reconcile};
 use crate::settings::SchedulerSettings;
 use crate::subscription::Announcement;
@@ -23,14 +24,15 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
         let existing = by_scope.remove(&responder.scope()).unwrap_or_default();
         let Some(told) = timeline::pages(alert).remove(&responder.user_id) else { continue };
         let pages = &told.pages;
-        let desired = pages.iter().flat_map(|page| paging::deliveries(alert, &told, page, &facts.policy, settings).unwrap_or_default());
+        let labels = alert.labels(facts.described.get(&alert.event_id));
+        let desired = pages.iter().flat_map(|page| paging::deliveries(alert, labels.as_ref(), &told, page, &facts.policy, settings).deliveries);
         let planned = plan.insert.len();
         reconcile(&mut plan, &existing, desired.collect(), Elapsed::Skip, now, &Reason::RuleGone);
         for page in pages {
             let is_of_page = |d: &&Planned| d.trigger == page.priority.trigger();
             let existing: Vec<Planned> = existing.iter().filter(is_of_page).cloned().collect();
             let new: Vec<Planned> = plan.insert[planned..].iter().filter(is_of_page).cloned().collect();
-            if !is_left_with_nothing(&existing, &new, &plan.cancel) {
+            if !is_left_with_nothing(&existing, &new, &plan) {
                 continue;
             }
             let fell_back = existing.iter().any(|d| d.purpose == Purpose::Fallback && d.state != State::Cancelled);
@@ -61,9 +63,10 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
 
 /// Whether the change leaves the user without any page: it cancelled the ones that were to come, and the time of what is desired
 /// instead has passed.
-fn is_left_with_nothing(existing: &[Planned], planned: &[Planned], cancel: &[(DeliveryId, Reason)]) -> bool {
-    let is_page = |d: &&Planned| d.channel != Channel::InApp && d.state != State::Cancelled;
-    let is_cancelled = |d: &Planned| cancel.iter().any(|(id, _)| *id == d.id);
+fn is_left_with_nothing(existing: &[Planned], planned: &[Planned], plan: &Plan) -> bool {
+    let is_page = |d: &&Planned| d.channel != Channel::InApp && d.state != State::Cancelled && !d.is_unmet();
+    let stops = |id: &DeliveryId| plan.update.iter().any(|updated| updated.id == *id && updated.is_unmet());
+    let is_cancelled = |d: &Planned| plan.cancel.iter().any(|(id, _)| *id == d.id) || stops(&d.id);
     let is_lost = |d: &Planned| matches!(d.state, State::Failed | State::Undelivered | State::Expired | State::Suppressed);
     let pages: Vec<&Planned> = existing.iter().filter(is_page).collect();
     // Where the change cancelled nothing, a user without a page was noted as unreachable when the last page failed.
@@ -114,7 +117,8 @@ fn at_once(
                 named_as: None,
                 again: None,
             };
-            let steps = steps::compile(&facts.policy, trigger);
+            let occasion = Occasion { trigger, labels: None, category: None, priority: None, due: None };
+            let steps = steps::compile(&facts.policy, &occasion);
             steps.into_iter().map(move |step| context.deliver(step, base_at, first.expires_at)).collect::<Vec<_>>()
         })
         .collect()

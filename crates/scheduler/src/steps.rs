@@ -2,9 +2,12 @@
 
 use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::preference;
-use watchbell_core::rule::{Rule, Trigger};
+use watchbell_core::rule::conditions::Unmet;
+use watchbell_core::rule::{self, Rule, Trigger};
 use watchbell_core::{Channel, ContactId, DeviceId, RuleId, mask};
 use watchbell_store::facts::Policy;
+
+use crate::occasion::Occasion;
 
 /// One thing to do for a user, `offset_s` after (or, for shifts, before) what happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +20,12 @@ pub struct Step {
     /// What asks for it where no rule does, in a word that stays the same: delivery ids are derived from it.
     pub asked_by: Option<&'static str>,
     pub critical: bool,
+    /// How often it was to be told before, because nobody accepted.
+    pub repetition: i64,
+    /// The offset from which the next repetition takes its place.
+    pub until_s: Option<i64>,
+    /// The condition for which its rule does not count: it is not sent.
+    pub unmet: Option<Unmet>,
 }
 
 /// Where a step goes. A step without an address fails when it is due, unless the user has added one by then.
@@ -27,18 +36,48 @@ pub struct StepAddress {
     pub masked: String,
 }
 
-/// The steps of a trigger, in order of offset. Rules that ask for the same are one step.
-pub fn compile(policy: &Policy, trigger: Trigger) -> Vec<Step> {
+/// The steps of something that happened, in order of offset. Rules that ask for the same are one step. Of a rule whose conditions do not
+/// hold there is one step that says so; of its repetitions, only those at whose time they hold.
+pub fn compile(policy: &Policy, occasion: &Occasion<'_>) -> Vec<Step> {
+    let zone = occasion.zone(policy);
+    let mut repeated: Vec<(&Rule, i64, i64)> = Vec::new();
+    for (rule, offset_s) in rule::with_offsets(policy.rules.iter().filter(|rule| rule.trigger == occasion.trigger)) {
+        let (every_s, times) = rule.repeat.map_or((0, 0), |repeat| (repeat.every_s, repeat.times));
+        repeated.extend((0..=times).map(|repetition| (rule, offset_s + repetition * every_s, repetition)));
+    }
+    // A step that tells for the first time goes before a repetition that would tell the same.
+    repeated.sort_by_key(|(.., repetition)| *repetition);
     let mut steps: Vec<Step> = Vec::new();
-    for (rule, offset_s) in with_offsets(policy, trigger) {
+    for (rule, offset_s, repetition) in repeated {
         let Some(channel) = rule.channel else { continue };
+        let until_s = rule.repeat.filter(|repeat| (1..repeat.times).contains(&repetition)).map(|repeat| offset_s + repeat.every_s);
+        let (rules, critical) = (vec![rule.id], rule.critical);
+        let step = |address, unmet| Step {
+            channel,
+            address,
+            offset_s,
+            rules: rules.clone(),
+            asked_by: None,
+            critical,
+            repetition,
+            until_s,
+            unmet,
+        };
+        if let Some(unmet) = occasion.unmet(rule, policy, &zone, offset_s) {
+            let address = || addresses(policy, channel, rule.contact_id).into_iter().find(|address| address.device_id.is_none());
+            steps.extend((repetition == 0).then(|| step(address().unwrap_or_default(), Some(unmet))));
+            continue;
+        }
         for address in addresses(policy, channel, rule.contact_id) {
-            match steps.iter_mut().find(|s| s.channel == channel && s.address == address && s.offset_s == offset_s) {
-                Some(same) => {
+            let is_same = |s: &&mut Step| s.is_met() && s.channel == channel && s.address == address && s.offset_s == offset_s;
+            match steps.iter_mut().find(is_same) {
+                Some(same) if same.repetition == repetition => {
                     same.rules.push(rule.id);
                     same.critical |= rule.critical;
                 }
-                None => steps.push(Step { channel, address, offset_s, rules: vec![rule.id], asked_by: None, critical: rule.critical }),
+                // That step tells it already.
+                Some(_) => {}
+                None => steps.push(step(address, None)),
             }
         }
     }
@@ -50,18 +89,35 @@ pub fn compile(policy: &Policy, trigger: Trigger) -> Vec<Step> {
     steps
 }
 
+impl Step {
+    /// Whether it is to be sent, as far as its rules go.
+    pub fn is_met(&self) -> bool {
+        self.unmet.is_none()
+    }
+}
+
 /// The steps of an event: those that the user's rules ask for, and then those that no rule has to ask for, unless a rule asks for
 /// the same.
-pub fn for_event(policy: &Policy, trigger: Trigger, category: Option<&str>, default_channels: &[Channel]) -> Vec<Step> {
-    let mut steps = compile(policy, trigger);
+pub fn for_event(policy: &Policy, occasion: &Occasion<'_>, default_channels: &[Channel]) -> Vec<Step> {
+    let mut steps = compile(policy, occasion);
     let mut add = |channel: Channel, asked_by: &'static str| {
         for address in usable_addresses(policy, channel) {
-            if !steps.iter().any(|step| step.channel == channel && step.address == address) {
-                steps.push(Step { channel, address, offset_s: 0, rules: Vec::new(), asked_by: Some(asked_by), critical: false });
+            if !steps.iter().any(|step| step.is_met() && step.channel == channel && step.address == address) {
+                steps.push(Step {
+                    channel,
+                    address,
+                    offset_s: 0,
+                    rules: Vec::new(),
+                    asked_by: Some(asked_by),
+                    critical: false,
+                    repetition: 0,
+                    until_s: None,
+                    unmet: None,
+                });
             }
         }
     };
-    let is_subscription = trigger == Trigger::Subscription;
+    let (category, is_subscription) = (occasion.category, occasion.trigger == Trigger::Subscription);
     let explicit = category.and_then(|_| preference::explicit(&policy.preferences, category)).map(|preference| preference.wants);
     if is_subscription && category.is_some() {
         for channel in default_channels {
@@ -80,29 +136,6 @@ pub fn for_event(policy: &Policy, trigger: Trigger, category: Option<&str>, defa
     steps
 }
 
-/// Rules with the offset at which each of them fires: its own offset, or, for a rule of a chain, the sum of the waits before it.
-fn with_offsets(policy: &Policy, trigger: Trigger) -> Vec<(&Rule, i64)> {
-    let mut rules: Vec<&Rule> = policy.rules.iter().filter(|rule| rule.trigger == trigger).collect();
-    rules.sort_by_key(|rule| (rule.surface, rule.position, rule.id));
-    let mut chain = None;
-    let mut waited_s = 0;
-    rules
-        .into_iter()
-        .map(|rule| {
-            if rule.position.is_none() {
-                return (rule, rule.offset_s);
-            }
-            if chain.replace(rule.surface) != Some(rule.surface) {
-                waited_s = 0;
-            }
-            if rule.channel.is_none() {
-                waited_s += rule.offset_s;
-            }
-            (rule, waited_s)
-        })
-        .collect()
-}
-
 fn addresses(policy: &Policy, channel: Channel, contact: Option<ContactId>) -> Vec<StepAddress> {
     match ContactKind::for_channel(channel) {
         None if channel == Channel::Push && !policy.devices.is_empty() => {
@@ -114,7 +147,7 @@ fn addresses(policy: &Policy, channel: Channel, contact: Option<ContactId>) -> V
             policy.devices.iter().map(device).collect()
         }
         None => vec![StepAddress::default()],
-        Some(kind) => vec![contact_for(policy, kind, contact).map(contact_address).unwrap_or_default()],
+        Some(kind) => vec![policy.contact_for(kind, contact).map(contact_address).unwrap_or_default()],
     }
 }
 
@@ -129,19 +162,6 @@ pub fn usable_addresses(policy: &Policy, channel: Channel) -> Vec<StepAddress> {
             usable().find(|contact| contact.primary).or_else(|| usable().next()).map(contact_address).into_iter().collect()
         }
     }
-}
-
-/// The contact that a rule means: the one it names, else the primary one, else the first OK one, else the first.
-///
-/// A Telegram rule may name a phone contact, but a bot can only write to a chat that the user opened, so the rule means that chat.
-fn contact_for(policy: &Policy, kind: ContactKind, named: Option<ContactId>) -> Option<&Contact> {
-    let of_kind = || policy.contacts.iter().filter(move |contact| contact.kind == kind);
-    let named = named.and_then(|id| of_kind().find(|contact| contact.id == id));
-    let usable = |contact: &&Contact| contact.status == ContactStatus::Ok;
-    named
-        .or_else(|| of_kind().find(|contact| contact.primary && usable(contact)))
-        .or_else(|| of_kind().find(usable))
-        .or_else(|| of_kind().next())
 }
 
 fn contact_address(contact: &Contact) -> StepAddress {

@@ -6,6 +6,7 @@ use watchbell_core::{Channel, EventId, Timestamp};
 use watchbell_store::facts::{Facts, Plan, Planned, Policy, Scope};
 
 use crate::deliveries::{DeliveryContext, DigestTimes};
+use crate::occasion::Occasion;
 use crate::settings::SchedulerSettings;
 use crate::{steps, whom};
 
@@ -66,6 +67,8 @@ pub fn for_user(policy: &Policy, announcement: &Announcement<'_>) -> Vec<Planned
         named_as: None,
         again: None,
     };
-    let steps = steps::for_event(policy, trigger, category, default_channels);
+    let due = |_| base_at;
+    let occasion = Occasion { category, ..Occasion::timed(trigger, &due) };
+    let steps = steps::for_event(policy, &occasion, default_channels);
     steps.into_iter().map(|step| context.deliver(step, base_at, None)).collect()
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use watchbell_core::event::{Answer, Event, EventData, UpdateData, UpdateStatus};
 use watchbell_core::{Decision, Reason, Timestamp, UserId};
 use watchbell_store::facts::history::What;
-use watchbell_store::facts::{AlertState, Facts, Plan, Planned, Scope};
+use watchbell_store::facts::{Alert, AlertState, Facts, Plan, Planned, Scope};
 
 use crate::alert::Change;
 use crate::deliveries::DeliveryContext;
 use crate::follow_up::{self, Called};
+use crate::occasion::Occasion;
 use crate::settings::SchedulerSettings;
 use crate::whom::{self, Whom};
 use crate::{steps, timeline};
@@ -68,7 +69,7 @@ pub fn plan(event: &Event, data: &UpdateData, facts: &Facts, settings: &Schedule
         let mut audience = facts.alert.as_ref().map(|known| timeline::audience(&known.history)).unwrap_or_default();
         audience.extend(notify);
         audience.retain(|user| Some(*user) != actor);
-        plan_messages(&mut plan.insert, event, &data.alert_id, data.status, &audience, facts, settings);
+        plan_messages(&mut plan.insert, event, &alert, data.status, &audience, facts, settings);
         plan.data = Some(EventData::Update(UpdateData {
             summary: Some(alert.summary.clone()).filter(|summary| !summary.is_empty()),
             url: alert.url.clone(),
@@ -90,7 +91,7 @@ fn decline(alert_id: &str, answer: &Answer) -> (Scope, UserId, Reason) {
 fn plan_messages(
     insert: &mut Vec<Planned>,
     event: &Event,
-    alert_id: &str,
+    alert: &Alert,
     status: UpdateStatus,
     users: &BTreeSet<UserId>,
     facts: &Facts,
@@ -100,11 +101,17 @@ fn plan_messages(
     let scope = Scope::Event(event_id.clone());
     let Some(trigger) = status.trigger() else { return };
     let base_at = event.occurrence.base_at();
+    // A resolve ends what the alert's events have said, and tells of it once more.
+    let said = facts.alert.as_ref().filter(|known| alert.content.is_none() && known.content.is_some()).unwrap_or(alert);
+    let labels = said.labels(facts.described.as_ref());
+    let due = |_| base_at;
+    let (category, priority) = (alert.category.as_deref(), Some(alert.priority));
+    let occasion = Occasion { trigger, labels: labels.as_ref(), category, priority, due: Some(&due) };
     for policy in users.iter().filter_map(|user| facts.policies.get(user)) {
         let context = DeliveryContext {
             scope: &scope,
             event_id: &event_id,
-            alert_id: Some(alert_id),
+            alert_id: Some(&alert.id),
             category: None,
             policy,
             trigger,
@@ -113,7 +120,7 @@ fn plan_messages(
             named_as: None,
             again: None,
         };
-        for step in steps::compile(policy, trigger) {
+        for step in steps::compile(policy, &occasion) {
             insert.push(context.deliver(step, base_at, Some(event.occurrence.received_at.plus_s(settings.alert_expiry_s))));
         }
     }

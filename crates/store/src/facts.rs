@@ -6,13 +6,15 @@ pub mod history;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use watchbell_core::contact::Contact;
+use serde_json::{Map, Value};
+use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::decode::RejectReason;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::device::Device;
 pub use watchbell_core::event::AlertState;
 use watchbell_core::event::{AlertData, DutyStatus, Event, EventData, Occurrence, Priority, SubscriptionData};
 use watchbell_core::preference::{Preference, Switches};
+use watchbell_core::rule::conditions::Shift;
 use watchbell_core::rule::{Rule, Trigger};
 use watchbell_core::user::User;
 use watchbell_core::{
@@ -78,7 +80,8 @@ pub struct Facts {
     pub names: HashMap<String, Vec<UserId>>,
     /// Who is in the groups that the event names, or that stand behind those.
     pub groups: HashMap<Group, Members>,
-    /// What the first event of the alert says, as long as that is all that its messages are rendered from.
+    /// What the first event of the alert says, as long as that is all that its messages are rendered from. It is there for an alert
+    /// event, and wherever a policy has conditions on labels.
     pub described: Option<AlertData>,
     /// The policies of those users and of everybody in the alert's history.
     pub policies: HashMap<UserId, Arc<Policy>>,
@@ -116,6 +119,8 @@ pub struct UserFacts {
     pub deliveries: Vec<Planned>,
     /// Where events of those deliveries' categories go without any rule.
     pub default_channels: HashMap<String, Vec<Channel>>,
+    /// What the events of those alerts say that only one event describes, if the policy has conditions on labels.
+    pub described: HashMap<EventId, AlertData>,
 }
 
 /// Everything that a user has said about how to be told.
@@ -129,12 +134,45 @@ pub struct Policy {
     /// What is explicitly set; the default first.
     pub preferences: Vec<Preference>,
     pub switches: Switches,
+    /// The user's shifts that have not ended long ago, if a rule asks for them.
+    pub shifts: Vec<Shift>,
 }
 
 impl Policy {
     /// The policy of a user who has set nothing.
     pub fn of(user: User) -> Self {
-        Self { user, contacts: Vec::new(), devices: Vec::new(), rules: Vec::new(), preferences: Vec::new(), switches: Switches::default() }
+        Self {
+            user,
+            contacts: Vec::new(),
+            devices: Vec::new(),
+            rules: Vec::new(),
+            preferences: Vec::new(),
+            switches: Switches::default(),
+            shifts: Vec::new(),
+        }
+    }
+
+    /// The contact that a rule means: the one it names, else the primary one, else the first OK one, else the first.
+    ///
+    /// A Telegram rule may name a phone contact, but a bot can only write to a chat that the user opened, so the rule means that chat.
+    pub fn contact_for(&self, kind: ContactKind, named: Option<ContactId>) -> Option<&Contact> {
+        let of_kind = || self.contacts.iter().filter(move |contact| contact.kind == kind);
+        let named = named.and_then(|id| of_kind().find(|contact| contact.id == id));
+        let usable = |contact: &&Contact| contact.status == ContactStatus::Ok;
+        named
+            .or_else(|| of_kind().find(|contact| contact.primary && usable(contact)))
+            .or_else(|| of_kind().find(usable))
+            .or_else(|| of_kind().next())
+    }
+
+    /// Whether a rule has conditions on an alert's labels.
+    pub fn asks_for_labels(&self) -> bool {
+        self.rules.iter().any(|rule| !rule.when.labels.is_empty())
+    }
+
+    /// Whether a rule counts only while the user is on duty.
+    pub fn asks_for_shifts(&self) -> bool {
+        self.rules.iter().any(|rule| rule.when.on_duty.is_some())
     }
 }
 
@@ -174,6 +212,21 @@ impl Alert {
         let is_described = self.history.iter().any(|happened| matches!(happened.what, Alert { .. }));
         let is_before = |known: &history::Happened| known.place() < occurrence.place() && !occurrence.is_surely_before(&known.at);
         is_described && self.history.iter().all(is_before)
+    }
+
+    /// The labels that its events have said; `described` is what its first one says, as long as no other says anything. None where that
+    /// cannot be read any more.
+    pub fn labels(&self, described: Option<&AlertData>) -> Option<Map<String, Value>> {
+        match &self.content {
+            Some(content) => Some(content.labels().cloned().unwrap_or_default()),
+            None => described.map(|data| data.labels.clone()),
+        }
+    }
+
+    /// Whether an event says other labels than are known, so that conditions may hold that did not, or the other way round.
+    pub fn is_relabelled_by(&self, event: &Event, described: Option<&AlertData>) -> bool {
+        let EventData::Alert(data) = &event.data else { return false };
+        !data.labels.is_empty() && self.labels(described).as_ref() != Some(&data.labels)
     }
 }
 
@@ -242,6 +295,8 @@ pub struct Planned {
     pub collect: Option<String>,
     /// As what its user was named, where that was not by name.
     pub named_as: Option<NamedAs>,
+    /// How often its step was to be told before, because nobody accepted.
+    pub repetition: i64,
 }
 
 /// Collected into one mail an hour.
@@ -254,6 +309,11 @@ impl Planned {
     /// alert.
     pub fn subject(&self) -> String {
         self.alert_id.as_ref().map_or_else(|| self.scope.subject(), |id| Scope::subject_of_alert(id))
+    }
+
+    /// Whether it is not sent because a condition of its rule does not hold: it stands there to say so, and for nothing else.
+    pub fn is_unmet(&self) -> bool {
+        self.state == State::Suppressed && matches!(self.reason, Some(Reason::RuleWants { .. }))
     }
 }
 

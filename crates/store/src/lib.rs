@@ -23,6 +23,7 @@ pub mod history;
 pub mod housekeeping;
 pub mod inline;
 pub mod intake;
+pub mod lint;
 mod migrations;
 mod open;
 mod options;

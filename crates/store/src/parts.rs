@@ -11,6 +11,7 @@ use crate::directory::{Accounts, Chains, ContactTrials, Contacts, Devices, Dutie
 use crate::history::History;
 use crate::housekeeping::{FanOut, FollowUps, Retention};
 use crate::intake::{Answers, DeadLetters, Events, Intake, Texts};
+use crate::lint::Lint;
 use crate::overview::Overviews;
 use crate::preferences::{Categories, Notifications, Preferences};
 use crate::queue::{Edits, ProviderUse, Queue, Receipts, Traces, WakeUps, WorkerSessions};
@@ -56,6 +57,7 @@ pub trait Store:
     + Events
     + History
     + Keys
+    + Lint
     + Notifications
     + Overviews
     + Preferences

@@ -15,7 +15,7 @@ use watchbell_core::device::DeviceKind;
 use watchbell_core::event::{Action, DutyStatus, EventKind, Priority, UpdateStatus};
 use watchbell_core::outcome::Class;
 use watchbell_core::preference::{Digest, NotificationStatus};
-use watchbell_core::rule::Trigger;
+use watchbell_core::rule::{Surface, Trigger};
 
 /// An enum each of whose variants has a name on the wire.
 pub trait Named: Copy + 'static {
@@ -53,6 +53,7 @@ named!(
     RejectReason,
     Role,
     State,
+    Surface,
     Trigger,
 );
 

@@ -9,9 +9,11 @@ use serde_json::{Map, Value};
 use watchbell_core::Channel;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::preference::{ChannelType, Digest};
+use watchbell_core::rule::Trigger;
 
 use crate::devices::NewDevice;
 use crate::name::names;
+use crate::rules::RuleTerms;
 use crate::users::{QuietHours, UserProfile};
 use crate::{Name, Nullable};
 
@@ -106,7 +108,7 @@ pub struct TransferUser {
     pub locale: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Nullable<QuietHours>>")]
-    pub quiet_hours: Option<Nullable<watchbell_core::user::QuietHours>>,
+    pub quiet_hours: Option<Nullable<watchbell_core::user::Hours>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub custom_fields: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,6 +121,9 @@ pub struct TransferUser {
     /// Of the ilert surface, in its words
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<Vec<TransferRule>>,
+    /// Of Watchbell's own surface
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_rules: Option<Vec<TransferOwnRule>>,
     /// Of the OnCall surface, in its words
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chains: Option<Vec<TransferStep>>,
@@ -164,6 +169,19 @@ pub struct TransferRule {
     /// One of the user's contacts
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<TransferAddress>,
+}
+
+/// A rule of Watchbell's own surface.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TransferOwnRule {
+    pub trigger: Name<Trigger>,
+    pub channel: Name<Channel>,
+    /// One of the user's contacts
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<TransferAddress>,
+    #[serde(flatten)]
+    pub terms: RuleTerms,
 }
 
 names! {

@@ -26,7 +26,7 @@ pub struct User {
     pub locale: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<QuietHours>")]
-    pub quiet_hours: Option<watchbell_core::user::QuietHours>,
+    pub quiet_hours: Option<watchbell_core::user::Hours>,
     pub custom_fields: Map<String, Value>,
     #[schemars(with = "UserProfile")]
     pub profile: watchbell_core::user::Profile,
@@ -56,7 +56,7 @@ pub struct UserChange {
     pub locale: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Nullable<QuietHours>>")]
-    pub quiet_hours: Option<Nullable<watchbell_core::user::QuietHours>>,
+    pub quiet_hours: Option<Nullable<watchbell_core::user::Hours>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Nullable<ShortName>>")]
     pub external_id: Option<Nullable<String>>,
@@ -82,7 +82,7 @@ impl JsonSchema for ShortName {
 
 /// In the user's time zone. Everything but HIGH alerts is held, and released as one message an address when they end.
 ///
-/// The schema of [`watchbell_core::user::QuietHours`], as requests may write it.
+/// The schema of [`watchbell_core::user::Hours`], as requests may write it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(
     description = "In the user's time zone. Everything but HIGH alerts is held, and released as one message an address when they end"

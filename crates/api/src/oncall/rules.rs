@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use watchbell_core::UserId;
 use watchbell_core::ids::public_id;
-use watchbell_core::rule::{Rule, Surface, Trigger};
+use watchbell_core::rule::{Conditions, Rule, Surface, Trigger};
 use watchbell_store::StoreError;
 use watchbell_store::directory::{ChainFilter, ChainRule, ChainStep, NewRule, Place};
 
@@ -66,6 +66,8 @@ pub(super) async fn create(State(api): State<Api>, caller: Authenticated, payloa
         position: None,
         critical: step.critical,
         public_id: Some(public_id('N')),
+        when: Conditions::default(),
+        repeat: None,
     };
     let made = api.store.create_chain_rule(caller.actor(), user, rule, change.place()?.unwrap_or(Place::End)).await;
     let rule = made.map_err(|error| match error {

@@ -5,5 +5,6 @@ pub(crate) mod contact;
 pub(crate) mod device;
 mod fields;
 pub(crate) mod person;
+pub(crate) mod rule;
 
 pub use fields::Fields;

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 use watchbell_core::contact::LONGEST_URL;
-use watchbell_core::user::{Profile, QuietHours, is_locale, parse_timezone};
+use watchbell_core::user::{Profile, Hours, is_locale, parse_timezone};
 
 use super::Fields;
 use crate::problem::Problem;
@@ -69,10 +69,10 @@ fn text(fields: &mut Fields, field: &str, most: usize) -> Result<Option<String>,
     Ok(fields.text(field, &(0..=most))?.filter(|text| !text.is_empty()))
 }
 
-pub(crate) fn quiet_hours(fields: &mut Fields, field: &str) -> Result<Option<QuietHours>, Problem> {
+pub(crate) fn hours(fields: &mut Fields, field: &str) -> Result<Option<Hours>, Problem> {
     const RIGHT: &str = r#"it must be such as {"start":"22:00","end":"07:00","days":[1,2,3,4,5]}"#;
     let Some(value) = fields.object(field)? else { return Ok(None) };
-    let hours: QuietHours =
+    let hours: Hours =
         serde_json::from_value(value.into_value()).map_err(|error| fields.invalid(field, &format!("cannot be used ({error})"), RIGHT))?;
     if hours.start == hours.end {
         return Err(fields.invalid(field, "has the same start and end", RIGHT));

@@ -19,12 +19,14 @@ mod events;
 mod explain;
 pub(crate) mod health;
 mod keys;
+mod lint;
 pub(crate) mod openapi;
 mod operator;
 mod overview;
 mod page;
 mod preferences;
 mod providers;
+mod rules;
 mod stream;
 mod telegram;
 mod topics;
@@ -59,6 +61,8 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/users/{user}/devices", get(devices::list).post(devices::create))
         .route("/users/{user}/devices/{id}", delete(devices::delete))
         .route("/users/{user}/duties.ics", get(duties::calendar))
+        .route("/users/{user}/rules", get(rules::list).post(rules::create))
+        .route("/users/{user}/rules/{id}", get(rules::show).put(rules::replace).delete(rules::delete))
         .route("/users/{user}/contacts", get(contacts::list).post(contacts::create))
         .route("/users/{user}/contacts/{id}", get(contacts::show).put(contacts::replace).delete(contacts::delete))
         .route("/users/{user}/contacts/{id}/verification", post(contacts::start_verification))
@@ -100,6 +104,8 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route("/keys", get(keys::list).post(keys::create))
         .route("/keys/{id}", delete(keys::delete))
         .route("/audit", get(operator::audit))
+        .route("/lint/alerts", get(lint::alerts))
+        .route("/lint/rules", get(lint::rules))
         .route("/unreachable", get(operator::unreachable))
         .route("/channels", get(operator::channels))
         .route("/canary", post(canary::send))

@@ -42,7 +42,7 @@ fn read(before: &User, mut fields: Fields, caller: &Authenticated) -> Result<Use
     change.timezone = person::timezone(&mut fields, "timezone")?;
     change.locale = person::locale(&mut fields, "locale")?;
     if fields.is_given("quietHours") {
-        change.quiet_hours = Some(person::quiet_hours(&mut fields, "quietHours")?.into());
+        change.quiet_hours = Some(person::hours(&mut fields, "quietHours")?.into());
     }
     if fields.is_given("externalId") {
         // Publishers name users by it: who could take any could read what is meant for others.

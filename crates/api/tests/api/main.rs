@@ -28,6 +28,7 @@ mod notiflows_told;
 mod openapi;
 mod operator;
 mod roles;
+mod rules;
 mod serving;
 mod session;
 mod stream;

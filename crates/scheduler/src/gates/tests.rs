@@ -6,12 +6,13 @@ use watchbell_core::contact::{Contact, ContactKind, ContactStatus};
 use watchbell_core::delivery::State;
 use watchbell_core::device::Device;
 use watchbell_core::preference::{NotiflowSwitches, Preference, Wants};
-use watchbell_core::rule::{Rule, Surface};
+use watchbell_core::rule::{Conditions, Rule, Surface};
 use watchbell_core::user::User;
 use watchbell_core::{ContactId, EventId, Reason, RuleId, Timestamp, UserId};
 use watchbell_store::facts::Planned;
 
 use super::*;
+use crate::occasion::Occasion;
 use crate::settings::SchedulerSettings;
 use crate::steps::for_event;
 use crate::subscription::{Announcement, for_user};
@@ -76,6 +77,8 @@ pub fn rule(id: i64, channel: Channel) -> Rule {
         offset_s: 0,
         position: None,
         critical: false,
+        when: Conditions::default(),
+        repeat: None,
     }
 }
 
@@ -270,7 +273,9 @@ fn an_alert_of_a_category_is_gated_but_never_collected() {
     let alert = |wants: Wants| {
         let mut anna = Policy { preferences: vec![preference(Some("agent.alert"), wants)], ..anna() };
         anna.rules = vec![Rule { trigger: Trigger::AlertHigh, ..rule(7, Channel::Email) }];
-        let steps = for_event(&anna, Trigger::AlertHigh, Some("agent.alert"), &[]);
+        let due = |_| Timestamp::default();
+        let occasion = Occasion { category: Some("agent.alert"), ..Occasion::timed(Trigger::AlertHigh, &due) };
+        let steps = for_event(&anna, &occasion, &[]);
         let email = refusal(&anna, Trigger::AlertHigh, Some("agent.alert"), Channel::Email, None);
         (steps.iter().map(|step| (step.channel, step.asked_by)).collect::<Vec<_>>(), email)
     };

@@ -27,6 +27,7 @@ fn change(before: &Policy, after: Policy, default_channels: &[Channel]) -> (Vec<
         duties: Vec::new(),
         deliveries: planned.clone(),
         default_channels: HashMap::from([(ORDER.to_owned(), default_channels.to_vec())]),
+        described: HashMap::new(),
     };
     let plan = replan(&facts, &settings, at(CHANGED));
     (planned, plan)
@@ -68,6 +69,7 @@ fn an_unsent_step_that_is_switched_off_is_suppressed() {
         duties: Vec::new(),
         deliveries: retrying,
         default_channels: HashMap::new(),
+        described: HashMap::new(),
     };
     assert_eq!(replan(&facts, &SchedulerSettings::default(), at(CHANGED)).update[0].state, State::Suppressed);
 }

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use watchbell_core::delivery::State;
 use watchbell_core::event::{AlertData, DutyData, DutyStatus, Event, EventData, Priority, UpdateStatus};
-use watchbell_core::rule::Trigger;
+use watchbell_core::rule::{Repeat, Rule, Trigger};
 use watchbell_core::{Channel, UserId};
 use watchbell_scheduler::{Escalation, EscalationStep, SchedulerSettings, Schedules};
 use watchbell_store::facts::{AlertState, Policy};
 
-use crate::world::{World, alert, device, event, rule, s, update, user};
+use crate::world::{World, alert, labelled, device, event, rule, s, update, user};
 
 const CHANNELS: [Channel; 4] = [Channel::Email, Channel::Sms, Channel::Voice, Channel::Push];
 const TRIGGERS: [Trigger; 3] = [Trigger::AlertHigh, Trigger::Duty, Trigger::Accepted];
@@ -27,6 +27,7 @@ enum Step {
         trigger: usize,
         channel: Option<usize>,
         offset_s: i64,
+        shape: usize,
     },
     Device {
         user: i64,
@@ -43,6 +44,8 @@ enum Step {
 #[derive(Clone, Debug)]
 enum What {
     Alert(Vec<i64>),
+    /// One that says labels.
+    Labelled(Vec<i64>, bool),
     /// One that names whoever is on duty, and a list, beside users.
     Groups(Vec<i64>),
     Update(usize, Vec<i64>),
@@ -60,14 +63,15 @@ fn users() -> impl Strategy<Value = Vec<i64>> {
 fn step() -> impl Strategy<Value = Step> {
     let what = prop_oneof![
         users().prop_map(What::Alert),
+        (users(), any::<bool>()).prop_map(|(users, is_db)| What::Labelled(users, is_db)),
         users().prop_map(What::Groups),
         (0..3_usize, users()).prop_map(|(status, users)| What::Update(status, users)),
         (1..4_i64, 0..4_i64, any::<bool>()).prop_map(|(user, hours, cancelled)| What::Shift { user, starts_s: hours * 3_600, cancelled }),
     ];
     prop_oneof![
         4 => (0..12_u8, 0..1_000_i64, what).prop_map(|(id, happened_s, what)| Step::Event(id, happened_s, what)),
-        2 => (1..4_i64, 0..4_i64, 0..TRIGGERS.len(), proptest::option::weighted(0.8, 0..CHANNELS.len()), 0..10_i64).prop_map(
-            |(user, number, trigger, channel, tens)| Step::Rule { user, number, trigger, channel, offset_s: tens * 120 }
+        2 => (1..4_i64, 0..4_i64, 0..TRIGGERS.len(), proptest::option::weighted(0.8, 0..CHANNELS.len()), 0..10_i64, 0..9_usize).prop_map(
+            |(user, number, trigger, channel, tens, shape)| Step::Rule { user, number, trigger, channel, offset_s: tens * 120, shape }
         ),
         1 => (1..4_i64, 0..3_i64, any::<bool>()).prop_map(|(user, number, is_there)| Step::Device { user, number, is_there }),
         2 => (1..600_i64, 0..8_usize).prop_map(|(seconds, fails)| Step::Pass { seconds, fails }),
@@ -92,6 +96,9 @@ fn names(users: &[i64]) -> Vec<String> {
 fn data(what: &What) -> EventData {
     match what {
         What::Alert(users) => alert(&names(users).iter().map(String::as_str).collect::<Vec<_>>()),
+        What::Labelled(users, is_db) => {
+            labelled(&names(users).iter().map(String::as_str).collect::<Vec<_>>(), if *is_db { "db" } else { "web" })
+        }
         What::Groups(users) => {
             let groups = ["duty:Primary", "escalation:db"].map(str::to_owned);
             alert(&groups.into_iter().chain(names(users)).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>())
@@ -108,12 +115,29 @@ fn data(what: &What) -> EventData {
     }
 }
 
-fn edit_rule(policy: &mut Policy, number: i64, trigger: usize, channel: Option<usize>, offset_s: i64) {
+/// Conditions and repetitions, as rules for alerts have them; half of the rules have none.
+fn shaped(rule: Rule, shape: usize) -> Rule {
+    if !matches!(rule.trigger, Trigger::AlertHigh | Trigger::AlertLow) {
+        return rule;
+    }
+    let when = match shape {
+        0 => r#"{"labels":[{"label":"team","equals":"db"}]}"#,
+        1 => r#"{"onDuty":{}}"#,
+        // Some minutes of every test.
+        2 => r#"{"hours":{"start":"08:20","end":"08:40"}}"#,
+        _ => "{}",
+    };
+    let repeat = matches!(shape, 2..=4).then_some(Repeat { every_s: 180, times: 4 });
+    Rule { when: serde_json::from_str(when).unwrap(), repeat, ..rule }
+}
+
+fn edit_rule(policy: &mut Policy, number: i64, trigger: usize, channel: Option<usize>, offset_s: i64, shape: usize) {
     let id = policy.user.id.0 * 100 + number;
     let known = policy.rules.iter_mut().find(|rule| rule.id.0 == id);
+    let rule = |channel: usize| shaped(rule(id, TRIGGERS[trigger], CHANNELS[channel], offset_s), shape);
     match (known, channel) {
-        (Some(known), Some(channel)) => *known = rule(id, TRIGGERS[trigger], CHANNELS[channel], offset_s),
-        (None, Some(channel)) => policy.rules.push(rule(id, TRIGGERS[trigger], CHANNELS[channel], offset_s)),
+        (Some(known), Some(channel)) => *known = rule(channel),
+        (None, Some(channel)) => policy.rules.push(rule(channel)),
         (_, None) => policy.rules.retain(|rule| rule.id.0 != id),
     }
 }
@@ -171,8 +195,8 @@ proptest! {
                     let received_s = now.ms_since(s(0)) / 1000;
                     world.accept(&event(&id.to_string(), *happened_s, received_s, data(what)), now);
                 }
-                Step::Rule { user, number, trigger, channel, offset_s } => {
-                    world.change(UserId(*user), now, |policy| edit_rule(policy, *number, *trigger, *channel, *offset_s));
+                Step::Rule { user, number, trigger, channel, offset_s, shape } => {
+                    world.change(UserId(*user), now, |policy| edit_rule(policy, *number, *trigger, *channel, *offset_s, *shape));
                 }
                 Step::Device { user, number, is_there } => {
                     let device = device(*user, user * 10 + number);
@@ -237,6 +261,37 @@ proptest! {
             }
             let open = Some(&world.alerts["A"]).filter(|alert| alert.state == AlertState::Open);
             Ok::<_, TestCaseError>((open.map(|alert| alert.priority), [1, 2, 3].map(|user| world.pending(user))))
+        };
+        prop_assert_eq!(end(&events.0)?, end(&events.1)?);
+    }
+
+    /// Whatever comes first: conditions on labels are judged by what the alert says in the end.
+    #[test]
+    fn labels_count_in_any_order(
+        events in prop_oneof![happening(Clocks::One, true, 8), happening(Clocks::Agree, true, 8)]
+            .prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle())),
+        teams in proptest::collection::vec(proptest::option::of(any::<bool>()), 8),
+    ) {
+        let end = |events: &[Event]| {
+            let rules = |id| {
+                let of = |number, trigger, team: &str| {
+                    let when = format!(r#"{{"labels":[{{"label":"team","equals":"{team}"}}]}}"#);
+                    Rule { when: serde_json::from_str(&when).unwrap(), ..rule(number, trigger, Channel::Sms, 5_000) }
+                };
+                vec![of(id, Trigger::AlertHigh, "db"), of(id + 10, Trigger::AlertLow, "db"), of(id + 20, Trigger::AlertHigh, "web")]
+            };
+            let mut world = World::new([1, 2, 3].map(|id| Policy { rules: rules(id), ..user(id) }));
+            for event in events {
+                let mut event = event.clone();
+                let team = teams[usize::try_from(event.occurrence.sequence).unwrap_or_default()];
+                if let (EventData::Alert(data), Some(is_db)) = (&mut event.data, team) {
+                    data.labels.insert("team".to_owned(), if is_db { "db" } else { "web" }.into());
+                }
+                world.accept(&event, s(2_000));
+                world.broken().map_err(TestCaseError::fail)?;
+            }
+            let sms = |user| world.pending(user).into_iter().filter(|(channel, _)| *channel == Channel::Sms).collect::<Vec<_>>();
+            Ok::<_, TestCaseError>([1, 2, 3].map(sms))
         };
         prop_assert_eq!(end(&events.0)?, end(&events.1)?);
     }

@@ -8,7 +8,8 @@ use watchbell_core::decode::RejectReason;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::device::{Device, DeviceKind};
 use watchbell_core::event::{AlertData, DutyData, DutyStatus, Event, EventData, Occurrence, Original, Priority, UpdateData, UpdateStatus};
-use watchbell_core::rule::{Rule, Surface, Trigger};
+use watchbell_core::rule::conditions::Shift;
+use watchbell_core::rule::{Conditions, Rule, Surface, Trigger};
 use watchbell_core::user::User;
 use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, EventId, FollowUp, Group, RuleId, Timestamp, UserId};
 use watchbell_scheduler::{RulePlanner, SchedulerSettings};
@@ -65,6 +66,8 @@ pub fn rule(id: i64, trigger: Trigger, channel: Channel, offset_s: i64) -> Rule 
         offset_s,
         position: None,
         critical: false,
+        when: Conditions::default(),
+        repeat: None,
     }
 }
 
@@ -98,6 +101,13 @@ pub fn alert(responders: &[&str]) -> EventData {
         responders: responders.iter().map(ToString::to_string).collect(),
         ..AlertData::default()
     })
+}
+
+/// One that says of which team it is.
+pub fn labelled(responders: &[&str], team: &str) -> EventData {
+    let EventData::Alert(mut data) = alert(responders) else { unreachable!("it is an alert") };
+    data.labels.insert("team".to_owned(), team.into());
+    EventData::Alert(data)
 }
 
 pub fn update(status: UpdateStatus, responders: &[&str]) -> EventData {
@@ -156,7 +166,13 @@ impl World {
             if let EventData::Alert(data) = &event.data {
                 self.said.insert(event.id(), data.clone());
             }
+            let before = plan.duty.as_ref().and_then(|duty| self.duties.get(&duty.id)).map(|duty| duty.user_id);
             self.write(&plan);
+            for user in plan.duty.iter().map(|duty| duty.user_id).chain(before).collect::<BTreeSet<_>>() {
+                if self.users.get(&user).is_some_and(Policy::asks_for_shifts) {
+                    self.replan(user, now);
+                }
+            }
             plan
         })
     }
@@ -185,8 +201,14 @@ impl World {
 
     /// Changes a user and plans anew.
     pub fn change(&mut self, user: UserId, now: Timestamp, change: impl FnOnce(&mut Policy)) -> Plan {
+        change(self.users.get_mut(&user).unwrap());
+        self.replan(user, now)
+    }
+
+    fn replan(&mut self, user: UserId, now: Timestamp) -> Plan {
+        let shifts = self.shifts_of(user);
         let policy = self.users.get_mut(&user).unwrap();
-        change(policy);
+        policy.shifts = shifts;
         let policy = Arc::new(policy.clone());
         let open = |responder: &&Responder| responder.user_id == user;
         let responders: Vec<(Alert, Responder)> = self
@@ -200,7 +222,8 @@ impl World {
         scopes.extend(duties.iter().map(|duty| Scope::Duty { id: duty.id.clone(), starts_at: duty.starts_at }));
         let mine = self.deliveries.values().filter(|delivery| delivery.user_id == user);
         let deliveries = mine.filter(|delivery| delivery.state.is_pending() || scopes.contains(&delivery.scope)).cloned().collect();
-        let facts = UserFacts { policy, responders, duties, deliveries, default_channels: HashMap::new() };
+        let described = self.said.clone().into_iter().collect();
+        let facts = UserFacts { policy, responders, duties, deliveries, default_channels: HashMap::new(), described };
         let plan = self.planner.replan(&facts, now);
         self.write(&plan);
         plan
@@ -234,6 +257,11 @@ impl World {
                 (data.summary, data.url, serde_json::to_string(&data.labels).unwrap())
             })
             .collect()
+    }
+
+    fn shifts_of(&self, user: UserId) -> Vec<Shift> {
+        let shifts = self.duties.values().filter(|duty| duty.user_id == user && duty.status == DutyStatus::Scheduled);
+        shifts.map(|duty| Shift { schedule: duty.schedule.clone(), starts_at: duty.starts_at, ends_at: duty.ends_at }).collect()
     }
 
     fn members(&self, group: &Group, now: Timestamp) -> Members {
@@ -272,7 +300,7 @@ impl World {
             EventData::Alert(AlertData { alert_id, .. }) | EventData::Update(UpdateData { alert_id, .. }) => {
                 facts.alert = self.alerts.get(alert_id).cloned();
                 facts.described = facts.alert.as_ref().and_then(|alert| self.said.get(&alert.event_id)).cloned();
-                if facts.alert.as_ref().is_some_and(|alert| event.is_follow_up() || !alert.is_settled_before(event)) {
+                if facts.alert.as_ref().is_some_and(|alert| is_changed(alert, event, facts.described.as_ref())) {
                     let of_alert = |delivery: &&Planned| matches!(&delivery.scope, Scope::Alert { id, .. } if id == alert_id);
                     facts.deliveries = self.deliveries.values().filter(of_alert).cloned().collect();
                 }
@@ -355,21 +383,27 @@ impl World {
             }
         }
         let mut told = BTreeSet::new();
-        let alive = self.deliveries.values().filter(|d| d.state != State::Cancelled && d.purpose == Purpose::Rule);
+        let alive = self.deliveries.values().filter(|d| d.state != State::Cancelled && !d.is_unmet() && d.purpose == Purpose::Rule);
         for delivery in alive {
             for rule in &delivery.rules {
-                if !told.insert((delivery.scope.clone(), delivery.user_id, *rule, delivery.device_id)) {
+                if !told.insert((delivery.scope.clone(), delivery.user_id, *rule, delivery.repetition, delivery.device_id)) {
                     return Err(format!("rule {rule} is told twice, the second time by {delivery:?}"));
                 }
             }
         }
         for responder in &self.responders {
             let scope = responder.scope();
-            let hope = self.deliveries.values().any(|d| d.scope == scope && d.user_id == responder.user_id && d.state != State::Cancelled);
+            let mine = self.deliveries.values().filter(|d| d.scope == scope && d.user_id == responder.user_id);
+            let hope = mine.into_iter().any(|d| d.state != State::Cancelled && !d.is_unmet());
             if !hope && !self.unreachable.contains(&(scope, responder.user_id)) {
                 return Err(format!("user {} is silently unreachable", responder.user_id));
             }
         }
         Ok(())
     }
+}
+
+/// Whether the store reads what was planned for the alert.
+fn is_changed(alert: &Alert, event: &Event, described: Option<&AlertData>) -> bool {
+    event.is_follow_up() || !alert.is_settled_before(event) || alert.is_relabelled_by(event, described)
 }

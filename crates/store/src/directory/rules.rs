@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use watchbell_core::contact::ContactKind;
-use watchbell_core::rule::{Rule, Surface, Trigger};
+use watchbell_core::rule::{Conditions, Repeat, Rule, Surface, Trigger};
 use watchbell_core::{Channel, ContactId, RuleId, UserId};
 
 use crate::StoreError;
@@ -21,16 +21,18 @@ pub struct NewRule {
     pub position: Option<i64>,
     pub critical: bool,
     pub public_id: Option<String>,
+    pub when: Conditions,
+    pub repeat: Option<Repeat>,
 }
 
-/// Rules, each found by its user, the surface through which it was made, and the triggers that the surface knows.
+/// Rules, each found by its user, through a surface that can say it in full, and by the triggers that the surface knows.
 #[async_trait]
 pub trait Rules: Send + Sync {
     /// # Errors
     /// `NotFound("user")`, `NotFound("contact")`, `UnfitContact`.
     async fn create_rule(&self, by: Actor, user: UserId, rule: NewRule) -> Result<Rule, StoreError>;
 
-    /// A surface's rules of a user, those with one of the triggers, in order of id.
+    /// The rules of a user that a surface shows, those with one of the triggers, in order of id.
     ///
     /// # Errors
     /// `NotFound("user")`.
@@ -38,7 +40,8 @@ pub trait Rules: Send + Sync {
 
     async fn rule(&self, user: UserId, surface: Surface, triggers: &[Trigger], id: RuleId) -> Result<Option<Rule>, StoreError>;
 
-    /// Replaces the whole rule, which must have one of `triggers` now.
+    /// Replaces the whole rule, which must have one of `triggers` now, and be shown by the surface of the new one, whose it is
+    /// from then on.
     ///
     /// # Errors
     /// `NotFound("rule")`, `NotFound("contact")`, `UnfitContact`.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use watchbell_core::ids::UserRef;
-use watchbell_core::user::{Profile, QuietHours, User};
+use watchbell_core::user::{Profile, Hours, User};
 use watchbell_core::{Timestamp, UserId};
 
 use super::NewContact;
@@ -20,7 +20,7 @@ pub struct NewUser {
     pub timezone: String,
     /// Empty is `en`.
     pub locale: String,
-    pub quiet_hours: Option<QuietHours>,
+    pub quiet_hours: Option<Hours>,
     pub custom_fields: serde_json::Map<String, serde_json::Value>,
     pub profile: Profile,
     /// A first email contact, OK at once. When replacing: ignored.

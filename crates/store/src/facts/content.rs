@@ -67,6 +67,10 @@ impl Content {
         self.url.as_ref().map(|said| said.value.as_str())
     }
 
+    pub fn labels(&self) -> Option<&Map<String, Value>> {
+        self.labels.as_ref().map(|said| &said.value)
+    }
+
     /// Whether messages say the same by both, whoever said it.
     pub fn reads_as(&self, other: &Self) -> bool {
         fn same<T: PartialEq>(one: Option<&Attributed<T>>, other: Option<&Attributed<T>>) -> bool {

@@ -79,6 +79,7 @@ impl SqlStore {
         .fetch_all(&mut **tx)
         .await?;
         let mut alerts: HashMap<String, Alert> = all::<_, Alert>(alerts)?.into_iter().map(|alert| (alert.id.clone(), alert)).collect();
+        let described = if policy.asks_for_labels() { self.descriptions_of(tx, alerts.values()).await? } else { HashMap::new() };
         let responders = responders.into_iter().filter_map(|r| Some((alerts.remove(&r.alert_id)?, r))).collect();
         let duties: Vec<DutyRow> = sqlx::query_as(sql(
             "SELECT id, user_id, starts_at, ends_at, schedule, status, occurrence, event_id FROM duties WHERE user_id = $1 AND ends_at >= $2",
@@ -93,6 +94,7 @@ impl SqlStore {
             duties: all(duties)?,
             deliveries: Vec::new(),
             default_channels: HashMap::new(),
+            described,
         };
         facts.deliveries = self.deliveries_of(tx, user, &facts).await?;
         let subscriptions = facts.deliveries.iter().filter(|delivery| delivery.trigger == Trigger::Subscription);
@@ -152,7 +154,7 @@ impl SqlStore {
         let (subjects, scopes): (Vec<String>, Vec<String>) = alerts.chain(duties).map(|scope| (scope.subject(), scope.key())).unzip();
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect, named_as FROM deliveries \
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect, named_as, repetition FROM deliveries \
              WHERE id {anyof} SELECT id FROM deliveries WHERE subject {in $3 text} AND user_id = $1 AND scope {in $2 text} \
              UNION SELECT id FROM ready_queue WHERE user_id = $1 {end} AND (state {states pending} OR scope {in $2 text}) ORDER BY id {lock}",
         ))

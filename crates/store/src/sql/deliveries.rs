@@ -43,6 +43,7 @@ row! {
         expedited: bool,
         collect: Option<&'a str>,
         named_as: Option<String>,
+        repetition: Option<i64>,
         lease: Option<i64>,
         begun_at: Option<Timestamp>,
         provider: Option<&'a str>,
@@ -55,7 +56,7 @@ macro_rules! delivery_columns {
     () => {
         "id text, scope text, event_id text, alert_id text, subject text, category text, user_id bigint, purpose text, cause text, channel text, \
          contact_id bigint, device_id bigint, address text, rules text, critical boolean, rank bigint, due_at bigint, \
-         ready_at bigint, expires_at bigint, state text, reason text, expedited boolean, collect text, named_as text, lease bigint, begun_at bigint, provider text, attempts bigint"
+         ready_at bigint, expires_at bigint, state text, reason text, expedited boolean, collect text, named_as text, repetition bigint, lease bigint, begun_at bigint, provider text, attempts bigint"
     };
 }
 
@@ -85,6 +86,7 @@ fn delivery_row<'a>(planned: &'a Planned, begun: Option<&'a Begun>) -> Result<De
         expedited: planned.expedited,
         collect: planned.collect.as_deref(),
         named_as: planned.named_as.as_ref().map(to_json).transpose()?,
+        repetition: Some(planned.repetition).filter(|repetition| *repetition > 0),
         lease: begun.map(|begun| begun.epoch.0),
         begun_at: begun.map(|begun| begun.at),
         provider: begun.map(|begun| begun.provider.as_str()),
@@ -118,9 +120,9 @@ impl SqlStore {
             () => {
                 concat!(
             "INSERT INTO deliveries (id, scope, event_id, alert_id, subject, category, user_id, purpose, cause, channel, contact_id, device_id, \
-             address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, expedited, collect, named_as, lease, begun_at, provider, attempts, created_at, updated_at) \
+             address, rules, critical, rank, due_at, ready_at, expires_at, state, reason, expedited, collect, named_as, repetition, lease, begun_at, provider, attempts, created_at, updated_at) \
              SELECT id, scope, event_id, alert_id, subject, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             rank, due_at, ready_at, expires_at, state, reason, expedited, collect, named_as, lease, begun_at, provider, attempts, $1, $1 \
+             rank, due_at, ready_at, expires_at, state, reason, expedited, collect, named_as, repetition, lease, begun_at, provider, attempts, $1, $1 \
              FROM {rows $2: ", delivery_columns!(), "} \
              WHERE true "
                 )

@@ -42,6 +42,9 @@ impl SqlStore {
         let mut plan = self.planner.plan(&event, &facts, now);
         super::intake::note(&mut accepted, &plan);
         let (alert, follow) = (plan.alert.take(), std::mem::take(&mut plan.follow));
+        if let EventData::Alert(data) = &event.data {
+            facts.described.get_or_insert_with(|| data.clone());
+        }
         // That nobody is left of whom it names is not the event's fault.
         accepted.decision.take_if(|_| facts.names.is_empty() && !resolved.is_empty());
         let moved = plan.update.into_iter().filter(|planned| planned.event_id == accepted.id);
@@ -85,6 +88,7 @@ impl SqlStore {
                 names: named(&used, &resolved),
                 groups: self.members_of(tx, &used.groups, at).await?,
                 policies: facts.policies.clone(),
+                described: facts.described.clone(),
                 deliveries,
                 ..Facts::default()
             };
@@ -108,6 +112,7 @@ impl SqlStore {
                 .fetch_optional(&mut **tx)
                 .await?;
                 facts.alert = row.map(TryInto::try_into).transpose()?;
+                facts.described = self.descriptions_of(tx, facts.alert.iter()).await?.into_values().next();
             }
             EventData::Duty(data) => {
                 let row: Option<DutyRow> = sqlx::query_as(sql(
@@ -122,7 +127,7 @@ impl SqlStore {
         }
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect, named_as FROM deliveries WHERE subject = $1 AND user_id = $2 \
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect, named_as, repetition FROM deliveries WHERE subject = $1 AND user_id = $2 \
              AND purpose NOT {purposes collective}",
         ))
         .bind(subject_key(event))

@@ -236,12 +236,13 @@ impl SqlStore {
     }
 
     /// The user's earliest later step of the same round is due now, unless another step of the failed one's time still may
-    /// reach them; an inbox wakes nobody. What quiet hours hold stays held.
+    /// reach them; an inbox wakes nobody. What quiet hours hold stays held, and a repetition keeps its time: it is no other way to reach
+    /// somebody.
     async fn expedite(&self, tx: &mut Tx, lost: &Lost, because: &Reason) -> Result<Option<Channel>, StoreError> {
         let moved: Option<(String, String)> = sqlx::query_as(sql(
             "UPDATE deliveries SET due_at = $4, ready_at = $4, reason = $5, expedited = TRUE, lease = NULL, updated_at = $4 WHERE id {anyof} \
              SELECT id FROM deliveries WHERE subject = $7 AND user_id = $2 AND scope = $1 AND state = 'scheduled' AND attempts = 0 \
-             AND due_at > $3 AND due_at > $4 AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.subject = $7 AND o.user_id = $2 AND o.scope = $1 \
+             AND repetition IS NULL AND due_at > $3 AND due_at > $4 AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.subject = $7 AND o.user_id = $2 AND o.scope = $1 \
              AND o.due_at = $3 AND o.id <> $6 AND o.channel <> 'in_app' AND o.state {states hopeful}) \
              ORDER BY due_at, id LIMIT 1 {end} RETURNING id, channel",
         ))
@@ -259,14 +260,15 @@ impl SqlStore {
         Ok(Channel::from_db(&channel))
     }
 
-    /// Each of these users' earliest step of that scope is due now; an inbox wakes nobody, and what quiet hours hold stays held.
+    /// Each of these users' earliest step of that scope is due now; an inbox wakes nobody, what quiet hours hold stays held, and
+    /// repetitions keep their times.
     pub(super) async fn expedite_next(&self, tx: &mut Tx, wanted: &[(Scope, UserId, Reason)]) -> Result<Vec<Channel>, StoreError> {
         let mut channels = Vec::new();
         for (scope, user, because) in wanted {
             let moved: Option<(String, String)> = sqlx::query_as(sql(
                 "UPDATE deliveries SET due_at = $4, ready_at = $4, reason = $5, expedited = TRUE, lease = NULL, updated_at = $4 \
                  WHERE id {anyof} SELECT id FROM deliveries WHERE subject = $3 AND user_id = $2 AND scope = $1 AND state = 'scheduled' \
-                 AND attempts = 0 AND due_at > $4 AND channel <> 'in_app' ORDER BY due_at, id LIMIT 1 {end} RETURNING id, channel",
+                 AND attempts = 0 AND repetition IS NULL AND due_at > $4 AND channel <> 'in_app' ORDER BY due_at, id LIMIT 1 {end} RETURNING id, channel",
             ))
             .bind(scope.key())
             .bind(user.0)

@@ -1,7 +1,8 @@
 //! Accepting events: what is known of them is locked, planned from, and written with them.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use watchbell_core::decode::RejectReason;
@@ -10,12 +11,12 @@ use watchbell_core::{EventId, UserId};
 
 use super::if_known::IfKnown;
 use super::inline::BegunInline;
-use super::known::{Used, conflict_free_batches, subscription_category};
+use super::known::{Known, Used, conflict_free_batches, subscription_category};
 use super::plan::Writes;
 use super::rows::to_json;
 use super::{SqlStore, Tx, answers, sql};
 use crate::StoreError;
-use crate::facts::{Plan, Planned};
+use crate::facts::{Plan, Planned, Policy};
 use crate::inline::InlineDispatch;
 use crate::intake::{Accepted, Intake, Publisher, Rejected};
 use crate::wake::Effects;
@@ -146,10 +147,19 @@ impl SqlStore {
         let mut users: BTreeSet<UserId> = resolved.values().flatten().copied().collect();
         users.extend(groups.values().flat_map(|members| &members.users));
         users.extend(known.users());
-        let policies = self.policies(tx, &users).await?;
+        let of_shifts = if is_first { self.lock_users_of_shifts(tx, events, fresh, &known, &users).await? } else { BTreeSet::new() };
+        let policies = self.policies(tx, &users.union(&of_shifts).copied().collect()).await?;
         self.meant(&resolved, &policies)?;
+        if policies.values().any(|policy| policy.asks_for_labels()) {
+            self.read_labels(tx, events, batch, &mut known).await?;
+        }
         // Every subject has an event in the first batch, so what is locked there is all that there is to lock.
-        let locked = if is_first { self.lock_known(tx, &known, events, fresh).await? } else { 0 };
+        let locked = if is_first {
+            let planned_anew = of_shifts.into_iter().filter(|user| asks_for_shifts(&policies, *user)).collect();
+            self.lock_known(tx, &known, &planned_anew, events, fresh).await?
+        } else {
+            0
+        };
         self.read_known(tx, &mut known).await?;
         let categories = batch.iter().filter_map(|at| subscription_category(&events[*at])).collect();
         let defaults = self.default_channels(tx, &categories).await?;
@@ -158,6 +168,7 @@ impl SqlStore {
         let mut annotations = Vec::new();
         let mut fan_outs = Vec::new();
         let mut answers = Vec::new();
+        let mut shifts_changed = BTreeSet::new();
         for (at, used) in batch.iter().zip(&used) {
             let (event, id) = (&events[*at], accepted[*at].id.clone());
             let mut facts = known.facts(event, used, &resolved, &groups, &policies);
@@ -178,10 +189,12 @@ impl SqlStore {
             }
             answers.extend(answers::taken(event, &plan).map(|(alert, answer)| (id.clone(), alert, answer)));
             fan_outs.extend(plan.fan_out.clone().map(|topic| (id.clone(), topic)));
+            let of_shift = plan.duty.iter().chain(plan.duty.as_ref().and(facts.duty.as_ref())).map(|duty| duty.user_id);
+            shifts_changed.extend(of_shift.filter(|user| asks_for_shifts(&policies, *user)));
             writes.gather(plan, &id, facts.alert.is_some());
         }
         // A transaction that has locked deliveries must not wait for a recipient's lock: locks are taken in one order.
-        if let Some(begun) = begun_inline.as_mut().filter(|_| locked == 0 && writes.only_makes_new()) {
+        if let Some(begun) = begun_inline.as_mut().filter(|_| locked == 0 && writes.only_makes_new() && shifts_changed.is_empty()) {
             let annotated: HashSet<&EventId> = annotations.iter().map(|(id, ..)| id).chain(writes.contents.keys()).collect();
             let plain = batch.iter().map(|at| (&accepted[*at].id, (&events[*at].data, accepted[*at].trace)));
             let plain = plain.filter(|(id, _)| !annotated.contains(id)).collect();
@@ -190,7 +203,8 @@ impl SqlStore {
         if is_last {
             inline.planned();
         }
-        let (effects, written) = self.write(tx, &writes).await?;
+        let (mut effects, written) = self.write(tx, &writes).await?;
+        effects.add(self.change_shifts(tx, &shifts_changed).await?);
         if let Some(begun) = begun_inline {
             begun.retain(&written);
         }
@@ -206,6 +220,47 @@ impl SqlStore {
         }
         Ok((effects, fans_out))
     }
+}
+
+impl SqlStore {
+    /// Locks the users whose shifts these events change, with all others that the first batch plans for, in order; answers the former.
+    async fn lock_users_of_shifts(
+        &self,
+        tx: &mut Tx,
+        events: &[Event],
+        fresh: &[bool],
+        known: &Known,
+        users: &BTreeSet<UserId>,
+    ) -> Result<BTreeSet<UserId>, StoreError> {
+        let fresh = events.iter().zip(fresh).filter_map(|(event, fresh)| fresh.then_some(event));
+        let names: BTreeSet<String> = fresh
+            .filter_map(|event| match &event.data {
+                EventData::Duty(data) => Some(data.user_id.clone()),
+                _ => None,
+            })
+            .collect();
+        if names.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let mut of_shifts: BTreeSet<UserId> = self.resolve(tx, &names).await?.into_values().flatten().collect();
+        of_shifts.extend(known.users_of_duties());
+        self.lock_users(tx, &of_shifts.union(users).copied().collect()).await?;
+        Ok(of_shifts)
+    }
+
+    /// Plans anew for users whose rules ask for their shifts, some of which are others now.
+    async fn change_shifts(&self, tx: &mut Tx, users: &BTreeSet<UserId>) -> Result<Effects, StoreError> {
+        let mut effects = Effects::default();
+        for user in users {
+            sqlx::query(sql("UPDATE users SET version = version + 1 WHERE id = $1")).bind(user.0).execute(&mut **tx).await?;
+            effects.add(self.replan(tx, *user).await?);
+        }
+        Ok(effects)
+    }
+}
+
+fn asks_for_shifts(policies: &HashMap<UserId, Arc<Policy>>, user: UserId) -> bool {
+    policies.get(&user).is_some_and(|policy| policy.asks_for_shifts())
 }
 
 pub(super) fn unplanned(event: &Event) -> Accepted {

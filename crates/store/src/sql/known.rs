@@ -113,8 +113,8 @@ pub(super) fn subscription_category(event: &Event) -> Option<&str> {
 pub(super) struct Known {
     alerts: HashMap<String, Alert>,
     duties: HashMap<String, Duty>,
-    /// What the alerts' first events say, of those that another one may say more about.
-    described: HashMap<String, AlertData>,
+    /// What alerts' first events say, by event: of those that another one may say more about, and where conditions ask for labels.
+    described: HashMap<EventId, AlertData>,
     /// Alerts of which the batch's event may stop some of a round, or move others; anything else only ends whole rounds.
     unsettled: HashSet<String>,
     /// Alerts of which the batch's event only asks what is still to come.
@@ -179,8 +179,15 @@ impl SqlStore {
     }
 
     /// Locks the pending deliveries that the events may change, those of later batches included: locking some and then others would
-    /// be out of order. How many these are.
-    pub(super) async fn lock_known(&self, tx: &mut Tx, known: &Known, events: &[Event], fresh: &[bool]) -> Result<u64, StoreError> {
+    /// be out of order. All of those who are planned anew are among them. How many these are.
+    pub(super) async fn lock_known(
+        &self,
+        tx: &mut Tx,
+        known: &Known,
+        planned_anew: &BTreeSet<UserId>,
+        events: &[Event],
+        fresh: &[bool],
+    ) -> Result<u64, StoreError> {
         let mut events_of: HashMap<&str, (usize, bool)> = HashMap::new();
         for event in events.iter().zip(fresh).filter_map(|(event, fresh)| fresh.then_some(event)) {
             if let Some(Subject::Alert(id)) = subject(event) {
@@ -195,7 +202,8 @@ impl SqlStore {
         };
         let alerts = known.alerts.values().filter(may_change).map(|alert| Scope::subject_of_alert(&alert.id));
         let duties = known.duties.keys().map(|id| Scope::subject_of_duty(id));
-        self.lock_subjects(tx, &alerts.chain(duties).collect::<Vec<_>>()).await
+        let subjects: Vec<String> = alerts.chain(duties).collect();
+        if planned_anew.is_empty() { self.lock_subjects(tx, &subjects).await } else { self.lock_plans(tx, &subjects, planned_anew).await }
     }
 
     /// Reads the deliveries that the batch's events may change.
@@ -214,7 +222,7 @@ impl SqlStore {
         }
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect, named_as FROM deliveries WHERE subject {in $1 text} AND scope {in $2 text}",
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect, named_as, repetition FROM deliveries WHERE subject {in $1 text} AND scope {in $2 text}",
         ))
         .bind(array(&subjects)?)
         .bind(array(&scopes)?)
@@ -230,21 +238,41 @@ impl SqlStore {
 
     /// Reads what is said of alerts that only one event has described, where there is another one now.
     async fn read_descriptions(&self, tx: &mut Tx, alerts: &BTreeMap<&str, &Event>, known: &mut Known) -> Result<(), StoreError> {
-        let is_told_more = |alert: &&Alert| {
-            alert.content.is_none() && alerts.get(alert.id.as_str()).is_some_and(|event| matches!(event.data, EventData::Alert(_)))
-        };
-        let events: HashMap<&EventId, &str> =
-            known.alerts.values().filter(is_told_more).map(|alert| (&alert.event_id, alert.id.as_str())).collect();
+        let is_told_more = |alert: &&Alert| alerts.get(alert.id.as_str()).is_some_and(|event| matches!(event.data, EventData::Alert(_)));
+        known.described = self.descriptions_of(tx, known.alerts.values().filter(is_told_more)).await?;
+        Ok(())
+    }
+
+    /// Reads what conditions on labels are judged by: what all alerts say, and for which of them an event changes that.
+    pub(super) async fn read_labels(&self, tx: &mut Tx, events: &[Event], batch: &[usize], known: &mut Known) -> Result<(), StoreError> {
+        let unread = known.alerts.values().filter(|alert| !known.described.contains_key(&alert.event_id));
+        let described = self.descriptions_of(tx, unread).await?;
+        known.described.extend(described);
+        for event in batch.iter().map(|at| &events[*at]) {
+            let Some(Subject::Alert(id)) = subject(event) else { continue };
+            let Some(alert) = known.alerts.get(id) else { continue };
+            if alert.is_relabelled_by(event, known.described.get(&alert.event_id)) {
+                known.unsettled.insert(id.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// What the events say that alone describe these alerts, by event.
+    pub(super) async fn descriptions_of(
+        &self,
+        tx: &mut Tx,
+        alerts: impl Iterator<Item = &Alert>,
+    ) -> Result<HashMap<EventId, AlertData>, StoreError> {
+        let events: Vec<&EventId> = alerts.filter(|alert| alert.content.is_none()).map(|alert| &alert.event_id).collect();
         if events.is_empty() {
-            return Ok(());
+            return Ok(HashMap::new());
         }
         let rows: Vec<(String, String)> = sqlx::query_as(sql("SELECT id, data FROM events WHERE id {in $1 text} AND kind = 'alert'"))
-            .bind(array(events.keys().copied())?)
+            .bind(array(events)?)
             .fetch_all(&mut **tx)
             .await?;
-        let described = rows.into_iter().filter_map(|(id, data)| Some((events.get(&EventId(id))?.to_string(), json(&data))));
-        known.described = described.map(|(alert, data)| Ok((alert, data?))).collect::<Result<_, StoreError>>()?;
-        Ok(())
+        rows.into_iter().map(|(id, data)| Ok((EventId(id), json(&data)?))).collect()
     }
 
     async fn lock_duty(&self, tx: &mut Tx, id: &str, user: UserId, event: &Event, known: &mut Known) -> Result<(), StoreError> {
@@ -275,7 +303,7 @@ impl SqlStore {
     async fn duty_deliveries(&self, tx: &mut Tx, duty: &str) -> Result<Vec<Planned>, StoreError> {
         let rows: Vec<PlannedRow> = sqlx::query_as(sql(
             "SELECT id, scope, event_id, alert_id, category, user_id, purpose, cause, channel, contact_id, device_id, address, rules, critical, \
-             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect, named_as FROM deliveries WHERE subject = $1 \
+             due_at, ready_at, expires_at, state, reason, expedited, attempts, collect, named_as, repetition FROM deliveries WHERE subject = $1 \
              AND purpose NOT {purposes collective}",
         ))
         .bind(Scope::subject_of_duty(duty))
@@ -295,7 +323,12 @@ impl Known {
     pub(super) fn users(&self) -> impl Iterator<Item = UserId> {
         let history = self.alerts.values().flat_map(|alert| &alert.history);
         let named = history.flat_map(|happened| &happened.named).map(|named| named.user_id);
-        named.chain(self.duties.values().map(|duty| duty.user_id))
+        named.chain(self.users_of_duties())
+    }
+
+    /// Whose the known duties are.
+    pub(super) fn users_of_duties(&self) -> impl Iterator<Item = UserId> {
+        self.duties.values().map(|duty| duty.user_id)
     }
 
     pub(super) fn facts(
@@ -310,7 +343,7 @@ impl Known {
         match subject(event) {
             Some(Subject::Alert(id)) => {
                 facts.alert = self.alerts.remove(id);
-                facts.described = self.described.remove(id);
+                facts.described = facts.alert.as_ref().and_then(|alert| self.described.remove(&alert.event_id));
                 facts.deliveries = self.alert_deliveries.remove(id).unwrap_or_default();
             }
             Some(Subject::Duty(id)) => {

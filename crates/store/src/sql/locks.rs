@@ -6,7 +6,7 @@
 //! one of the statements below. A claim locks recipients first, and waits for no delivery after that: it passes over those that
 //! somebody else has locked. An accept that has locked deliveries takes no recipient, so that it waits for nobody who waits for one.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use watchbell_core::UserId;
 
@@ -45,6 +45,30 @@ impl SqlStore {
         let text = "SELECT id FROM deliveries WHERE subject {in $1 text} AND state {states stoppable} \
              ORDER BY id {lock}";
         Ok(sqlx::query(sql(text)).bind(array(subjects)?).execute(&mut **tx).await?.rows_affected())
+    }
+
+    /// The same, and all that planning these users anew may change.
+    pub(super) async fn lock_plans(&self, tx: &mut Tx, subjects: &[String], users: &BTreeSet<UserId>) -> Result<u64, StoreError> {
+        if DIALECT == Dialect::Sqlite {
+            return Ok(0);
+        }
+        let text = "SELECT id FROM deliveries WHERE id {anyof} \
+             SELECT id FROM deliveries WHERE subject {in $1 text} AND state {states stoppable} \
+             UNION SELECT id FROM ready_queue WHERE user_id {in $2 bigint} \
+             UNION SELECT d.id FROM responders r JOIN deliveries d ON d.subject = 'alert:' || r.alert_id AND d.user_id = r.user_id \
+             WHERE r.user_id {in $2 bigint} {end} ORDER BY id {lock}";
+        Ok(sqlx::query(sql(text)).bind(array(subjects)?).bind(array(users)?).execute(&mut **tx).await?.rows_affected())
+    }
+
+    /// Locks users whose shifts change, and whoever else is planned for: they are planned anew, and no event of theirs meanwhile.
+    pub(super) async fn lock_users(&self, tx: &mut Tx, users: &BTreeSet<UserId>) -> Result<(), StoreError> {
+        if DIALECT == Dialect::Postgres {
+            sqlx::query(sql("SELECT id FROM users WHERE id {in $1 bigint} ORDER BY id {lock}"))
+                .bind(array(users)?)
+                .execute(&mut **tx)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Locks those that nobody else has locked, and answers them; None where that is all of them.

@@ -39,6 +39,7 @@ mod intake;
 mod jobs;
 mod known;
 mod leases;
+mod lint;
 mod locks;
 mod overdue;
 mod overview;

@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 
 use watchbell_core::UserId;
 use watchbell_core::ids::{UserRef, other_readings};
+use watchbell_core::rule::conditions::Shift;
 
 use super::policy_rows::PolicyRow;
 use super::preferences::{PreferenceRow, SwitchRow};
-use super::rows::readable;
+use super::rows::{at, readable};
 use super::{Argument, SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::facts::Policy;
@@ -173,7 +174,33 @@ impl SqlStore {
         if !have_more.is_empty() {
             self.add_gates(tx, &array(have_more)?, &mut policies).await?;
         }
+        self.add_shifts(tx, &mut policies).await?;
         Ok(policies)
+    }
+
+    /// The shifts of those whose rules ask for them. An event that changes one of these gives its user their next version.
+    async fn add_shifts(&self, tx: &mut Tx, policies: &mut HashMap<UserId, Policy>) -> Result<(), StoreError> {
+        /// Seconds for which a shift matters after its end: an event may be this late.
+        const PAST_S: i64 = 48 * 3_600;
+        let asked: Vec<UserId> = policies.values().filter(|policy| policy.asks_for_shifts()).map(|policy| policy.user.id).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<(i64, String, i64, i64)> = sqlx::query_as(sql("SELECT user_id, schedule, starts_at, ends_at FROM duties \
+             WHERE user_id {in $1 bigint} AND ends_at > $2 AND status = 'SCHEDULED'"))
+        .bind(array(&asked)?)
+        .bind(self.clock.now().plus_s(-PAST_S).as_millis())
+        .fetch_all(&mut **tx)
+        .await?;
+        for (user, schedule, starts_at, ends_at) in rows {
+            if let Some(policy) = policies.get_mut(&UserId(user)) {
+                policy.shifts.push(Shift { schedule, starts_at: at(starts_at), ends_at: at(ends_at) });
+            }
+        }
+        for user in asked {
+            policies.entry(user).and_modify(|policy| policy.shifts.sort_by_key(|shift| (shift.starts_at, shift.ends_at)));
+        }
+        Ok(())
     }
 
     /// What the users have switched off and asked for; most have said nothing.

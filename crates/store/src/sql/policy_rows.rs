@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use watchbell_core::UserId;
-use watchbell_core::user::{QuietHours, User};
+use watchbell_core::user::{Hours, User};
 
 use super::rows::{ContactRow, DeviceRow, RuleRow, UserRow, json, readable};
 use crate::StoreError;
@@ -20,6 +20,8 @@ pub(super) struct PolicyRow {
     n1: Option<i64>,
     n2: Option<i64>,
     n3: Option<i64>,
+    n4: Option<i64>,
+    n5: Option<i64>,
     t1: Option<String>,
     t2: Option<String>,
     t3: Option<String>,
@@ -34,14 +36,15 @@ impl PolicyRow {
     /// `$1` is a list of users.
     pub(super) const SELECT: &'static str = "SELECT 'user' AS what, id, id AS user_id, EXISTS (SELECT 1 FROM preferences p \
          WHERE p.user_id = users.id) OR EXISTS (SELECT 1 FROM switches s WHERE s.user_id = users.id) AS flag, \
-         version AS n1, created_at AS n2, updated_at AS n3, public_id AS t1, external_id AS t2, username AS t3, first_name AS t4, \
-         last_name AS t5, timezone AS t6, locale AS t7, quiet_hours AS t8 FROM users WHERE id {in $1 bigint} \
-         UNION ALL SELECT 'contact', id, user_id, is_primary, NULL, NULL, NULL, kind, target, region, status, \
+         version AS n1, created_at AS n2, updated_at AS n3, CAST(NULL AS BIGINT) AS n4, CAST(NULL AS BIGINT) AS n5, public_id AS t1, \
+         external_id AS t2, username AS t3, first_name AS t4, last_name AS t5, timezone AS t6, locale AS t7, quiet_hours AS t8 \
+         FROM users WHERE id {in $1 bigint} \
+         UNION ALL SELECT 'contact', id, user_id, is_primary, NULL, NULL, NULL, NULL, NULL, kind, target, region, status, \
          NULL, NULL, NULL, NULL FROM contacts WHERE user_id {in $1 bigint} \
-         UNION ALL SELECT 'device', id, user_id, FALSE, created_at, NULL, NULL, kind, token, keys, NULL, \
+         UNION ALL SELECT 'device', id, user_id, FALSE, created_at, NULL, NULL, NULL, NULL, kind, token, keys, NULL, \
          NULL, NULL, NULL, NULL FROM devices WHERE user_id {in $1 bigint} \
-         UNION ALL SELECT 'rule', id, user_id, critical, contact_id, offset_s, position, public_id, surface, cause, channel, \
-         NULL, NULL, NULL, NULL FROM rules WHERE user_id {in $1 bigint}";
+         UNION ALL SELECT 'rule', id, user_id, critical, contact_id, offset_s, position, repeat_every_s, repeat_times, public_id, surface, \
+         cause, channel, conditions, NULL, NULL, NULL FROM rules WHERE user_id {in $1 bigint}";
 
     /// The policies, and whose are not all that they said yet.
     pub(super) fn policies(mut rows: Vec<Self>) -> Result<(HashMap<UserId, Policy>, Vec<i64>), StoreError> {
@@ -74,7 +77,7 @@ impl PolicyRow {
             timezone: there(self.t6)?,
             locale: there(self.t7)?,
             // Unreadable hours keep nobody quiet: a message at a bad time is better than none.
-            quiet_hours: self.t8.filter(|hours| json::<QuietHours>(hours).is_ok()),
+            quiet_hours: self.t8.filter(|hours| json::<Hours>(hours).is_ok()),
             // Nothing is planned by these.
             custom_fields: "{}".to_owned(),
             profile: "{}".to_owned(),
@@ -119,6 +122,9 @@ impl PolicyRow {
             offset_s: there(self.n2)?,
             position: self.n3,
             critical: self.flag,
+            conditions: self.t5,
+            repeat_every_s: self.n4,
+            repeat_times: self.n5,
         })
     }
 }

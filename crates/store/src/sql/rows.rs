@@ -6,7 +6,7 @@ use serde::Serialize;
 use watchbell_core::contact::Contact;
 use watchbell_core::delivery::State;
 use watchbell_core::device::Device;
-use watchbell_core::rule::{Rule, Trigger};
+use watchbell_core::rule::{Repeat, Rule, Trigger};
 use watchbell_core::user::User;
 use watchbell_core::{ContactId, DeliveryId, DeviceId, EventId, NamedAs, Reason, RuleId, Timestamp, UserId};
 
@@ -137,6 +137,9 @@ pub(super) struct RuleRow {
     pub offset_s: i64,
     pub position: Option<i64>,
     pub critical: bool,
+    pub conditions: Option<String>,
+    pub repeat_every_s: Option<i64>,
+    pub repeat_times: Option<i64>,
 }
 
 impl TryFrom<RuleRow> for Rule {
@@ -154,6 +157,8 @@ impl TryFrom<RuleRow> for Rule {
             offset_s: row.offset_s,
             position: row.position,
             critical: row.critical,
+            when: row.conditions.as_deref().map(json).transpose()?.unwrap_or_default(),
+            repeat: row.repeat_every_s.zip(row.repeat_times).map(|(every_s, times)| Repeat { every_s, times }),
         })
     }
 }
@@ -268,6 +273,7 @@ pub(super) struct PlannedRow {
     attempts: i64,
     collect: Option<String>,
     named_as: Option<String>,
+    repetition: Option<i64>,
 }
 
 impl TryFrom<PlannedRow> for Planned {
@@ -300,6 +306,7 @@ impl TryFrom<PlannedRow> for Planned {
             // The rest is decided at each claim anew.
             collect: row.collect.filter(|collect| matches!(collect.as_str(), HOURLY | DAILY)),
             named_as: row.named_as.as_deref().map(NamedAs::read),
+            repetition: row.repetition.unwrap_or_default(),
         })
     }
 }

@@ -233,6 +233,7 @@ impl Planner for PlansNews {
             attempts: 0,
             collect: None,
             named_as: None,
+            repetition: 0,
         };
         Plan { insert: contacts.map(news).collect(), ..Plan::default() }
     }

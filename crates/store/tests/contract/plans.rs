@@ -274,6 +274,8 @@ async fn use_everything(bed: &Bed) {
         position: None,
         critical: false,
         public_id: None,
+        when: watchbell_core::rule::Conditions::default(),
+        repeat: None,
     };
     store.create_rule(crate::harness::BY, user, rule).await.unwrap();
 }

@@ -34,6 +34,8 @@ pub fn rule_for(contact_kinds: &'static [ContactKind], contact_id: Option<Contac
         position: None,
         critical: false,
         public_id: None,
+        when: watchbell_core::rule::Conditions::default(),
+        repeat: None,
     }
 }
 

@@ -4,7 +4,7 @@ use watchbell_core::access::Role;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::delivery::State;
 use watchbell_core::ids::UserRef;
-use watchbell_core::user::QuietHours;
+use watchbell_core::user::Hours;
 use watchbell_core::{DeliveryId, Reason, Secret, UserId};
 use watchbell_store::StoreError;
 use watchbell_store::directory::{NewContact, NewUser, UserFilter};
@@ -23,7 +23,7 @@ on_both![
 ];
 
 fn anna() -> NewUser {
-    let quiet: QuietHours = serde_json::from_str(r#"{"start":"22:00","end":"07:00"}"#).unwrap();
+    let quiet: Hours = serde_json::from_str(r#"{"start":"22:00","end":"07:00"}"#).unwrap();
     NewUser {
         external_id: Some("crew-7".to_owned()),
         first_name: "Anna".to_owned(),

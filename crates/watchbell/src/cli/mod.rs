@@ -15,9 +15,11 @@ mod export;
 mod health;
 mod import;
 mod keys;
+mod lint;
 mod output;
 mod provider;
 mod reference;
+mod rules;
 mod serve;
 mod usage;
 
@@ -56,6 +58,11 @@ enum Command {
     /// See, make or take away API keys
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// See, make, change or take away a user's rules
+    #[command(subcommand)]
+    Rules(rules::Rules),
+    /// Say what today's rules would leave untold
+    Lint(lint::Lint),
     /// See how providers do, or try one before it matters
     #[command(subcommand)]
     Provider(provider::Providers),
@@ -134,6 +141,8 @@ impl Command {
             Self::Explain(command) => command.run().await,
             Self::DeadLetters(command) => command.run().await,
             Self::Keys(command) => command.run().await,
+            Self::Rules(command) => command.run().await,
+            Self::Lint(command) => command.run().await,
             Self::Provider(command) => command.run().await,
             Self::Export(command) => command.run().await,
             Self::Import(command) => command.run().await,

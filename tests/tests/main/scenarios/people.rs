@@ -223,6 +223,8 @@ impl Stage<'_> {
             position: rule.step,
             critical: rule.critical,
             public_id: None,
+            when: watchbell_core::rule::Conditions::default(),
+            repeat: None,
         })
     }
 

@@ -1,58 +1,42 @@
 // What can happen to a user, and the rules that speak of it.
 
 const AFTER = [0, 1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120];
-/** As the ilert surface takes them. */
 const BEFORE = [0, 15, 30, 60, 180, 360, 720, 1440];
 
 const FALLBACK = 'No step: an email goes to the first address that can be used, unless that is switched off. Add a step to be woken.';
 const NOTHING = 'No step: nothing is sent.';
 
-/** Each with the rules' path, and the members that tell its rules from others of the path. */
+const OF_ALERTS = ['labels', 'categories', 'hours', 'onDuty'];
+
+/** Each with its trigger, the member that has its minutes, and the conditions that its rules know. */
 export const GROUPS = [
-  { name: 'A HIGH alert', kind: 'alerts', type: 'HIGH_PRIORITY', hasDelay: true, delays: AFTER, none: FALLBACK, own: (minutes) => ({ type: 'HIGH_PRIORITY', delayMin: minutes }) },
-  { name: 'A LOW alert', kind: 'alerts', type: 'LOW_PRIORITY', hasDelay: true, delays: AFTER, none: FALLBACK, own: (minutes) => ({ type: 'LOW_PRIORITY', delayMin: minutes }) },
-  { name: 'Before a shift', kind: 'duties', type: 'ON_CALL', hasDelay: true, isBefore: true, delays: BEFORE, none: NOTHING, own: (minutes) => ({ type: 'ON_CALL', beforeMin: minutes }) },
-  { name: 'Somebody accepts an alert', kind: 'updates', type: 'ALERT_ACCEPTED', delays: [0], none: NOTHING, own: () => ({ type: 'ALERT_ACCEPTED' }) },
-  { name: 'An alert is resolved', kind: 'updates', type: 'ALERT_RESOLVED', delays: [0], none: NOTHING, own: () => ({ type: 'ALERT_RESOLVED' }) },
-  { name: 'An alert is escalated', kind: 'updates', type: 'ALERT_ESCALATED', delays: [0], none: NOTHING, own: () => ({ type: 'ALERT_ESCALATED' }) },
-  { name: 'News', kind: 'subscriptions', delays: [0], none: 'No step: news come as the categories below say.', own: () => ({}) },
+  { name: 'A HIGH alert', trigger: 'alert_high', minutes: 'delayMin', delays: AFTER, repeats: true, conditions: OF_ALERTS, none: FALLBACK },
+  { name: 'A LOW alert', trigger: 'alert_low', minutes: 'delayMin', delays: AFTER, repeats: true, conditions: OF_ALERTS, none: FALLBACK },
+  { name: 'Before a shift', trigger: 'duty', minutes: 'beforeMin', isBefore: true, delays: BEFORE, conditions: ['hours'], none: NOTHING },
+  { name: 'Somebody accepts an alert', trigger: 'accepted', conditions: OF_ALERTS, none: NOTHING },
+  { name: 'An alert is resolved', trigger: 'resolved', conditions: OF_ALERTS, none: NOTHING },
+  { name: 'An alert is escalated', trigger: 'escalated', conditions: OF_ALERTS, none: NOTHING },
+  { name: 'News', trigger: 'subscription', conditions: ['categories', 'hours', 'onDuty'], none: 'No step: news come as the categories below say.' },
 ];
 
-/** What a rule of each path can go by. */
-export const METHODS = {
-  alerts: ['PUSH', 'SMS', 'VOICE', 'EMAIL', 'WHATSAPP', 'TELEGRAM'],
-  duties: ['PUSH', 'SMS', 'EMAIL', 'WHATSAPP', 'TELEGRAM'],
-  updates: ['PUSH', 'SMS', 'EMAIL', 'WHATSAPP', 'TELEGRAM'],
-  subscriptions: ['PUSH', 'SMS', 'EMAIL'],
-};
+/** What everybody can choose; more channels are there for whom there is an address. */
+const USUAL = ['push', 'sms', 'voice', 'email', 'whatsapp', 'telegram'];
 
-/** The contacts that a rule names; a Telegram rule names the phone, and goes to the linked chat. */
-export function contactKinds(method) {
-  if (method === 'PUSH') return [];
-  return method === 'EMAIL' ? ['email'] : ['phone'];
+const KINDS = { push: [], in_app: [], telegram: [], sms: ['phone'], voice: ['phone'], whatsapp: ['phone'] };
+
+/** The contacts that a rule names. A Telegram rule goes to the linked chat. */
+export const contactKinds = (channel) => KINDS[channel] ?? [channel];
+
+/** The channels that a rule may go by. */
+export function channelsFor(contacts, chosen) {
+  const others = contacts.map((contact) => contact.kind).filter((kind) => kind !== 'phone');
+  return [...new Set([...USUAL, ...others, ...(chosen ? [chosen] : [])])];
 }
 
-/** The steps of a group among the rules of its path, which are under `base`. */
-export function steps(group, rules, base) {
-  return rules
-    .filter((rule) => rule.type === group.type)
-    .map((rule) => ({ id: rule.id, channel: rule.method.toLowerCase(), contact: rule.contact, minutes: rule.delayMin ?? rule.beforeMin ?? 0, path: `${base}/${group.kind}/${rule.id}` }));
-}
-
-const NOTIFY = { phone_call: 'voice', mobile_app: 'push', mobile_app_critical: 'push', msteams: 'teams' };
-
-/** The steps of an OnCall chain: each comes when the ones before it have waited. */
-export function chainSteps(group, rules) {
-  if (group.kind !== 'alerts') return [];
-  const chain = rules.filter((rule) => rule.important === (group.type === 'HIGH_PRIORITY')).sort((a, b) => a.position - b.position);
-  let seconds = 0;
-  const found = [];
-  for (const rule of chain) {
-    if (rule.type === 'wait') seconds += rule.duration;
-    else {
-      const name = rule.type.replace('notify_by_', '');
-      found.push({ id: rule.id, isOfChain: true, channel: NOTIFY[name] ?? name, minutes: Math.round(seconds / 60), path: `/api/v1/personal_notification_rules/${rule.id}/` });
-    }
-  }
-  return found;
+/** The steps of a group, in the order in which they come. */
+export function steps(group, rules, contacts) {
+  const found = rules
+    .filter((rule) => rule.trigger === group.trigger)
+    .map((rule) => ({ ...rule, contact: contacts.find((contact) => contact.id === rule.contactId), minutes: rule[group.minutes] ?? 0 }));
+  return found.sort((a, b) => (a.minutes - b.minutes) * (group.isBefore ? -1 : 1));
 }

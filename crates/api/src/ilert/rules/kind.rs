@@ -1,6 +1,7 @@
 //! What tells the four kinds of rule apart.
 
 use watchbell_core::Channel;
+use watchbell_core::rule::shown::{ILERT_BEFORE_MIN, ILERT_MOST_DELAY_MIN};
 use watchbell_core::rule::{Rule, Trigger};
 
 use crate::problem::Problem;
@@ -45,7 +46,7 @@ pub(crate) static ALL: [Kind; 4] = [
         types: &PRIORITIES,
         read: |fields| {
             let trigger = fields.required_choice("type", &PRIORITIES)?;
-            let delay_min = fields.integer("delayMin", &(0..=120))?.unwrap_or(0);
+            let delay_min = fields.integer("delayMin", &(0..=ILERT_MOST_DELAY_MIN))?.unwrap_or(0);
             Ok((trigger, delay_min * 60))
         },
         own: |rule| Own { trigger: type_of(&PRIORITIES, rule), delay_min: Some(rule.offset_s / 60), before_min: None },
@@ -58,8 +59,8 @@ pub(crate) static ALL: [Kind; 4] = [
         read: |fields| {
             let trigger = fields.choice("type", &DUTIES)?.unwrap_or(Trigger::Duty);
             let before_min = fields.integer("beforeMin", &(0..=1440))?.unwrap_or(0);
-            if !BEFORE_MIN.contains(&before_min) {
-                let right = format!("it must be one of {}", watchbell_core::channel::join(&BEFORE_MIN));
+            if !ILERT_BEFORE_MIN.contains(&before_min) {
+                let right = format!("it must be one of {}", watchbell_core::channel::join(&ILERT_BEFORE_MIN));
                 return Err(fields.invalid("beforeMin", &format!("is {before_min}"), &right));
             }
             Ok((trigger, before_min * 60))
@@ -89,9 +90,22 @@ const DUTIES: [(&str, Trigger); 1] = [("ON_CALL", Trigger::Duty)];
 const UPDATES: [(&str, Trigger); 3] =
     [("ALERT_ACCEPTED", Trigger::Accepted), ("ALERT_RESOLVED", Trigger::Resolved), ("ALERT_ESCALATED", Trigger::Escalated)];
 
-/// The contract's enum, in minutes.
-pub(in super::super) const BEFORE_MIN: [i64; 8] = [0, 15, 30, 60, 180, 360, 720, 1440];
-
 fn type_of(types: &[(&'static str, Trigger)], rule: &Rule) -> Option<&'static str> {
     types.iter().find(|(_, trigger)| *trigger == rule.trigger).map(|(name, _)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use watchbell_core::rule::shown::ilert_channels;
+
+    use super::*;
+
+    /// What the surface can say is what it is shown.
+    #[test]
+    fn every_kind_goes_by_what_ilert_s_rules_can_go_by() {
+        for kind in &ALL {
+            let channels: Vec<Channel> = kind.methods.iter().map(|(_, channel)| *channel).collect();
+            assert!(kind.triggers.iter().all(|trigger| ilert_channels(*trigger) == channels), "{}", kind.path);
+        }
+    }
 }

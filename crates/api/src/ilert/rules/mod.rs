@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Map, Value};
 use watchbell_core::contact::Contact;
-use watchbell_core::rule::{Rule, Surface};
+use watchbell_core::rule::{Conditions, Rule, Surface};
 use watchbell_core::{RuleId, UserId};
 use watchbell_store::StoreError;
 use watchbell_store::directory::NewRule;
@@ -115,6 +115,8 @@ async fn read(kind: &'static Kind, api: &Api, user: UserId, payload: &Payload) -
         position: None,
         critical: false,
         public_id: None,
+        when: Conditions::default(),
+        repeat: None,
     })
 }
 

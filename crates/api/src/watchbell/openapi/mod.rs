@@ -5,6 +5,7 @@ mod duties;
 mod events;
 mod history;
 mod operators;
+mod rules;
 mod transfer;
 mod users;
 
@@ -17,6 +18,7 @@ use crate::openapi::{Failures, Operation, Part};
 pub(crate) fn part() -> Part {
     let mut part = Part::new("Watchbell", "/watchbell/v1", json!([{ "bearer": [] }, { "basic": [] }]), failures(&[401, 403, 500, 503]));
     users::describe(&mut part);
+    rules::describe(&mut part);
     categories::describe(&mut part);
     events::describe(&mut part);
     duties::describe(&mut part);

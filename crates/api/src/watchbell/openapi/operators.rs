@@ -5,12 +5,13 @@ use watchbell_core::Channel;
 use watchbell_core::access::Role;
 use watchbell_wire::caller::Caller;
 use watchbell_wire::keys::{Key, MadeKey, NewKey};
+use watchbell_wire::lint::{DeadRule, UnheardAlert};
 use watchbell_wire::operators::{AuditEntry, CanaryResult, ChannelStatus, UnreachableUsers};
 use watchbell_wire::overview::Overview;
 use watchbell_wire::providers::{Provider, ProviderTest, ProviderTestResult};
 use watchbell_wire::{Items, Page};
 
-use super::{limited, paged, with_id};
+use super::{derived_id, limited, paged, with_id};
 use crate::openapi::schema::string;
 use crate::openapi::{Operation, Part};
 
@@ -50,6 +51,20 @@ pub(super) fn describe(part: &mut Part) {
             .query("object", "To what, such as users/4, and to what is under it", string())
             .with(paged)
             .returns::<Page<AuditEntry>>(200, "A page, newest first"),
+    );
+    part.add(
+        Operation::get("/lint/alerts", "List alerts of the last 30 days that today's rules would tell nobody of")
+            .of(OPERATOR)
+            .says("A page is what was found among a hundred events, and may be empty although there is a next one.")
+            .query("cursor", "The nextCursor of the page before", derived_id())
+            .returns::<Page<UnheardAlert>>(200, "A page, newest first"),
+    );
+    part.add(
+        Operation::get("/lint/rules", "List rules that can never tell anybody, as things are")
+            .of(OPERATOR)
+            .says("A page is of so many users, and may be empty although there is a next one.")
+            .with(paged)
+            .returns::<Page<DeadRule>>(200, "A page, in order of user"),
     );
     part.add(
         Operation::get("/overview", "See how things stand")

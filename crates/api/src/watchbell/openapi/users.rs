@@ -4,7 +4,7 @@ use serde_json::json;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::device::DeviceKind;
 use watchbell_core::preference::Digest;
-use watchbell_core::user::QuietHours;
+use watchbell_core::user::Hours;
 use watchbell_wire::accounts::{Account, AccountPut};
 use watchbell_wire::contacts::{
     Contact, ContactStatusPut, NewContact, ReplacedContact, SigningSecret, StartedVerification, TelegramLink, VerificationCode,
@@ -44,7 +44,7 @@ pub(super) fn describe(part: &mut Part) {
 }
 
 fn change() -> UserChange {
-    let quiet_hours: Option<QuietHours> = serde_json::from_value(json!({ "start": "22:00", "end": "07:00" })).ok();
+    let quiet_hours: Option<Hours> = serde_json::from_value(json!({ "start": "22:00", "end": "07:00" })).ok();
     UserChange {
         timezone: Some("Europe/Berlin".to_owned()),
         locale: Some("de".to_owned()),

@@ -1,8 +1,8 @@
-//! A user's rules: those of the ilert surface each for itself, those of the OnCall surface as chains.
+//! A user's rules: those of the OnCall surface as chains, all others each for itself.
 
 use watchbell_core::contact::ContactKind;
 use watchbell_core::ids::public_id;
-use watchbell_core::rule::{Surface, Trigger};
+use watchbell_core::rule::{Conditions, Surface, Trigger};
 use watchbell_core::{ContactId, UserId};
 use watchbell_store::directory::{ChainStep, NewRule, Place};
 
@@ -10,6 +10,7 @@ use super::take::{Outcome, Taker, is_same};
 use super::user_export::UserExport;
 use super::wanted::{Wanted, WantedRule, WantedStep};
 use crate::problem::Problem;
+use crate::validate::rule::Said;
 
 impl Taker<'_> {
     pub async fn rules(
@@ -29,7 +30,7 @@ impl Taker<'_> {
             let contact = rule.contact.as_ref().map(|(kind, target)| contacts.iter().find(|there| is_same(there, *kind, target)));
             let contact_id = contact.flatten().map(|contact| contact.id);
             let same = there.iter().position(|there| {
-                (there.trigger, there.channel, there.offset_s) == (rule.trigger, Some(rule.channel), rule.offset_s)
+                rule.said.is_said_by(there)
                     && there.contact_id == contact_id
                     && (contact_id.is_some() || rule.contact.is_none())
             });
@@ -37,7 +38,8 @@ impl Taker<'_> {
                 there.swap_remove(same);
                 continue;
             }
-            let change = format!("add a rule: {} by {}, {} s", rule.trigger, rule.channel, rule.offset_s);
+            let Said { trigger, channel, offset_s, .. } = rule.said;
+            let change = format!("add a rule: {trigger} by {channel}, {offset_s} s");
             let is_to_be_added = |(kind, target): &(ContactKind, String)| {
                 self.is_dry && wanted.contacts.iter().any(|contact| contact.kind == *kind && contact.target == *target)
             };
@@ -119,22 +121,14 @@ impl Taker<'_> {
             position: None,
             critical: step.step.critical,
             public_id: Some(id.unwrap_or_else(|| public_id('N'))),
+            when: Conditions::default(),
+            repeat: None,
         })
     }
 }
 
 fn alone(rule: &WantedRule, contact_id: Option<ContactId>) -> NewRule {
-    NewRule {
-        surface: Surface::Ilert,
-        trigger: rule.trigger,
-        channel: Some(rule.channel),
-        contact_id,
-        contact_kinds: rule.contact_kinds,
-        offset_s: rule.offset_s,
-        position: None,
-        critical: false,
-        public_id: None,
-    }
+    NewRule { surface: rule.surface, ..rule.said.clone().into_rule(contact_id, rule.contact_kinds) }
 }
 
 fn what(step: ChainStep) -> String {

@@ -10,18 +10,19 @@ use watchbell_store::{Store, StoreError};
 use watchbell_wire::Name;
 use watchbell_wire::devices::NewDevice;
 use watchbell_wire::transfer::{
-    TransferAddress, TransferCategory, TransferContact, TransferNotiflow, TransferPreference, TransferRule, TransferStep, TransferSwitches,
+    TransferAddress, TransferCategory, TransferContact, TransferNotiflow, TransferOwnRule, TransferPreference, TransferRule, TransferStep, TransferSwitches,
     TransferUser,
 };
 
 use crate::ilert::rules::kind;
 use crate::oncall::kinds;
+use crate::validate::rule;
 
 pub(super) struct UserExport {
     pub user: User,
     pub contacts: Vec<Contact>,
     pub devices: Vec<Device>,
-    /// Of the ilert surface.
+    /// Those that are no steps of a chain.
     pub rules: Vec<Rule>,
     /// Of the OnCall surface: LOW before HIGH, each in order of position.
     pub chains: Vec<Rule>,
@@ -45,7 +46,7 @@ impl UserExport {
         Ok(Self {
             contacts: store.contacts(id, None).await?,
             devices: store.devices(id).await?,
-            rules: store.rules(id, Surface::Ilert, Trigger::ALL).await?,
+            rules: store.rules(id, Surface::Watchbell, Trigger::ALL).await?.into_iter().filter(|rule| rule.position.is_none()).collect(),
             chains: store.chain_rules(&of_user).await?.0.into_iter().map(|found| found.rule).collect(),
             topics: store.topics_of(id).await?,
             preferences: store.preferences(id).await?,
@@ -70,7 +71,8 @@ impl UserExport {
             profile: Some(user.profile.clone()),
             contacts: Some(self.contacts.iter().map(contact).collect()),
             devices: Some(self.devices.iter().map(device).collect()),
-            rules: Some(self.rules.iter().filter_map(|rule| self.rule(rule)).collect()),
+            rules: Some(self.rules.iter().filter(|rule| is_ilerts(rule)).filter_map(|rule| self.rule(rule)).collect()),
+            own_rules: Some(self.rules.iter().filter(|rule| !is_ilerts(rule)).filter_map(|rule| self.own_rule(rule)).collect()),
             chains: Some(self.chains.iter().map(step).collect()),
             topics: Some(self.topics.clone()),
             preferences: Some(self.preferences.iter().map(preference).collect()),
@@ -81,7 +83,6 @@ impl UserExport {
     fn rule(&self, rule: &Rule) -> Option<TransferRule> {
         let kind = kind::ALL.iter().find(|kind| kind.triggers.contains(&rule.trigger))?;
         let (method, _) = kind.methods.iter().find(|(_, channel)| Some(*channel) == rule.channel)?;
-        let contact = self.contacts.iter().find(|contact| Some(contact.id) == rule.contact_id);
         let own = (kind.own)(rule);
         Some(TransferRule {
             kind: Name::kept(kind.path.to_owned()),
@@ -89,9 +90,28 @@ impl UserExport {
             trigger: own.trigger.map(str::to_owned),
             delay_min: own.delay_min,
             before_min: own.before_min,
-            contact: contact.map(|contact| TransferAddress { kind: contact.kind.into(), target: contact.target.clone() }),
+            contact: self.address(rule),
         })
     }
+
+    fn own_rule(&self, rule: &Rule) -> Option<TransferOwnRule> {
+        Some(TransferOwnRule {
+            trigger: rule.trigger.into(),
+            channel: rule.channel?.into(),
+            contact: self.address(rule),
+            terms: rule::terms(rule, rule.offset_s),
+        })
+    }
+
+    fn address(&self, rule: &Rule) -> Option<TransferAddress> {
+        let contact = self.contacts.iter().find(|contact| Some(contact.id) == rule.contact_id)?;
+        Some(TransferAddress { kind: contact.kind.into(), target: contact.target.clone() })
+    }
+}
+
+/// Whether it is in the list of the ilert surface's rules.
+fn is_ilerts(rule: &Rule) -> bool {
+    rule.surface == Surface::Ilert
 }
 
 pub(super) fn category(category: &Category) -> TransferCategory {

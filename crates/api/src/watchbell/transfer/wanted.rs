@@ -8,8 +8,8 @@ use watchbell_core::Channel;
 use watchbell_core::channel::join;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::ids::is_public_id;
-use watchbell_core::rule::Trigger;
-use watchbell_core::user::{Profile, QuietHours};
+use watchbell_core::rule::{Conditions, Surface, Trigger};
+use watchbell_core::user::{Hours, Profile};
 use watchbell_store::directory::{ChainStep, NewContact};
 use watchbell_store::preferences::{ChannelType, Digest, NewCategory, NotiflowSwitches, Switches, Wants};
 
@@ -19,6 +19,7 @@ use crate::oncall::{duration, kinds};
 use crate::problem::Problem;
 use crate::state::Api;
 use crate::validate::device::NewDevice;
+use crate::validate::rule::{self, Said};
 use crate::validate::{Fields, device, person};
 
 /// What is None is not said, and stays as it is.
@@ -32,7 +33,7 @@ pub(super) struct Wanted {
     pub locale: Option<String>,
     /// Some(None) has none.
     #[expect(clippy::option_option, reason = "a member that is null says something else than none")]
-    pub quiet_hours: Option<Option<QuietHours>>,
+    pub quiet_hours: Option<Option<Hours>>,
     pub custom_fields: Option<Map<String, Value>>,
     pub profile: Option<Profile>,
     pub contacts: Vec<NewContact>,
@@ -46,11 +47,10 @@ pub(super) struct Wanted {
     pub problems: Vec<String>,
 }
 
-/// A rule of the ilert surface.
+/// A rule of the ilert surface, or of our own.
 pub(super) struct WantedRule {
-    pub trigger: Trigger,
-    pub channel: Channel,
-    pub offset_s: i64,
+    pub surface: Surface,
+    pub said: Said,
     /// One of the user's contacts, by its address.
     pub contact: Option<(ContactKind, String)>,
     pub contact_kinds: &'static [ContactKind],
@@ -89,7 +89,7 @@ pub(super) fn user(api: &Api, caller: &Authenticated, value: Value) -> Result<Wa
     };
     person::check_custom_fields("customFields", wanted.custom_fields.as_ref().unwrap_or(&Map::new()))?;
     if fields.is_given("quietHours") {
-        wanted.quiet_hours = Some(person::quiet_hours(&mut fields, "quietHours")?);
+        wanted.quiet_hours = Some(person::hours(&mut fields, "quietHours")?);
     }
     if let Some(mut profile) = fields.object("profile")? {
         wanted.profile = Some(person::profile(&mut profile)?);
@@ -110,12 +110,14 @@ pub(super) fn user(api: &Api, caller: &Authenticated, value: Value) -> Result<Wa
     }
     let (contacts, devices) = (entries(&mut fields, "contacts")?, entries(&mut fields, "devices")?);
     let (rules, steps) = (entries(&mut fields, "rules")?, entries(&mut fields, "chains")?);
+    let own_rules = entries(&mut fields, "ownRules")?;
     fields.finish()?;
     // From here on what is wrong with one is no reason to leave the others.
     let problems = &mut wanted.problems;
     wanted.contacts = good(contacts, problems, |entry| read_contact(api, caller, entry));
     wanted.devices = good(devices, problems, |entry| device::read(entry, &api.settings.push_reach));
     wanted.rules = good(rules, problems, read_rule);
+    wanted.rules.extend(good(own_rules, problems, read_own_rule));
     wanted.steps = good(steps, problems, |entry| read_step(api, entry));
     let steps = std::mem::take(&mut wanted.steps);
     for step in steps {
@@ -183,7 +185,22 @@ fn read_rule(fields: &mut Fields) -> Result<WantedRule, Problem> {
     let kind = fields.required_choice("kind", &kinds)?;
     let channel = fields.required_choice("method", kind.methods)?;
     let (trigger, offset_s) = (kind.read)(fields)?;
-    let contact_kinds = contact::kinds(channel);
+    let said = Said { trigger, channel, offset_s, critical: false, when: Conditions::default(), repeat: None };
+    read_address(fields, Surface::Ilert, said, contact::kinds(channel))
+}
+
+fn read_own_rule(fields: &mut Fields) -> Result<WantedRule, Problem> {
+    let said = rule::read(fields)?;
+    let contact_kinds = rule::contact_kinds(said.channel);
+    read_address(fields, Surface::Watchbell, said, contact_kinds)
+}
+
+fn read_address(
+    fields: &mut Fields,
+    surface: Surface,
+    said: Said,
+    contact_kinds: &'static [ContactKind],
+) -> Result<WantedRule, Problem> {
     let contact = match fields.object("contact")? {
         None => None,
         Some(mut contact) => {
@@ -194,7 +211,7 @@ fn read_rule(fields: &mut Fields) -> Result<WantedRule, Problem> {
             Some((kind, target))
         }
     };
-    Ok(WantedRule { trigger, channel, offset_s, contact, contact_kinds })
+    Ok(WantedRule { surface, said, contact, contact_kinds })
 }
 
 /// A `user_id` that Grafana OnCall's own answers have beside is passed over.

@@ -45,6 +45,7 @@ impl Chains for SqlStore {
 macro_rules! select {
     () => {
         "SELECT r.id, r.public_id, r.user_id, r.surface, r.cause, r.channel, r.contact_id, r.offset_s, r.position, r.critical, \
+         r.conditions, r.repeat_every_s, r.repeat_times, \
          u.public_id AS user_public_id FROM rules r JOIN users u ON u.id = r.user_id WHERE r.position IS NOT NULL"
     };
 }

@@ -1,4 +1,4 @@
-//! Rules, each seen and changed only through the surface that made it.
+//! Rules, each seen and changed only through surfaces that can say it in full.
 
 use async_trait::async_trait;
 use watchbell_core::rule::{Rule, Surface, Trigger};
@@ -6,7 +6,7 @@ use watchbell_core::{Channel, RuleId, UserId};
 
 use super::super::array;
 use super::super::audit::Done;
-use super::rows::{RuleRow, all};
+use super::rows::{RuleRow, all, to_json};
 use super::{Connection, SqlStore, Tx, contacts, owners, sql};
 use crate::StoreError;
 use crate::access::Actor;
@@ -38,7 +38,7 @@ impl Rules for SqlStore {
 
 macro_rules! columns {
     () => {
-        "id, public_id, user_id, surface, cause, channel, contact_id, offset_s, position, critical"
+        "id, public_id, user_id, surface, cause, channel, contact_id, offset_s, position, critical, conditions, repeat_every_s, repeat_times"
     };
 }
 
@@ -52,9 +52,10 @@ pub(super) async fn create(store: &SqlStore, by: Actor, user: UserId, new: NewRu
 pub(super) async fn insert(store: &SqlStore, tx: &mut Tx, user: UserId, new: NewRule) -> Result<Rule, StoreError> {
     check_contact(tx, user, &new).await?;
     store.check_quota(tx, "SELECT COUNT(*) FROM rules WHERE user_id = $1", user, store.quotas.rules, "rules").await?;
+    let conditions = conditions(&new)?;
     let row: RuleRow = sqlx::query_as(sql(concat!(
-        "INSERT INTO rules (public_id, user_id, surface, cause, channel, contact_id, offset_s, position, critical) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ",
+        "INSERT INTO rules (public_id, user_id, surface, cause, channel, contact_id, offset_s, position, critical, conditions, \
+         repeat_every_s, repeat_times) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING ",
         columns!()
     )))
     .bind(new.public_id)
@@ -66,6 +67,9 @@ pub(super) async fn insert(store: &SqlStore, tx: &mut Tx, user: UserId, new: New
     .bind(new.offset_s)
     .bind(new.position)
     .bind(new.critical)
+    .bind(conditions)
+    .bind(new.repeat.map(|repeat| repeat.every_s))
+    .bind(new.repeat.map(|repeat| repeat.times))
     .fetch_one(&mut **tx)
     .await?;
     row.try_into()
@@ -75,17 +79,18 @@ pub(super) async fn list(store: &SqlStore, user: UserId, surface: Surface, trigg
     let rows: Vec<RuleRow> = sqlx::query_as(sql(concat!(
         "SELECT ",
         columns!(),
-        " FROM rules WHERE user_id = $1 AND surface = $2 AND cause {in $3 text} ORDER BY id"
+        " FROM rules WHERE user_id = $1 AND cause {in $2 text} ORDER BY id"
     )))
     .bind(user.0)
-    .bind(surface.as_str())
     .bind(array(triggers.iter().map(|trigger| trigger.as_str()))?)
     .fetch_all(&store.read)
     .await?;
     if rows.is_empty() {
         owners::must_exist(store, user).await?;
     }
-    all(rows)
+    let mut rules: Vec<Rule> = all(rows)?;
+    rules.retain(|rule| surface.shows(rule));
+    Ok(rules)
 }
 
 pub(super) async fn get(
@@ -102,15 +107,20 @@ async fn find(on: &mut Connection, user: UserId, surface: Surface, triggers: &[T
     let row: Option<RuleRow> = sqlx::query_as(sql(concat!(
         "SELECT ",
         columns!(),
-        " FROM rules WHERE id = $1 AND user_id = $2 AND surface = $3 AND cause {in $4 text}"
+        " FROM rules WHERE id = $1 AND user_id = $2 AND cause {in $3 text}"
     )))
     .bind(id.0)
     .bind(user.0)
-    .bind(surface.as_str())
     .bind(array(triggers.iter().map(|trigger| trigger.as_str()))?)
     .fetch_optional(on)
     .await?;
-    row.map(TryInto::try_into).transpose()
+    let rule: Option<Rule> = row.map(TryInto::try_into).transpose()?;
+    Ok(rule.filter(|rule| surface.shows(rule)))
+}
+
+/// Conditions as they are kept.
+fn conditions(new: &NewRule) -> Result<Option<String>, StoreError> {
+    Some(&new.when).filter(|when| !when.is_empty()).map(to_json).transpose()
 }
 
 pub(super) async fn replace(
@@ -124,9 +134,10 @@ pub(super) async fn replace(
     let mut change = store.begin_change(user).await?;
     check_contact(&mut change.tx, user, &new).await?;
     let before = find(&mut change.tx, user, new.surface, triggers, id).await?.ok_or(StoreError::NotFound("rule"))?;
+    let conditions = conditions(&new)?;
     let row: RuleRow = sqlx::query_as(sql(concat!(
         "UPDATE rules SET cause = $2, channel = $3, contact_id = $4, offset_s = $5, position = $6, critical = $7, \
-         public_id = COALESCE($8, public_id) WHERE id = $1 RETURNING ",
+         public_id = COALESCE($8, public_id), conditions = $9, repeat_every_s = $10, repeat_times = $11, surface = $12 WHERE id = $1 RETURNING ",
         columns!()
     )))
     .bind(id.0)
@@ -137,6 +148,10 @@ pub(super) async fn replace(
     .bind(new.position)
     .bind(new.critical)
     .bind(new.public_id)
+    .bind(conditions)
+    .bind(new.repeat.map(|repeat| repeat.every_s))
+    .bind(new.repeat.map(|repeat| repeat.times))
+    .bind(new.surface.as_str())
     .fetch_one(&mut *change.tx)
     .await?;
     let rule: Rule = row.try_into()?;
@@ -172,6 +187,8 @@ pub(super) fn changes(before: Option<&Rule>, after: Option<&Rule>) -> Changes {
     let offset_s = |rule: &Rule| rule.offset_s;
     let position = |rule: &Rule| rule.position;
     let critical = |rule: &Rule| rule.critical;
+    let when = |rule: &Rule| Some(rule.when.clone()).filter(|when| !when.is_empty());
+    let repeat = |rule: &Rule| rule.repeat.map(|repeat| format!("{} times every {} s", repeat.times, repeat.every_s));
     Changes::default()
         .field("trigger", before.map(trigger).as_ref(), after.map(trigger).as_ref())
         .field("channel", before.and_then(channel).as_ref(), after.and_then(channel).as_ref())
@@ -179,6 +196,8 @@ pub(super) fn changes(before: Option<&Rule>, after: Option<&Rule>) -> Changes {
         .field("offsetS", before.map(offset_s).as_ref(), after.map(offset_s).as_ref())
         .field("position", before.and_then(position).as_ref(), after.and_then(position).as_ref())
         .field("critical", before.map(critical).as_ref(), after.map(critical).as_ref())
+        .field("when", before.and_then(when).as_ref(), after.and_then(when).as_ref())
+        .field("repeat", before.and_then(repeat).as_ref(), after.and_then(repeat).as_ref())
 }
 
 pub(super) fn object(user: UserId, id: RuleId) -> String {

@@ -85,5 +85,6 @@ fn message(contact: &Contact, channel: Channel, now: Timestamp) -> Planned {
         attempts: 0,
         collect: None,
         named_as: None,
+        repetition: 0,
     }
 }

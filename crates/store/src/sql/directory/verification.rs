@@ -173,6 +173,7 @@ fn message(contact: &Contact, now: Timestamp, expires_at: Timestamp) -> Planned 
         attempts: 0,
         collect: None,
         named_as: None,
+        repetition: 0,
     }
 }
 
