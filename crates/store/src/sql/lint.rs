@@ -76,6 +76,7 @@ impl SqlStore {
             problems: Vec::new(),
             replay_of: None,
             original: Original::default(),
+            trace: None,
         };
         let used = Used::by(&event, self.planner.behind(&event));
         let resolved = self.resolve(tx, &used.users).await?;
