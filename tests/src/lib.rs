@@ -16,6 +16,7 @@ pub mod breaking_proxy;
 pub mod broker;
 pub mod browser;
 pub mod client;
+pub mod collector;
 pub mod database;
 pub mod figures;
 pub mod postgres_server;

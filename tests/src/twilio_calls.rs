@@ -7,12 +7,17 @@ use serde_json::Value;
 use sha1::Sha1;
 
 use crate::bed::Bed;
-use crate::client::Answer;
+use crate::client::{Answer, Client};
 use crate::settings::PUBLIC_URL;
 use crate::stand_ins::TWILIO_TOKEN;
 
 /// Posts a callback signed with that token.
 pub async fn call_back(bed: &Bed, path: &str, form: &[(&str, &str)], token: &str) -> Answer {
+    call(bed.api(), path, form, token).await
+}
+
+/// The same to any process.
+pub async fn call(api: &Client, path: &str, form: &[(&str, &str)], token: &str) -> Answer {
     let mut sorted = form.to_vec();
     sorted.sort_unstable();
     let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).unwrap();
@@ -24,7 +29,7 @@ pub async fn call_back(bed: &Bed, path: &str, form: &[(&str, &str)], token: &str
     let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
     let headers = [("x-twilio-signature", signature.as_str()), ("content-type", "application/x-www-form-urlencoded")];
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    bed.api().with_key("").try_call(Method::POST, path, &headers, Some(body)).await.unwrap()
+    api.with_key("").try_call(Method::POST, path, &headers, Some(body)).await.unwrap()
 }
 
 /// Has somebody write to our number; what is replied, as text.

@@ -67,13 +67,19 @@ impl ServiceStandIn {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// The requests by that method below a path, so far.
+    pub fn asked(&self, method: &str, path: &str) -> Vec<Request> {
+        let matches = |request: &&Request| request.method == method && request.path.starts_with(path);
+        self.asked.borrow().iter().filter(matches).cloned().collect()
+    }
+
     /// Waits until there are `count` requests by that method below a path, and answers them.
     pub async fn expect(&self, count: usize, method: &str, path: &str) -> Vec<Request> {
         let matches = |request: &&Request| request.method == method && request.path.starts_with(path);
         let mut asked = self.asked.subscribe();
         let enough = asked.wait_for(|all| all.iter().filter(matches).count() >= count);
         wait::within(&format!("{count} × {method} {path}"), enough).await.unwrap();
-        let found: Vec<_> = self.asked.borrow().iter().filter(matches).cloned().collect();
+        let found = self.asked(method, path);
         assert_eq!(found.len(), count, "{method} {path}");
         found
     }

@@ -60,6 +60,7 @@ mod short_way;
 mod silence;
 mod strangers;
 mod tools;
+mod traces;
 mod transfer;
 mod wakes;
 mod watchdog;

@@ -56,7 +56,7 @@ pub fn document() -> Value {
             "outcomes",
             "watchbell.out.{state}",
             &["outcome", "move"][..],
-            "What became of deliveries, for whoever listens. Not kept by a stream of Watchbell's.",
+            "What became of deliveries, for whoever listens. Not kept by a stream of Watchbell's. Where traces are kept, the header traceparent names the span of the call.",
             "state",
             parameter("What became of it", ATTEMPTS.into_iter().chain(MOVES.map(State::as_str))),
         ),

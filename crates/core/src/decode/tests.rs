@@ -563,3 +563,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_event_s_trace_is_its_own_attribute_or_else_its_carrier_s_header() {
+    type Told<'a> = (&'a [(&'a str, &'a str)], Value, Option<&'a str>);
+    const OWN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const CARRIER: &str = "00-5bf92f3577b34da6a3ce929d0e0e4736-10f067aa0ba902b7-00";
+    let trace = |event: &Event| event.trace.map(|trace| trace.to_string());
+    let structured = json!({"specversion": "1.0", "id": "1", "source": "s", "traceparent": OWN, "data": alert()});
+    let binary = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "s"), ("traceparent", CARRIER)];
+    let table: [Told<'_>; 6] = [
+        (&[], alert(), None),
+        (&[("Traceparent", CARRIER)], alert(), Some(CARRIER)),
+        (&[("traceparent", CARRIER)], structured.clone(), Some(OWN)),
+        (&[("traceparent", CARRIER)], with(structured, "traceparent", json!(7)), Some(CARRIER)),
+        (&binary, alert(), Some(CARRIER)),
+        (&[("traceparent", "rubbish")], alert(), None),
+    ];
+    for (headers, data, expected) in table {
+        let event = nats("alert", headers, &data).unwrap();
+        assert_eq!((trace(&event).as_deref(), event.problems.len()), (expected, 0), "{headers:?}");
+    }
+    let own = nats("alert", &[&binary[..], &[("ce-traceparent", OWN)]].concat(), &alert()).unwrap();
+    assert_eq!(trace(&own).as_deref(), Some(OWN));
+    // Each event of a batch is its request's, and so is what is read again from a dead letter.
+    let event = with(with(alert(), "id", json!("1")), "type", json!("watchbell.events.alert"));
+    let batch = http("application/json", &[("traceparent", CARRIER)], &json!([event, event]).to_string()).unwrap();
+    assert_eq!(batch.iter().filter_map(trace).collect::<Vec<_>>(), [CARRIER, CARRIER]);
+    assert_eq!(trace(&read(batch[0].original.clone()).unwrap()).as_deref(), Some(CARRIER));
+}

@@ -23,6 +23,7 @@ use watchbell_scheduler::{Retention, RulePlanner, Scheduler, SchedulerSettings};
 use watchbell_store::intake::Accepted;
 use watchbell_store::throttle::{Bundling, RecipientLimits};
 use watchbell_store::{Options, Retries, Store, open};
+use watchbell_traces::Tracer;
 
 use super::clock::WatchedClock;
 use super::file::Settings;

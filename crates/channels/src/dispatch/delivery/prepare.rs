@@ -94,10 +94,10 @@ pub(super) async fn complete(context: &DispatchContext, job: &Job, message: Outg
     }
     match context.store.bundled(&job.id).await {
         Ok(members) => {
-            let content = render(context, job, &members, None);
+            let told = render(context, job, &members, None);
             let links = members.iter().filter_map(|member| context.tracer.carry(member.trace)).collect();
             let members = members.iter().map(|member| about(member, message_kind(member).folder())).collect();
-            Ok((Outgoing { content, members, ..message }, links))
+            Ok((Outgoing { content: told, members, ..message }, links))
         }
         Err(error) => {
             tracing::warn!(delivery.id = %job.id, error = watchbell_core::error_chain(&error), "bundle.read failed; trying again");
