@@ -29,6 +29,8 @@ CREATE TABLE users (
 );
 -- A user name belongs to one user, however it is spelt.
 CREATE UNIQUE INDEX users_username_taken ON users (lower(username));
+-- Calendars call people by their names.
+CREATE INDEX users_full_name ON users (lower(first_name || ' ' || last_name));
 -- External ids that could also mean another user by number or by public id. None are accepted any more; where these two indexes are
 -- empty, no name needs to be looked up twice.
 CREATE INDEX users_numeric ON users (id) WHERE external_id ~ '^[+-]?[0-9]+$';
@@ -415,6 +417,23 @@ CREATE INDEX duties_next ON duties (schedule, starts_at);
 -- The schedules of shifts. Whoever plans by a schedule locks its row, so that none of its shifts changes meanwhile.
 CREATE TABLE schedules (
     name TEXT COLLATE "C" NOT NULL PRIMARY KEY
+);
+
+-- The calendars that shifts are read from, and what was found when they were last read. What shifts a calendar made, their ids say.
+CREATE TABLE calendars (
+    name     TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    schedule TEXT COLLATE "C" NOT NULL,
+    -- A digest of how it is read: what is set otherwise is read anew.
+    settings TEXT   NOT NULL,
+    -- When it is read again. Whoever reads it moves this ahead first, so that one process does.
+    due_at   BIGINT NOT NULL,
+    -- When it was last tried to read it, and when it was last read and believed.
+    read_at  BIGINT,
+    good_at  BIGINT,
+    -- Why it was not believed when it was last tried.
+    failure  TEXT,
+    -- What was found in it when it was last believed, as JSON.
+    contents TEXT   NOT NULL
 );
 
 -- What Watchbell itself does next about open alerts that name a schedule or an escalation list.

@@ -35,6 +35,7 @@ pub struct Wanted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     pub id: String,
+    pub schedule: String,
     pub user_id: UserId,
     pub starts_at: Timestamp,
     pub ends_at: Timestamp,
@@ -63,6 +64,7 @@ fn sameness(user: UserId, starts_at: Timestamp, ends_at: Timestamp, now: Timesta
 /// calendar's word is not known.
 pub fn changes(
     calendar: &str,
+    schedule: &str,
     wanted: Vec<Wanted>,
     known: Vec<Known>,
     stay: &BTreeSet<String>,
@@ -71,6 +73,8 @@ pub fn changes(
 ) -> Vec<Change> {
     let prefixes: Vec<String> = stay.iter().map(|entry| format!("{}{entry}:", prefix(calendar))).collect();
     let mut same: HashMap<_, Vec<Known>> = HashMap::new();
+    // A calendar that is another schedule's now has all its shifts moved there.
+    let (known, elsewhere): (Vec<_>, Vec<_>) = known.into_iter().partition(|known| known.schedule == schedule);
     for known in known {
         same.entry(sameness(known.user_id, known.starts_at, known.ends_at, now)).or_default().push(known);
     }
@@ -87,7 +91,7 @@ pub fn changes(
             None => missing.push(wanted),
         }
     }
-    let mut rest: BTreeMap<String, Known> = same.into_values().flatten().map(|known| (known.id.clone(), known)).collect();
+    let mut rest: BTreeMap<String, Known> = same.into_values().flatten().chain(elsewhere).map(|known| (known.id.clone(), known)).collect();
     let mut changes = Vec::with_capacity(missing.len() + rest.len());
     for mut shift in missing {
         if taken.contains(&shift.id) {
@@ -122,13 +126,13 @@ mod tests {
 
     fn known(id: &str, user: i64, from: i64, to: i64) -> Known {
         let Wanted { id, user_id, starts_at, ends_at } = wanted(id, user, from, to);
-        Known { id, user_id, starts_at, ends_at, event_id: EventId("E".to_owned()) }
+        Known { id, schedule: "s".to_owned(), user_id, starts_at, ends_at, event_id: EventId("E".to_owned()) }
     }
 
     /// What is said, as `+id` and `-id`, at hour 0, of what begins before hour 100.
     fn said(wanted: &[Wanted], known: &[Known], stay: &[&str]) -> Vec<String> {
         let stay = stay.iter().map(|entry| (*entry).to_owned()).collect();
-        let changes = changes("c", wanted.to_vec(), known.to_vec(), &stay, at(0), at(100));
+        let changes = changes("c", "s", wanted.to_vec(), known.to_vec(), &stay, at(0), at(100));
         let sign = |change: &Change| if change.status == DutyStatus::Scheduled { '+' } else { '-' };
         changes.iter().map(|change| format!("{}{}", sign(change), change.shift.id.trim_start_matches("calendar:c:"))).collect()
     }
@@ -161,10 +165,18 @@ mod tests {
     }
 
     #[test]
+    fn a_calendar_that_is_another_schedules_now_takes_its_shifts_along() {
+        let changes = changes("c", "t", vec![wanted("a:1", 1, 1, 2)], vec![known("a:1", 1, 1, 2)], &BTreeSet::new(), at(0), at(100));
+        let said: Vec<_> = changes.iter().map(|change| (change.shift.id.as_str(), change.status, change.after.is_some())).collect();
+        assert_eq!(said, [("calendar:c:a:1", DutyStatus::Scheduled, true)]);
+    }
+
+    #[test]
     fn an_id_whose_shift_became_another_ones_is_not_used_for_two() {
         // Its time is now what another entry's was, and that one went on to a third.
         let changes = changes(
             "c",
+            "s",
             vec![wanted("a:1", 1, 3, 4), wanted("b:1", 1, 5, 6)],
             vec![known("a:1", 1, 1, 2), known("b:1", 1, 3, 4)],
             &BTreeSet::new(),

@@ -72,7 +72,7 @@ pub fn by_status(answer: &Answer, now: Timestamp) -> Report {
 }
 
 /// Reads the two settings that widen the reach.
-pub(crate) fn reach(allow_private: bool, allow_networks: &[String]) -> Result<Reach, SettingError> {
+pub fn reach(allow_private: bool, allow_networks: &[String]) -> Result<Reach, SettingError> {
     let read = |text: &String| {
         let right = "each must be an address or a network such as 10.20.0.0/16";
         Network::parse(text).ok_or_else(|| SettingError::new("allow_networks", text.clone(), right))

@@ -57,6 +57,8 @@ pub struct Http {
     timeout: Duration,
     /// A success is one even if its text breaks off.
     is_status_enough: bool,
+    /// More of what is asked for is not read.
+    largest_list: usize,
 }
 
 impl Http {
@@ -86,8 +88,13 @@ impl Http {
         Ok(Self { is_status_enough: true, ..Self::with(common, connector, &mut builder()) })
     }
 
+    /// The same for texts of which the whole counts, up to that many bytes.
+    pub(crate) fn whole(self, largest_list: usize) -> Self {
+        Self { is_status_enough: false, largest_list, ..self }
+    }
+
     fn with(common: &CommonSettings, connector: Connector, builder: &mut legacy::Builder) -> Self {
-        Self { client: builder.build(connector), timeout: common.timeout(), is_status_enough: false }
+        Self { client: builder.build(connector), timeout: common.timeout(), is_status_enough: false, largest_list: LARGEST_LIST }
     }
 
     pub fn request(&self, method: Method, url: &Url) -> Request {
@@ -123,7 +130,7 @@ impl Http {
 
     async fn call_through(&self, gate: Gate, request: Request) -> Result<Answer, Report> {
         let Some(request) = request.build(gate) else { return Err(Report::new(Outcome::BadMessage, "request".to_owned())) };
-        let most = if *request.method() == Method::GET { LARGEST_LIST } else { LARGEST_BODY };
+        let most = if *request.method() == Method::GET { self.largest_list } else { LARGEST_BODY };
         let end = Instant::now() + self.timeout;
         let answered = tokio::time::timeout_at(end, self.client.request(request)).await;
         let (head, mut incoming) = answered.map_err(|_| timed_out())?.map_err(|error| failed(&error))?.into_parts();

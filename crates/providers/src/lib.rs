@@ -9,6 +9,7 @@ mod call_menu;
 pub mod consent;
 mod definition;
 pub mod endpoint;
+pub mod feed;
 pub mod fit;
 pub mod gate;
 pub mod gsm;

@@ -11,6 +11,7 @@
 //! Locks are taken in one order everywhere: events, then alerts and duties, then users, each by id.
 
 pub mod access;
+pub mod calendars;
 mod changes;
 mod columns;
 mod connections;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use crate::StoreError;
 use crate::access::{AuditLog, BrowserSessions, Keys, StoredSettings};
+use crate::calendars::Calendars;
 use crate::directory::{Accounts, Chains, ContactTrials, Contacts, Devices, Duties, Rules, TelegramLinks, Topics, Users, Verification};
 use crate::history::History;
 use crate::housekeeping::{FanOut, FollowUps, Retention};
@@ -53,6 +54,7 @@ pub trait Store:
     + Answers
     + AuditLog
     + BrowserSessions
+    + Calendars
     + Categories
     + Events
     + History

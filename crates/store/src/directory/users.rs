@@ -55,6 +55,8 @@ pub struct UserFilter {
     pub username: Option<String>,
     /// Whose verified email address this is, without regard to case: nobody's, or one user's.
     pub email: Option<String>,
+    /// Whose first and last name these are, with a blank between, without regard to case.
+    pub full_name: Option<String>,
     /// Only ids above this one.
     pub after: Option<UserId>,
     /// Only ids below this one; then the list is of those right before it.

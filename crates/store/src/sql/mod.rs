@@ -20,6 +20,7 @@ mod audit;
 mod blacklist;
 mod browser_sessions;
 mod bundles;
+mod calendars;
 mod change;
 mod dead_letters;
 mod deliveries;

@@ -128,9 +128,12 @@ impl Retention for SqlStore {
         sqlx::query(sql("DELETE FROM recipients WHERE quiet_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM browser_sessions WHERE expires_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
         sqlx::query(sql("DELETE FROM telegram_links WHERE expires_at < $1")).bind(now.as_millis()).execute(&mut *tx).await?;
+        // What nobody has read for so long is not configured any more.
+        sqlx::query(sql("DELETE FROM calendars WHERE due_at < $1")).bind(events_before.as_millis()).execute(&mut *tx).await?;
         // Whoever plans a shift has the row locked.
         sqlx::query(sql("DELETE FROM schedules WHERE name {anyof} SELECT name FROM schedules s \
-             WHERE NOT EXISTS (SELECT 1 FROM duties d WHERE d.schedule = s.name {each}) {skip} {end}"))
+             WHERE NOT EXISTS (SELECT 1 FROM duties d WHERE d.schedule = s.name {each}) \
+             AND NOT EXISTS (SELECT 1 FROM calendars c WHERE c.schedule = s.name {each}) {skip} {end}"))
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;

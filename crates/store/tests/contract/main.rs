@@ -11,6 +11,7 @@ mod harness;
 mod access;
 mod answers;
 mod browser_sessions;
+mod calendars;
 mod chains;
 mod connections;
 mod contacts;

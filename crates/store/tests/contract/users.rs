@@ -73,6 +73,8 @@ async fn users_are_listed_in_pages_by_name_and_by_email(bed: &Bed) {
     let id = |at: usize| Some(ids[at]);
     assert_eq!(list(UserFilter { after: id(0), limit: 2, ..UserFilter::default() }).await, (ids[1..3].to_vec(), 3));
     assert_eq!(list(UserFilter { before: id(3), limit: 2, ..UserFilter::default() }).await, (ids[1..3].to_vec(), 3));
+    let named = UserFilter { full_name: Some("ANNA \u{c5}nstr\u{f6}m".to_owned()), limit: 9, ..UserFilter::default() };
+    assert_eq!(list(named).await, (vec![anna.id], 1));
     let now = Some(bed.now());
     assert_eq!(list(UserFilter { created_before: now, limit: 9, ..UserFilter::default() }).await, (vec![], 0));
     assert_eq!(list(UserFilter { created_after: now, limit: 9, ..UserFilter::default() }).await, (vec![], 0));

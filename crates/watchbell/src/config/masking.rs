@@ -7,9 +7,10 @@ const ENDINGS: &[&str] = &["password", "secret", "token", "key", "creds", "servi
 
 /// Whether a setting's value is for nobody's eyes.
 pub fn is_secret(path: &[String]) -> bool {
-    // What calls it says that all is well; and headers are for keys.
+    // What calls it says that all is well; headers are for keys; and who knows a calendar's address reads it.
     let is_whole = path == ["watchdog", "url"] || path == ["traces", "headers"];
-    is_whole || path.last().is_some_and(|name| ENDINGS.iter().any(|ending| name.ends_with(ending)))
+    let is_calendar = matches!(path, [table, _, key] if table == "calendars" && key == "url");
+    is_whole || is_calendar || path.last().is_some_and(|name| ENDINGS.iter().any(|ending| name.ends_with(ending)))
 }
 
 /// A value as an error may show it: in one line, shortened, without secrets.

@@ -8,6 +8,7 @@
 
 mod answers;
 mod bundling;
+mod calendars;
 mod canary;
 mod channels;
 mod database;
@@ -51,6 +52,7 @@ use watchbell_scheduler::{Escalation, Schedules};
 
 pub use self::answers::Answers;
 pub use self::bundling::Bundling;
+pub use self::calendars::{CalendarFrom, CalendarSettings};
 pub use self::canary::Canary;
 pub use self::channels::{ChannelSettings, unserved};
 pub use self::database::Database;
@@ -103,6 +105,9 @@ pub struct Config {
     /// By name.
     #[serde(default)]
     pub escalations: BTreeMap<String, Escalation>,
+    /// By name.
+    #[serde(default)]
+    pub calendars: BTreeMap<String, CalendarSettings>,
     pub retry: Retry,
     pub lease: Lease,
     pub worker: Worker,
@@ -183,6 +188,7 @@ impl Config {
         self.events.validate(&mut findings.section(&["events"]));
         self.scheduler.validate(&mut findings.section(&["scheduler"]));
         schedules::validate(&self.schedules, &self.escalations, findings);
+        calendars::validate(&self.calendars, findings);
         self.retry.validate(&mut findings.section(&["retry"]));
         self.lease.validate(&mut findings.section(&["lease"]));
         self.worker.validate(&mut findings.section(&["worker"]));

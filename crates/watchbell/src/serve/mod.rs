@@ -4,6 +4,7 @@
 //! API and the consumers stop first, then calls in flight end and leases are given back, then the store closes.
 
 mod broker;
+mod calendars;
 mod canary;
 mod descriptors;
 mod front;
@@ -187,6 +188,7 @@ impl Server {
         starting.broker(&mut metrics);
         if has(Role::Scheduler) {
             starting.scheduler();
+            starting.calendars(&mut metrics)?;
         }
         if has(Role::Worker) {
             routes.retain(|route| channels.is_empty() || channels.contains(&route.channel));

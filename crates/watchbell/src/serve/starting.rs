@@ -27,7 +27,7 @@ use watchbell_traces::Tracer;
 
 use super::presence::Presence;
 use super::providers::Providers;
-use super::{Error, broker, canary, health, metrics, providers, sink, watchdog};
+use super::{Error, broker, calendars, canary, health, metrics, providers, sink, watchdog};
 use crate::config::{Config, Role};
 
 /// How late a process may notice what another one made due, when a wake-up was missed.
@@ -101,6 +101,24 @@ impl Starting<'_> {
         let scheduler = if is_alone { scheduler.alone() } else { scheduler };
         let stop = self.stop.clone();
         self.parts.spawn(async move { scheduler.run(stop).await });
+    }
+
+    /// Reads calendars.
+    ///
+    /// # Errors
+    /// What asks for them cannot be made.
+    pub fn calendars(&self, metrics: &mut metrics::Collecting) -> Result<(), Error> {
+        let counted = calendars::CalendarMetrics::default();
+        counted.register(&mut metrics.registry);
+        for (name, settings) in &self.config.calendars {
+            let parts = (self.store.clone(), self.intake.clone(), self.clock.clone());
+            let calendar = calendars::Calendar::new(name, settings, parts, counted.clone())
+                .map_err(|error| Error::Provider { provider: format!("calendars.{name}"), error })?;
+            if let Some(calendar) = calendar {
+                self.parts.spawn(calendar.run(self.stop.clone()));
+            }
+        }
+        Ok(())
     }
 
     pub fn worker(

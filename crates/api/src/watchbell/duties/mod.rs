@@ -6,8 +6,9 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use watchbell_core::Timestamp;
+use watchbell_store::calendars::CalendarState;
 use watchbell_store::directory::{Duties, MOST_SHIFTS, ScheduleFilter, ScheduleShifts, Shift};
-use watchbell_wire::duties::{Gap, ScheduleDuties, Shift as Shown};
+use watchbell_wire::duties::{Calendar, Gap, ScheduleDuties, Shift as Shown};
 
 use super::{named_user, page, subject};
 use crate::auth::{Authenticated, Intent};
@@ -38,10 +39,11 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
     let now = api.clock.now();
     let to = now.plus_s(days * DAY_S);
     let schedules = Duties::schedules(&*api.store, &filter, now, to).await?;
-    page::write(schedules, limit, |schedule| schedule.name.clone(), |schedule| shown(schedule, now, to))
+    let calendars = api.store.calendars().await?;
+    page::write(schedules, limit, |schedule| schedule.name.clone(), |schedule| shown(schedule, &calendars, now, to))
 }
 
-fn shown(schedule: &ScheduleShifts, now: Timestamp, to: Timestamp) -> ScheduleDuties {
+fn shown(schedule: &ScheduleShifts, calendars: &[CalendarState], now: Timestamp, to: Timestamp) -> ScheduleDuties {
     // Of very many, those that end first are known: nothing is said of the time behind them.
     let is_cut = schedule.shifts.len() >= MOST_SHIFTS;
     let known = schedule.shifts.iter().map(|shift| shift.ends_at).max().filter(|_| is_cut);
@@ -52,6 +54,20 @@ fn shown(schedule: &ScheduleShifts, now: Timestamp, to: Timestamp) -> ScheduleDu
         next: schedule.next.iter().map(of).collect(),
         gaps: gaps(&schedule.shifts, now, until),
         gaps_until: until.into(),
+        calendars: calendars.iter().filter(|calendar| calendar.schedule == schedule.name).map(calendar_of).collect(),
+    }
+}
+
+fn calendar_of(calendar: &CalendarState) -> Calendar {
+    Calendar {
+        name: calendar.name.clone(),
+        read_at: calendar.read_at.map(Into::into),
+        good_at: calendar.good_at.map(Into::into),
+        failure: calendar.failure.clone(),
+        shifts: calendar.contents.shifts,
+        unknown: calendar.contents.unknown.clone(),
+        unreadable: calendar.contents.unreadable.clone(),
+        more: calendar.contents.more,
     }
 }
 

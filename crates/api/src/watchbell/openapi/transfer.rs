@@ -27,6 +27,7 @@ pub(super) fn describe(part: &mut Part) {
             )
             .query("dryRun", "Only say what would be done", boolean())
             .query("join", "Look for users by email too, and let those who are there keep what they are called", boolean())
+            .query("prune", "Take away what users have and what their lists that are said do not have; users stay", boolean())
             .accepts(&example())
             .returns::<Imported>(200, "What came of it"),
     );

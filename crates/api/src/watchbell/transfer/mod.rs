@@ -4,6 +4,7 @@
 //! categories. Each user is a few transitions, every one whole; what is there already is left, so an import that was cut off is
 //! sent again. Keys are no part of it: they are secrets, and are made anew.
 
+mod prune;
 mod rules;
 mod take;
 mod user_export;
@@ -63,10 +64,12 @@ pub(super) async fn export(State(api): State<Api>, caller: Authenticated, params
 }
 
 /// With `?dryRun=true` nothing is changed, and the answer says what would be. With `?join=true` people come from another system:
-/// who is not known by external id is looked for by email, and who is there already keeps what they are called.
+/// who is not known by external id is looked for by email, and who is there already keeps what they are called. With `?prune=true` a
+/// user's lists that are said are all there is.
 pub(super) async fn import(State(api): State<Api>, caller: Authenticated, params: Params, payload: Payload) -> Result<Response, Problem> {
     caller.check_admin()?;
-    let (is_dry, is_joining) = (params.boolean("dryRun")?.unwrap_or(false), params.boolean("join")?.unwrap_or(false));
+    let asks = |name| Ok::<_, Problem>(params.boolean(name)?.unwrap_or(false));
+    let (is_dry, is_joining, is_pruning) = (asks("dryRun")?, asks("join")?, asks("prune")?);
     let mut fields = payload.object()?;
     fields.integer("version", &(VERSION..=VERSION))?;
     let categories = fields.array("categories", MOST)?.unwrap_or_default();
@@ -74,7 +77,7 @@ pub(super) async fn import(State(api): State<Api>, caller: Authenticated, params
     let users = fields.required("users", users, "it must be an array of users, as an export has them")?;
     fields.finish()?;
     let categories: Vec<_> = categories.into_iter().enumerate().map(|(at, value)| wanted::category(at, value)).collect::<Result<_, _>>()?;
-    let taker = Taker { api: &api, by: caller.actor(), is_dry, is_joining };
+    let taker = Taker { api: &api, by: caller.actor(), is_dry, is_joining, is_pruning };
     let categories = taker.categories(categories).await?;
     let mut imported: Vec<ImportedUser> = Vec::with_capacity(users.len());
     for user in users {

@@ -1,8 +1,8 @@
 //! A user's rules: those of the OnCall surface as chains, all others each for itself.
 
-use watchbell_core::contact::ContactKind;
+use watchbell_core::contact::{Contact, ContactKind};
 use watchbell_core::ids::public_id;
-use watchbell_core::rule::{Conditions, Surface, Trigger};
+use watchbell_core::rule::{Conditions, Rule, Surface, Trigger};
 use watchbell_core::{ContactId, UserId};
 use watchbell_store::directory::{ChainStep, NewRule, Place};
 
@@ -29,11 +29,7 @@ impl Taker<'_> {
         for rule in &wanted.rules {
             let contact = rule.contact.as_ref().map(|(kind, target)| contacts.iter().find(|there| is_same(there, *kind, target)));
             let contact_id = contact.flatten().map(|contact| contact.id);
-            let same = there.iter().position(|there| {
-                rule.said.is_said_by(there)
-                    && there.contact_id == contact_id
-                    && (contact_id.is_some() || rule.contact.is_none())
-            });
+            let same = there.iter().position(|there| is_said(there, rule, contact_id));
             if let Some(same) = same {
                 there.swap_remove(same);
                 continue;
@@ -67,7 +63,8 @@ impl Taker<'_> {
     ) -> Result<(), Problem> {
         let mut there: Vec<_> = current.map_or(&[][..], |current| &current.chains).iter().filter(|rule| rule.trigger == trigger).collect();
         let steps: Vec<&WantedStep> = wanted.steps.iter().filter(|step| step.trigger == trigger).collect();
-        if steps.is_empty() {
+        let is_said = !steps.is_empty() || (self.is_pruning && wanted.lists.contains(&"chains"));
+        if !is_said {
             return Ok(());
         }
         let store = &self.api.store;
@@ -125,6 +122,19 @@ impl Taker<'_> {
             repeat: None,
         })
     }
+}
+
+/// Whether a rule is the one that is wanted, whose contact has that id here.
+fn is_said(there: &Rule, wanted: &WantedRule, contact_id: Option<ContactId>) -> bool {
+    wanted.said.is_said_by(there) && there.contact_id == contact_id && (contact_id.is_some() || wanted.contact.is_none())
+}
+
+/// Whether any of the wanted ones is this one.
+pub(super) fn is_wanted(there: &Rule, wanted: &Wanted, contacts: &[Contact]) -> bool {
+    wanted.rules.iter().any(|rule| {
+        let contact = rule.contact.as_ref().and_then(|(kind, target)| contacts.iter().find(|there| is_same(there, *kind, target)));
+        is_said(there, rule, contact.map(|contact| contact.id))
+    })
 }
 
 fn alone(rule: &WantedRule, contact_id: Option<ContactId>) -> NewRule {

@@ -24,6 +24,8 @@ pub(super) struct Taker<'a> {
     pub is_dry: bool,
     /// Who is not known by external id is looked for by email, and keeps what they are called.
     pub is_joining: bool,
+    /// What is here and in none of the lists that are said is taken away.
+    pub is_pruning: bool,
 }
 
 /// What was done, or would be, for one user; and what could not.
@@ -96,6 +98,9 @@ impl Taker<'_> {
             self.chain(trigger, &wanted, current.as_ref(), id, &mut outcome).await?;
         }
         self.wishes(&wanted, current.as_ref(), id, &mut outcome).await?;
+        if let Some(current) = current.as_ref().filter(|_| self.is_pruning) {
+            self.prune(&wanted, current, &mut outcome).await?;
+        }
         Ok(outcome)
     }
 

@@ -43,6 +43,8 @@ pub(super) struct Wanted {
     pub topics: Vec<String>,
     pub preferences: Vec<(Option<String>, Wants)>,
     pub switches: Switches,
+    /// The lists that were said, maybe to be empty.
+    pub lists: Vec<&'static str>,
     /// What cannot be taken over.
     pub problems: Vec<String>,
 }
@@ -64,6 +66,9 @@ pub(super) struct WantedStep {
     pub step: ChainStep,
 }
 
+/// Members that are lists, of which an entry that is not said can be taken away.
+const LISTS: [&str; 6] = ["contacts", "devices", "rules", "ownRules", "chains", "topics"];
+
 /// The longest list of one kind that a user has.
 const PARTS: usize = 1_000;
 
@@ -78,6 +83,7 @@ pub(super) fn user(api: &Api, caller: &Authenticated, value: Value) -> Result<Wa
     };
     let mut fields = Fields::new(members);
     let mut wanted = Wanted {
+        lists: LISTS.into_iter().filter(|list| fields.is_given(list)).collect(),
         external_id: fields.required_text("externalId", &person::NAME)?,
         username: fields.text("username", &person::NAME)?,
         first_name: fields.text("firstName", &person::OPTIONAL_NAME)?,

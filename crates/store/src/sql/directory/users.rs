@@ -135,6 +135,9 @@ fn push_filter(query: &mut QueryBuilder<Db>, filter: &UserFilter) {
     if let Some(username) = &filter.username {
         query.push(" AND lower(username) = lower(").push_bind(username.clone()).push(")");
     }
+    if let Some(name) = &filter.full_name {
+        query.push(" AND lower(first_name || ' ' || last_name) = lower(").push_bind(name.clone()).push(")");
+    }
     if let Some(after) = filter.after {
         query.push(" AND id > ").push_bind(after.0);
     }

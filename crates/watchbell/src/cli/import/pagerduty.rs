@@ -93,8 +93,8 @@ struct Handoffs {
 struct Handoff {
     #[serde(default)]
     notify_advance_in_minutes: i64,
-    #[serde(default)]
-    handoff_type: String,
+    #[serde(rename = "handoff_type", default)]
+    kind: String,
     contact_method: Option<Reference>,
 }
 
@@ -173,7 +173,7 @@ fn take(people: &mut People, user: &User, rules: &[Rule], handoffs: &[Handoff]) 
         }
     }
     for handoff in handoffs {
-        if handoff.handoff_type == "offcall" {
+        if handoff.kind == "offcall" {
             person.not_taken("a rule that tells when a shift ends");
             continue;
         }

@@ -1,0 +1,48 @@
+//! `watchbell apply`: a team in a file, for whoever keeps it in a repository.
+//!
+//! The file says what an export says, in its words, as TOML: tables `users` and `categories`. What stands in the server's own
+//! configuration, such as escalation lists and intakes, is not in it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Error;
+use super::import::{Ends, Target};
+
+#[derive(Debug, Args)]
+pub struct Apply {
+    #[command(flatten)]
+    server: super::client::Server,
+    /// The team, as TOML
+    #[arg(long, short)]
+    file: PathBuf,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Also take away what the users in the file have and their lists in it do not: contacts, rules, devices, topics
+    #[arg(long)]
+    prune: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Team {
+    #[serde(default)]
+    categories: Vec<Value>,
+    #[serde(default)]
+    users: Vec<Value>,
+}
+
+impl Apply {
+    pub async fn run(self) -> Result<(), Error> {
+        let wrong = |why: String| Error::File { what: "apply", file: self.file.display().to_string(), why };
+        let text = std::fs::read_to_string(&self.file).map_err(|error| wrong(error.to_string()))?;
+        // Its own words show the line, on several lines of their own.
+        let team: Team = toml::from_str(&text).map_err(|error| wrong(in_one_line(&error, &text)))?;
+        let ends = Ends { is_done: !self.dry_run, is_joining: false, is_pruning: self.prune, how: "without --dry-run it is done" };
+        Target { server: self.server }.send(&team.categories, team.users, 0, &ends).await
+    }
+}
