@@ -25,7 +25,8 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
         let Some(told) = timeline::pages(alert).remove(&responder.user_id) else { continue };
         let pages = &told.pages;
         let labels = alert.labels(facts.described.get(&alert.event_id));
-        let desired = pages.iter().flat_map(|page| paging::deliveries(alert, labels.as_ref(), &told, page, &facts.policy, settings).deliveries);
+        let desired =
+            pages.iter().flat_map(|page| paging::deliveries(alert, labels.as_ref(), &told, page, &facts.policy, settings).deliveries);
         let planned = plan.insert.len();
         reconcile(&mut plan, &existing, desired.collect(), Elapsed::Skip, now, &Reason::RuleGone);
         for page in pages {

@@ -16,7 +16,9 @@ on_both!(
     an_oncall_s_users_and_chains_move_in,
     an_export_moves_to_another_server,
     files_that_are_no_exports_change_nothing,
-    an_import_that_was_cut_off_goes_on
+    an_import_that_was_cut_off_goes_on,
+    a_team_in_a_file_is_what_is_there,
+    a_team_s_file_with_a_slip_takes_nothing_away
 );
 
 /// A second server, on SQLite.
@@ -228,4 +230,89 @@ fn mode(file: &str) -> u32 {
 
 fn set_mode(file: &str, mode: u32) {
     std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+}
+
+const TEAM: &str = r#"
+[[categories]]
+handle = "releases"
+
+[[users]]
+externalId = "anna"
+username = "Anna"
+timezone = "Europe/Berlin"
+topics = ["storms"]
+contacts = [{ kind = "email", target = "anna@example.org" }, { kind = "phone", target = "+4915112345678" }]
+
+[[users.rules]]
+kind = "alerts"
+type = "HIGH_PRIORITY"
+method = "SMS"
+delayMin = 5
+contact = { kind = "phone", target = "+4915112345678" }
+"#;
+
+async fn apply(bed: &Bed, team: &str, more: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("team.toml");
+    std::fs::write(&file, team).unwrap();
+    watchbell(bed.api(), &[&["apply", "--file", &file.display().to_string()], more].concat()).await
+}
+
+async fn a_team_in_a_file_is_what_is_there(bed: &mut Bed) {
+    bed.start().await;
+    let before = everything(bed.api()).await;
+    let dry = said(&apply(bed, TEAM, &["--dry-run"]).await);
+    assert!(dry.contains("Anna: would make the user") && dry.ends_with("the same without --dry-run does it\n"), "{dry}");
+    assert_eq!(everything(bed.api()).await, before);
+    let done = said(&apply(bed, TEAM, &[]).await);
+    assert!(done.contains("Anna: done: add a rule") && done.contains(", 0 not taken over"), "{done}");
+    for more in [&[][..], &["--prune"], &["--dry-run", "--prune"]] {
+        assert!(said(&apply(bed, TEAM, more).await).contains("nothing to change"), "{more:?}");
+    }
+    // What somebody added by hand stays until it is pruned; somebody who is not in the file stays always.
+    let found = bed.api().get("/watchbell/v1/users/anna").await.expect(200);
+    let anna = found["id"].as_i64().unwrap();
+    let users = format!("/watchbell/v1/users/{anna}");
+    let other = bed.api().post(&format!("{users}/contacts"), &json!({ "kind": "email", "target": "other@example.org" })).await.expect(201);
+    let rule = json!({ "method": "EMAIL", "type": "HIGH_PRIORITY", "delayMin": 1, "contact": { "id": other["id"] } });
+    bed.api().post(&format!("/api/users/{anna}/notification-preferences/alerts"), &rule).await.expect(201);
+    bed.api().put(&format!("/watchbell/v1/topics/rain/users/{anna}"), &json!({})).await.expect(204);
+    Person::without_telegram(bed.api(), 7).await;
+    let with_more = everything(bed.api()).await;
+    assert!(said(&apply(bed, TEAM, &[]).await).contains("nothing to change"));
+    let dry = said(&apply(bed, TEAM, &["--prune", "--dry-run"]).await);
+    for line in
+        ["would delete a rule: alert_high by email, 60 s", "would delete the email contact", "would take the user out of the topic rain"]
+    {
+        assert!(dry.contains(line), "{line}: {dry}");
+    }
+    assert!(!dry.contains("other@example.org"), "{dry}");
+    assert_eq!(everything(bed.api()).await, with_more);
+    assert!(said(&apply(bed, TEAM, &["--prune"]).await).contains("3 changes made, 0 not taken over"));
+    let users = everything(bed.api()).await["users"].clone();
+    let anna = users.as_array().unwrap().iter().find(|user| user["externalId"] == "anna").unwrap();
+    let count = |list: &str| anna[list].as_array().map(Vec::len);
+    assert_eq!((count("contacts"), count("rules"), &anna["topics"]), (Some(2), Some(1), &json!(["storms"])), "{anna}");
+    assert_eq!(users.as_array().map(Vec::len), Some(2));
+    // A list that is not said is not pruned.
+    let without_topics = TEAM.replace("topics = [\"storms\"]\n", "");
+    assert!(said(&apply(bed, &without_topics, &["--prune"]).await).contains("nothing to change"));
+}
+
+async fn a_team_s_file_with_a_slip_takes_nothing_away(bed: &mut Bed) {
+    bed.start().await;
+    said(&apply(bed, TEAM, &[]).await);
+    let before = everything(bed.api()).await;
+    let slip = TEAM.replace("kind = \"phone\"", "kind = \"fone\"");
+    let told = said(&apply(bed, &slip, &["--prune"]).await);
+    assert!(told.contains("nothing was taken away, as not everything that was said could be done"), "{told}");
+    assert_eq!(everything(bed.api()).await, before);
+    for (team, expected) in [
+        ("[[users]\n", "line 1: "),
+        ("\n[[people]]\nexternalId = \"a\"\n", "line 2: unknown field `people`, expected `categories` or `users`"),
+    ] {
+        let told = why(&apply(bed, team, &[]).await);
+        assert!(told.contains(expected), "{told}");
+    }
+    assert_eq!(everything(bed.api()).await, before);
 }

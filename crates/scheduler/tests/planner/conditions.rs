@@ -29,13 +29,21 @@ fn with(rules: impl IntoIterator<Item = Rule>) -> World {
 
 fn shift(id: &str, starts_s: i64, ends_s: i64, status: DutyStatus) -> EventData {
     let (starts_at, ends_at) = (s(starts_s), s(ends_s));
-    EventData::Duty(DutyData { duty_id: id.to_owned(), user_id: "u1".to_owned(), starts_at, ends_at, schedule: "primary".to_owned(), status })
+    EventData::Duty(DutyData {
+        duty_id: id.to_owned(),
+        user_id: "u1".to_owned(),
+        starts_at,
+        ends_at,
+        schedule: "primary".to_owned(),
+        status,
+    })
 }
 
 /// Reasons of what is suppressed, and of fallback emails that are not cancelled.
 fn reasons(world: &World) -> Vec<String> {
     let is_told = |d: &&Planned| d.state == State::Suppressed || (d.purpose == Purpose::Fallback && d.state != State::Cancelled);
-    let mut reasons: Vec<_> = world.deliveries.values().filter(is_told).filter_map(|d| d.reason.as_ref()).map(ToString::to_string).collect();
+    let mut reasons: Vec<_> =
+        world.deliveries.values().filter(is_told).filter_map(|d| d.reason.as_ref()).map(ToString::to_string).collect();
     reasons.sort();
     reasons
 }

@@ -10,12 +10,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Error;
-use super::import::{Ends, Target};
+use super::client::Server;
+use super::transfer::Transfer;
 
 #[derive(Debug, Args)]
 pub struct Apply {
     #[command(flatten)]
-    server: super::client::Server,
+    server: Server,
     /// The team, as TOML
     #[arg(long, short)]
     file: PathBuf,
@@ -40,9 +41,18 @@ impl Apply {
     pub async fn run(self) -> Result<(), Error> {
         let wrong = |why: String| Error::File { what: "apply", file: self.file.display().to_string(), why };
         let text = std::fs::read_to_string(&self.file).map_err(|error| wrong(error.to_string()))?;
-        // Its own words show the line, on several lines of their own.
-        let team: Team = toml::from_str(&text).map_err(|error| wrong(in_one_line(&error, &text)))?;
-        let ends = Ends { is_done: !self.dry_run, is_joining: false, is_pruning: self.prune, how: "without --dry-run it is done" };
-        Target { server: self.server }.send(&team.categories, team.users, 0, &ends).await
+        let bad = |error: toml::de::Error| {
+            let line = 1 + error.span().map_or(0, |span| text[..span.start].matches('\n').count());
+            wrong(format!("line {line}: {}", error.message()))
+        };
+        let team: Team = toml::from_str(&text).map_err(bad)?;
+        let transfer = Transfer {
+            server: self.server,
+            is_done: !self.dry_run,
+            is_joining: false,
+            is_pruning: self.prune,
+            in_earnest: "the same without --dry-run",
+        };
+        transfer.send(&team.categories, team.users, 0).await
     }
 }

@@ -4,6 +4,7 @@
 //! configuration: one for each problem), without a backtrace. Every command but `serve`, `demo` and `check-config` speaks HTTP to
 //! a running server; none opens the database.
 
+mod apply;
 mod check_config;
 mod client;
 mod dead_letters;
@@ -21,6 +22,7 @@ mod provider;
 mod reference;
 mod rules;
 mod serve;
+mod transfer;
 mod usage;
 
 use std::ffi::OsString;
@@ -71,6 +73,8 @@ enum Command {
     /// Take over what users have said: from Grafana OnCall, or from an export
     #[command(subcommand)]
     Import(import::Import),
+    /// Make users be what a file says of them
+    Apply(apply::Apply),
     /// Ask a server whether it is ready
     Health(health::Health),
     /// Run a server with a demo team, publish a small story and show what happens
@@ -146,6 +150,7 @@ impl Command {
             Self::Provider(command) => command.run().await,
             Self::Export(command) => command.run().await,
             Self::Import(command) => command.run().await,
+            Self::Apply(command) => command.run().await,
             Self::Health(command) => command.run().await,
             Self::Demo(command) => command.run().await,
             Self::Completions(command) => command.run(Arguments::command()),

@@ -19,13 +19,10 @@ impl Taker<'_> {
             return Ok(());
         }
         let (store, id) = (&self.api.store, current.user.id);
-        let lists = |list: &str| wanted.lists.iter().any(|said| *said == list);
+        let lists = |list: &'static str| wanted.lists.contains(&list);
         let list_of = |rule: &Rule| if rule.surface == Surface::Ilert { "rules" } else { "ownRules" };
         for rule in current.rules.iter().filter(|rule| lists(list_of(rule)) && !is_wanted(rule, wanted, &current.contacts)) {
-            let gone = match self.is_dry {
-                true => Ok(()),
-                false => store.delete_rule(self.by, id, rule.surface, &[rule.trigger], rule.id).await,
-            };
+            let gone = if self.is_dry { Ok(()) } else { store.delete_rule(self.by, id, rule.surface, &[rule.trigger], rule.id).await };
             let by = rule.channel.map_or("nothing", |channel| channel.as_str());
             outcome.note(format!("delete a rule: {} by {by}, {} s", rule.trigger, rule.offset_s), gone)?;
         }

@@ -13,16 +13,12 @@ mod source;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use watchbell_wire::transfer::{self, Imported, VERSION};
 
 use self::people::People;
 use super::Error;
-use super::client::{Client, Server};
+use super::client::Server;
 use super::output::{line, tame};
-
-/// Users in one request, and their bytes: well below the size of a body that servers take unless told.
-const AT_ONCE: usize = 50;
-const BYTES_AT_ONCE: usize = 256 << 10;
+use super::transfer::Transfer;
 
 #[derive(Debug, Subcommand)]
 pub enum Import {
@@ -52,14 +48,6 @@ struct Target {
     apply: bool,
 }
 
-/// What has come of it so far.
-#[derive(Debug, Default)]
-struct Count {
-    users: usize,
-    changes: usize,
-    problems: usize,
-}
-
 impl Import {
     pub async fn run(self) -> Result<(), Error> {
         match self {
@@ -85,106 +73,10 @@ impl Target {
         self.send(&[], users.iter().map(|user| json!(user)).collect(), true, problems.len()).await
     }
 
-    /// Sends users, and says line by line what comes of it; `skipped` were left out before.
+    /// Sends users; `skipped` were left out before.
     async fn send(&self, categories: &[Value], users: Vec<Value>, is_joining: bool, skipped: usize) -> Result<(), Error> {
-        let client = Server::new(self.server.clone(), self.key.clone().unwrap_or_default()).client()?;
-        let mut count = Count { problems: skipped, ..Count::default() };
-        let sent = self.send_all(&client, categories, users, is_joining, &mut count).await;
-        if sent.is_ok() || count.users > 0 {
-            line(&count.told(self.apply))?;
-        }
-        match sent {
-            Ok(()) if !self.apply && count.changes > 0 => line("nothing has been changed yet: --apply does it")?,
-            Err(_) if self.apply && count.users > 0 => line("cut short: run it again to go on from there")?,
-            _ => {}
-        }
-        sent
-    }
-
-    async fn send_all(
-        &self,
-        client: &Client,
-        categories: &[Value],
-        users: Vec<Value>,
-        is_joining: bool,
-        count: &mut Count,
-    ) -> Result<(), Error> {
-        let query = [("dryRun", (!self.apply).to_string()), ("join", is_joining.to_string())];
-        let mut categories = Some(categories.to_vec());
-        for users in batches(users) {
-            let body = transfer::Import { version: Some(VERSION), categories: Some(categories.take().unwrap_or_default()), users };
-            let answer: Imported = client.post("/watchbell/v1/import", &query, Some(&json!(body))).await?;
-            count.tell(&answer, self.apply)?;
-        }
-        Ok(())
-    }
-}
-
-impl Count {
-    fn tell(&mut self, answer: &Imported, is_done: bool) -> std::io::Result<()> {
-        let would = if is_done { "done: " } else { "would " };
-        for change in &answer.categories {
-            self.changes += 1;
-            line(&format!("{would}{}", tame(change)))?;
-        }
-        for person in &answer.users {
-            self.users += 1;
-            let name = match (person.username.as_str(), person.external_id.as_str()) {
-                ("", "") => format!("user {}", self.users),
-                ("", id) => tame(id),
-                (username, _) => tame(username),
-            };
-            self.changes += person.changes.len();
-            self.problems += person.problems.len();
-            for change in &person.changes {
-                line(&format!("{name}: {would}{}", tame(change)))?;
-            }
-            for problem in &person.problems {
-                line(&format!("{name}: not taken over: {}", tame(problem)))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn told(&self, is_done: bool) -> String {
-        let changes = match (self.changes, is_done) {
-            (0, _) => "nothing to change".to_owned(),
-            (changes, true) => format!("{changes} changes made"),
-            (changes, false) => format!("{changes} changes to make"),
-        };
-        format!("{} users: {changes}, {} not taken over", self.users, self.problems)
-    }
-}
-
-/// At least one, so that categories without users arrive too.
-fn batches(users: Vec<Value>) -> Vec<Vec<Value>> {
-    let mut batches = vec![Vec::new()];
-    let mut bytes = 0;
-    for user in users {
-        let more = user.to_string().len();
-        if let Some(last) = batches.last_mut()
-            && (last.is_empty() || (last.len() < AT_ONCE && bytes + more <= BYTES_AT_ONCE))
-        {
-            last.push(user);
-            bytes += more;
-        } else {
-            batches.push(vec![user]);
-            bytes = more;
-        }
-    }
-    batches
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn batches_are_small_and_lose_nobody() {
-        let sizes = |users: Vec<Value>| batches(users).iter().map(Vec::len).collect::<Vec<_>>();
-        assert_eq!(sizes(Vec::new()), [0]);
-        assert_eq!(sizes(vec![json!(1); 101]), [50, 50, 1]);
-        let big = json!("x".repeat(200 << 10));
-        assert_eq!(sizes(vec![big.clone(), json!(1), big.clone(), big]), [2, 1, 1]);
+        let server = Server::new(self.server.clone(), self.key.clone().unwrap_or_default());
+        let transfer = Transfer { server, is_done: self.apply, is_joining, is_pruning: false, in_earnest: "--apply" };
+        transfer.send(categories, users, skipped).await
     }
 }

@@ -231,6 +231,7 @@ impl Calendar {
             problems: Vec::new(),
             replay_of: None,
             original: Original {
+                trace: None,
                 subject: "watchbell.events.duty".to_owned(),
                 headers: Vec::new(),
                 payload: payload.to_string().into_bytes(),
