@@ -225,10 +225,12 @@ CREATE TABLE keys (
     user_id    BIGINT REFERENCES users (id) ON DELETE CASCADE,
     -- Of a publisher's key that a monitoring tool has: the one intake that it is for.
     intake     TEXT,
+    -- Of somebody who signs in by an identity provider: a digest of who that is there. Nobody calls with such a key but a session.
+    subject    TEXT   UNIQUE,
     created_at BIGINT NOT NULL
 );
 -- The keys that can make other keys; the last one of them is never deleted.
-CREATE INDEX keys_admin ON keys (id) WHERE role = 'admin' AND public_key IS NULL;
+CREATE INDEX keys_admin ON keys (id) WHERE role = 'admin' AND public_key IS NULL AND subject IS NULL;
 CREATE INDEX keys_user ON keys (user_id) WHERE user_id IS NOT NULL;
 
 -- Browsers that act with a key, until they sign out. Of a session's id, which only the browser's cookie has, the hash is kept. It ends

@@ -12,6 +12,7 @@ use watchbell_core::contact_key::ContactKey;
 use watchbell_core::decode::EventSettings;
 use watchbell_core::network::Reach;
 use watchbell_intake::Intake;
+use watchbell_oidc::SignOn;
 use watchbell_providers::inbound::{ChatLink, Inbound};
 use watchbell_traces::Tracer;
 
@@ -84,6 +85,8 @@ pub struct ApiSettings {
     pub answer_key: AnswerKey,
     /// Where spans are recorded.
     pub tracer: Tracer,
+    /// By what people may sign in beside keys; None for nothing.
+    pub sign_on: Option<Arc<SignOn>>,
     /// Who tells what this process counts; None where nobody does.
     pub metrics: Option<MetricsSettings>,
     /// Who sends canaries; None where nobody does.
@@ -128,6 +131,7 @@ impl Default for ApiSettings {
             contact_keys: BTreeMap::new(),
             answer_key: AnswerKey::new(&AnswerKey::fresh()),
             tracer: Tracer::default(),
+            sign_on: None,
             metrics: None,
             canary: None,
         }

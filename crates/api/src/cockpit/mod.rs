@@ -20,9 +20,11 @@ use axum::routing::get;
 use watchbell_core::Secret;
 use watchbell_core::access::Role;
 
-use self::shell::Frame;
+use self::shell::{Frame, SignOnLink};
 use crate::problem::{Kind, Problem};
+use crate::request::Params;
 use crate::session;
+use crate::session::sign_on::{self, Trouble};
 use crate::state::Api;
 
 /// Who can use a page.
@@ -101,9 +103,13 @@ async fn start(State(api): State<Api>, request: Request) -> Result<Response, Pro
     Ok(Redirect::to(to).into_response())
 }
 
-async fn sign_in(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
+async fn sign_in(State(api): State<Api>, params: Params, request: Request) -> Result<Response, Problem> {
     address(&api, &request)?;
-    Ok(Frame::signing_in().write(StatusCode::OK))
+    let next: String = url::form_urlencoded::byte_serialize(params.query("next")?.unwrap_or("/").as_bytes()).collect();
+    let link = format!("{}?next={next}", sign_on::PATH);
+    let sign_on = api.settings.sign_on.as_ref().map(|sign_on| SignOnLink { to: &link, label: &sign_on.settings.label });
+    let problem = params.query("trouble")?.and_then(Trouble::sentence);
+    Ok(Frame::signing_in(sign_on, problem).write(StatusCode::OK))
 }
 
 /// Who looks at a page.

@@ -45,6 +45,13 @@ struct Link {
     is_here: bool,
 }
 
+/// Where an identity provider's way begins, and what that is called.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct SignOnLink<'v> {
+    pub to: &'v str,
+    pub label: &'v str,
+}
+
 /// What a frame is written from.
 #[derive(Debug, Serialize)]
 pub(super) struct Frame<'v> {
@@ -59,6 +66,10 @@ pub(super) struct Frame<'v> {
     role: &'static str,
     user_id: Option<i64>,
     name: &'v str,
+    /// Beside keys.
+    sign_on: Option<SignOnLink<'v>>,
+    /// What went wrong before this page was led to.
+    problem: Option<&'static str>,
 }
 
 impl<'v> Frame<'v> {
@@ -75,7 +86,7 @@ impl<'v> Frame<'v> {
         Self { template: "refused.html", title: "Not with this key", module: "refused", ..Self::seen_by(visitor) }
     }
 
-    pub fn signing_in() -> Self {
+    pub fn signing_in(sign_on: Option<SignOnLink<'v>>, problem: Option<&'static str>) -> Self {
         Self {
             template: "sign-in.html",
             title: "Sign in",
@@ -85,6 +96,8 @@ impl<'v> Frame<'v> {
             role: "",
             user_id: None,
             name: "",
+            sign_on,
+            problem,
         }
     }
 
@@ -95,7 +108,7 @@ impl<'v> Frame<'v> {
             Role::User => "A user key",
             Role::Publisher => "A publisher key",
         });
-        Self { role: visitor.role.as_str(), user_id: visitor.user_id, name, ..Frame::signing_in() }
+        Self { role: visitor.role.as_str(), user_id: visitor.user_id, name, ..Frame::signing_in(None, None) }
     }
 
     pub fn write(&self, status: StatusCode) -> Response {
@@ -143,7 +156,11 @@ mod tests {
             assert!(!frame.contains("<style") && !frame.contains(" style=") && !frame.contains(" onclick="), "{frame}");
             assert!(assets::find(&format!("{}.js", page.module)).is_some(), "{}", page.module);
         }
-        for frame in [Frame::signing_in(), Frame::refusing(&visitor(Role::Publisher))] {
+        let link = SignOnLink { to: "/x?next=%2F", label: "Our <b> people" };
+        let signing_in = Frame::signing_in(Some(link), Some("It does not work."));
+        let html = TEMPLATES.get_template("sign-in.html").unwrap().render(to_value(&signing_in)).unwrap();
+        assert!(html.contains("Our &lt;b&gt; people") && html.contains("It does not work."), "{html}");
+        for frame in [signing_in, Frame::signing_in(None, None), Frame::refusing(&visitor(Role::Publisher))] {
             assert_eq!(frame.write(StatusCode::OK).status(), 200);
         }
     }

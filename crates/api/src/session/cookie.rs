@@ -13,10 +13,14 @@ const ID_CHARACTERS: usize = 43;
 
 /// The id in a request's cookie; None where there is none, or nothing that could be one.
 pub(super) fn read(headers: &HeaderMap) -> Option<Secret> {
-    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
-    let mut ids = cookies.filter_map(|cookie| cookie.trim().strip_prefix(NAME)?.strip_prefix('='));
     let is_id = |id: &&str| id.len() == ID_CHARACTERS && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    ids.find(is_id).map(Secret::new)
+    named(headers, NAME).find(is_id).map(Secret::new)
+}
+
+/// The values of all cookies of that name: a neighbouring site may have set one beside ours.
+pub(super) fn named<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = &'h str> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
+    cookies.filter_map(move |cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// No script reads it, no other site's forms or frames send it, and where the page came by HTTPS it goes by HTTPS alone. It is sent with

@@ -1,4 +1,4 @@
-//! `/watchbell/v1/session`: a browser signs in with an API key, and acts with that key from then on.
+//! `/watchbell/v1/session`: a browser signs in with an API key, or by an identity provider ([`sign_on`]), and acts with a key from then on.
 //!
 //! The browser keeps a cookie with 256 random bits that no script can read; the database keeps its hash, when it expires, and whose
 //! key it acts with. So a session may what its key may, and ends with it at once, in every process. What a session changes has
@@ -7,6 +7,7 @@
 mod cookie;
 mod forgery;
 pub(crate) mod openapi;
+pub(crate) mod sign_on;
 
 use std::net::IpAddr;
 
@@ -60,7 +61,7 @@ impl<'r> Head<'r> {
 
 /// Part of what needs no key.
 pub(crate) fn routes() -> Router<Api> {
-    Router::new().route("/watchbell/v1/session", post(begin).delete(end))
+    Router::new().route("/watchbell/v1/session", post(begin).delete(end)).merge(sign_on::routes())
 }
 
 /// The session that a request presents, if any: its id, which nobody has checked.

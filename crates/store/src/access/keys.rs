@@ -64,6 +64,19 @@ pub trait Keys: Send + Sync {
     /// Keeps a publisher's key that is for one intake alone.
     async fn add_intake_key(&self, by: Actor, name: &str, hash: &str, intake: &str) -> Result<ApiKey, StoreError>;
 
+    /// The key that stands for somebody who signs in by an identity provider: `subject` says who that is there. Where their role or user
+    /// is another one than before, a new key takes the place of the one that was, which ends the sessions that act with it.
+    ///
+    /// # Errors
+    /// `NotFound("user")` for a user that is not there.
+    async fn sign_on_key(&self, subject: &str, name: &str, role: Role, user_id: Option<UserId>) -> Result<ApiKey, StoreError>;
+
+    /// Deletes the key of somebody who signed in by an identity provider and may not any more; its sessions end with it.
+    async fn end_sign_on(&self, subject: &str) -> Result<(), StoreError>;
+
+    /// The user of whoever signed in by an identity provider before.
+    async fn signed_on_user(&self, subject: &str) -> Result<Option<UserId>, StoreError>;
+
     /// The key with that hash; and the hash as it is kept, for a comparison in constant time.
     async fn key_by_hash(&self, hash: &str) -> Result<Option<(ApiKey, String)>, StoreError>;
 

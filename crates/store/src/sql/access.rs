@@ -85,7 +85,7 @@ impl Keys for SqlStore {
     }
 
     async fn add_key(&self, by: Actor, name: &str, hash: &str, role: Role, user_id: Option<UserId>) -> Result<ApiKey, StoreError> {
-        self.add(by, NewKey { name, public_key: None, hash, role, user_id, intake: None }).await
+        self.add(by, NewKey { name, public_key: None, hash, role, user_id, intake: None, subject: None }).await
     }
 
     async fn add_key_pair(
@@ -97,11 +97,53 @@ impl Keys for SqlStore {
         role: Role,
         user_id: Option<UserId>,
     ) -> Result<ApiKey, StoreError> {
-        self.add(by, NewKey { name, public_key: Some(public_key), hash, role, user_id, intake: None }).await
+        self.add(by, NewKey { name, public_key: Some(public_key), hash, role, user_id, intake: None, subject: None }).await
     }
 
     async fn add_intake_key(&self, by: Actor, name: &str, hash: &str, intake: &str) -> Result<ApiKey, StoreError> {
-        self.add(by, NewKey { name, public_key: None, hash, role: Role::Publisher, user_id: None, intake: Some(intake) }).await
+        self.add(by, NewKey { name, public_key: None, hash, role: Role::Publisher, user_id: None, intake: Some(intake), subject: None })
+            .await
+    }
+
+    async fn sign_on_key(&self, subject: &str, name: &str, role: Role, user_id: Option<UserId>) -> Result<ApiKey, StoreError> {
+        let mut tx = self.begin_edit().await?;
+        let before: Option<KeyRow> = sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM keys WHERE subject = $1 {lock}")))
+            .bind(subject)
+            .fetch_optional(&mut *tx)
+            .await?;
+        if let Some(before) = before.map(ApiKey::try_from).transpose()? {
+            if before.role == role && before.user_id == user_id {
+                return Ok(before);
+            }
+            sqlx::query(sql("DELETE FROM keys WHERE id = $1")).bind(before.id.0).execute(&mut *tx).await?;
+            let gone = Done::new(format!("keys/{}", before.id), changes(Some(&before), None));
+            self.record(&mut tx, Actor::System, "key.delete", gone).await?;
+        }
+        // No key has such a hash: nobody calls with this one.
+        let hash = format!("sign-on:{subject}");
+        let new = NewKey { name, public_key: None, hash: &hash, role, user_id, intake: None, subject: Some(subject) };
+        // Somebody who comes back twice at once is one.
+        let made = self.insert_key(&mut tx, Actor::System, new).await?.ok_or(StoreError::Conflict)?;
+        tx.commit().await?;
+        Ok(made)
+    }
+
+    async fn end_sign_on(&self, subject: &str) -> Result<(), StoreError> {
+        let mut tx = self.begin_edit().await?;
+        let key: Option<KeyRow> = sqlx::query_as(sql(concat!("DELETE FROM keys WHERE subject = $1 RETURNING ", columns!())))
+            .bind(subject)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(key) = key.map(ApiKey::try_from).transpose()? else { return Ok(()) };
+        self.record(&mut tx, Actor::System, "key.delete", Done::new(format!("keys/{}", key.id), changes(Some(&key), None))).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn signed_on_user(&self, subject: &str) -> Result<Option<UserId>, StoreError> {
+        let user: Option<Option<i64>> =
+            sqlx::query_scalar(sql("SELECT user_id FROM keys WHERE subject = $1")).bind(subject).fetch_optional(&self.read).await?;
+        Ok(user.flatten().map(UserId))
     }
 
     async fn key_by_hash(&self, hash: &str) -> Result<Option<(ApiKey, String)>, StoreError> {
@@ -178,18 +220,23 @@ impl StoredSettings for SqlStore {
 
 impl SqlStore {
     /// The keys that can make others, with whom they are bound to, locked: of those who take some away at once each sees what
-    /// the one before has left. A pair cannot make others.
+    /// the one before has left. A pair cannot make others, and who signs in elsewhere may not be able to tomorrow.
     pub(super) async fn admin_keys(&self, tx: &mut Tx) -> Result<Vec<(KeyId, Option<UserId>)>, StoreError> {
-        let keys: Vec<(i64, Option<i64>)> =
-            sqlx::query_as(sql("SELECT id, user_id FROM keys WHERE role = 'admin' AND public_key IS NULL ORDER BY id {lock}"))
-                .fetch_all(&mut **tx)
-                .await?;
+        let keys: Vec<(i64, Option<i64>)> = sqlx::query_as(sql(
+            "SELECT id, user_id FROM keys WHERE role = 'admin' AND public_key IS NULL AND subject IS NULL ORDER BY id {lock}",
+        ))
+        .fetch_all(&mut **tx)
+        .await?;
         Ok(keys.into_iter().map(|(id, user)| (KeyId(id), user.map(UserId))).collect())
     }
 
     async fn make_first_key(&self, mut tx: Tx, name: &str, hash: &str) -> Result<AdminKey, StoreError> {
         let made = self
-            .insert_key(&mut tx, Actor::System, NewKey { name, public_key: None, hash, role: Role::Admin, user_id: None, intake: None })
+            .insert_key(
+                &mut tx,
+                Actor::System,
+                NewKey { name, public_key: None, hash, role: Role::Admin, user_id: None, intake: None, subject: None },
+            )
             .await?;
         tx.commit().await?;
         Ok(if made.is_some() { AdminKey::Made } else { AdminKey::Kept })
@@ -198,7 +245,7 @@ impl SqlStore {
     /// Writes a key; None where its hash is kept already.
     async fn insert_key(&self, tx: &mut Tx, by: Actor, new: NewKey<'_>) -> Result<Option<ApiKey>, StoreError> {
         let made: Option<KeyRow> = sqlx::query_as(sql(concat!(
-            "INSERT INTO keys (name, hash, role, user_id, public_key, intake, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+            "INSERT INTO keys (name, hash, role, user_id, public_key, intake, created_at, subject) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
              ON CONFLICT (hash) DO NOTHING RETURNING ",
             columns!()
         )))
@@ -209,6 +256,7 @@ impl SqlStore {
         .bind(new.public_key)
         .bind(new.intake)
         .bind(self.clock.now().as_millis())
+        .bind(new.subject)
         .fetch_optional(&mut **tx)
         .await
         .map_err(no_such_user)?;
@@ -242,6 +290,7 @@ struct NewKey<'a> {
     role: Role,
     user_id: Option<UserId>,
     intake: Option<&'a str>,
+    subject: Option<&'a str>,
 }
 
 fn changes(before: Option<&ApiKey>, after: Option<&ApiKey>) -> Changes {

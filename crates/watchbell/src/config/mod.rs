@@ -23,6 +23,7 @@ mod masking;
 mod messaging;
 mod metrics;
 mod nats;
+mod oidc;
 mod problem;
 mod providers;
 mod read;
@@ -64,6 +65,7 @@ pub use self::log::{Log, LogFormat};
 pub use self::messaging::Messaging;
 pub use self::metrics::Metrics;
 pub use self::nats::servers as nats_servers;
+pub use self::oidc::Oidc;
 pub use self::problem::{Invalid, Problem};
 pub use self::providers::ProviderSettings;
 pub use self::retention::Retention;
@@ -95,6 +97,7 @@ pub struct Config {
     /// Empty: the first key is made up and printed.
     pub admin_key: Secret,
     pub http: Http,
+    pub oidc: Oidc,
     pub database: Database,
     pub nats: NatsSettings,
     pub events: Events,
@@ -183,6 +186,7 @@ impl Config {
             "must be at least 20 printable ASCII characters without spaces, such as `openssl rand -hex 24` prints",
         );
         self.http.validate(&mut findings.section(&["http"]));
+        self.oidc.validate(&mut findings.section(&["oidc"]));
         self.database.validate(&mut findings.section(&["database"]));
         nats::validate(&self.nats, &mut findings.section(&["nats"]));
         self.events.validate(&mut findings.section(&["events"]));

@@ -200,7 +200,8 @@ impl Server {
         }
         let canaries = starting.canaries();
         starting.watchdog(&mut metrics)?;
-        let settings = ApiSettings { inbound, answer_key, canary: Some(canaries), ..api_settings(&config) };
+        let sign_on = if has(Role::Api) { starting.sign_on()? } else { None };
+        let settings = ApiSettings { inbound, answer_key, canary: Some(canaries), sign_on, ..api_settings(&config) };
         let (settings, metrics_address) = starting.metrics(metrics, metrics_listener, settings)?;
         let (address, http) = match listener {
             Some(listener) => {

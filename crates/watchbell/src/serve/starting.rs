@@ -19,6 +19,7 @@ use watchbell_channels::trial::ProviderTrials;
 use watchbell_core::Clock;
 use watchbell_core::answer_key::AnswerKey;
 use watchbell_ingest::{Connection, Ingest};
+use watchbell_oidc::SignOn;
 use watchbell_providers::http::Http;
 use watchbell_providers::settings::CommonSettings;
 use watchbell_scheduler::{Retention, Scheduler};
@@ -202,6 +203,17 @@ impl Starting<'_> {
             self.parts.spawn(teller.run(self.stop.clone()));
         }
         Ok(())
+    }
+
+    /// By what people sign in beside keys; nobody is asked anything yet.
+    ///
+    /// # Errors
+    /// What asks the provider cannot be made.
+    pub fn sign_on(&self) -> Result<Option<Arc<SignOn>>, Error> {
+        let Some(settings) = self.config.oidc.settings() else { return Ok(None) };
+        let common = CommonSettings { ca_file: self.config.oidc.ca_file(), ..CommonSettings::default() };
+        let http = Http::new(&common).map_err(|error| Error::Provider { provider: "oidc".to_owned(), error })?;
+        Ok(Some(Arc::new(SignOn::new(settings, http, self.clock.clone()))))
     }
 
     fn trials(&self) -> ProviderTrials {
