@@ -81,7 +81,10 @@ impl Planner for RulePlanner {
 
     fn reach(&self, policy: &Policy) -> Reach {
         let delays = policy.rules.iter().filter(|rule| matches!(rule.trigger, Trigger::AlertHigh | Trigger::AlertLow));
-        Reach { steps_s: delays.map(|rule| rule.offset_s + rule.repeats_for_s()).max().unwrap_or_default().max(0), unreached_s: self.settings.alert_expiry_s }
+        Reach {
+            steps_s: delays.map(|rule| rule.offset_s + rule.repeats_for_s()).max().unwrap_or_default().max(0),
+            unreached_s: self.settings.alert_expiry_s,
+        }
     }
 
     fn close(&self, alert: &Alert, now: Timestamp) -> Plan {

@@ -2,8 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use watchbell_core::rule::Trigger;
 use watchbell_core::Channel;
+use watchbell_core::rule::Trigger;
 
 use crate::events::DerivedId;
 use crate::{Name, Time};

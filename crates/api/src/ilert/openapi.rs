@@ -26,7 +26,10 @@ pub(crate) fn part() -> Part {
         rules(&mut part, kind);
     }
     part.schema("NotificationPreferencesAlertDelayMin", json!({ "type": "integer" }));
-    part.schema("NotificationPreferencesDutyBeforeMin", json!({ "type": "integer", "enum": watchbell_core::rule::shown::ILERT_BEFORE_MIN }));
+    part.schema(
+        "NotificationPreferencesDutyBeforeMin",
+        json!({ "type": "integer", "enum": watchbell_core::rule::shown::ILERT_BEFORE_MIN }),
+    );
     let email = json!({ "target": "anna.second@example.org" });
     contacts(&mut part, "emails", "ContactEmail", &email, ["Get a user's emails", "Create a new email", "Get a specific email", "email"]);
     let phone = json!({ "target": "0151 12345678", "regionCode": "DE", "primary": true });

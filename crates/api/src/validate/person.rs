@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 use watchbell_core::contact::LONGEST_URL;
-use watchbell_core::user::{Profile, Hours, is_locale, parse_timezone};
+use watchbell_core::user::{Hours, Profile, is_locale, parse_timezone};
 
 use super::Fields;
 use crate::problem::Problem;

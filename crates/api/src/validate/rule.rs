@@ -12,8 +12,8 @@ use watchbell_core::{Channel, ContactId};
 use watchbell_store::directory::NewRule;
 use watchbell_wire::rules::RuleTerms;
 
-use super::person::{self, NAME};
 use super::Fields;
+use super::person::{self, NAME};
 use crate::problem::Problem;
 
 /// Minutes after an alert until which a rule may tell, repetitions included: steps of alerts matter for a day.
@@ -106,12 +106,22 @@ fn repeat(fields: &mut Fields, delay_min: i64) -> Result<Option<Repeat>, Problem
         (None, None) => return Ok(None),
         (Some(every_min), Some(times)) => (every_min, times),
         (None, Some(_)) => return Err(fields.invalid("repeatEveryMin", "is missing", "it must say after how many minutes to tell again")),
-        (Some(_), None) => return Err(fields.invalid("repeatTimes", "is missing", &format!("it must say how often to tell again: 1 to {MOST_TIMES} times"))),
+        (Some(_), None) => {
+            return Err(fields.invalid(
+                "repeatTimes",
+                "is missing",
+                &format!("it must say how often to tell again: 1 to {MOST_TIMES} times"),
+            ));
+        }
     };
     let last_min = delay_min + every_min * times;
     if last_min > MOST_DELAY_MIN {
         let wrong = format!("is {times}, so that it would still tell {last_min} minutes after the alert");
-        return Err(fields.invalid("repeatTimes", &wrong, &format!("delayMin + repeatEveryMin × repeatTimes must be at most {MOST_DELAY_MIN}")));
+        return Err(fields.invalid(
+            "repeatTimes",
+            &wrong,
+            &format!("delayMin + repeatEveryMin × repeatTimes must be at most {MOST_DELAY_MIN}"),
+        ));
     }
     Ok(Some(Repeat { every_s: every_min * 60, times }))
 }
@@ -158,7 +168,11 @@ fn labels(fields: &mut Fields) -> Result<Vec<LabelCondition>, Problem> {
         let mut entry = Fields::within(&place, members);
         let label = entry.required_text("label", &NAME)?;
         if labels.iter().any(|known| known.label == label) {
-            return Err(entry.invalid("label", "names a label for the second time", "one condition a label is taken; oneOf has several values"));
+            return Err(entry.invalid(
+                "label",
+                "names a label for the second time",
+                "one condition a label is taken; oneOf has several values",
+            ));
         }
         let wants = wants(&mut entry)?;
         entry.finish()?;

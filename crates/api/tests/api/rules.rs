@@ -31,7 +31,8 @@ async fn a_rule_is_made_shown_replaced_and_deleted_as_it_was_said() {
     let email = world.email().await;
     let plain = json!({ "trigger": "duty", "channel": "email", "contactId": email, "beforeMin": 60 });
     let replaced = world.call(ADMIN, "PUT", &format!("/watchbell/v1/users/ext-anna/rules/{}", made["id"]), &plain).await.expect(200);
-    let wanted = json!({ "id": made["id"], "surface": "watchbell", "trigger": "duty", "channel": "email", "contactId": email, "beforeMin": 60 });
+    let wanted =
+        json!({ "id": made["id"], "surface": "watchbell", "trigger": "duty", "channel": "email", "contactId": email, "beforeMin": 60 });
     assert_eq!(replaced, wanted);
     world.raw(USER, "DELETE", &path, "").await.expect(204);
     for method in ["GET", "DELETE"] {
@@ -59,9 +60,7 @@ async fn what_a_rule_cannot_say_is_refused_with_what_would_be_right() {
     let hours = |hours: Value| with("when", json!({ "hours": hours }));
     let of = |trigger: &str, when: Value| json!({ "trigger": trigger, "channel": "email", "when": when });
     let many: Vec<Value> = (0..10_000).map(|at| json!({ "label": at.to_string(), "equals": "x" })).collect();
-    let repeat = |delay: i64, every: i64, times: i64| {
-        json!({ "trigger": "alert_low", "channel": "email", "delayMin": delay, "repeatEveryMin": every, "repeatTimes": times })
-    };
+    let repeat = |delay: i64, every: i64, times: i64| json!({ "trigger": "alert_low", "channel": "email", "delayMin": delay, "repeatEveryMin": every, "repeatTimes": times });
     let table: Vec<(Value, &str, &str)> = vec![
         (json!({ "channel": "email" }), "trigger", "is missing; it must be one of alert_high"),
         (with("channel", json!("pigeon")), "channel", "is unknown; it must be one of email"),
@@ -216,11 +215,15 @@ async fn explain_says_which_condition_does_not_hold() {
     steps.sort();
     assert_eq!(
         steps,
-        [
-            ("scheduled".to_owned(), fallback.to_owned()),
-            ("suppressed".to_owned(), format!("the rule {id} wants the label team = db")),
-        ]
+        [("scheduled".to_owned(), fallback.to_owned()), ("suppressed".to_owned(), format!("the rule {id} wants the label team = db")),]
     );
+    let made_up = format!("/watchbell/v1/explain?user={}&labels=", world.anna);
+    for (labels, count) in [("team%3Ddb", 1), ("team%3Dweb,host%3Dx", 2), ("", 2)] {
+        let explained = world.get(ADMIN, &format!("{made_up}{labels}")).await.expect(200);
+        assert_eq!(explained["steps"].as_array().unwrap().len(), count, "{labels}: {explained}");
+    }
+    let error = world.get(ADMIN, &format!("{made_up}team")).await.expect(400);
+    assert_eq!(error["error"]["message"], "labels has one without a value; it must be such as team=db,host=db-1");
     // And so does what was.
     world.publish("alert", "e-1", json!({ "alertId": "B", "responders": ["ext-anna"], "labels": { "team": "web" } })).await;
     let told = world.get(ADMIN, "/watchbell/v1/deliveries?alert=B&state=suppressed").await.expect(200);
@@ -232,9 +235,7 @@ async fn a_shift_that_changes_is_planned_for_at_once() {
     let world = world().await;
     let rule = json!({ "trigger": "alert_high", "channel": "email", "delayMin": 10, "when": { "onDuty": { "schedule": "primary" } } });
     world.call(USER, "POST", PATH, &rule).await.expect(201);
-    let shift = |status: &str| {
-        json!({ "dutyId": "D", "userId": "ext-anna", "startsAt": "2026-11-20T08:05:00Z", "endsAt": "2026-11-20T16:00:00Z", "schedule": "primary", "status": status })
-    };
+    let shift = |status: &str| json!({ "dutyId": "D", "userId": "ext-anna", "startsAt": "2026-11-20T08:05:00Z", "endsAt": "2026-11-20T16:00:00Z", "schedule": "primary", "status": status });
     world.publish("alert", "a-1", json!({ "alertId": "A", "responders": ["ext-anna"], "labels": {} })).await;
     let states = async || {
         let found = world.get(ADMIN, "/watchbell/v1/deliveries?alert=A").await.expect(200);
@@ -259,7 +260,8 @@ async fn a_shift_that_changes_is_planned_for_at_once() {
 #[tokio::test]
 async fn lint_names_what_nobody_would_hear_of_and_rules_that_never_tell() {
     let world = world().await;
-    let phone = world.call(USER, "POST", "/api/users/current/contacts/phone-numbers", &json!({ "target": "+4915112345678" })).await.expect(201);
+    let phone =
+        world.call(USER, "POST", "/api/users/current/contacts/phone-numbers", &json!({ "target": "+4915112345678" })).await.expect(201);
     let rule = json!({ "trigger": "alert_high", "channel": "sms", "contactId": phone["id"] });
     let locked = world.call(USER, "POST", PATH, &rule).await.expect(201)["id"].clone();
     let rule = json!({ "trigger": "alert_high", "channel": "email", "when": { "onDuty": {} } });
@@ -273,7 +275,8 @@ async fn lint_names_what_nobody_would_hear_of_and_rules_that_never_tell() {
         .iter()
         .map(|item| (item["ruleId"].clone(), item["reason"].as_str().unwrap().to_owned()))
         .collect();
-    let wanted = [(locked, "the contact is LOCKED".to_owned()), (off_duty.clone(), format!("the rule {off_duty} wants the user to be on duty"))];
+    let wanted =
+        [(locked, "the contact is LOCKED".to_owned()), (off_duty.clone(), format!("the rule {off_duty} wants the user to be on duty"))];
     assert_eq!(dead, wanted);
     world.call(USER, "GET", "/watchbell/v1/lint/rules", &json!({})).await.expect(403);
 

@@ -48,8 +48,8 @@ pub fn ilert_channels(trigger: Trigger) -> &'static [Channel] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::conditions::{Conditions, OnDuty};
     use crate::rule::Repeat;
+    use crate::rule::conditions::{Conditions, OnDuty};
     use crate::{ContactId, RuleId, UserId};
 
     #[test]

@@ -29,13 +29,21 @@ fn with(rules: impl IntoIterator<Item = Rule>) -> World {
 
 fn shift(id: &str, starts_s: i64, ends_s: i64, status: DutyStatus) -> EventData {
     let (starts_at, ends_at) = (s(starts_s), s(ends_s));
-    EventData::Duty(DutyData { duty_id: id.to_owned(), user_id: "u1".to_owned(), starts_at, ends_at, schedule: "primary".to_owned(), status })
+    EventData::Duty(DutyData {
+        duty_id: id.to_owned(),
+        user_id: "u1".to_owned(),
+        starts_at,
+        ends_at,
+        schedule: "primary".to_owned(),
+        status,
+    })
 }
 
 /// Reasons of what is suppressed, and of fallback emails that are not cancelled.
 fn reasons(world: &World) -> Vec<String> {
     let is_told = |d: &&Planned| d.state == State::Suppressed || (d.purpose == Purpose::Fallback && d.state != State::Cancelled);
-    let mut reasons: Vec<_> = world.deliveries.values().filter(is_told).filter_map(|d| d.reason.as_ref()).map(ToString::to_string).collect();
+    let mut reasons: Vec<_> =
+        world.deliveries.values().filter(is_told).filter_map(|d| d.reason.as_ref()).map(ToString::to_string).collect();
     reasons.sort();
     reasons
 }
@@ -134,6 +142,24 @@ fn a_shift_that_changes_has_open_alerts_looked_at() {
     world.accept(&event("4", 30, 30, shift("E", 300, 900, DutyStatus::Scheduled)), s(30)).unwrap();
     assert!(world.pending(1).contains(&(Sms, 610)));
     world.broken().unwrap();
+}
+
+#[test]
+fn a_shift_that_is_heard_of_late_is_made_up_for() {
+    let mut world = with([when(rule(1, AlertHigh, Sms, 0), ON_DUTY), rule(2, AlertHigh, Voice, 3_600)]);
+    world.accept(&event("1", 0, 0, alert(&["u1"])), s(0)).unwrap();
+    assert_eq!(world.pending(1), [(Voice, 3_600)]);
+    world.accept(&event("2", 600, 600, shift("D", -300, 900, DutyStatus::Scheduled)), s(600)).unwrap();
+    assert_eq!(world.pending(1), [(Sms, 0), (Voice, 3_600)]);
+    // Once.
+    world.send(s(600), |_| true);
+    world.accept(&event("3", 700, 700, shift("E", -300, 900, DutyStatus::Scheduled)), s(700)).unwrap();
+    assert_eq!(world.pending(1), [(Voice, 3_600)]);
+    // What the user themselves say counts from now on.
+    let mut world = with([when(rule(1, AlertHigh, Sms, 0), TEAM_DB), rule(2, AlertHigh, Voice, 3_600)]);
+    world.accept(&event("1", 0, 0, alert(&["u1"])), s(0)).unwrap();
+    world.change(UserId(1), s(600), |policy| policy.rules[0] = rule(1, AlertHigh, Sms, 0));
+    assert_eq!(world.pending(1), [(Voice, 3_600)]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use watchbell_core::{Channel, UserId};
 use watchbell_scheduler::{Escalation, EscalationStep, SchedulerSettings, Schedules};
 use watchbell_store::facts::{AlertState, Policy};
 
-use crate::world::{World, alert, labelled, device, event, rule, s, update, user};
+use crate::world::{World, alert, device, event, labelled, rule, s, update, user};
 
 const CHANNELS: [Channel; 4] = [Channel::Email, Channel::Sms, Channel::Voice, Channel::Push];
 const TRIGGERS: [Trigger; 3] = [Trigger::AlertHigh, Trigger::Duty, Trigger::Accepted];

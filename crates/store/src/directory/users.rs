@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use watchbell_core::ids::UserRef;
-use watchbell_core::user::{Profile, Hours, User};
+use watchbell_core::user::{Hours, Profile, User};
 use watchbell_core::{Timestamp, UserId};
 
 use super::NewContact;

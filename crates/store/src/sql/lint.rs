@@ -89,6 +89,13 @@ impl SqlStore {
         let mut accepted = unplanned(&event);
         note(&mut accepted, &plan);
         let unheard = unheard(&plan, &facts.policies);
-        Ok(unheard.map(|(has_fallback, users)| Unheard { event_id: id, alert_id, at: base_at, has_fallback, users, problems: accepted.problems }))
+        Ok(unheard.map(|(has_fallback, users)| Unheard {
+            event_id: id,
+            alert_id,
+            at: base_at,
+            has_fallback,
+            users,
+            problems: accepted.problems,
+        }))
     }
 }

@@ -51,12 +51,6 @@ fn example() -> RuleBody {
         trigger: Trigger::AlertHigh.into(),
         channel: Channel::Push.into(),
         contact_id: None,
-        terms: RuleTerms {
-            delay_min: Some(0),
-            when: Some(when),
-            repeat_every_min: Some(5),
-            repeat_times: Some(3),
-            ..RuleTerms::default()
-        },
+        terms: RuleTerms { delay_min: Some(0), when: Some(when), repeat_every_min: Some(5), repeat_times: Some(3), ..RuleTerms::default() },
     }
 }

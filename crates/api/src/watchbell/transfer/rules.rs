@@ -30,9 +30,7 @@ impl Taker<'_> {
             let contact = rule.contact.as_ref().map(|(kind, target)| contacts.iter().find(|there| is_same(there, *kind, target)));
             let contact_id = contact.flatten().map(|contact| contact.id);
             let same = there.iter().position(|there| {
-                rule.said.is_said_by(there)
-                    && there.contact_id == contact_id
-                    && (contact_id.is_some() || rule.contact.is_none())
+                rule.said.is_said_by(there) && there.contact_id == contact_id && (contact_id.is_some() || rule.contact.is_none())
             });
             if let Some(same) = same {
                 there.swap_remove(same);

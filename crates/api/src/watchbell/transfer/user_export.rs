@@ -10,8 +10,8 @@ use watchbell_store::{Store, StoreError};
 use watchbell_wire::Name;
 use watchbell_wire::devices::NewDevice;
 use watchbell_wire::transfer::{
-    TransferAddress, TransferCategory, TransferContact, TransferNotiflow, TransferOwnRule, TransferPreference, TransferRule, TransferStep, TransferSwitches,
-    TransferUser,
+    TransferAddress, TransferCategory, TransferContact, TransferNotiflow, TransferOwnRule, TransferPreference, TransferRule, TransferStep,
+    TransferSwitches, TransferUser,
 };
 
 use crate::ilert::rules::kind;

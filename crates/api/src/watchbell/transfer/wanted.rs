@@ -195,12 +195,7 @@ fn read_own_rule(fields: &mut Fields) -> Result<WantedRule, Problem> {
     read_address(fields, Surface::Watchbell, said, contact_kinds)
 }
 
-fn read_address(
-    fields: &mut Fields,
-    surface: Surface,
-    said: Said,
-    contact_kinds: &'static [ContactKind],
-) -> Result<WantedRule, Problem> {
+fn read_address(fields: &mut Fields, surface: Surface, said: Said, contact_kinds: &'static [ContactKind]) -> Result<WantedRule, Problem> {
     let contact = match fields.object("contact")? {
         None => None,
         Some(mut contact) => {

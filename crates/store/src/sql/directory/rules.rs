@@ -76,15 +76,12 @@ pub(super) async fn insert(store: &SqlStore, tx: &mut Tx, user: UserId, new: New
 }
 
 pub(super) async fn list(store: &SqlStore, user: UserId, surface: Surface, triggers: &[Trigger]) -> Result<Vec<Rule>, StoreError> {
-    let rows: Vec<RuleRow> = sqlx::query_as(sql(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM rules WHERE user_id = $1 AND cause {in $2 text} ORDER BY id"
-    )))
-    .bind(user.0)
-    .bind(array(triggers.iter().map(|trigger| trigger.as_str()))?)
-    .fetch_all(&store.read)
-    .await?;
+    let rows: Vec<RuleRow> =
+        sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM rules WHERE user_id = $1 AND cause {in $2 text} ORDER BY id")))
+            .bind(user.0)
+            .bind(array(triggers.iter().map(|trigger| trigger.as_str()))?)
+            .fetch_all(&store.read)
+            .await?;
     if rows.is_empty() {
         owners::must_exist(store, user).await?;
     }
@@ -104,16 +101,13 @@ pub(super) async fn get(
 }
 
 async fn find(on: &mut Connection, user: UserId, surface: Surface, triggers: &[Trigger], id: RuleId) -> Result<Option<Rule>, StoreError> {
-    let row: Option<RuleRow> = sqlx::query_as(sql(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM rules WHERE id = $1 AND user_id = $2 AND cause {in $3 text}"
-    )))
-    .bind(id.0)
-    .bind(user.0)
-    .bind(array(triggers.iter().map(|trigger| trigger.as_str()))?)
-    .fetch_optional(on)
-    .await?;
+    let row: Option<RuleRow> =
+        sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM rules WHERE id = $1 AND user_id = $2 AND cause {in $3 text}")))
+            .bind(id.0)
+            .bind(user.0)
+            .bind(array(triggers.iter().map(|trigger| trigger.as_str()))?)
+            .fetch_optional(on)
+            .await?;
     let rule: Option<Rule> = row.map(TryInto::try_into).transpose()?;
     Ok(rule.filter(|rule| surface.shows(rule)))
 }
