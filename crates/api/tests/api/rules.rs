@@ -39,7 +39,7 @@ async fn a_rule_is_made_shown_replaced_and_deleted_as_it_was_said() {
         world.raw(USER, method, &path, "").await.expect(404);
     }
     world.call(USER, "PUT", &path, &plain).await.expect(404);
-    world.call(READER, "POST", PATH, &plain).await.expect(403);
+    world.call(READER, "POST", &format!("/watchbell/v1/users/{}/rules", world.anna), &plain).await.expect(403);
     world.call(USER, "POST", &format!("/watchbell/v1/users/{}/rules", world.ben), &plain).await.expect(403);
     // What changed is in the audit log.
     let audit = world.get(ADMIN, "/watchbell/v1/audit?action=rule.replace").await.expect(200);
@@ -174,7 +174,7 @@ async fn other_surfaces_show_a_rule_only_if_they_can_say_all_of_it() {
 async fn steps_of_a_chain_are_shown_with_their_time_and_changed_as_a_chain() {
     let world = world().await;
     let user = world.get(ADMIN, &format!("/watchbell/v1/users/{}", world.anna)).await.expect(200)["publicId"].clone();
-    for step in [json!({ "type": "wait", "duration": 300 }), json!({ "type": "notify_by_email" })] {
+    for step in [json!({ "type": "wait", "duration": 300 }), json!({ "type": "notify_by_sms" })] {
         let mut step = step;
         (step["user_id"], step["important"]) = (user.clone(), json!(true));
         let request = axum::http::Request::builder()
@@ -189,7 +189,7 @@ async fn steps_of_a_chain_are_shown_with_their_time_and_changed_as_a_chain() {
     let step = &rules[0];
     assert_eq!(
         (&step["surface"], &step["position"], &step["channel"], &step["delayMin"]),
-        (&json!("oncall"), &json!(1), &json!("email"), &json!(5))
+        (&json!("oncall"), &json!(1), &json!("sms"), &json!(5))
     );
     let path = format!("{PATH}/{}", step["id"]);
     let error = world.call(USER, "PUT", &path, &json!({ "trigger": "alert_high", "channel": "email" })).await.expect(409);
@@ -260,8 +260,10 @@ async fn a_shift_that_changes_is_planned_for_at_once() {
 #[tokio::test]
 async fn lint_names_what_nobody_would_hear_of_and_rules_that_never_tell() {
     let world = world().await;
-    let phone =
-        world.call(USER, "POST", "/api/users/current/contacts/phone-numbers", &json!({ "target": "+4915112345678" })).await.expect(201);
+    let phone = world
+        .call(USER, "POST", "/api/users/current/contacts/phone-numbers", &json!({ "target": "+4915112345678", "regionCode": "DE" }))
+        .await
+        .expect(201);
     let rule = json!({ "trigger": "alert_high", "channel": "sms", "contactId": phone["id"] });
     let locked = world.call(USER, "POST", PATH, &rule).await.expect(201)["id"].clone();
     let rule = json!({ "trigger": "alert_high", "channel": "email", "when": { "onDuty": {} } });
