@@ -9,6 +9,9 @@ use watchbell_store::facts::{Plan, Planned};
 pub enum Elapsed {
     /// It is left out: a rule that was made after the alert is not fired for a time before that.
     Skip,
+    /// It is sent at once if its rule stood there at that time, and a condition did not hold that holds now: what it is judged by came
+    /// late.
+    IfUnmet,
     /// It is sent at once: the event came late.
     Send,
 }
@@ -33,8 +36,14 @@ pub fn reconcile(plan: &mut Plan, existing: &[Planned], desired: Vec<Planned>, e
         let Some(at) = found else {
             // Two rules that asked for the same were one delivery. When they part, each keeps its step, even if its time has passed.
             let parted = existing.iter().any(|e| e.state.is_pending() && shares_rule(e, &desired));
+            let was_unmet = || existing.iter().any(|e| e.is_unmet() && e.rules.iter().any(|rule| desired.rules.contains(rule)));
+            let is_late = match elapsed {
+                Elapsed::Skip => false,
+                Elapsed::IfUnmet => !desired.is_unmet() && was_unmet(),
+                Elapsed::Send => true,
+            };
             // Repetitions are not made up for: what comes too late is told once.
-            if parted || (elapsed == Elapsed::Send && tells_first) || desired.due_at > now {
+            if parted || (is_late && tells_first) || desired.due_at > now {
                 fresh_id(&mut desired, existing);
                 plan.insert.push(desired);
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use watchbell_core::delivery::{Purpose, State};
 use watchbell_core::event::DutyStatus;
 use watchbell_core::{Channel, DeliveryId, Reason, Timestamp, rule::Trigger};
-use watchbell_store::facts::{Plan, Planned, Scope, UserFacts};
+use watchbell_store::facts::{Changed, Plan, Planned, Scope, UserFacts};
 
 use crate::deliveries::DeliveryContext;
 use crate::occasion::Occasion;
@@ -28,7 +28,11 @@ pub fn replan(facts: &UserFacts, settings: &SchedulerSettings, now: Timestamp) -
         let desired =
             pages.iter().flat_map(|page| paging::deliveries(alert, labels.as_ref(), &told, page, &facts.policy, settings).deliveries);
         let planned = plan.insert.len();
-        reconcile(&mut plan, &existing, desired.collect(), Elapsed::Skip, now, &Reason::RuleGone);
+        let elapsed = match facts.changed {
+            Changed::Settings => Elapsed::Skip,
+            Changed::Shifts => Elapsed::IfUnmet,
+        };
+        reconcile(&mut plan, &existing, desired.collect(), elapsed, now, &Reason::RuleGone);
         for page in pages {
             let is_of_page = |d: &&Planned| d.trigger == page.priority.trigger();
             let existing: Vec<Planned> = existing.iter().filter(is_of_page).cloned().collect();

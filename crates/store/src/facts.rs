@@ -107,9 +107,19 @@ pub struct Members {
     pub next_at: Option<Timestamp>,
 }
 
+/// What of a user has changed, so that they are planned anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// What they have said: it counts from now on.
+    Settings,
+    /// The shifts that their rules ask for: what is known of these may come late.
+    Shifts,
+}
+
 /// What a user's deliveries that were not sent yet are planned anew from.
 #[derive(Clone, Debug)]
 pub struct UserFacts {
+    pub changed: Changed,
     pub policy: Arc<Policy>,
     /// Open alerts that the user is a responder of and for which the change may matter, with what they are planned from.
     pub responders: Vec<(Alert, Responder)>,

@@ -1,11 +1,11 @@
-//! The commands that publish events and make keys, as somebody types them.
+//! The commands that publish events and make keys and rules, as somebody types them.
 
 use watchbell_tests::bed::Bed;
 use watchbell_tests::on_both;
 use watchbell_tests::process::{said, watchbell};
 use watchbell_tests::team::Person;
 
-on_both!(an_event_is_published_and_a_key_is_made_by_commands);
+on_both!(an_event_is_published_and_a_key_is_made_by_commands, rules_are_made_changed_and_judged_by_commands);
 
 async fn an_event_is_published_and_a_key_is_made_by_commands(bed: &mut Bed) {
     bed.start().await;
@@ -43,4 +43,33 @@ async fn an_event_is_published_and_a_key_is_made_by_commands(bed: &mut Bed) {
 
     assert!(said(&watchbell(bed.api(), &["completions", "bash"]).await).contains("dead-letters"));
     assert!(said(&watchbell(bed.api(), &["man", "event", "alert"]).await).contains("NAME=VALUE"), "a manual page of a command");
+}
+
+async fn rules_are_made_changed_and_judged_by_commands(bed: &mut Bed) {
+    bed.start().await;
+    let anna = Person::without_telegram(bed.api(), 1).await;
+    let user = anna.id.to_string();
+    assert_eq!(said(&watchbell(bed.api(), &["lint"]).await), "every rule can tell, and every alert of the last 30 days would be told\n");
+    let on_duty = r#"{"trigger":"alert_high","channel":"sms","when":{"onDuty":{}},"repeatEveryMin":5,"repeatTimes":3}"#;
+    let id = said(&watchbell(bed.api(), &["rules", "add", &user, on_duty]).await).trim().to_owned();
+    let listed = said(&watchbell(bed.api(), &["rules", "list", &user]).await);
+    assert!(listed.contains(r#"watchbell  alert_high  sms      0        3 × 5 min  {"onDuty":{}}"#), "{listed}");
+    let alert = ["event", "alert", "db-1: disk full", "--to", &user, "--alert", "A-1"];
+    said(&watchbell(bed.api(), &alert).await);
+
+    // She is never on duty: the rule tells nobody, and only the email for who has no rule went out.
+    let found = watchbell(bed.api(), &["lint"]).await;
+    let told = String::from_utf8(found.stdout.clone()).unwrap();
+    assert_eq!(found.status.code(), Some(1), "{told}");
+    assert!(told.contains(&format!("user {user}: rule {id} (alert_high by sms) never tells anybody: ")), "{told}");
+    assert!(told.contains("alert A-1 of ") && told.contains("would be told only by the email for who has no rule\n"), "{told}");
+
+    let always = r#"{"trigger":"alert_high","channel":"sms"}"#;
+    assert_eq!(said(&watchbell(bed.api(), &["rules", "change", &user, &id, always]).await), format!("changed {id}\n"));
+    said(&watchbell(bed.api(), &["lint"]).await);
+    let refused =
+        watchbell(bed.api(), &["rules", "add", &user, r#"{"trigger":"alert_high","channel":"sms","when":{"moon":"full"}}"#]).await;
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("when.moon is no known field"), "{refused:?}");
+    assert_eq!(watchbell(bed.api(), &["rules", "add", &user, "sms"]).await.status.code(), Some(2));
+    assert_eq!(said(&watchbell(bed.api(), &["rules", "delete", &user, &id]).await), format!("deleted {id}\n"));
 }

@@ -128,6 +128,11 @@ async fn team(api: &Client) {
         person.high(api, "SMS", 5).await;
         person.high(api, "PUSH", 0).await;
         person.rule(api, "duties", json!({ "method": "EMAIL", "beforeMin": 30, "type": "ON_CALL" })).await;
+        let own = json!({
+            "trigger": "alert_high", "channel": "email", "repeatEveryMin": 5, "repeatTimes": 3,
+            "when": { "labels": [{ "label": "team", "oneOf": ["db", "web"] }], "onDuty": { "schedule": "primary" } },
+        });
+        api.post(&format!("/watchbell/v1/users/{}/rules", person.id), &own).await.expect(201);
         let night = json!({ "quietHours": { "start": "22:00", "end": "07:00" }, "locale": "de" });
         api.put(&format!("/watchbell/v1/users/{}", person.id), &night).await.expect(200);
         api.put(&format!("/watchbell/v1/topics/storms/users/{}", person.id), &json!({})).await.expect(204);
@@ -197,7 +202,7 @@ async fn an_import_that_was_cut_off_goes_on(bed: &mut Bed) {
     let users = half["users"].as_array_mut().unwrap();
     users.truncate(8);
     for user in users {
-        for part in ["contacts", "devices", "rules", "chains", "topics"] {
+        for part in ["contacts", "devices", "rules", "ownRules", "chains", "topics"] {
             let list = user[part].as_array_mut().unwrap();
             list.truncate(list.len() / 2);
         }

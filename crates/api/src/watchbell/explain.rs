@@ -6,6 +6,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde_json::{Map, Value};
 use watchbell_core::delivery::Purpose;
 use watchbell_core::event::{
     AlertData, DutyData, DutyStatus, Event, EventData, EventKind, Occurrence, Original, Priority, SubscriptionData, UpdateData,
@@ -213,6 +214,14 @@ fn why(reason: Option<&Reason>, purpose: Purpose, rules: &[RuleId]) -> Reason {
     }
 }
 
+/// Of a made-up alert: `team=db,host=db-1`.
+fn labels(params: &Params) -> Result<Map<String, Value>, Problem> {
+    let read = |label: &str| label.split_once('=').map(|(name, value)| (name.trim().to_owned(), value.trim().into()));
+    let labels = params.query("labels")?.unwrap_or_default().split(',').filter(|label| !label.trim().is_empty());
+    let labels = labels.map(read).collect::<Option<_>>();
+    labels.ok_or_else(|| Problem::invalid("labels", "has one without a value", "it must be such as team=db,host=db-1"))
+}
+
 /// An event that never was, at `at` or now, which names the user.
 fn made_up(user: &User, params: &Params, now: Timestamp) -> Result<Event, Problem> {
     let at = params.time("at")?.unwrap_or(now);
@@ -228,6 +237,7 @@ fn made_up(user: &User, params: &Params, now: Timestamp) -> Result<Event, Proble
             summary: "explained".to_owned(),
             responders: vec![name],
             category,
+            labels: labels(params)?,
             ..AlertData::default()
         }),
         EventKind::Update => EventData::Update(UpdateData {

@@ -39,11 +39,11 @@ async fn a_rule_is_made_shown_replaced_and_deleted_as_it_was_said() {
         world.raw(USER, method, &path, "").await.expect(404);
     }
     world.call(USER, "PUT", &path, &plain).await.expect(404);
-    world.call(READER, "POST", PATH, &plain).await.expect(403);
+    world.call(READER, "POST", &format!("/watchbell/v1/users/{}/rules", world.anna), &plain).await.expect(403);
     world.call(USER, "POST", &format!("/watchbell/v1/users/{}/rules", world.ben), &plain).await.expect(403);
     // What changed is in the audit log.
     let audit = world.get(ADMIN, "/watchbell/v1/audit?action=rule.replace").await.expect(200);
-    let changed = audit["items"].as_array().unwrap().last().unwrap();
+    let changed = &audit["items"][0];
     assert!(changed.to_string().contains("onDuty"), "{changed}");
 }
 
@@ -174,7 +174,7 @@ async fn other_surfaces_show_a_rule_only_if_they_can_say_all_of_it() {
 async fn steps_of_a_chain_are_shown_with_their_time_and_changed_as_a_chain() {
     let world = world().await;
     let user = world.get(ADMIN, &format!("/watchbell/v1/users/{}", world.anna)).await.expect(200)["publicId"].clone();
-    for step in [json!({ "type": "wait", "duration": 300 }), json!({ "type": "notify_by_email" })] {
+    for step in [json!({ "type": "wait", "duration": 300 }), json!({ "type": "notify_by_sms" })] {
         let mut step = step;
         (step["user_id"], step["important"]) = (user.clone(), json!(true));
         let request = axum::http::Request::builder()
@@ -189,7 +189,7 @@ async fn steps_of_a_chain_are_shown_with_their_time_and_changed_as_a_chain() {
     let step = &rules[0];
     assert_eq!(
         (&step["surface"], &step["position"], &step["channel"], &step["delayMin"]),
-        (&json!("oncall"), &json!(1), &json!("email"), &json!(5))
+        (&json!("oncall"), &json!(1), &json!("sms"), &json!(5))
     );
     let path = format!("{PATH}/{}", step["id"]);
     let error = world.call(USER, "PUT", &path, &json!({ "trigger": "alert_high", "channel": "email" })).await.expect(409);
@@ -217,6 +217,13 @@ async fn explain_says_which_condition_does_not_hold() {
         steps,
         [("scheduled".to_owned(), fallback.to_owned()), ("suppressed".to_owned(), format!("the rule {id} wants the label team = db")),]
     );
+    let made_up = format!("/watchbell/v1/explain?user={}&labels=", world.anna);
+    for (labels, count) in [("team%3Ddb", 1), ("team%3Dweb,host%3Dx", 2), ("", 2)] {
+        let explained = world.get(ADMIN, &format!("{made_up}{labels}")).await.expect(200);
+        assert_eq!(explained["steps"].as_array().unwrap().len(), count, "{labels}: {explained}");
+    }
+    let error = world.get(ADMIN, &format!("{made_up}team")).await.expect(400);
+    assert_eq!(error["error"]["message"], "labels has one without a value; it must be such as team=db,host=db-1");
     // And so does what was.
     world.publish("alert", "e-1", json!({ "alertId": "B", "responders": ["ext-anna"], "labels": { "team": "web" } })).await;
     let told = world.get(ADMIN, "/watchbell/v1/deliveries?alert=B&state=suppressed").await.expect(200);
@@ -253,8 +260,10 @@ async fn a_shift_that_changes_is_planned_for_at_once() {
 #[tokio::test]
 async fn lint_names_what_nobody_would_hear_of_and_rules_that_never_tell() {
     let world = world().await;
-    let phone =
-        world.call(USER, "POST", "/api/users/current/contacts/phone-numbers", &json!({ "target": "+4915112345678" })).await.expect(201);
+    let phone = world
+        .call(USER, "POST", "/api/users/current/contacts/phone-numbers", &json!({ "target": "+4915112345678", "regionCode": "DE" }))
+        .await
+        .expect(201);
     let rule = json!({ "trigger": "alert_high", "channel": "sms", "contactId": phone["id"] });
     let locked = world.call(USER, "POST", PATH, &rule).await.expect(201)["id"].clone();
     let rule = json!({ "trigger": "alert_high", "channel": "email", "when": { "onDuty": {} } });

@@ -31,6 +31,11 @@ async fn talkative() -> World {
     for (kind, rule) in rules {
         world.call(ADMIN, "POST", &world.anna(&format!("notification-preferences/{kind}")), &rule).await.expect(201);
     }
+    let own = json!({
+        "trigger": "alert_high", "channel": "sms", "contactId": phone, "delayMin": 1, "critical": true, "repeatEveryMin": 5, "repeatTimes": 2,
+        "when": { "labels": [{ "label": "host", "matches": "db-.*" }], "hours": { "start": "22:00", "end": "07:00" }, "onDuty": {} },
+    });
+    world.call(ADMIN, "POST", &format!("/watchbell/v1/users/{}/rules", world.anna), &own).await.expect(201);
     let device = json!({ "kind": "fcm", "token": "fGx3:APA91bH0" });
     world.call(ADMIN, "POST", &format!("/watchbell/v1/users/{}/devices", world.anna), &device).await.expect(201);
     world.call(ADMIN, "PUT", "/watchbell/v1/topics/storms/users", &json!({ "users": [world.anna, world.ben] })).await.expect(204);
@@ -81,12 +86,19 @@ async fn what_was_exported_and_imported_is_exported_again() {
     let (old, new) = (talkative().await, empty().await);
     let exported = old.get(ADMIN, EXPORT).await.expect(200);
     let anna = &exported["users"][0];
-    for part in ["contacts", "devices", "rules", "chains", "topics", "preferences", "quietHours", "customFields", "profile"] {
+    for part in ["contacts", "devices", "rules", "ownRules", "chains", "topics", "preferences", "quietHours", "customFields", "profile"] {
         assert!(anna[part].as_array().is_none_or(|list| !list.is_empty()) && !anna[part].is_null(), "{part}: {anna:#}");
     }
     assert_eq!(anna["chains"][1], json!({ "id": "NT79GA9I7E4DJ", "important": true, "position": 2, "type": "wait", "duration": 900 }));
 
     assert_eq!(anna["profile"], json!({ "role": "ADMIN", "region": "EU", "shiftColor": "#1abc9c" }));
+
+    let own = json!([{
+        "trigger": "alert_high", "channel": "sms", "contact": { "kind": "phone", "target": "+4915112345678" }, "delayMin": 1,
+        "critical": true, "repeatEveryMin": 5, "repeatTimes": 2,
+        "when": { "labels": [{ "label": "host", "matches": "db-.*" }], "hours": { "start": "22:00", "end": "07:00" }, "onDuty": {} },
+    }]);
+    assert_eq!(anna["ownRules"], own);
 
     let dry = new.call(ADMIN, "POST", &format!("{IMPORT}?dryRun=true"), &exported).await.expect(200);
     assert_eq!(new.get(ADMIN, EXPORT).await.expect(200)["users"], json!([]), "a dry run changes nothing");
@@ -162,6 +174,28 @@ async fn people_of_another_system_are_found_by_email_and_keep_their_names() {
     let done = world.call(ADMIN, "POST", &format!("{IMPORT}?join=true"), &page).await.expect(200);
     let steps = json!(["change step 0 of the alert_high chain: wait 300 s", "delete step 2 of the alert_high chain"]);
     assert_eq!(done["users"][0]["changes"], steps);
+}
+
+/// A rule that cannot be taken over whole is not taken over as less.
+#[tokio::test]
+async fn a_rule_whose_conditions_cannot_be_read_is_named_and_left() {
+    let world = world().await;
+    let rule = |when: Value| json!({ "trigger": "alert_high", "channel": "push", "when": when });
+    let rules = json!([
+        rule(json!({ "moon": "full" })),
+        rule(json!({ "labels": [{ "label": "a", "matches": "(" }] })),
+        rule(json!({ "onDuty": {} }))
+    ]);
+    let page = json!({ "users": [{ "externalId": "ext-anna", "ownRules": rules }] });
+    let answer = world.call(ADMIN, "POST", IMPORT, &page).await.expect(200);
+    let problems = problems(&answer).to_string();
+    assert!(
+        problems.contains("ownRules[0].when.moon is no known field") && problems.contains("ownRules[1].when.labels[0].matches"),
+        "{problems}"
+    );
+    assert_eq!(all(&answer, "changes"), json!(["add a rule: alert_high by push, 0 s"]));
+    let kept = world.get(ADMIN, "/watchbell/v1/users/ext-anna/rules").await.expect(200);
+    assert_eq!((kept["items"].as_array().unwrap().len(), &kept["items"][0]["when"]), (1, &json!({ "onDuty": {} })));
 }
 
 #[tokio::test]

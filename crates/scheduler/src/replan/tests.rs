@@ -22,6 +22,7 @@ fn change(before: &Policy, after: Policy, default_channels: &[Channel]) -> (Vec<
     // The inbox was written at once.
     let planned: Vec<Planned> = subscription::for_user(before, &announcement).into_iter().filter(|d| d.channel != Channel::InApp).collect();
     let facts = UserFacts {
+        changed: watchbell_store::facts::Changed::Settings,
         policy: Arc::new(after),
         responders: Vec::new(),
         duties: Vec::new(),
@@ -64,6 +65,7 @@ fn an_unsent_step_that_is_switched_off_is_suppressed() {
     let mut retrying = planned;
     retrying[0].attempts = 2;
     let facts = UserFacts {
+        changed: watchbell_store::facts::Changed::Settings,
         policy: Arc::new(off),
         responders: Vec::new(),
         duties: Vec::new(),

@@ -145,6 +145,24 @@ fn a_shift_that_changes_has_open_alerts_looked_at() {
 }
 
 #[test]
+fn a_shift_that_is_heard_of_late_is_made_up_for() {
+    let mut world = with([when(rule(1, AlertHigh, Sms, 0), ON_DUTY), rule(2, AlertHigh, Voice, 3_600)]);
+    world.accept(&event("1", 0, 0, alert(&["u1"])), s(0)).unwrap();
+    assert_eq!(world.pending(1), [(Voice, 3_600)]);
+    world.accept(&event("2", 600, 600, shift("D", -300, 900, DutyStatus::Scheduled)), s(600)).unwrap();
+    assert_eq!(world.pending(1), [(Sms, 0), (Voice, 3_600)]);
+    // Once.
+    world.send(s(600), |_| true);
+    world.accept(&event("3", 700, 700, shift("E", -300, 900, DutyStatus::Scheduled)), s(700)).unwrap();
+    assert_eq!(world.pending(1), [(Voice, 3_600)]);
+    // What the user themselves say counts from now on.
+    let mut world = with([when(rule(1, AlertHigh, Sms, 0), TEAM_DB), rule(2, AlertHigh, Voice, 3_600)]);
+    world.accept(&event("1", 0, 0, alert(&["u1"])), s(0)).unwrap();
+    world.change(UserId(1), s(600), |policy| policy.rules[0] = rule(1, AlertHigh, Sms, 0));
+    assert_eq!(world.pending(1), [(Voice, 3_600)]);
+}
+
+#[test]
 fn a_rule_tells_again_until_somebody_accepts() {
     let mut world = with([repeated(rule(1, AlertHigh, Sms, 0), 300, 3)]);
     world.accept(&event("1", 0, 0, alert(&["u1"])), s(0)).unwrap();

@@ -15,7 +15,7 @@ use watchbell_core::{Channel, ContactId, DeliveryId, DeviceId, EventId, FollowUp
 use watchbell_scheduler::{RulePlanner, SchedulerSettings};
 use watchbell_store::Planner;
 use watchbell_store::facts::content::Content;
-use watchbell_store::facts::{Alert, AlertState, Duty, Facts, Members, Plan, Planned, Policy, Responder, Scope, UserFacts};
+use watchbell_store::facts::{Alert, AlertState, Changed, Duty, Facts, Members, Plan, Planned, Policy, Responder, Scope, UserFacts};
 
 /// Seconds from the beginning of every test.
 pub fn s(seconds: i64) -> Timestamp {
@@ -170,7 +170,7 @@ impl World {
             self.write(&plan);
             for user in plan.duty.iter().map(|duty| duty.user_id).chain(before).collect::<BTreeSet<_>>() {
                 if self.users.get(&user).is_some_and(Policy::asks_for_shifts) {
-                    self.replan(user, now);
+                    self.replan(user, Changed::Shifts, now);
                 }
             }
             plan
@@ -202,10 +202,10 @@ impl World {
     /// Changes a user and plans anew.
     pub fn change(&mut self, user: UserId, now: Timestamp, change: impl FnOnce(&mut Policy)) -> Plan {
         change(self.users.get_mut(&user).unwrap());
-        self.replan(user, now)
+        self.replan(user, Changed::Settings, now)
     }
 
-    fn replan(&mut self, user: UserId, now: Timestamp) -> Plan {
+    fn replan(&mut self, user: UserId, changed: Changed, now: Timestamp) -> Plan {
         let shifts = self.shifts_of(user);
         let policy = self.users.get_mut(&user).unwrap();
         policy.shifts = shifts;
@@ -223,7 +223,7 @@ impl World {
         let mine = self.deliveries.values().filter(|delivery| delivery.user_id == user);
         let deliveries = mine.filter(|delivery| delivery.state.is_pending() || scopes.contains(&delivery.scope)).cloned().collect();
         let described = self.said.clone().into_iter().collect();
-        let facts = UserFacts { policy, responders, duties, deliveries, default_channels: HashMap::new(), described };
+        let facts = UserFacts { changed, policy, responders, duties, deliveries, default_channels: HashMap::new(), described };
         let plan = self.planner.replan(&facts, now);
         self.write(&plan);
         plan

@@ -13,7 +13,7 @@ use super::rows::{AlertRow, DutyRow, PlannedRow, ResponderRow, all};
 use super::{SqlStore, Tx, array, sql};
 use crate::StoreError;
 use crate::access::Actor;
-use crate::facts::{Alert, Planned, Policy, Responder, Scope, UserFacts};
+use crate::facts::{Alert, Changed, Planned, Policy, Responder, Scope, UserFacts};
 use crate::wake::Effects;
 
 /// A change of one user that is under way. The user is locked: no event of theirs is planned meanwhile, as that locks whoever it tells.
@@ -51,7 +51,7 @@ impl SqlStore {
             .bind(now)
             .execute(&mut *change.tx)
             .await?;
-        let effects = self.replan(&mut change.tx, change.user).await?;
+        let effects = self.replan(&mut change.tx, change.user, Changed::Settings).await?;
         self.record(&mut change.tx, by, action, done).await?;
         change.tx.commit().await?;
         self.wakes.announce(effects);
@@ -59,11 +59,11 @@ impl SqlStore {
     }
 
     /// Plans anew what a user was not sent yet; answers the channels on which something may be due sooner.
-    pub(super) async fn replan(&self, tx: &mut Tx, user: UserId) -> Result<Effects, StoreError> {
+    pub(super) async fn replan(&self, tx: &mut Tx, user: UserId, changed: Changed) -> Result<Effects, StoreError> {
         let Some(policy) = self.read_policies(tx, &BTreeSet::from([user])).await?.remove(&user) else {
             return Ok(Effects::default());
         };
-        let alert_ids = self.alerts_within_reach(tx, &policy).await?;
+        let alert_ids = self.alerts_within_reach(tx, &policy, changed).await?;
         let responders: Vec<ResponderRow> = sqlx::query_as(sql("SELECT alert_id, round, user_id, base_at, event_id FROM responders \
              WHERE user_id = $1 AND alert_id {in $2 text} ORDER BY alert_id"))
         .bind(user.0)
@@ -89,6 +89,7 @@ impl SqlStore {
         .fetch_all(&mut **tx)
         .await?;
         let mut facts = UserFacts {
+            changed,
             policy: Arc::new(policy),
             responders,
             duties: all(duties)?,
@@ -113,8 +114,13 @@ impl SqlStore {
 
     /// The alerts for which a change of the user may matter: something of them is pending, may become due by a new rule, or they did
     /// not reach the user. What else is open has been told, however many that are.
-    async fn alerts_within_reach(&self, tx: &mut Tx, policy: &Policy) -> Result<BTreeSet<String>, StoreError> {
+    async fn alerts_within_reach(&self, tx: &mut Tx, policy: &Policy, changed: Changed) -> Result<BTreeSet<String>, StoreError> {
         let (user, now, reach) = (policy.user.id, self.clock.now(), self.planner.reach(policy));
+        let steps_s = match changed {
+            Changed::Settings => reach.steps_s,
+            // A step whose time has passed may have waited for the shift.
+            Changed::Shifts => reach.steps_s.max(reach.unreached_s),
+        };
         // What is being sent, and bundles that wait, because their members are pending as well.
         let mut leased = self.all_leased(tx).await?;
         let bundles: Vec<String> = sqlx::query_scalar(sql(
@@ -130,7 +136,7 @@ impl SqlStore {
              UNION SELECT id FROM deliveries WHERE bundle_id {in $3 text} AND user_id + 0 = $1 \
              UNION SELECT id FROM deliveries WHERE id {in $3 text} AND user_id + 0 = $1 AND state = 'sending' {end}"))
         .bind(user.0)
-        .bind(id_floor(now.plus_s(-reach.steps_s)))
+        .bind(id_floor(now.plus_s(-steps_s)))
         .bind(array(&leased)?)
         .fetch_all(&mut **tx)
         .await?;

@@ -16,7 +16,7 @@ use super::plan::Writes;
 use super::rows::to_json;
 use super::{SqlStore, Tx, answers, sql};
 use crate::StoreError;
-use crate::facts::{Plan, Planned, Policy};
+use crate::facts::{Changed, Plan, Planned, Policy};
 use crate::inline::InlineDispatch;
 use crate::intake::{Accepted, Intake, Publisher, Rejected};
 use crate::wake::Effects;
@@ -253,7 +253,7 @@ impl SqlStore {
         let mut effects = Effects::default();
         for user in users {
             sqlx::query(sql("UPDATE users SET version = version + 1 WHERE id = $1")).bind(user.0).execute(&mut **tx).await?;
-            effects.add(self.replan(tx, *user).await?);
+            effects.add(self.replan(tx, *user, Changed::Shifts).await?);
         }
         Ok(effects)
     }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use watchbell_core::event::{AlertData, DutyData, DutyStatus, Event, EventData, Occurrence, Original, UpdateData, UpdateStatus};
+use watchbell_core::rule::{Surface, Trigger};
 use watchbell_core::{EventId, FollowUp, Group, Timestamp, UserId};
 use watchbell_store::Planner;
-use watchbell_store::directory::{ScheduleFilter, Shift};
+use watchbell_store::directory::{NewRule, ScheduleFilter, Shift};
 use watchbell_store::facts::{Alert, Duty, Facts, Members, Plan, Policy, Reach, UserFacts};
 use watchbell_store::housekeeping::NextFollowUp;
 use watchbell_store::inline::NoInlineDispatch;
@@ -37,12 +38,14 @@ noted![
     a_shift_that_changes_has_its_alerts_looked_at,
     a_shift_that_changes_beside_an_alert_is_not_missed,
     schedules_that_end_are_forgotten,
+    a_shift_that_changes_has_whoever_asks_for_it_planned_anew,
+    shifts_that_change_at_once_wait_for_one_another_in_order,
     schedules_are_listed_with_who_is_on_duty_and_who_is_next,
 ];
 
 /// Notes who was in groups, keeps shifts, and follows each alert once a minute.
 #[derive(Debug, Default)]
-struct Notes(Mutex<Vec<(Group, Members)>>);
+struct Notes(Mutex<Vec<(Group, Members)>>, Mutex<Vec<Arc<Policy>>>);
 
 impl Notes {
     fn take(&self) -> Vec<(Group, Members)> {
@@ -107,7 +110,8 @@ impl Planner for Notes {
         Plan::default()
     }
 
-    fn replan(&self, _: &UserFacts, _: Timestamp) -> Plan {
+    fn replan(&self, facts: &UserFacts, _: Timestamp) -> Plan {
+        self.1.lock().unwrap().push(facts.policy.clone());
         Plan::default()
     }
 
@@ -326,5 +330,70 @@ async fn a_shift_that_changes_beside_an_alert_is_not_missed(bed: &Bed, notes: &N
         let is_told = notes.take().iter().any(|(_, members)| members.users == [anna]);
         let due = format!("SELECT count(*) FROM follow_ups WHERE alert_id = '{alert_id}' AND due_at <= {}", bed.now().as_millis());
         assert!(is_told || bed.number(&due).await == 1, "round {round}");
+    }
+}
+
+/// A rule that counts only on duty.
+async fn asks(bed: &Bed, user: UserId) {
+    let rule = NewRule {
+        surface: Surface::Watchbell,
+        trigger: Trigger::AlertHigh,
+        channel: Some(watchbell_core::Channel::Push),
+        contact_id: None,
+        contact_kinds: &[],
+        offset_s: 0,
+        position: None,
+        critical: false,
+        public_id: None,
+        when: serde_json::from_str(r#"{"onDuty":{}}"#).unwrap(),
+        repeat: None,
+    };
+    bed.store.create_rule(BY, user, rule).await.unwrap();
+}
+
+async fn a_shift_that_changes_has_whoever_asks_for_it_planned_anew(bed: &Bed, notes: &Notes) {
+    let (anna, ben, carla) = (bed.user("anna").await.id, bed.user("ben").await.id, bed.user("carla").await.id);
+    asks(bed, anna).await;
+    asks(bed, carla).await;
+    let planned = || -> Vec<(UserId, Vec<i64>)> {
+        let policies = std::mem::take(&mut *notes.1.lock().unwrap());
+        let hours = |policy: &Policy| policy.shifts.iter().map(|shift| shift.starts_at.ms_since(bed.now()) / 1_000).collect();
+        policies.iter().map(|policy| (policy.user.id, hours(policy))).collect()
+    };
+    planned();
+    accept(bed, "d1", shift(bed, "1", anna, 60, 120)).await;
+    assert_eq!(planned(), [(anna, vec![60])]);
+    // Whose rules do not ask is left alone.
+    accept(bed, "d2", shift(bed, "2", ben, 60, 120)).await;
+    assert_eq!(planned(), []);
+    accept(bed, "d3", shift(bed, "3", anna, 30, 40)).await;
+    assert_eq!(planned(), [(anna, vec![30, 60])]);
+    // Given to somebody else: both.
+    accept(bed, "d4", shift(bed, "1", carla, 60, 120)).await;
+    assert_eq!(planned(), [(anna, vec![30]), (carla, vec![60])]);
+    // What is remembered of a user is read anew, as they have another version.
+    assert_eq!(bed.number(&format!("SELECT version FROM users WHERE id = {anna}")).await, 5);
+    // The same once more is no event.
+    accept(bed, "d4", shift(bed, "1", carla, 60, 120)).await;
+    assert_eq!(planned(), []);
+}
+
+async fn shifts_that_change_at_once_wait_for_one_another_in_order(bed: &Bed, _: &Notes) {
+    let (anna, ben) = (bed.user("anna").await.id, bed.user("ben").await.id);
+    asks(bed, anna).await;
+    asks(bed, ben).await;
+    let mut accepts = tokio::task::JoinSet::new();
+    for turn in 0..12_i64 {
+        let (first, second) = if turn % 2 == 0 { (anna, ben) } else { (ben, anna) };
+        let events = [
+            event_at(bed.now(), &format!("a{turn}"), shift(bed, &format!("a{}", turn % 3), first, turn, 60 + turn)),
+            event_at(bed.now(), &format!("b{turn}"), shift(bed, &format!("b{}", turn % 3), second, turn, 60 + turn)),
+            event_at(bed.now(), &format!("c{turn}"), shift(bed, &format!("a{}", turn % 3), second, turn, 60 + turn)),
+        ];
+        let store = bed.store.clone();
+        accepts.spawn(async move { store.accept(&events, None, &NoInlineDispatch).await.map(drop) });
+    }
+    for done in accepts.join_all().await {
+        done.unwrap();
     }
 }

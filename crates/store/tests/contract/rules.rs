@@ -1,7 +1,7 @@
 //! Rules.
 
 use watchbell_core::contact::ContactKind;
-use watchbell_core::rule::{Rule, Surface, Trigger};
+use watchbell_core::rule::{Conditions, Repeat, Rule, Surface, Trigger};
 use watchbell_core::{Channel, ContactId, RuleId, UserId};
 use watchbell_store::StoreError;
 use watchbell_store::directory::NewRule;
@@ -14,6 +14,7 @@ on_both![
     a_rule_is_replaced_whole,
     a_rule_s_contact_is_the_user_s_own_and_of_a_fitting_kind,
     somebody_else_s_rule_is_not_found,
+    conditions_and_repetitions_are_kept_and_shown_by_no_surface_that_cannot_say_them,
 ];
 
 pub const HIGH: &[Trigger] = &[Trigger::AlertHigh];
@@ -34,7 +35,7 @@ pub fn rule_for(contact_kinds: &'static [ContactKind], contact_id: Option<Contac
         position: None,
         critical: false,
         public_id: None,
-        when: watchbell_core::rule::Conditions::default(),
+        when: Conditions::default(),
         repeat: None,
     }
 }
@@ -113,4 +114,35 @@ async fn somebody_else_s_rule_is_not_found(bed: &Bed) {
     assert!(matches!(bed.store.replace_rule(BY, ben, HIGH, hers.id, rule(None, 60)).await, Err(StoreError::NotFound("rule"))));
     assert!(matches!(bed.store.delete_rule(BY, ben, Surface::Ilert, HIGH, hers.id).await, Err(StoreError::NotFound("rule"))));
     assert_eq!(bed.store.rule(anna, Surface::Ilert, HIGH, hers.id).await.unwrap(), Some(hers));
+}
+
+async fn conditions_and_repetitions_are_kept_and_shown_by_no_surface_that_cannot_say_them(bed: &Bed) {
+    let anna = bed.user("anna").await.id;
+    let when: Conditions = serde_json::from_str(
+        r#"{"labels":[{"label":"host","matches":"db-[0-9]+"}],"categories":["db"],"hours":{"start":"22:00","end":"07:00"},"onDuty":{}}"#,
+    )
+    .unwrap();
+    let new = NewRule {
+        surface: Surface::Watchbell,
+        channel: Some(Channel::Push),
+        contact_kinds: &[],
+        when,
+        repeat: Some(Repeat { every_s: 300, times: 3 }),
+        ..rule(None, 0)
+    };
+    let made = bed.store.create_rule(BY, anna, new.clone()).await.unwrap();
+    assert_eq!((&made.when, made.repeat), (&new.when, new.repeat));
+    let seen = async |surface| bed.store.rules(anna, surface, HIGH).await.unwrap();
+    assert_eq!((seen(Surface::Watchbell).await, seen(Surface::Ilert).await), (vec![made.clone()], vec![]));
+    // Another surface neither replaces nor deletes it, whatever it has read before.
+    let plain = NewRule { surface: Surface::Ilert, when: Conditions::default(), repeat: None, ..new.clone() };
+    assert!(matches!(bed.store.replace_rule(BY, anna, HIGH, made.id, plain.clone()).await, Err(StoreError::NotFound("rule"))));
+    assert!(matches!(bed.store.delete_rule(BY, anna, Surface::Ilert, HIGH, made.id).await, Err(StoreError::NotFound("rule"))));
+    assert_eq!(seen(Surface::Watchbell).await, [made.clone()]);
+    // One that is plain is shown there, and is of the surface that wrote it last.
+    let own = NewRule { surface: Surface::Watchbell, ..plain.clone() };
+    bed.store.replace_rule(BY, anna, HIGH, made.id, own).await.unwrap();
+    assert_eq!(seen(Surface::Ilert).await.len(), 1);
+    let theirs = bed.store.replace_rule(BY, anna, HIGH, made.id, plain).await.unwrap();
+    assert_eq!((theirs.surface, theirs.when.is_empty(), theirs.repeat), (Surface::Ilert, true, None));
 }

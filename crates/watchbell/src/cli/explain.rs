@@ -34,6 +34,9 @@ pub struct Explain {
     status: Option<UpdateStatus>,
     #[arg(long)]
     category: Option<String>,
+    /// Labels of a made-up alert, such as team=db,host=db-1
+    #[arg(long)]
+    labels: Option<String>,
     /// When the made-up event happens; now by default
     #[arg(long, value_parser = Timestamp::parse_rfc3339)]
     at: Option<Timestamp>,
@@ -55,6 +58,7 @@ impl Explain {
             ("priority", self.priority.map(|priority| priority.to_string())),
             ("status", self.status.map(|status| status.to_string())),
             ("category", self.category),
+            ("labels", self.labels),
             ("at", self.at.map(|at| at.to_string())),
             ("startsAt", self.starts_at.map(|at| at.to_string())),
         ];

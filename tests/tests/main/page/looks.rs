@@ -35,6 +35,7 @@ fn what_a_user_and_a_stranger_see() {
         let anna = busy(bed).await;
         let own = signed_in(bed.api(), &key_of(bed.api(), anna.id).await).await;
         look(&own, "preferences", "/preferences", "News by category").await;
+        look_at_forms(&own).await;
         look(&own, "refused", "/now", "may not see this page").await;
         let stranger = Browser::start(bed.api().base()).await;
         look(&stranger, "sign-in", "/sign-in", "Sign in to Watchbell").await;
@@ -61,6 +62,14 @@ async fn busy(bed: &mut Bed) -> Person {
     anna.high(&api, "SMS", 1).await;
     anna.high(&api, "VOICE", 5).await;
     anna.rule(&api, "duties", json!({ "method": "EMAIL", "type": "ON_CALL", "beforeMin": 60 })).await;
+    let own = json!({
+        "trigger": "alert_high", "channel": "email", "delayMin": 10, "repeatEveryMin": 15, "repeatTimes": 3,
+        "when": {
+            "labels": [{ "label": "team", "oneOf": ["ledger", "payments"] }, { "label": "host", "matches": "db-[0-9]+" }],
+            "hours": { "start": "22:00", "end": "07:00", "days": [6, 7] }, "onDuty": { "schedule": "primary" },
+        },
+    });
+    api.post(&format!("/watchbell/v1/users/{}/rules", anna.id), &own).await.expect(201);
     api.put("/watchbell/v1/categories/releases", &json!({ "name": "Releases" })).await;
     api.put(&format!("/watchbell/v1/topics/releases/users/{}", anna.id), &json!({})).await.expect(204);
     let mut data = alert("DISK-1", &[&anna]);
@@ -72,6 +81,27 @@ async fn busy(bed: &mut Bed) -> Person {
     data["alertId"] = json!("DISK-2");
     bed.publish("alert", "2", &data).await;
     anna
+}
+
+/// Looks at the preferences with every form open, and every condition of a rule.
+async fn look_at_forms(browser: &Browser) {
+    for width in WIDTHS {
+        browser.look(width, false).await;
+        browser.open("/preferences").await;
+        browser.until_shown("News by category").await;
+        browser.until("!document.getElementById('main').innerText.includes('Loading …')").await;
+        browser
+            .value(
+                "[...document.querySelectorAll('button')].filter((button) => button.innerText === 'Change').forEach((button) => button.click()), \
+                 document.querySelectorAll('details').forEach((details) => (details.open = true)), \
+                 [...document.querySelectorAll('button')].filter((button) => button.innerText === 'Ask for a label').forEach((button) => button.click()), 0",
+            )
+            .await;
+        browser.picture(&format!("preferences-open-{width}-light")).await;
+        assert_eq!(browser.barriers().await, Vec::<String>::new(), "open forms at {width} pixels");
+        let overflow = browser.value("document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
+        assert_eq!(overflow, 0, "open forms at {width} pixels are wider than that");
+    }
 }
 
 /// Loads a page at each width, in light and in dark.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::device::DeviceKind;
 use watchbell_core::rule::Surface;
-use watchbell_core::user::QuietHours;
+use watchbell_core::user::Hours;
 use watchbell_core::{ContactId, RuleId, UserId};
 use watchbell_store::directory::{NewContact, NewRule, NewUser};
 
@@ -223,8 +223,8 @@ impl Stage<'_> {
             position: rule.step,
             critical: rule.critical,
             public_id: None,
-            when: watchbell_core::rule::Conditions::default(),
-            repeat: None,
+            when: rule.when,
+            repeat: rule.repeat,
         })
     }
 
@@ -237,7 +237,11 @@ impl Stage<'_> {
 
 /// A chain belongs to the OnCall surface, a rule that stands alone to ilert's.
 fn surface(rule: &RulePhrase) -> Surface {
-    if rule.step.is_some() { Surface::Oncall } else { Surface::Ilert }
+    match (rule.step, rule.repeat.is_none() && rule.when.is_empty()) {
+        (Some(_), _) => Surface::Oncall,
+        (None, true) => Surface::Ilert,
+        (None, false) => Surface::Watchbell,
+    }
 }
 
 fn merged(before: &User, change: &User) -> User {
@@ -256,7 +260,7 @@ fn capitalised(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn quiet_hours(user: &User) -> Read<Option<QuietHours>> {
+fn quiet_hours(user: &User) -> Read<Option<Hours>> {
     let Some(phrase) = user.quiet_hours.as_deref().filter(|phrase| *phrase != "none") else { return Ok(None) };
     let Some((start, end)) = phrase.split_once('-') else { return bad(phrase, "must be quiet hours such as 22:00-07:00, or none") };
     let hours = serde_json::json!({ "start": start, "end": end, "days": user.quiet_days.clone().unwrap_or_default() });

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use watchbell_core::rule::Trigger;
+use watchbell_core::rule::{Conditions, Repeat, Trigger};
 use watchbell_core::{Channel, Timestamp};
 
 /// A phrase that cannot be read, with what would be right.
@@ -74,7 +74,7 @@ pub fn offset(at: Timestamp, start: Timestamp) -> String {
     if text.len() == 1 { text + "0s" } else { text }
 }
 
-/// A rule: `HIGH alert: SMS to mobile after 5 min`.
+/// A rule: `HIGH alert: SMS to mobile after 5 min, again 3 times every 5 min if {"onDuty":{}}`.
 #[derive(Clone, Debug)]
 pub struct RulePhrase {
     pub trigger: Trigger,
@@ -86,6 +86,15 @@ pub struct RulePhrase {
     /// Its place in the user's chain.
     pub step: Option<i64>,
     pub critical: bool,
+    pub when: Conditions,
+    pub repeat: Option<Repeat>,
+}
+
+/// `3 times every 5 min`.
+fn repeat(phrase: &str) -> Read<Repeat> {
+    let parts = phrase.split_once(" times every ").and_then(|(times, every)| Some((times.trim().parse().ok()?, every)));
+    let Some((times, every)) = parts else { return bad(phrase, "must be such as `3 times every 5 min`") };
+    Ok(Repeat { every_s: span_ms(every)? / 1_000, times })
 }
 
 impl FromStr for RulePhrase {
@@ -94,7 +103,12 @@ impl FromStr for RulePhrase {
     fn from_str(phrase: &str) -> Read<Self> {
         const RIGHT: &str = "must be a rule such as `HIGH alert: SMS to mobile after 5 min`, `duty: email 30 min before` or \
              `HIGH alert, step 2: wait 5 min`";
-        let Some((head, body)) = phrase.split_once(':') else { return bad(phrase, RIGHT) };
+        let (whole, when) = phrase.split_once(" if ").map_or((phrase, None), |(whole, when)| (whole, Some(when)));
+        let (whole, again) = whole.split_once(", again ").map_or((whole, None), |(whole, again)| (whole, Some(again)));
+        let when = when.map_or(Ok(Conditions::default()), |when| serde_json::from_str(when));
+        let when = when.or_else(|error| bad(phrase, &error.to_string()))?;
+        let repeat = again.map(repeat).transpose()?;
+        let Some((head, body)) = whole.split_once(':') else { return bad(phrase, RIGHT) };
         let (trigger, step) = head.split_once(',').map_or((head, None), |(trigger, step)| (trigger, Some(step)));
         let trigger = match trigger.trim() {
             "HIGH alert" => Trigger::AlertHigh,
@@ -118,7 +132,16 @@ impl FromStr for RulePhrase {
         }
         let name = words.remove(0).to_lowercase();
         if name == "wait" {
-            return Ok(Self { trigger, channel: None, to: None, offset_s: span_ms(&words.join(" "))? / 1_000, step, critical });
+            return Ok(Self {
+                trigger,
+                channel: None,
+                to: None,
+                offset_s: span_ms(&words.join(" "))? / 1_000,
+                step,
+                critical,
+                when,
+                repeat,
+            });
         }
         let channel = Channel::from_str(&name).or_else(|error| bad(phrase, &error.to_string()))?;
         let to = (words.first() == Some(&"to") && words.len() > 1).then(|| words.drain(..2).nth(1).map(str::to_owned)).flatten();
@@ -130,7 +153,7 @@ impl FromStr for RulePhrase {
                 None => return bad(phrase, RIGHT),
             },
         };
-        Ok(Self { trigger, channel: Some(channel), to, offset_s: span_ms(span)? / 1_000, step, critical })
+        Ok(Self { trigger, channel: Some(channel), to, offset_s: span_ms(span)? / 1_000, step, critical, when, repeat })
     }
 }
 

@@ -30,6 +30,7 @@ const kind = choice(KINDS, 'alert');
 const priority = choice(PRIORITIES, 'HIGH');
 const status = choice(STATUSES, 'ACCEPTED');
 const category = h('input', { maxlength: 255, autocomplete: 'off' });
+const labels = h('input', { maxlength: 1024, autocomplete: 'off' });
 const at = h('input', { type: 'datetime-local' });
 const starts = h('input', { type: 'datetime-local' });
 const button = h('button', { class: 'first' }, 'Show what would happen');
@@ -41,6 +42,7 @@ const fields = {
   priority: field('Priority', priority),
   status: field('What happens', status),
   category: field('Category', category, 'Left empty: of none'),
+  labels: field('Labels', labels, 'Such as team=db,host=db-1'),
   at: field('When', at, 'Left empty: now'),
   starts: field('The shift begins', starts, 'Left empty: a day later'),
 };
@@ -49,6 +51,7 @@ fields.user.hidden = !seesAll;
 function fit() {
   fields.priority.hidden = kind.value !== 'alert';
   fields.status.hidden = kind.value !== 'update';
+  fields.labels.hidden = kind.value !== 'alert';
   fields.starts.hidden = kind.value !== 'duty';
   fields.category.hidden = !['alert', 'subscription'].includes(kind.value);
 }
@@ -63,6 +66,7 @@ async function show() {
       priority: fields.priority.hidden ? '' : priority.value,
       status: fields.status.hidden ? '' : status.value,
       category: fields.category.hidden ? '' : category.value.trim(),
+      labels: fields.labels.hidden ? '' : labels.value.trim(),
       startsAt: fields.starts.hidden ? '' : moment(starts),
       at: moment(at),
     }),

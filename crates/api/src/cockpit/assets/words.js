@@ -29,7 +29,7 @@ const STATES = {
   failed: ['failed', 'bad'],
   cancelled: ['cancelled', ''],
   expired: ['too late', 'warn'],
-  suppressed: ['switched off', ''],
+  suppressed: ['left out', ''],
   held: ['held', ''],
   bundled: ['in a bundle', ''],
 };

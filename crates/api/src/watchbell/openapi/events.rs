@@ -149,6 +149,7 @@ fn explain(part: &mut Part) {
             .query("priority", "Of an alert; HIGH unless told", names(Priority::ALL.iter().map(|priority| priority.as_str())))
             .query("status", "Of an update; ACCEPTED unless told", names(UpdateStatus::PUBLISHED.iter().map(|status| status.as_str())))
             .query("category", "Its category", string())
+            .query("labels", "Of an alert: team=db,host=db-1", string())
             .query("alertId", "Of an alert or an update", string())
             .query("startsAt", "When the shift begins; tomorrow unless told", time())
             .query("at", "When it comes; now unless told", time())

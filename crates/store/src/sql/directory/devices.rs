@@ -11,6 +11,7 @@ use crate::StoreError;
 use crate::access::Actor;
 use crate::changes::Changes;
 use crate::directory::Devices;
+use crate::facts::Changed;
 use crate::wake::Effects;
 
 #[async_trait]
@@ -147,7 +148,7 @@ async fn replan_former_owner(store: &SqlStore, tx: &mut Tx, owner: UserId) -> Re
         .bind(store.clock.now().as_millis())
         .execute(&mut **tx)
         .await?;
-    store.replan(tx, owner).await
+    store.replan(tx, owner, Changed::Settings).await
 }
 
 fn object(user: UserId, id: DeviceId) -> String {
