@@ -230,8 +230,8 @@ impl Calendar {
             data: EventData::Duty(data),
             problems: Vec::new(),
             replay_of: None,
+            trace: None,
             original: Original {
-                trace: None,
                 subject: "watchbell.events.duty".to_owned(),
                 headers: Vec::new(),
                 payload: payload.to_string().into_bytes(),
