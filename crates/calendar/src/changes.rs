@@ -31,7 +31,7 @@ pub struct Wanted {
     pub ends_at: Timestamp,
 }
 
-/// A shift that is known and was not cancelled.
+/// A shift that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     pub id: String,
@@ -39,6 +39,7 @@ pub struct Known {
     pub user_id: UserId,
     pub starts_at: Timestamp,
     pub ends_at: Timestamp,
+    pub status: DutyStatus,
     /// The event that last said so.
     pub event_id: EventId,
 }
@@ -73,6 +74,8 @@ pub fn changes(
 ) -> Vec<Change> {
     let prefixes: Vec<String> = stay.iter().map(|entry| format!("{}{entry}:", prefix(calendar))).collect();
     let mut same: HashMap<_, Vec<Known>> = HashMap::new();
+    let (known, cancelled): (Vec<_>, Vec<_>) = known.into_iter().partition(|known| known.status == DutyStatus::Scheduled);
+    let cancelled: HashMap<String, EventId> = cancelled.into_iter().map(|known| (known.id, known.event_id)).collect();
     // A calendar that is another schedule's now has all its shifts moved there.
     let (known, elsewhere): (Vec<_>, Vec<_>) = known.into_iter().partition(|known| known.schedule == schedule);
     for known in known {
@@ -99,7 +102,7 @@ pub fn changes(
             let told_apart = digest(&[&shift.id, &shift.starts_at.to_string(), &shift.ends_at.to_string()]);
             shift.id = format!("{}{told_apart}", prefix(calendar));
         }
-        let after = rest.remove(&shift.id).map(|known| known.event_id);
+        let after = rest.remove(&shift.id).map(|known| known.event_id).or_else(|| cancelled.get(&shift.id).cloned());
         changes.push(Change { shift, status: DutyStatus::Scheduled, after });
     }
     let is_over =
@@ -126,7 +129,15 @@ mod tests {
 
     fn known(id: &str, user: i64, from: i64, to: i64) -> Known {
         let Wanted { id, user_id, starts_at, ends_at } = wanted(id, user, from, to);
-        Known { id, schedule: "s".to_owned(), user_id, starts_at, ends_at, event_id: EventId("E".to_owned()) }
+        Known {
+            id,
+            schedule: "s".to_owned(),
+            user_id,
+            starts_at,
+            ends_at,
+            status: DutyStatus::Scheduled,
+            event_id: EventId("E".to_owned()),
+        }
     }
 
     /// What is said, as `+id` and `-id`, at hour 0, of what begins before hour 100.
@@ -169,6 +180,14 @@ mod tests {
         let changes = changes("c", "t", vec![wanted("a:1", 1, 1, 2)], vec![known("a:1", 1, 1, 2)], &BTreeSet::new(), at(0), at(100));
         let said: Vec<_> = changes.iter().map(|change| (change.shift.id.as_str(), change.status, change.after.is_some())).collect();
         assert_eq!(said, [("calendar:c:a:1", DutyStatus::Scheduled, true)]);
+    }
+
+    #[test]
+    fn a_shift_that_was_cancelled_is_set_anew_after_that() {
+        let before = Known { status: DutyStatus::Cancelled, ..known("a:1", 1, 1, 2) };
+        let changes = changes("c", "s", vec![wanted("a:1", 1, 1, 2)], vec![before], &BTreeSet::new(), at(0), at(100));
+        let said: Vec<_> = changes.iter().map(|change| (change.status, change.after.is_some())).collect();
+        assert_eq!(said, [(DutyStatus::Scheduled, true)]);
     }
 
     #[test]

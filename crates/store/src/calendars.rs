@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use watchbell_core::event::DutyStatus;
 use watchbell_core::{EventId, Timestamp, UserId};
 
 use crate::StoreError;
@@ -23,7 +24,7 @@ pub enum Turn {
     At(Timestamp),
 }
 
-/// A shift of a calendar that is scheduled and has not ended.
+/// A shift of a calendar that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CalendarShift {
     pub id: String,
@@ -31,6 +32,7 @@ pub struct CalendarShift {
     pub user_id: UserId,
     pub starts_at: Timestamp,
     pub ends_at: Timestamp,
+    pub status: DutyStatus,
     /// The event that last said so.
     pub event_id: EventId,
 }
@@ -79,7 +81,7 @@ pub trait Calendars: Send + Sync {
     /// from then on, with shifts or without.
     async fn take_calendar(&self, calendar: &CalendarName, until: Timestamp) -> Result<Turn, StoreError>;
 
-    /// The shifts whose ids begin so and that are scheduled and end after `from`.
+    /// The shifts whose ids begin so and that end after `from`, cancelled ones included.
     async fn calendar_shifts(&self, prefix: &str, from: Timestamp) -> Result<Vec<CalendarShift>, StoreError>;
 
     /// Notes what became of reading a calendar, and when it is read again.

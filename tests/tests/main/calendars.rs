@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use watchbell_core::Channel;
 use watchbell_tests::bed::Bed;
+use watchbell_tests::figures::Figures;
 use watchbell_tests::stand_ins::service::ServiceStandIn;
 use watchbell_tests::team::Person;
 use watchbell_tests::{on_both, wait};
@@ -137,8 +138,8 @@ async fn whoever_is_in_the_calendar_is_paged_and_whatever_is_wrong_with_it_chang
     bed.advance(Duration::from_hours(13)).await;
     let found = next_reading(bed).await;
     assert_eq!((&found["onDuty"][0]["userId"], scheduled(bed).await), (&json!(people[1].id), 2), "{found}");
-    let metrics = bed.api().get("/metrics").await.text;
-    assert!(metrics.contains(r#"watchbell_calendar_readings_total{calendar="primary",result="failed"} 8"#), "{metrics}");
+    let figures = Figures::of(bed.api()).await;
+    assert_eq!(figures.count("watchbell_calendar_readings_total", &["calendar=\"primary\"", "result=\"failed\""]), 8, "{}", figures.text);
 }
 
 async fn a_file_is_read_as_well_and_one_process_after_another_changes_nothing(bed: &mut Bed) {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use watchbell_core::{EventId, Timestamp, UserId};
 
-use super::rows::{at, json, to_json};
+use super::rows::{at, json, name, to_json};
 use super::{SqlStore, sql};
 use crate::StoreError;
 use crate::calendars::{CalendarContents, CalendarName, CalendarReading, CalendarShift, CalendarState, Calendars, Turn};
@@ -29,6 +29,33 @@ impl TryFrom<Row> for CalendarState {
             read_at: row.read_at.map(at),
             good_at: row.good_at.map(at),
             failure: row.failure,
+        })
+    }
+}
+
+#[derive(sqlx_macros::FromRow)]
+struct ShiftRow {
+    id: String,
+    schedule: String,
+    user_id: i64,
+    starts_at: i64,
+    ends_at: i64,
+    status: String,
+    event_id: String,
+}
+
+impl TryFrom<ShiftRow> for CalendarShift {
+    type Error = StoreError;
+
+    fn try_from(row: ShiftRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            status: name(&row.status)?,
+            id: row.id,
+            schedule: row.schedule,
+            user_id: UserId(row.user_id),
+            starts_at: at(row.starts_at),
+            ends_at: at(row.ends_at),
+            event_id: EventId(row.event_id),
         })
     }
 }
@@ -78,24 +105,15 @@ impl Calendars for SqlStore {
 
     async fn calendar_shifts(&self, prefix: &str, from: Timestamp) -> Result<Vec<CalendarShift>, StoreError> {
         // A range of ids, which are compared byte by byte: no letter of theirs is as high as the last one there is.
-        let rows: Vec<(String, String, i64, i64, i64, String)> = sqlx::query_as(sql(
-            "SELECT id, schedule, user_id, starts_at, ends_at, event_id FROM duties WHERE id >= $1 AND id < $2 AND ends_at > $3 \
-             AND status = 'SCHEDULED'",
+        let rows: Vec<ShiftRow> = sqlx::query_as(sql(
+            "SELECT id, schedule, user_id, starts_at, ends_at, status, event_id FROM duties WHERE id >= $1 AND id < $2 AND ends_at > $3",
         ))
         .bind(prefix.to_owned())
         .bind(format!("{prefix}\u{10ffff}"))
         .bind(from.as_millis())
         .fetch_all(&self.write)
         .await?;
-        let shift = |(id, schedule, user_id, starts_at, ends_at, event_id)| CalendarShift {
-            id,
-            schedule,
-            user_id: UserId(user_id),
-            starts_at: at(starts_at),
-            ends_at: at(ends_at),
-            event_id: EventId(event_id),
-        };
-        Ok(rows.into_iter().map(shift).collect())
+        rows.into_iter().map(CalendarShift::try_from).collect()
     }
 
     async fn calendar_read(&self, name: &str, reading: &CalendarReading, next_at: Timestamp) -> Result<(), StoreError> {

@@ -38,8 +38,9 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
     let filter = ScheduleFilter { name: text("schedule")?, user, after: text("cursor")?, limit: limit + 1 };
     let now = api.clock.now();
     let to = now.plus_s(days * DAY_S);
-    let schedules = Duties::schedules(&*api.store, &filter, now, to).await?;
+    // First: what is said of a calendar is not newer than its shifts.
     let calendars = api.store.calendars().await?;
+    let schedules = Duties::schedules(&*api.store, &filter, now, to).await?;
     page::write(schedules, limit, |schedule| schedule.name.clone(), |schedule| shown(schedule, &calendars, now, to))
 }
 

@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use watchbell_calendar::{Change, Known, NoCalendar, Options, Wanted, changes, duty_id, prefix, read};
 use watchbell_channels::inline::EventIntake;
-use watchbell_core::event::{DutyData, Event, EventData, Occurrence, Original};
+use watchbell_core::event::{DutyData, DutyStatus, Event, EventData, Occurrence, Original};
 use watchbell_core::ids::digest;
 use watchbell_core::{Clock, Timestamp, error_chain};
 use watchbell_providers::settings::SettingError;
@@ -159,7 +159,8 @@ impl Calendar {
         let (options, to) = (self.options.clone(), now.plus_s(self.ahead_s));
         let calendar = tokio::task::spawn_blocking(move || read(&text, &options, now, to)).await??;
         let known = self.known(now).await?;
-        if calendar.entries == 0 && !known.is_empty() {
+        let has_shifts = known.iter().any(|known| known.status == DutyStatus::Scheduled);
+        if calendar.entries == 0 && has_shifts {
             return Err(NotTaken::Empty);
         }
         let mut people = People::new(self.store.as_ref(), self.options.user_by);
@@ -173,7 +174,7 @@ impl Calendar {
         if people.are_too_many() {
             return Err(NotTaken::Crowd);
         }
-        if wanted.is_empty() && !calendar.shifts.is_empty() && !known.is_empty() {
+        if wanted.is_empty() && !calendar.shifts.is_empty() && has_shifts {
             return Err(NotTaken::Strangers);
         }
         let stay: BTreeSet<String> = calendar.unreadable.iter().map(|entry| entry.entry.clone()).collect();
@@ -201,6 +202,7 @@ impl Calendar {
             user_id: shift.user_id,
             starts_at: shift.starts_at,
             ends_at: shift.ends_at,
+            status: shift.status,
             event_id: shift.event_id,
         });
         Ok(known.collect())
