@@ -145,10 +145,10 @@ impl FromStr for RulePhrase {
         }
         let channel = Channel::from_str(&name).or_else(|error| bad(phrase, &error.to_string()))?;
         let to = (words.first() == Some(&"to") && words.len() > 1).then(|| words.drain(..2).nth(1).map(str::to_owned)).flatten();
-        let when = words.join(" ");
-        let span = match when.as_str() {
+        let time = words.join(" ");
+        let span = match time.as_str() {
             "" | "at once" => "0 s",
-            when => match when.strip_prefix("after ").or_else(|| when.strip_suffix(" before")) {
+            time => match time.strip_prefix("after ").or_else(|| time.strip_suffix(" before")) {
                 Some(span) => span,
                 None => return bad(phrase, RIGHT),
             },
