@@ -11,7 +11,9 @@ if ! command -v dpkg-deb >/dev/null || [ "$(id -u)" != 0 ]; then
   echo "NOT CHECKED: the Debian package, which is tried by root on Debian" >&2
   exit 0
 fi
-command -v mmdebstrap >/dev/null || bash scripts/install-packages.sh mmdebstrap >&2
+for tool in mmdebstrap curl; do
+  command -v "$tool" >/dev/null || bash scripts/install-packages.sh "$tool" >&2
+done
 
 folder=$(mktemp -d)
 root=$folder/root
