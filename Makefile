@@ -1,7 +1,7 @@
-.PHONY: help run test bench release lint deny fmt
+.PHONY: help run test bench release book compose-check helm-check deb lint deny fmt
 
 help: ## Say what can be made (this)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build Watchbell and run its demo on SQLite in ./data, with a nats-server of its own; Ctrl-C ends both
 	@scripts/run.sh
@@ -14,6 +14,18 @@ bench: ## Measure Watchbell beside a bare pipeline (at most 40 minutes); ARGS="s
 
 release: ## Build the program that is handed out: target/dist/watchbell, stripped, with its debug information beside it
 	@scripts/release.sh
+
+book: ## Build the documentation into target/book, and look whether its links, settings and commands are right
+	@scripts/book.sh
+
+compose-check: ## Look at the compose file and what it mounts, as far as that goes without containers
+	@scripts/compose.sh
+
+helm-check: ## Lint and render the Helm chart, and compare with its snapshots
+	@scripts/helm.sh
+
+deb: release ## Make the Debian package of that program, and try it in a Debian of its own
+	@scripts/deb-test.sh && scripts/deb.sh
 
 lint: ## Check formatting and lints
 	cargo fmt --all --check

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs all tests against private servers, and stops those again. Words given to it go to `cargo test`; without any, what
-# scripts/schemathesis.sh and scripts/clients.sh do follows:
+# scripts/schemathesis.sh and scripts/clients.sh do follows, and the checks of packages and of the book:
 #
 #   scripts/test.sh                         everything
 #   scripts/test.sh escalation              tests whose name holds a word
@@ -41,4 +41,9 @@ run_session group 10 cargo test --workspace --locked "$@"
 if [ $# = 0 ]; then
   run_session group 20 scripts/schemathesis.sh
   run_session group 20 scripts/clients.sh
+  # What is handed out beside the program, each tried with it.
+  run_session group 20 scripts/helm.sh
+  run_session group 20 scripts/compose.sh
+  run_session group 20 scripts/book.sh
+  run_session group 20 scripts/deb-test.sh
 fi

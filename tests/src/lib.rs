@@ -19,6 +19,7 @@ pub mod client;
 pub mod collector;
 pub mod database;
 pub mod figures;
+pub mod guarded_broker;
 pub mod postgres_server;
 pub mod process;
 pub mod proxy;

@@ -22,6 +22,7 @@ mod accepts;
 mod access;
 mod answers;
 mod broker;
+mod broker_accounts;
 mod calendars;
 mod canary;
 mod channels;
