@@ -135,12 +135,6 @@ impl Operation {
         self.answer(status, answer)
     }
 
-    /// 303.
-    pub fn leads(self, description: &str) -> Self {
-        let location = json!({ "schema": { "type": "string", "format": "uri-reference" } });
-        self.answer(303, json!({ "description": description, "headers": { "Location": location } }))
-    }
-
     /// 204.
     pub fn answers_nothing(self, description: &str) -> Self {
         self.answer(204, json!({ "description": description }))
