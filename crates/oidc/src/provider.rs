@@ -153,7 +153,7 @@ fn identity(claims: &Claims, settings: &Settings) -> Identity {
         username: claims.preferred_username().map(|name| name.to_string()),
         first_name: name(claims.given_name().and_then(|name| name.get(None)).map(|name| name.as_str())),
         last_name: name(claims.family_name().and_then(|name| name.get(None)).map(|name| name.as_str())),
-        locale: claims.locale().map(|locale| locale.to_string()),
+        locale: claims.locale().map(ToString::to_string),
         timezone: claims.zoneinfo().map(|zone| zone.to_string()),
         role_values: values(&claims.additional_claims().0, &settings.role_claim),
     }

@@ -59,6 +59,7 @@ mod services;
 mod sessions;
 mod shares;
 mod short_way;
+mod sign_on;
 mod silence;
 mod strangers;
 mod tools;

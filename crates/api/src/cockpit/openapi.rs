@@ -14,7 +14,12 @@ pub(crate) fn part() -> Part {
     part.tag(COCKPIT, "For people, in a browser that has signed in. Without a session each leads to /sign-in.");
     let html = |operation: Operation| operation.of(COCKPIT).answers_as(200, "The page", "text/html", string());
     part.add(Operation::get("/", "Go to the first page that the key can use").with(html));
-    part.add(Operation::get("/sign-in", "The page to sign in").with(html));
+    part.add(
+        Operation::get("/sign-in", "The page to sign in")
+            .query("next", "The page to be led to in the end", string())
+            .query("trouble", "What went wrong with the identity provider: one of a few words", string())
+            .with(html),
+    );
     for page in &PAGES {
         let operation = Operation::get(page.path, page.title).with(html);
         let named = page.path.contains("{id}");

@@ -22,5 +22,21 @@ pub(crate) fn part() -> Part {
             .fails(&[401, 429]),
     );
     part.add(Operation::delete("/session", "Sign out").with(header).answers_nothing("There is no session any more").fails(&[429]));
+    part.add(
+        Operation::get("/session/sign-on", "Sign in by the identity provider")
+            .of(SESSION)
+            .says("Leads a browser to the provider; where there is none, 404.")
+            .query("next", "The page of this site to be led to in the end", string())
+            .answers_as(200, "The provider's page, to which this leads (303); or, where it does not work, the page to sign in, which says so", "text/html", string())
+            .fails(&[404, 429]),
+    );
+    part.add(
+        Operation::get("/session/sign-on/back", "Come back from the identity provider")
+            .of(SESSION)
+            .query("state", "What the browser set out with", string())
+            .query("code", "What the provider gave it", string())
+            .answers_as(200, "Where the browser wanted to go, signed in (303); else the page to sign in, which says why", "text/html", string())
+            .fails(&[404, 429]),
+    );
     part
 }

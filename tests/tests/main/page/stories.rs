@@ -12,6 +12,7 @@ use watchbell_tests::team::{Person, alert};
 use watchbell_tests::wait;
 
 use super::{admin, calm, key_of, signed_in, texts};
+use crate::sign_on::Idp;
 
 on_both!(
     a_key_signs_in_and_out,
@@ -267,4 +268,28 @@ async fn what_would_happen_is_shown_before_it_does(bed: &mut Bed) {
     assert!(rows.contains("SMS") && rows.contains("Call"), "{rows}");
     assert!(bed.outbox().is_empty());
     calm(&browser).await;
+}
+
+/// By an identity provider, which leads the browser back to where it wanted to go.
+#[test]
+fn somebody_signs_in_by_an_identity_provider() {
+    run(Kind::Sqlite, async |bed: &mut Bed| {
+        let idp = Idp::start(&mut bed.settings).await;
+        bed.settings.set("HTTP__PUBLIC_URL", "").set("OIDC__LABEL", "Sign in with our directory");
+        bed.start().await;
+        Person::without_telegram(bed.api(), 1).await;
+        let browser = Browser::start(bed.api().base()).await;
+        browser.open("/preferences").await;
+        browser.until_shown("Or with a key").await;
+        assert_eq!(browser.barriers().await, Vec::<String>::new());
+        browser.picture("sign-in-by-provider").await;
+        browser.press_named("Sign in with our directory").await;
+        browser.until("location.pathname === '/preferences'").await;
+        browser.until_shown("User001 Test").await;
+        browser.press_named("Sign out").await;
+        browser.until("location.pathname === '/sign-in'").await;
+        let elsewhere = |complaint: &String| !complaint.contains(&idp.service.url());
+        let complaints: Vec<String> = browser.complaints().await.into_iter().filter(elsewhere).collect();
+        assert_eq!(complaints, Vec::<String>::new());
+    });
 }
