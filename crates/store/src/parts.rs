@@ -16,6 +16,7 @@ use crate::overview::Overviews;
 use crate::preferences::{Categories, Notifications, Preferences};
 use crate::queue::{Edits, ProviderUse, Queue, Receipts, WakeUps, WorkerSessions};
 use crate::runs::Runs;
+use crate::silences::Silences;
 
 /// Users and all that belongs to them.
 pub trait DirectoryStore:
@@ -62,6 +63,7 @@ pub trait Store:
     + Overviews
     + Preferences
     + Runs
+    + Silences
     + StoredSettings
     + Texts
     + std::fmt::Debug

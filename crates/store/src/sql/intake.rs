@@ -139,7 +139,7 @@ impl SqlStore {
         }
         let groups = self.members_of(tx, &all_used.groups, self.clock.now()).await?;
         let mut users: BTreeSet<UserId> = resolved.values().flatten().copied().collect();
-        users.extend(groups.values().flat_map(|members| &members.users));
+        users.extend(groups.values().flat_map(|members| members.users.iter().chain(&members.nearest)));
         users.extend(known.users());
         let policies = self.policies(tx, &users).await?;
         self.meant(&resolved, &policies)?;

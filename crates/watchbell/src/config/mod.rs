@@ -92,6 +92,8 @@ pub struct Config {
     pub roles: BTreeSet<Role>,
     /// Empty: the first key is made up and printed.
     pub admin_key: Secret,
+    /// Whether nothing is sent.
+    pub shadow: bool,
     pub http: Http,
     pub database: Database,
     pub nats: NatsSettings,
