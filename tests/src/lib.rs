@@ -20,6 +20,7 @@ pub mod database;
 pub mod figures;
 pub mod postgres_server;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod server;
 pub mod settings;

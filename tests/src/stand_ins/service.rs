@@ -67,6 +67,11 @@ impl ServiceStandIn {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Whether it was asked so.
+    pub fn asked_for(&self, method: &str, path: &str) -> bool {
+        self.asked.borrow().iter().any(|request| request.method == method && request.path.starts_with(path))
+    }
+
     /// Waits until there are `count` requests by that method below a path, and answers them.
     pub async fn expect(&self, count: usize, method: &str, path: &str) -> Vec<Request> {
         let matches = |request: &&Request| request.method == method && request.path.starts_with(path);
