@@ -142,6 +142,7 @@ impl Server {
             callback_base: Some("https://bell.example.org".to_owned()),
             answer_key: AnswerKey::new(&AnswerKey::fresh()),
             edit_messages: false,
+            shadow: false,
             recheck: None,
             channels: channels(settings, world, clock)?,
         };
