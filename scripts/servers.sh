@@ -129,7 +129,7 @@ start_test_servers() {
   start_postgres fsync=off full_page_writes=off # nothing in it has to survive
   export WATCHBELL_TEST_NATS_URL=$nats_url WATCHBELL_TEST_NATS_SERVER=$nats_server
   export WATCHBELL_TEST_POSTGRES_URL=$postgres_url WATCHBELL_TEST_POSTGRES_BIN=$postgres_bin
-  export WATCHBELL_TEST_PROMTOOL=$promtool WATCHBELL_TEST_FAKETIME=$faketime WATCHBELL_TEST_ALERTMANAGER=$alertmanager
+  export WATCHBELL_TEST_PROMTOOL=$promtool WATCHBELL_TEST_FAKETIME=$faketime WATCHBELL_TEST_ALERTMANAGER=$alertmanager WATCHBELL_TEST_PROMETHEUS=$(command -v prometheus || true)
   export WATCHBELL_TEST_CHROMIUM=$chromium WATCHBELL_TEST_CHROMEDRIVER=$chromedriver
   make_node page "$scripts_dir/../tests/browser"
   export WATCHBELL_TEST_AXE=$node_dir/node_modules/axe-core/axe.min.js

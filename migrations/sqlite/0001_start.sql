@@ -454,6 +454,24 @@ CREATE TABLE follow_ups (
 CREATE INDEX follow_ups_due ON follow_ups (due_at);
 CREATE INDEX follow_ups_name ON follow_ups (name);
 
+-- Alerts that somebody has accepted and whose monitoring tool is to be silent about them, until they are resolved or open again. Written with
+-- what says so; what is to be done with the tool is done by some process when it is due.
+CREATE TABLE silences (
+    alert_id   TEXT NOT NULL PRIMARY KEY,
+    -- The intake that the alert came by.
+    intake     TEXT    NOT NULL,
+    -- Whether there is to be one, or none any more.
+    wanted     BOOLEAN NOT NULL,
+    -- Who accepted the alert, as the tool shows it.
+    author     TEXT    NOT NULL,
+    -- What the tool calls it, and until when it lasts, once it was made.
+    silence_id TEXT,
+    ends_at    BIGINT,
+    -- When something is to be done next. Whoever does it moves this ahead first.
+    due_at     BIGINT  NOT NULL
+);
+CREATE INDEX silences_due ON silences (due_at);
+
 -- Users whom an event did not reach, because all their steps were impossible or failed.
 CREATE TABLE unreachable (
     scope    TEXT   NOT NULL,

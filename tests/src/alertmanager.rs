@@ -24,12 +24,16 @@ impl Alertmanager {
     /// # Panics
     /// It does not start.
     pub async fn start(config: &Value) -> Self {
+        Self::start_at(free_port(), config).await
+    }
+
+    /// The same, on a port that is known before.
+    pub async fn start_at(port: u16, config: &Value) -> Self {
         let program = PathBuf::from(std::env::var_os("WATCHBELL_TEST_ALERTMANAGER").expect("`make test` sets it: Alertmanager's program"));
         let dir = TempDir::new().unwrap();
         let file = dir.path().join("alertmanager.yml");
         // JSON is YAML.
         std::fs::write(&file, config.to_string()).unwrap();
-        let port = free_port();
         let child = Command::new(&program)
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.path={}", dir.path().join("data").display()))
@@ -47,6 +51,15 @@ impl Alertmanager {
         })
         .await;
         alertmanager
+    }
+
+    pub fn url(&self) -> &str {
+        self.client.base()
+    }
+
+    /// What its API says.
+    pub async fn get(&self, path: &str) -> Value {
+        self.client.get(path).await.expect(200)
     }
 
     /// Says, as Prometheus does, that an alert fires; or, with the time of its end, that it does no more.

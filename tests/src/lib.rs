@@ -22,6 +22,7 @@ pub mod figures;
 pub mod guarded_broker;
 pub mod postgres_server;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod server;
 pub mod settings;

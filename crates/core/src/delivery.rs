@@ -23,7 +23,7 @@ named_enum! {
         Cancelled = "cancelled",
         /// Its time passed before it could be sent.
         Expired = "expired",
-        /// The user's own switches say no.
+        /// The user's own switches say no, or nothing is sent here at all: a shadow.
         Suppressed = "suppressed",
         /// Waits for quiet hours, or a digest's period, to end.
         Held = "held",
@@ -45,7 +45,7 @@ impl State {
             // Receipts come in any order; what arrived has arrived.
             Undelivered => matches!(next, Delivered | Scheduled),
             Held => matches!(next, Scheduled | Cancelled),
-            Bundled => matches!(next, Sent | Delivered | Undelivered | Failed | Expired | Cancelled),
+            Bundled => matches!(next, Sent | Delivered | Undelivered | Failed | Expired | Cancelled | Suppressed),
             Failed => next == Scheduled,
             Delivered | Cancelled | Expired | Suppressed => false,
         }

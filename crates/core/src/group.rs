@@ -103,6 +103,10 @@ pub enum NamedAs {
     NewOnDuty {
         schedule: String,
     },
+    /// As nobody is on duty: whose shift begins next, or else who had the last one.
+    Nearest {
+        schedule: String,
+    },
     /// In the place of a group that nobody is in.
     Fallback {
         of: String,
@@ -132,6 +136,7 @@ impl fmt::Display for NamedAs {
             Self::Member { topic } => write!(f, "as member of topic {topic}"),
             Self::OnDuty { schedule } => write!(f, "as schedule {schedule}"),
             Self::NewOnDuty { schedule } => write!(f, "as schedule {schedule}, whose shift changed while the alert was open"),
+            Self::Nearest { schedule } => write!(f, "as next or last of schedule {schedule}, by which nobody is on duty"),
             Self::Fallback { of } => write!(f, "as fallback of {of}"),
             Self::Step { list, step, named_as } => {
                 write!(f, "by step {step} of escalation {list}")?;

@@ -103,6 +103,8 @@ pub enum Reason {
     BundleUnread,
 
     // Why it was not called.
+    /// Nothing is sent by this installation.
+    Shadow,
     TimePassed,
     NotCalledInTime,
     /// Its begin was refused: it came too late, or nobody needs it any more.
@@ -273,6 +275,7 @@ impl fmt::Display for Reason {
             Self::NotBegun => f.write_str("it was not called in time, or not needed any more"),
             Self::BeginLost => f.write_str("it was not called: the answer of the database was lost"),
             Self::Unreadable { what } => write!(f, "it cannot be read: {what}"),
+            Self::Shadow => f.write_str("it would have been sent: Watchbell runs as a shadow, which sends nothing"),
             Self::ContactUnusable { status } => write!(f, "the contact is {status}"),
             Self::NoContact => f.write_str("the user has no contact for this channel"),
             Self::NoDevice => f.write_str("the user has no device for push messages"),

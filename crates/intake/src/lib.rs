@@ -17,7 +17,7 @@ mod report;
 mod settings;
 
 pub use self::dialect::{Answer, Dialect, Found, Question, Reading, Request, State, Taken, Unreadable};
-pub use self::mapping::{Events, Mapping};
+pub use self::mapping::{Events, Mapping, source_of};
 pub use self::report::{Report, What};
 pub use self::settings::{Invalid, Settings};
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde_json::{Map, Value, json};
+use watchbell_core::event::AlertData;
 use watchbell_core::ids::digest;
 
 use crate::dialect::Generic;
@@ -31,6 +32,11 @@ pub struct Events {
     pub events: Vec<Value>,
     /// Templates that could not be rendered for some of them, by their keys: what stands in for each was taken.
     pub failed: BTreeSet<String>,
+}
+
+/// The `source` of an intake's events.
+pub fn source_of(intake: &str) -> String {
+    format!("/watchbell/v1/intake/{intake}")
 }
 
 const FIELDS: [&str; 6] = ["priority", "category", "summary", "details", "url", "alert_id"];
@@ -100,6 +106,17 @@ impl Mapping {
                 let responders = self.responders(report, &mut render);
                 ("update", json!({ "alertId": alert_id, "status": "ESCALATED", "responders": responders }))
             }
+            What::Called => ("update", json!({ "alertId": alert_id, "status": "ESCALATED", "responders": report.responders })),
+            // What it does not say stays as it is: see [`Mapping::completed`].
+            What::Changed => {
+                let data = json!({
+                    "alertId": alert_id,
+                    "priority": report.priority,
+                    "summary": report.summary,
+                    "details": report.details,
+                });
+                ("alert", data)
+            }
             What::Resolved => ("update", json!({ "alertId": alert_id, "status": "RESOLVED", "actor": report.actor })),
         };
         if let Value::Object(members) = &mut data {
@@ -110,7 +127,7 @@ impl Mapping {
         let id = report.identity.as_ref().map_or_else(|| unique.to_owned(), |identity| digest(&[identity, kind, &data.to_string()]));
         event.insert("specversion".to_owned(), "1.0".into());
         event.insert("id".to_owned(), id.into());
-        event.insert("source".to_owned(), format!("/watchbell/v1/intake/{}", self.name).into());
+        event.insert("source".to_owned(), source_of(&self.name).into());
         event.insert("type".to_owned(), format!("watchbell.events.{kind}").into());
         if let Some(at) = &report.at {
             event.insert("time".to_owned(), at.clone());
@@ -119,7 +136,7 @@ impl Mapping {
         Value::Object(event)
     }
 
-    /// Whom a report is for: what it says itself, else what the templates make of it, else the default.
+    /// Whom a report is for: what its label says, else what the templates make of it, else whom the tool names, else the default.
     fn responders(&self, report: &Report, render: &mut impl FnMut(&str) -> Option<String>) -> Vec<String> {
         let label = report.labels.get(RESPONDERS_LABEL).and_then(Value::as_str).map(str::to_owned);
         let mut named = split(label.as_deref().unwrap_or_default());
@@ -127,6 +144,9 @@ impl Mapping {
             for at in 0..self.responders {
                 named.extend(split(&render(&format!("responders.{at}")).unwrap_or_default()));
             }
+        }
+        if named.is_empty() {
+            named.clone_from(&report.responders);
         }
         if named.is_empty() { self.default_responders.clone() } else { named }
     }
@@ -139,6 +159,17 @@ impl Mapping {
         };
         // A null of the payload is written as "none".
         Some(text.trim().to_owned()).filter(|text| !text.is_empty() && text != "none")
+    }
+
+    /// An event that changes an alert, with all that it does not say as the alert's last event said it.
+    pub fn completed(event: &Value, before: &AlertData) -> Value {
+        let mut completed = event.clone();
+        let mut data = serde_json::to_value(before).unwrap_or_default();
+        for (name, value) in event["data"].as_object().into_iter().flatten() {
+            data[name] = value.clone();
+        }
+        completed["data"] = data;
+        completed
     }
 
     /// The same alert for the default responders, for an alert whose own do not exist; None for what is no alert, or theirs already.

@@ -19,6 +19,8 @@ pub struct Report {
     pub priority: Option<String>,
     pub labels: Map<String, Value>,
     pub annotations: Map<String, Value>,
+    /// Whom the tool itself names.
+    pub responders: Vec<String>,
     /// Who acknowledged or resolved it.
     pub actor: Option<String>,
     /// The part of the payload that is about this alert.
@@ -33,6 +35,10 @@ pub enum What {
     /// Nobody has it any more.
     Released,
     Resolved,
+    /// Others are to know of it as well: those whom it names.
+    Called,
+    /// It says something else from now on: what of it is given.
+    Changed,
 }
 
 impl Report {
@@ -48,6 +54,7 @@ impl Report {
             priority: None,
             labels: Map::new(),
             annotations: Map::new(),
+            responders: Vec::new(),
             actor: None,
             alert: Value::Null,
         }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 
 use serde::Deserialize;
+use url::Url;
+use watchbell_core::Secret;
 
 use crate::dialect::Dialect;
 
@@ -37,6 +39,15 @@ pub struct Settings {
     /// Of `generic` and `email`: what became of the alert.
     #[serde(default)]
     pub status: String,
+    /// Of `alertmanager`: what an accept does there: `silence`, or nothing. No template, as the next two.
+    #[serde(default)]
+    pub acknowledge: String,
+    /// Where its API is, such as `http://user:password@alertmanager:9093`.
+    #[serde(default)]
+    pub alertmanager_url: String,
+    /// A bearer token for it.
+    #[serde(default)]
+    pub alertmanager_token: Secret,
     /// Of `email`: where mails are taken by SMTP, such as `127.0.0.1:2525`; empty: nowhere, they are posted. No template.
     #[serde(default)]
     pub listen: String,
@@ -52,6 +63,12 @@ pub struct Invalid {
 }
 
 impl Settings {
+    /// The API of the Alertmanager that is to be silent about what somebody has.
+    pub fn silences(&self) -> Option<Url> {
+        let url = Url::parse(&self.alertmanager_url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        url.filter(|_| self.acknowledge == "silence")
+    }
+
     /// # Errors
     /// The first setting that cannot be used.
     pub(crate) fn check(&self) -> Result<(), Invalid> {
@@ -61,6 +78,17 @@ impl Settings {
         }
         if !self.listen.is_empty() && (self.kind != Dialect::Email || self.listen.parse::<SocketAddr>().is_err()) {
             return invalid("listen", "is for kind = \"email\" only, and must be an address and a port such as 127.0.0.1:2525");
+        }
+        if self.acknowledge.is_empty() && !(self.alertmanager_url.is_empty() && self.alertmanager_token.is_empty()) {
+            return invalid("acknowledge", "must be \"silence\" where an alertmanager_url or alertmanager_token is given");
+        }
+        if !self.acknowledge.is_empty() {
+            if self.kind != Dialect::Alertmanager || self.acknowledge != "silence" {
+                return invalid("acknowledge", "is for kind = \"alertmanager\" only, and must be \"silence\"");
+            }
+            if self.silences().is_none() {
+                return invalid("alertmanager_url", "must be where its API is, such as http://127.0.0.1:9093");
+            }
         }
         if self.kind == Dialect::Generic {
             if self.alert_id.is_empty() {

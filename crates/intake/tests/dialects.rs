@@ -225,6 +225,31 @@ fn opsgenie_s_calls() {
     }
     assert!(matches!(intake.read(&post("v2/alerts/1/close", b"")), Ok(Reading::Reports { .. })), "a body is not needed");
     assert_eq!(intake.read(&post("v2/alerts/1/notes", br#"{"note":"n"}"#)), Ok(Reading::Nothing));
+    let named = json!({ "message": "m", "responders": [
+        { "type": "user", "username": "anna@example.org" }, { "type": "schedule", "name": "primary" }, { "type": "team", "name": "db" },
+        { "type": "escalation", "name": "db" }, { "name": "ben" }, {},
+    ] });
+    let event = &events(&intake, "v2/alerts", &named)[0];
+    assert_eq!(event["data"]["responders"], json!(["anna@example.org", "duty:primary", "topic:db", "escalation:db", "ben"]));
+    let table = [
+        ("responders", json!({ "responder": { "type": "schedule", "name": "second" } }), json!(["duty:second"])),
+        ("escalate", json!({ "escalation": { "name": "db" } }), json!(["escalation:db"])),
+        ("assign", json!({ "owner": { "username": "anna" } }), json!(["anna"])),
+    ];
+    for (action, body, called) in table {
+        let event = &events(&intake, &format!("v2/alerts/1/{action}"), &body)[0];
+        assert_eq!((&event["data"]["status"], &event["data"]["responders"]), (&json!("ESCALATED"), &called), "{action}");
+        assert!(intake.read(&post(&format!("v2/alerts/1/{action}"), b"{}")).is_err(), "{action}");
+    }
+    let put = |path, body| Request { method: "PUT", ..post(path, body) };
+    let changed = |path: &str, body: &[u8]| match intake.read(&put(path, body)) {
+        Ok(Reading::Reports { reports, payload, .. }) => intake.mapping.events(&reports, &payload, "r1").events[0]["data"].clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(changed("v2/alerts/1/priority", br#"{"priority":"P5"}"#), json!({ "alertId": "1", "priority": "P5" }));
+    assert_eq!(changed("v2/alerts/1/message", br#"{"message":"m"}"#), json!({ "alertId": "1", "summary": "m" }));
+    assert_eq!(changed("v2/alerts/1/description", br#"{"description":"d"}"#), json!({ "alertId": "1", "details": "d" }));
+    assert!(intake.read(&put("v2/alerts/1/priority", b"{}")).is_err());
     assert!(intake.read(&post("v2/alerts/1/dance", b"{}")).is_err());
     let get = |path| Request { method: "GET", ..post(path, b"") };
     assert_eq!(intake.read(&get("v2/alerts/requests/r-9")), Ok(Reading::Asks(Question::Request("r-9".to_owned()))));

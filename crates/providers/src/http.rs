@@ -109,6 +109,10 @@ impl Http {
         Request::new(Method::PUT, url)
     }
 
+    pub fn delete(&self, url: &Url) -> Request {
+        Request::new(Method::DELETE, url)
+    }
+
     pub fn patch(&self, url: &Url) -> Request {
         Request::new(Method::PATCH, url)
     }

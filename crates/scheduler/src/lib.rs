@@ -17,6 +17,7 @@ mod reconcile;
 mod replan;
 mod service;
 mod settings;
+mod silence;
 mod steps;
 mod subscription;
 mod timeline;

@@ -11,7 +11,7 @@ use watchbell_store::facts::{Alert, Facts, Plan, Policy, Reach, UserFacts};
 
 use crate::settings::SchedulerSettings;
 use crate::subscription::Announcement;
-use crate::{alert, duty, follow_up, replan, subscription, update, whom};
+use crate::{alert, duty, follow_up, replan, silence, subscription, update, whom};
 
 /// Plans from users' rules.
 #[derive(Clone, Debug, Default)]
@@ -44,14 +44,16 @@ impl Planner for RulePlanner {
     }
 
     fn plan(&self, event: &Event, facts: &Facts, now: Timestamp) -> Plan {
-        match &event.data {
+        let mut plan = match &event.data {
             EventData::Alert(data) => alert::plan(event, data, facts, &self.settings, now),
             EventData::Update(data) => update::plan(event, data, facts, &self.settings, now),
             EventData::Duty(data) => duty::plan(event, data, facts, &self.settings, now),
             EventData::Subscription(data) => subscription::plan(event, data, facts, &self.settings, now),
             // Verification codes are planned where they are made.
             EventData::Verification(_) => Plan::default(),
-        }
+        };
+        plan.silence = plan.alert.as_ref().and_then(|after| silence::of(event, facts, after, &self.settings));
+        plan
     }
 
     fn plan_members(

@@ -31,6 +31,8 @@ pub struct SchedulerSettings {
     pub schedules: Schedules,
     /// By name.
     pub escalations: BTreeMap<String, Escalation>,
+    /// Where events come from that are to be silent about what somebody has: intakes, by the `source` of their events.
+    pub silences: BTreeMap<String, String>,
 }
 
 impl Default for SchedulerSettings {
@@ -43,6 +45,7 @@ impl Default for SchedulerSettings {
             daily_digest_at: jiff::civil::time(9, 0, 0, 0),
             schedules: Schedules::default(),
             escalations: BTreeMap::new(),
+            silences: BTreeMap::new(),
         }
     }
 }

@@ -120,6 +120,9 @@ fn add_group(
     note_members(&group, &members, plan);
     if members.users.is_empty() {
         let fallback = settings.schedules.fallback_of(&group);
+        if let (Group::Duty(schedule), true) = (&group, fallback.is_empty()) {
+            whom.add(members.nearest.iter().copied(), Some(&wrap(NamedAs::Nearest { schedule: schedule.clone() })));
+        }
         let told = wrap(NamedAs::Fallback { of: group.to_string() });
         for name in fallback {
             match Group::parse(name) {

@@ -21,6 +21,8 @@ use watchbell_core::{
     Channel, ContactId, Decision, DeliveryId, DeviceId, EventId, FollowUp, Group, NamedAs, Reason, RuleId, Timestamp, UserId,
 };
 
+use crate::silences::Silence;
+
 /// Decides what becomes of events and changes. Pure: the same facts at the same time give the same plan.
 pub trait Planner: Send + Sync + std::fmt::Debug {
     /// Names that an event stands for beside those that it uses: what is behind the groups that it names.
@@ -103,6 +105,8 @@ pub struct Members {
     pub users: Vec<UserId>,
     /// How many more there are.
     pub beyond: i64,
+    /// Of a schedule by which nobody is on duty: whose shift begins next, or else who had the last one.
+    pub nearest: Vec<UserId>,
     /// Of a schedule: when the next of its shifts begins.
     pub next_at: Option<Timestamp>,
 }
@@ -411,6 +415,8 @@ pub struct Plan {
     pub unfollow: Vec<(String, Group)>,
     /// What the messages of an alert say from now on, and the events whose messages these are.
     pub content: Option<(content::Content, BTreeSet<EventId>)>,
+    /// What becomes of the tool that the alert came from, where it is to be silent while somebody has the alert.
+    pub silence: Option<Silence>,
     /// The topic whose members are planned in chunks after the event is committed.
     pub fan_out: Option<String>,
     /// What was decided about the event as a whole, where that is worth telling.

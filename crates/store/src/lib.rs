@@ -39,6 +39,7 @@ pub mod private;
 pub mod queue;
 pub mod rank;
 pub mod runs;
+pub mod silences;
 mod sqlite;
 mod states;
 pub mod throttle;

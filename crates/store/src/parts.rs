@@ -17,6 +17,7 @@ use crate::overview::Overviews;
 use crate::preferences::{Categories, Notifications, Preferences};
 use crate::queue::{Edits, ProviderUse, Queue, Receipts, Traces, WakeUps, WorkerSessions};
 use crate::runs::Runs;
+use crate::silences::Silences;
 
 /// Users and all that belongs to them.
 pub trait DirectoryStore:
@@ -64,6 +65,7 @@ pub trait Store:
     + Overviews
     + Preferences
     + Runs
+    + Silences
     + StoredSettings
     + Texts
     + Traces

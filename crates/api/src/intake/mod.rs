@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use watchbell_core::decode::{self, RejectReason};
 use watchbell_core::event::{Event, EventData, EventKind};
 use watchbell_core::{EventId, Timestamp};
-use watchbell_intake::{Answer, Dialect, Found, Intake, Question, Reading, Request, State as ShownState, Taken};
+use watchbell_intake::{Answer, Dialect, Found, Intake, Mapping, Question, Reading, Report, Request, State as ShownState, Taken, What};
 use watchbell_store::facts::AlertState;
 use watchbell_store::intake::{Accepted, Publisher, Rejected};
 
@@ -132,7 +132,8 @@ async fn handle(api: &Api, caller: &Authenticated, intake: &Intake, request: &Re
             Ok(Dialect::tell(&question, found.as_ref(), request.id))
         }
         Reading::Reports { reports, payload, unreadable } => {
-            let made = intake.mapping.events(&reports, &payload, request.id);
+            let mut made = intake.mapping.events(&reports, &payload, request.id);
+            complete(api, &reports, &mut made.events).await?;
             let offered = Offered { intake, events: &made.events, received_at: api.clock.now(), replay_of: None };
             if is_dry_run {
                 return Ok(dry_run(api, &offered, &unreadable));
@@ -148,6 +149,28 @@ async fn handle(api: &Api, caller: &Authenticated, intake: &Intake, request: &Re
             Ok(intake.dialect.accept(request, &taken, &unreadable))
         }
     }
+}
+
+/// Adds to what changes an alert what the alert says already. What changes one that is not known comes to nothing.
+async fn complete(api: &Api, reports: &[Report], events: &mut Vec<Value>) -> Result<(), Problem> {
+    if reports.iter().all(|report| report.what != What::Changed) {
+        return Ok(());
+    }
+    let _turn = api.gates.turn(&axum::http::Method::GET).await?;
+    let mut completed = Vec::with_capacity(events.len());
+    for (event, report) in events.drain(..).zip(reports) {
+        if report.what != What::Changed {
+            completed.push(event);
+            continue;
+        }
+        let id = event["data"]["alertId"].as_str().unwrap_or_default();
+        let Some(alert) = api.store.alert(id).await? else { continue };
+        if let Some(EventData::Alert(before)) = api.store.event_data(&alert.event_id).await? {
+            completed.push(Mapping::completed(&event, &before));
+        }
+    }
+    *events = completed;
+    Ok(())
 }
 
 /// What is to be accepted of an intake.

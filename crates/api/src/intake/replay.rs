@@ -75,7 +75,8 @@ pub(crate) async fn replay(api: &Api, caller: &Authenticated, letter: i64, origi
     let Reading::Reports { reports, payload, .. } = intake.read(&request).map_err(|why| unusable(why.detail))? else {
         return Err(unusable("it tells of no alert".to_owned()));
     };
-    let events = intake.mapping.events(&reports, &payload, &id).events;
+    let mut events = intake.mapping.events(&reports, &payload, &id).events;
+    super::complete(api, &reports, &mut events).await?;
     let offered = Offered { intake, events: &events, received_at: original.received_at, replay_of: Some(letter) };
     Ok(offered.accept(api, caller).await?.into_iter().map(|(_, accepted)| accepted).collect())
 }

@@ -39,6 +39,8 @@ pub(super) struct DispatchContext {
     pub awaits_receipt: Arc<Notify>,
     pub begin: Batcher<BeginBatch>,
     pub finish: Batcher<FinishBatch>,
+    /// Whether nothing is sent.
+    pub shadow: bool,
     pub stop: CancellationToken,
     /// The calls under way, each with all that follows from its answer.
     pub calls: TaskTracker,

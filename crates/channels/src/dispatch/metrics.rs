@@ -173,6 +173,7 @@ impl ChannelMetrics {
             Next::Retry { reason, .. } => (State::Scheduled, Some(reason)),
             Next::Failed { reason, .. } => (State::Failed, Some(reason)),
             Next::Expired => (State::Expired, None),
+            Next::Suppressed { reason } => (State::Suppressed, Some(reason)),
             Next::Undelivered { reason } => (State::Undelivered, Some(reason)),
         };
         let reason = reason.map(Reason::code).unwrap_or_default();

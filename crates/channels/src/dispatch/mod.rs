@@ -108,7 +108,7 @@ impl Dispatcher {
     pub async fn run(self, stop: CancellationToken) {
         let settings = self.settings;
         // A channel without a provider is not served here, so that other processes may serve it.
-        let has_provider = |route: &&ChannelRoute| !route.providers.is_empty();
+        let has_provider = |route: &&ChannelRoute| !route.providers.is_empty() || settings.shadow;
         let served: Vec<Channel> = settings.channels.iter().filter(has_provider).map(|route| route.channel).collect();
         let Some(session) =
             OwnSession::enter(&self.store, &self.clock, &settings.process_name, &settings.roles, served.clone(), settings.lease, &stop)
@@ -139,6 +139,7 @@ impl Dispatcher {
             tallies: Tallies::default(),
             awaits_receipt,
             metrics: self.metrics,
+            shadow: settings.shadow,
             stop: stop.clone(),
             calls: self.calls,
             held,
@@ -154,7 +155,7 @@ impl Dispatcher {
         let tallying = tokio::spawn(tally::show(context.clone(), heartbeat_stop.clone()));
         let workers = TaskTracker::new();
         tracing::info!(channels = watchbell_core::channel::join(&served), "worker.started");
-        if settings.edit_messages {
+        if settings.edit_messages && !settings.shadow {
             workers.spawn(edits::edit(channels.clone(), stop.clone()));
         }
         for worker in &channels {
@@ -184,7 +185,7 @@ impl Dispatcher {
 /// The work of one channel; inline dispatch to it as long as that goes on, where it has a provider.
 async fn work(worker: Arc<ChannelWorker>, inline: Arc<InlineWorkers>) {
     let channel = worker.channel;
-    if !worker.routes.is_empty() {
+    if !worker.routes.is_empty() && !worker.context.shadow {
         inline.enter(channel, Arc::new(InlineChannel(Arc::downgrade(&worker))));
     }
     worker.run().await;

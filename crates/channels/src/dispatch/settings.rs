@@ -31,6 +31,8 @@ pub struct DispatchSettings {
     pub tracer: Tracer,
     /// Whether messages that were sent say so, once somebody has answered.
     pub edit_messages: bool,
+    /// Whether nothing is sent: what is due ends as suppressed.
+    pub shadow: bool,
     /// Look for due deliveries at least so often, in case a wake-up from another process was missed; None where there is no other
     /// process.
     pub recheck: Option<Duration>,

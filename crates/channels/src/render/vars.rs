@@ -68,7 +68,9 @@ impl CalledIn {
                 let of_list = if *step > 1 { Self { list: list.clone(), step: *step, ..Self::default() } } else { Self::default() };
                 Self { list: of_list.list, step: of_list.step, ..Self::of(named_as.as_deref()) }
             }
-            Some(NamedAs::Member { .. } | NamedAs::Fallback { .. } | NamedAs::Unknown(_)) | None => Self::default(),
+            Some(NamedAs::Member { .. } | NamedAs::Nearest { .. } | NamedAs::Fallback { .. } | NamedAs::Unknown(_)) | None => {
+                Self::default()
+            }
         }
     }
 }

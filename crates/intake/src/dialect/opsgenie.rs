@@ -27,8 +27,9 @@ pub(super) fn read(request: &Request<'_>) -> Result<Reading, Unreadable> {
         ("POST", "close") => What::Resolved,
         ("POST", "acknowledge") => What::Acknowledged,
         ("POST", "unacknowledge") => What::Released,
-        ("POST", "notes" | "snooze" | "assign" | "escalate" | "tags" | "details" | "responders")
-        | ("PUT", "message" | "description" | "priority") => return Ok(Reading::Nothing),
+        ("POST", "responders" | "escalate" | "assign") => What::Called,
+        ("PUT", "message" | "description" | "priority") => What::Changed,
+        ("POST", "notes" | "snooze" | "tags" | "details") => return Ok(Reading::Nothing),
         ("DELETE", _) => {
             let reports = vec![Report::new(What::Resolved, below)];
             return Ok(Reading::Reports { reports, payload: Value::Null, unreadable: Vec::new() });
@@ -36,7 +37,25 @@ pub(super) fn read(request: &Request<'_>) -> Result<Reading, Unreadable> {
         _ => return Err(Unreadable::new("no such action; close, acknowledge and unacknowledge change an alert")),
     };
     let payload = if request.body.is_empty() { Value::Null } else { json_of(request)? };
-    let report = Report { actor: text(&payload, "user"), alert: payload.clone(), ..Report::new(what, identifier) };
+    let mut report = Report { actor: text(&payload, "user"), alert: payload.clone(), ..Report::new(what, identifier) };
+    match what {
+        What::Called => {
+            let named = [("responder", ""), ("escalation", "escalation"), ("owner", "user")];
+            report.responders = named.iter().filter_map(|(name, kind)| responder(payload.get(name)?, kind)).collect();
+            if report.responders.is_empty() {
+                return Err(Unreadable::new("the body must name a responder, an escalation or an owner"));
+            }
+        }
+        What::Changed => {
+            let field = match action {
+                "message" => &mut report.summary,
+                "description" => &mut report.details,
+                _ => &mut report.priority,
+            };
+            *field = Some(text(&payload, action).ok_or_else(|| Unreadable::new(format!("{action} is missing; it must be a text")))?);
+        }
+        _ => {}
+    }
     Ok(Reading::Reports { reports: vec![report], payload, unreadable: Vec::new() })
 }
 
@@ -62,10 +81,29 @@ fn create(request: &Request<'_>) -> Result<Reading, Unreadable> {
         url: labels.get("url").and_then(Value::as_str).map(str::to_owned),
         priority: text(&payload, "priority"),
         labels,
+        responders: payload
+            .get("responders")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|named| responder(named, ""))
+            .collect(),
         alert: payload.clone(),
         ..Report::new(What::Fired, alias)
     };
     Ok(Reading::Reports { reports: vec![report], payload, unreadable: Vec::new() })
+}
+
+/// Whom a recipient of Opsgenie's is here: a schedule is whoever is on duty by the one of that name, a team is a topic.
+fn responder(named: &Value, kind: &str) -> Option<String> {
+    let kind = text(named, "type").map_or_else(|| kind.to_owned(), |kind| kind.to_ascii_lowercase());
+    let name = text(named, "username").or_else(|| text(named, "name")).or_else(|| text(named, "id"))?;
+    Some(match kind.as_str() {
+        "schedule" => format!("duty:{name}"),
+        "team" => format!("topic:{name}"),
+        "escalation" => format!("escalation:{name}"),
+        _ => name,
+    })
 }
 
 pub(super) fn accept(request: &Request<'_>, taken: &[Taken]) -> Answer {

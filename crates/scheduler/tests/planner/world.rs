@@ -272,7 +272,7 @@ impl World {
                 let users: BTreeSet<UserId> =
                     shifts().filter(|duty| duty.starts_at <= now && now < duty.ends_at).map(|duty| duty.user_id).collect();
                 let next_at = shifts().map(|duty| duty.starts_at).filter(|starts_at| *starts_at > now).min();
-                Members { users: users.into_iter().collect(), beyond: 0, next_at }
+                Members { users: users.into_iter().collect(), next_at, ..Members::default() }
             }
             Group::Escalation(_) => Members::default(),
         }

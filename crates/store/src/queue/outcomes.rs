@@ -61,6 +61,10 @@ pub enum Next {
         address: AddressFate,
     },
     Expired,
+    /// It is not to be sent, which is nobody's failure: nothing follows.
+    Suppressed {
+        reason: Reason,
+    },
     /// A provider took it, it did not arrive, and no other one takes it; the user's next step is expedited.
     Undelivered {
         reason: Reason,

@@ -62,7 +62,7 @@ impl SqlStore {
             match end.next {
                 Next::Retry { .. } => again.push(&end.id),
                 Next::Failed { .. } => failed.push(&end.id),
-                Next::Sent | Next::Expired | Next::Undelivered { .. } => {}
+                Next::Sent | Next::Expired | Next::Suppressed { .. } | Next::Undelivered { .. } => {}
             }
         }
         // What was called has left the ready queue when it began.
@@ -77,7 +77,7 @@ impl SqlStore {
             let because = match &end.next {
                 Next::Failed { reason, .. } | Next::Undelivered { reason } => Some(reason),
                 Next::Expired => None,
-                Next::Sent | Next::Retry { .. } => continue,
+                Next::Sent | Next::Retry { .. } | Next::Suppressed { .. } => continue,
             };
             if let (Next::Undelivered { reason }, true) = (&end.next, held.contains(&end.id)) {
                 moved.push(Moved { id: end.id.clone(), state: State::Undelivered, reason: Some(reason.clone()) });
@@ -114,6 +114,7 @@ impl SqlStore {
                 Next::Retry { at, .. } => ("scheduled", Some(at.as_millis()), None),
                 Next::Failed { .. } => ("failed", None, None),
                 Next::Expired => ("expired", None, None),
+                Next::Suppressed { .. } => ("suppressed", None, None),
                 Next::Undelivered { .. } => ("undelivered", None, None),
             };
             (state, ready_at, sent_at)
@@ -123,7 +124,10 @@ impl SqlStore {
             .map(|end| {
                 let (state, ready_at, sent_at) = row(end);
                 let reason = match &end.next {
-                    Next::Retry { reason, .. } | Next::Failed { reason, .. } | Next::Undelivered { reason } => Some(reason),
+                    Next::Retry { reason, .. }
+                    | Next::Failed { reason, .. }
+                    | Next::Suppressed { reason }
+                    | Next::Undelivered { reason } => Some(reason),
                     Next::Expired => Some(&Reason::TimePassed),
                     Next::Sent => None,
                 };

@@ -101,7 +101,7 @@ impl SqlStore {
                 .fetch_one(&mut **tx)
                 .await?;
         }
-        Ok(Members { users: users.into_iter().map(UserId).collect(), beyond, next_at: None })
+        Ok(Members { users: users.into_iter().map(UserId).collect(), beyond, ..Members::default() })
     }
 
     /// Whose shift runs, and when the next one begins.
@@ -122,7 +122,24 @@ impl SqlStore {
         .bind(now.as_millis())
         .fetch_optional(&mut **tx)
         .await?;
-        let users: BTreeSet<UserId> = users.into_iter().map(UserId).collect();
-        Ok(Members { users: users.into_iter().collect(), beyond: 0, next_at: next.map(at) })
+        let nearest = if users.is_empty() { self.nearest(tx, schedule, next, now).await? } else { Vec::new() };
+        let sorted = |users: Vec<i64>| users.into_iter().map(UserId).collect::<BTreeSet<_>>().into_iter().collect();
+        Ok(Members { users: sorted(users), beyond: 0, nearest: sorted(nearest), next_at: next.map(at) })
+    }
+
+    /// Whose shift begins next, or else ended last.
+    async fn nearest(&self, tx: &mut Tx, schedule: &str, next: Option<i64>, now: Timestamp) -> Result<Vec<i64>, StoreError> {
+        let Some(next) = next else {
+            return Ok(sqlx::query_scalar(sql(
+                "SELECT user_id FROM duties WHERE schedule = $1 AND ends_at <= $2 AND status = 'SCHEDULED' ORDER BY ends_at DESC LIMIT 1",
+            ))
+            .bind(schedule.to_owned())
+            .bind(now.as_millis())
+            .fetch_all(&mut **tx)
+            .await?);
+        };
+        let begins =
+            sqlx::query_scalar(sql("SELECT user_id FROM duties WHERE schedule = $1 AND starts_at = $2 AND status = 'SCHEDULED' LIMIT $3"));
+        Ok(begins.bind(schedule.to_owned()).bind(next).bind(i64::try_from(MOST_ON_DUTY).unwrap_or(i64::MAX)).fetch_all(&mut **tx).await?)
     }
 }

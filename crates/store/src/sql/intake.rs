@@ -145,7 +145,7 @@ impl SqlStore {
         }
         let groups = self.members_of(tx, &all_used.groups, self.clock.now()).await?;
         let mut users: BTreeSet<UserId> = resolved.values().flatten().copied().collect();
-        users.extend(groups.values().flat_map(|members| &members.users));
+        users.extend(groups.values().flat_map(|members| members.users.iter().chain(&members.nearest)));
         users.extend(known.users());
         let of_shifts = if is_first { self.lock_users_of_shifts(tx, events, fresh, &known, &users).await? } else { BTreeSet::new() };
         let policies = self.policies(tx, &users.union(&of_shifts).copied().collect()).await?;

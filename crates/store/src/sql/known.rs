@@ -355,7 +355,7 @@ impl Known {
         facts.names = named(used, resolved);
         facts.groups = used.groups.iter().filter_map(|group| Some((group.clone(), groups.get(group)?.clone()))).collect();
         let mut users: BTreeSet<UserId> = facts.names.values().flatten().copied().collect();
-        users.extend(facts.groups.values().flat_map(|members| &members.users));
+        users.extend(facts.groups.values().flat_map(|members| members.users.iter().chain(&members.nearest)));
         let history = facts.alert.iter().flat_map(|alert| &alert.history);
         users.extend(history.flat_map(|happened| &happened.named).map(|named| named.user_id));
         users.extend(facts.duty.iter().map(|duty| duty.user_id));

@@ -10,6 +10,7 @@ use super::together::Together;
 use super::{SqlStore, Tx, responders};
 use crate::StoreError;
 use crate::facts::{Alert, Duty, Plan, Planned, Responder, Scope};
+use crate::silences::Silence;
 use crate::wake::Effects;
 
 /// What several plans want written, gathered so that each table is written once.
@@ -29,6 +30,7 @@ pub(super) struct Writes {
     pub unreachable: Vec<(Scope, UserId, EventId)>,
     pub follow: Vec<FollowUp>,
     pub unfollow: Vec<(String, Group)>,
+    pub silences: Vec<Silence>,
     /// What the messages of events say from now on, as JSON.
     pub contents: BTreeMap<EventId, String>,
     /// Which of `insert` begin at once.
@@ -59,6 +61,7 @@ impl Writes {
         self.expedite.extend(plan.expedite);
         self.follow.extend(plan.follow);
         self.unfollow.extend(plan.unfollow);
+        self.silences.extend(plan.silence);
         let of_event = |(scope, user): (Scope, UserId)| (scope, user, event_id.clone());
         self.unreachable.extend(plan.unreachable.into_iter().map(of_event));
     }
@@ -82,6 +85,7 @@ impl SqlStore {
         responders::release(tx, &writes.released).await?;
         self.write_duties(tx, &writes.duties).await?;
         self.write_follow_ups(tx, &writes.follow, &writes.unfollow).await?;
+        self.write_silences(tx, &writes.silences).await?;
         let is_followed = self.look_at_schedules(tx, &writes.duties).await? || !writes.follow.is_empty();
         moved.extend(self.cancel(tx, &writes.cancel).await?);
         self.update_deliveries(tx, &writes.update).await?;

@@ -19,6 +19,9 @@ pub struct Serve {
     /// Channels that a worker serves, separated by commas; all by default
     #[arg(long, value_delimiter = ',', value_name = "CHANNELS")]
     channels: Vec<Channel>,
+    /// Plan, explain and show everything, and send nothing
+    #[arg(long)]
+    shadow: bool,
 }
 
 /// The configuration file that some commands take.
@@ -39,7 +42,8 @@ impl ConfigFile {
 
 impl Serve {
     pub async fn run(self) -> Result<(), Error> {
-        let config = self.file.load()?;
+        let mut config = self.file.load()?;
+        config.shadow |= self.shadow;
         telemetry::start(&config.log);
         let roles = if self.roles.is_empty() { config.roles.clone() } else { self.roles.into_iter().collect() };
         let channels = if self.channels.is_empty() { config.worker.channels.clone() } else { self.channels.into_iter().collect() };

@@ -96,6 +96,8 @@ pub struct Config {
     pub roles: BTreeSet<Role>,
     /// Empty: the first key is made up and printed.
     pub admin_key: Secret,
+    /// Whether nothing is sent.
+    pub shadow: bool,
     pub http: Http,
     pub oidc: Oidc,
     pub database: Database,

@@ -202,6 +202,7 @@ fn outcome(Progress { job, finished }: &Progress, tracer: &Tracer) -> Option<(St
         Next::Sent => ("sent", None),
         Next::Failed { reason, .. } => ("failed", Some(reason)),
         Next::Expired => ("expired", None),
+        Next::Suppressed { reason } => ("suppressed", Some(reason)),
         // No attempt: the store tells of it, as it does of a receipt.
         Next::Undelivered { .. } => return None,
         Next::Retry { reason, .. } => ("retrying", Some(reason)),

@@ -12,6 +12,7 @@ mod health;
 mod metrics;
 mod presence;
 mod providers;
+mod silences;
 mod sink;
 mod starting;
 mod traces;
@@ -135,7 +136,8 @@ impl Server {
         let renderer = Arc::new(Renderer::new(config.templates.dir())?.with_sms_parts(config.templates.sms_parts()));
         let built = providers::build(&config, &clock)?;
         let mut routes = providers::routes(&config, &built);
-        let inbound = providers::inbound(&config)?;
+        // A shadow hears nothing from providers either: whoever asks for what is said there takes it from who is served.
+        let inbound = if config.shadow { ApiSettings::default().inbound } else { providers::inbound(&config)? };
         // The port first: a process that cannot serve must not begin to send.
         let listener = if has(Role::Api) { Some(listen("http.listen", &config.http.listen).await?) } else { None };
         let mail_listeners = if has(Role::Api) { listen_for_mails(&config).await? } else { Vec::new() };
@@ -154,6 +156,9 @@ impl Server {
         let answer_key = answer_key(&config, store.as_ref()).await?;
         let first_key = watchbell_api::bootstrap_admin_key(store.as_ref(), configured_key).await?;
         show_first_key(first_key.as_ref());
+        if config.shadow {
+            tracing::warn!("this is a shadow: everything is planned and shown, and nothing is sent");
+        }
         providers::say_what_is_missing(&config);
         providers::say_what_is_exposed(&config);
 
@@ -189,6 +194,7 @@ impl Server {
         if has(Role::Scheduler) {
             starting.scheduler();
             starting.calendars(&mut metrics)?;
+            starting.silences(&mut metrics)?;
         }
         if has(Role::Worker) {
             routes.retain(|route| channels.is_empty() || channels.contains(&route.channel));
@@ -255,6 +261,7 @@ fn planner_settings(config: &Config) -> SchedulerSettings {
         daily_digest_at: config.scheduler.daily_digest_at(),
         schedules: config.schedules.clone(),
         escalations: config.escalations.clone(),
+        silences: silences::sources(config),
     }
 }
 

@@ -28,7 +28,7 @@ use watchbell_traces::Tracer;
 
 use super::presence::Presence;
 use super::providers::Providers;
-use super::{Error, broker, calendars, canary, health, metrics, providers, sink, watchdog};
+use super::{Error, broker, calendars, canary, health, metrics, providers, silences, sink, watchdog};
 use crate::config::{Config, Role};
 
 /// How late a process may notice what another one made due, when a wake-up was missed.
@@ -122,6 +122,21 @@ impl Starting<'_> {
         Ok(())
     }
 
+    /// Has monitoring tools be silent about what somebody has.
+    ///
+    /// # Errors
+    /// What asks them cannot be made.
+    pub fn silences(&self, metrics: &mut metrics::Collecting) -> Result<(), Error> {
+        let counted = silences::SilenceMetrics::default();
+        counted.register(&mut metrics.registry);
+        let tools = silences::tools(self.config).map_err(|error| Error::Provider { provider: "silences".to_owned(), error })?;
+        if !self.config.shadow {
+            let parts = (self.store.clone(), self.intake.clone(), self.clock.clone());
+            self.parts.spawn(silences::Silencer::new(tools, parts, counted).run(self.stop.clone()));
+        }
+        Ok(())
+    }
+
     pub fn worker(
         &self,
         channels: Vec<ChannelRoute>,
@@ -142,6 +157,7 @@ impl Starting<'_> {
             answer_key,
             tracer: self.tracer.clone(),
             edit_messages: self.config.answers.edit_messages,
+            shadow: self.config.shadow,
             recheck: (!self.config.database.is_sqlite()).then_some(RECHECK),
             channels,
         };
@@ -189,7 +205,7 @@ impl Starting<'_> {
             };
             self.parts.spawn(switch.run(self.stop.clone()));
         }
-        if !config.contacts().is_empty() {
+        if !config.contacts().is_empty() && !self.config.shadow {
             let teller = watchdog::Teller {
                 store: self.store.clone(),
                 clock: self.clock.clone(),
@@ -259,7 +275,9 @@ impl Starting<'_> {
         let address = listener.local_addr().map_err(Error::Http)?;
         let health = Arc::new(health::ProcessHealth::new(self.config, self.broker));
         let api = Api::new(self.store, self.intake, self.clock, health, settings);
-        watchbell_api::callbacks::listen(&api, &self.parts, &self.stop);
+        if !self.config.shadow {
+            watchbell_api::callbacks::listen(&api, &self.parts, &self.stop);
+        }
         for (intake, listener) in mail_listeners {
             self.parts.spawn_on(watchbell_api::serve_mails(listener, api.clone(), intake, self.stop.clone()), &self.front);
         }

@@ -144,6 +144,7 @@ impl Server {
             answer_key: AnswerKey::new(&AnswerKey::fresh()),
             tracer: Tracer::default(),
             edit_messages: false,
+            shadow: false,
             recheck: None,
             channels: channels(settings, world, clock)?,
         };

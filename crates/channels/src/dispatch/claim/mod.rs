@@ -58,6 +58,9 @@ impl ChannelWorker {
 
     /// Claims and starts what can be sent now; says what to wait for.
     async fn claim_and_start(self: &Arc<Self>) -> Wait {
+        if self.context.shadow {
+            return self.suppress().await;
+        }
         if self.routes.is_empty() {
             return self.refuse().await;
         }
@@ -191,9 +194,25 @@ impl ChannelWorker {
 
     /// Ends deliveries for which there is nobody to call.
     async fn fail_all(self: &Arc<Self>, epoch: Epoch, jobs: Vec<Job>, reason: Reason) {
-        let next = Next::Failed { reason, address: AddressFate::Keep };
+        self.end_all(epoch, jobs, &Next::Failed { reason, address: AddressFate::Keep }).await;
+    }
+
+    async fn end_all(self: &Arc<Self>, epoch: Epoch, jobs: Vec<Job>, next: &Next) {
         let ends = jobs.into_iter().map(|job| delivery::end(self, epoch, Arc::new(job), next.clone()));
         futures::future::join_all(ends).await;
+    }
+
+    /// Ends whatever is due: nothing is sent here.
+    async fn suppress(self: &Arc<Self>) -> Wait {
+        let epoch = self.context.session.epoch();
+        match self.context.store.claim(epoch, self.channel, Ranks::All, i64::from(LARGEST_CLAIM)).await {
+            Ok(jobs) if jobs.is_empty() => self.next_ready().await,
+            Ok(jobs) => {
+                self.end_all(epoch, jobs, &Next::Suppressed { reason: Reason::Shadow }).await;
+                Wait::Not
+            }
+            Err(error) => self.not_claimed(&error),
+        }
     }
 
     /// This process has no provider for the channel. Where another one has, it is left to that; where there is none, and has been
