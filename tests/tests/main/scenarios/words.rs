@@ -139,7 +139,7 @@ impl FromStr for RulePhrase {
                 offset_s: span_ms(&words.join(" "))? / 1_000,
                 step,
                 critical,
-                when,
+                when: conditions,
                 repeat,
             });
         }
