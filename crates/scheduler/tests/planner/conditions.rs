@@ -142,6 +142,10 @@ fn a_shift_that_changes_has_open_alerts_looked_at() {
     world.accept(&event("4", 30, 30, shift("E", 300, 900, DutyStatus::Scheduled)), s(30)).unwrap();
     assert!(world.pending(1).contains(&(Sms, 610)));
     world.broken().unwrap();
+    // And back once more: what ends it says why.
+    world.accept(&event("5", 40, 40, shift("E", 300, 900, DutyStatus::Cancelled)), s(40)).unwrap();
+    let sms = world.deliveries.values().filter(|d| d.channel == Sms).map(|d| d.state);
+    assert_eq!(sms.collect::<Vec<_>>(), [State::Suppressed, State::Suppressed]);
 }
 
 #[test]

@@ -59,6 +59,7 @@ mod responders;
 mod retention;
 pub(super) mod rows;
 mod runs;
+mod shifts;
 mod slots;
 mod statistics;
 mod subjects;
