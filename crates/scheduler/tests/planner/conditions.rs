@@ -48,11 +48,13 @@ fn reasons(world: &World) -> Vec<String> {
     reasons
 }
 
+/// What, rules, what happens, what is pending, what is said.
+type Row<'a> = (&'a str, Vec<Rule>, EventData, Vec<(Channel, i64)>, Vec<&'a str>);
+
 #[test]
 fn a_rule_counts_while_its_conditions_hold_and_says_otherwise_why_not() {
     let plain = || rule(2, AlertHigh, Voice, 60);
     let fallback = "of the user's rules for HIGH alerts none has its conditions met: the fallback email";
-    type Row<'a> = (&'a str, Vec<Rule>, EventData, Vec<(Channel, i64)>, Vec<&'a str>);
     let table: Vec<Row<'_>> = vec![
         ("it holds", vec![when(rule(1, AlertHigh, Sms, 0), TEAM_DB)], labelled(&["u1"], "db"), vec![(Sms, 0)], vec![]),
         (
