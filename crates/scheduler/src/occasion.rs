@@ -30,13 +30,6 @@ impl<'a> Occasion<'a> {
         Self { trigger, labels: None, category: None, priority: None, due: Some(due) }
     }
 
-    /// The zone in which hours are meant. It was valid when it was set; where this build does not know it, UTC is meant.
-    pub fn zone(&self, policy: &Policy) -> TimeZone {
-        let asks = policy.rules.iter().any(|rule| rule.when.hours.is_some());
-        let zone = asks.then(|| watchbell_core::user::parse_timezone(&policy.user.timezone).ok());
-        zone.flatten().unwrap_or(TimeZone::UTC)
-    }
-
     /// The condition for which a step of a rule is not sent.
     pub fn unmet(&self, rule: &Rule, policy: &Policy, zone: &TimeZone, offset_s: i64) -> Option<Unmet> {
         if rule.when.is_empty() {
@@ -45,6 +38,13 @@ impl<'a> Occasion<'a> {
         let Self { labels, category, priority, .. } = *self;
         rule.when.unmet(&Situation { labels, category, priority, zone, shifts: &policy.shifts }, self.due?(offset_s))
     }
+}
+
+/// The zone in which a user's rules mean their hours. It was valid when it was set; where this build does not know it, UTC is meant.
+pub fn zone_of(policy: &Policy) -> TimeZone {
+    let asks = policy.rules.iter().any(|rule| rule.when.hours.is_some());
+    let zone = asks.then(|| watchbell_core::user::parse_timezone(&policy.user.timezone).ok());
+    zone.flatten().unwrap_or(TimeZone::UTC)
 }
 
 impl fmt::Debug for Occasion<'_> {

@@ -26,12 +26,16 @@ pub fn reconcile(plan: &mut Plan, existing: &[Planned], desired: Vec<Planned>, e
     let tells_first: Vec<bool> = desired.iter().map(|step| tells_first(step, &desired, existing)).collect();
     for (mut desired, tells_first) in desired.into_iter().zip(tells_first) {
         let same = |at: usize, e: &Planned| !(matched[at] && e.state.is_pending()) && takes_place_of(e, &desired);
-        // A delivery with the same id comes first, so that a step that was merged with another keeps its own delivery.
+        // A delivery with the same id comes first, so that a step that was merged with another keeps its own delivery. A step that does
+        // not count any more ends the delivery that waits: one may stand beside it from when it did not count before.
         let found = existing
             .iter()
             .enumerate()
             .filter(|(at, e)| same(*at, e))
-            .min_by_key(|(_, e)| (e.id != desired.id, !e.state.is_pending(), e.device_id != desired.device_id))
+            .min_by_key(|(_, e)| {
+                let is_over = !e.state.is_pending();
+                (desired.is_unmet() && is_over, e.id != desired.id, is_over, e.device_id != desired.device_id)
+            })
             .map(|(at, _)| at);
         let Some(at) = found else {
             // Two rules that asked for the same were one delivery. When they part, each keeps its step, even if its time has passed.

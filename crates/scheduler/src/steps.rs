@@ -7,7 +7,7 @@ use watchbell_core::rule::{self, Rule, Trigger};
 use watchbell_core::{Channel, ContactId, DeviceId, RuleId, mask};
 use watchbell_store::facts::Policy;
 
-use crate::occasion::Occasion;
+use crate::occasion::{Occasion, zone_of};
 
 /// One thing to do for a user, `offset_s` after (or, for shifts, before) what happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct StepAddress {
 /// The steps of something that happened, in order of offset. Rules that ask for the same are one step. Of a rule whose conditions do not
 /// hold there is one step that says so; of its repetitions, only those at whose time they hold.
 pub fn compile(policy: &Policy, occasion: &Occasion<'_>) -> Vec<Step> {
-    let zone = occasion.zone(policy);
+    let zone = zone_of(policy);
     let mut repeated: Vec<(&Rule, i64, i64)> = Vec::new();
     for (rule, offset_s) in rule::with_offsets(policy.rules.iter().filter(|rule| rule.trigger == occasion.trigger)) {
         let (every_s, times) = rule.repeat.map_or((0, 0), |repeat| (repeat.every_s, repeat.times));

@@ -48,11 +48,13 @@ fn reasons(world: &World) -> Vec<String> {
     reasons
 }
 
+/// What, rules, what happens, what is pending, what is said.
+type Row<'a> = (&'a str, Vec<Rule>, EventData, Vec<(Channel, i64)>, Vec<&'a str>);
+
 #[test]
 fn a_rule_counts_while_its_conditions_hold_and_says_otherwise_why_not() {
     let plain = || rule(2, AlertHigh, Voice, 60);
     let fallback = "of the user's rules for HIGH alerts none has its conditions met: the fallback email";
-    type Row<'a> = (&'a str, Vec<Rule>, EventData, Vec<(Channel, i64)>, Vec<&'a str>);
     let table: Vec<Row<'_>> = vec![
         ("it holds", vec![when(rule(1, AlertHigh, Sms, 0), TEAM_DB)], labelled(&["u1"], "db"), vec![(Sms, 0)], vec![]),
         (
@@ -142,6 +144,10 @@ fn a_shift_that_changes_has_open_alerts_looked_at() {
     world.accept(&event("4", 30, 30, shift("E", 300, 900, DutyStatus::Scheduled)), s(30)).unwrap();
     assert!(world.pending(1).contains(&(Sms, 610)));
     world.broken().unwrap();
+    // And back once more: what ends it says why.
+    world.accept(&event("5", 40, 40, shift("E", 300, 900, DutyStatus::Cancelled)), s(40)).unwrap();
+    let sms = world.deliveries.values().filter(|d| d.channel == Sms).map(|d| d.state);
+    assert_eq!(sms.collect::<Vec<_>>(), [State::Suppressed, State::Suppressed]);
 }
 
 #[test]

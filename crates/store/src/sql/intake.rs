@@ -1,8 +1,7 @@
 //! Accepting events: what is known of them is locked, planned from, and written with them.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
 use watchbell_core::decode::RejectReason;
@@ -11,12 +10,13 @@ use watchbell_core::{EventId, UserId};
 
 use super::if_known::IfKnown;
 use super::inline::BegunInline;
-use super::known::{Known, Used, conflict_free_batches, subscription_category};
+use super::known::{Used, conflict_free_batches, subscription_category};
 use super::plan::Writes;
 use super::rows::to_json;
+use super::shifts::asks_for_shifts;
 use super::{SqlStore, Tx, answers, sql};
 use crate::StoreError;
-use crate::facts::{Changed, Plan, Planned, Policy};
+use crate::facts::{Plan, Planned};
 use crate::inline::InlineDispatch;
 use crate::intake::{Accepted, Intake, Publisher, Rejected};
 use crate::wake::Effects;
@@ -220,47 +220,6 @@ impl SqlStore {
         }
         Ok((effects, fans_out))
     }
-}
-
-impl SqlStore {
-    /// Locks the users whose shifts these events change, with all others that the first batch plans for, in order; answers the former.
-    async fn lock_users_of_shifts(
-        &self,
-        tx: &mut Tx,
-        events: &[Event],
-        fresh: &[bool],
-        known: &Known,
-        users: &BTreeSet<UserId>,
-    ) -> Result<BTreeSet<UserId>, StoreError> {
-        let fresh = events.iter().zip(fresh).filter_map(|(event, fresh)| fresh.then_some(event));
-        let names: BTreeSet<String> = fresh
-            .filter_map(|event| match &event.data {
-                EventData::Duty(data) => Some(data.user_id.clone()),
-                _ => None,
-            })
-            .collect();
-        if names.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let mut of_shifts: BTreeSet<UserId> = self.resolve(tx, &names).await?.into_values().flatten().collect();
-        of_shifts.extend(known.users_of_duties());
-        self.lock_users(tx, &of_shifts.union(users).copied().collect()).await?;
-        Ok(of_shifts)
-    }
-
-    /// Plans anew for users whose rules ask for their shifts, some of which are others now.
-    async fn change_shifts(&self, tx: &mut Tx, users: &BTreeSet<UserId>) -> Result<Effects, StoreError> {
-        let mut effects = Effects::default();
-        for user in users {
-            sqlx::query(sql("UPDATE users SET version = version + 1 WHERE id = $1")).bind(user.0).execute(&mut **tx).await?;
-            effects.add(self.replan(tx, *user, Changed::Shifts).await?);
-        }
-        Ok(effects)
-    }
-}
-
-fn asks_for_shifts(policies: &HashMap<UserId, Arc<Policy>>, user: UserId) -> bool {
-    policies.get(&user).is_some_and(|policy| policy.asks_for_shifts())
 }
 
 pub(super) fn unplanned(event: &Event) -> Accepted {

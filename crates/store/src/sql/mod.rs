@@ -60,6 +60,7 @@ mod responders;
 mod retention;
 pub(super) mod rows;
 mod runs;
+mod shifts;
 mod silences;
 mod slots;
 mod statistics;

@@ -138,7 +138,7 @@ async fn conditions_and_repetitions_are_kept_and_shown_by_no_surface_that_cannot
     let plain = NewRule { surface: Surface::Ilert, when: Conditions::default(), repeat: None, ..new.clone() };
     assert!(matches!(bed.store.replace_rule(BY, anna, HIGH, made.id, plain.clone()).await, Err(StoreError::NotFound("rule"))));
     assert!(matches!(bed.store.delete_rule(BY, anna, Surface::Ilert, HIGH, made.id).await, Err(StoreError::NotFound("rule"))));
-    assert_eq!(seen(Surface::Watchbell).await, [made.clone()]);
+    assert_eq!(seen(Surface::Watchbell).await, vec![made.clone()]);
     // One that is plain is shown there, and is of the surface that wrote it last.
     let own = NewRule { surface: Surface::Watchbell, ..plain.clone() };
     bed.store.replace_rule(BY, anna, HIGH, made.id, own).await.unwrap();

@@ -105,8 +105,8 @@ impl FromStr for RulePhrase {
              `HIGH alert, step 2: wait 5 min`";
         let (whole, when) = phrase.split_once(" if ").map_or((phrase, None), |(whole, when)| (whole, Some(when)));
         let (whole, again) = whole.split_once(", again ").map_or((whole, None), |(whole, again)| (whole, Some(again)));
-        let when = when.map_or(Ok(Conditions::default()), |when| serde_json::from_str(when));
-        let when = when.or_else(|error| bad(phrase, &error.to_string()))?;
+        let conditions = when.map_or(Ok(Conditions::default()), serde_json::from_str);
+        let conditions = conditions.or_else(|error| bad(phrase, &error.to_string()))?;
         let repeat = again.map(repeat).transpose()?;
         let Some((head, body)) = whole.split_once(':') else { return bad(phrase, RIGHT) };
         let (trigger, step) = head.split_once(',').map_or((head, None), |(trigger, step)| (trigger, Some(step)));
@@ -139,7 +139,7 @@ impl FromStr for RulePhrase {
                 offset_s: span_ms(&words.join(" "))? / 1_000,
                 step,
                 critical,
-                when,
+                when: conditions,
                 repeat,
             });
         }
@@ -153,7 +153,7 @@ impl FromStr for RulePhrase {
                 None => return bad(phrase, RIGHT),
             },
         };
-        Ok(Self { trigger, channel: Some(channel), to, offset_s: span_ms(span)? / 1_000, step, critical, when, repeat })
+        Ok(Self { trigger, channel: Some(channel), to, offset_s: span_ms(span)? / 1_000, step, critical, when: conditions, repeat })
     }
 }
 
