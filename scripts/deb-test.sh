@@ -1,95 +1,66 @@
 #!/usr/bin/env bash
-# Installs, upgrades, removes and purges the Debian package in a Debian of its own, which mmdebstrap makes, and looks what stays.
-# It needs root and Debian; elsewhere it says that it did not. WATCHBELL_TEST_BIN names a ready program instead of target/dist/watchbell.
+# Installs, upgrades, removes and purges the Debian package in a Debian of its own, and looks what stays.
+# WATCHBELL_TEST_BIN names a ready program instead of target/dist/watchbell.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=setup.sh
 . scripts/setup.sh
-
-if ! command -v dpkg-deb >/dev/null || [ "$(id -u)" != 0 ]; then
-  echo "NOT CHECKED: the Debian package, which is tried by root on Debian" >&2
-  exit 0
-fi
-for tool in mmdebstrap curl; do
-  command -v "$tool" >/dev/null || bash scripts/install-packages.sh "$tool" >&2
-done
-
-folder=$(mktemp -d)
-root=$folder/root
-server=
-finish() {
-  [ -z "$server" ] || kill "$server" 2>/dev/null || true
-  rm -rf "$folder"
-}
-trap finish EXIT
+# shellcheck source=debian-root.sh
+. scripts/debian-root.sh
 
 fail() {
   echo "the Debian package: $1" >&2
   exit 1
 }
 
-in_root() { chroot "$root" "$@"; }
-
+has_debian_root "the Debian package" || exit 0
+program=${WATCHBELL_TEST_BIN:-target/dist/watchbell}
+# That of this machine, as the program may ask for its glibc.
+make_debian_root "$(. /etc/os-release && echo "$VERSION_CODENAME")" passwd,ca-certificates,tzdata
 # Fast rather than small: nobody downloads these.
 export DPKG_DEB_COMPRESSOR_TYPE=gzip DPKG_DEB_COMPRESSOR_LEVEL=1
-program=${WATCHBELL_TEST_BIN:-target/dist/watchbell}
-before=$(scripts/deb.sh "$program" 0.0.1)
-mv "$before" "$folder/before.deb"
-after=$(scripts/deb.sh "$program")
-mv "$after" "$folder/after.deb"
-suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-mmdebstrap --quiet --mode=root --variant=minbase --include=passwd,ca-certificates,tzdata "$suite" "$root" 2>"$folder/mmdebstrap.log" || {
-  cat "$folder/mmdebstrap.log" >&2
-  fail "mmdebstrap made no root to try it in"
-}
-cp "$folder"/*.deb "$root/"
+mv "$(scripts/deb.sh "$program" 0.0.1)" "$root/before.deb"
+mv "$(scripts/deb.sh "$program")" "$root/after.deb"
 
-# Runs the service as its unit does, as far as that goes without systemd: user, folder, variables. A port below those that systems hand out.
+# Runs the service as its unit does, as far as that goes without systemd: user, folder, variables.
 start() {
-  port=$((20000 + RANDOM % 10000))
+  local variables
   in_root install -d -o watchbell -g watchbell -m 700 /var/lib/watchbell /var/lib/watchbell/data
-  # Not by the function, whose shell would be what a signal reaches.
-  chroot "$root" sh -c "cd /var/lib/watchbell && set -a && . /etc/watchbell/watchbell.env && WATCHBELL_NATS__URL= WATCHBELL_ADMIN_KEY=$key WATCHBELL_HTTP__LISTEN=127.0.0.1:$port exec setpriv --reuid=watchbell --regid=watchbell --clear-groups watchbell serve" 2>"$folder/log" &
-  server=$!
-  tries=0
-  until "$program" health --url "http://127.0.0.1:$port" >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    if [ "$tries" -gt 300 ] || ! kill -0 "$server" 2>/dev/null; then
-      cat "$folder/log" >&2
-      fail "the installed program does not start"
-    fi
-    sleep 0.1
-  done
+  mapfile -t variables < <(grep '^WATCHBELL_' "$root/etc/watchbell/watchbell.env")
+  start_in_root watchbell /var/lib/watchbell "${variables[@]}" WATCHBELL_NATS__URL= "WATCHBELL_ADMIN_KEY=$key"
 }
 
-stop() {
-  kill "$server"
-  wait "$server" || fail "the program does not end as it should"
-  server=
+dpkg_in_root() { # WHAT-IS-WRONG ARGUMENTS
+  local wrong=$1
+  shift
+  in_root dpkg "$@" >"$folder/dpkg.log" 2>&1 || {
+    cat "$folder/dpkg.log" >&2
+    fail "$wrong"
+  }
 }
 
 key=wb_$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-in_root dpkg --install /before.deb >"$folder/install.log" 2>&1 || { cat "$folder/install.log" >&2; fail "it does not install"; }
+dpkg_in_root "it does not install" --install /before.deb
 [ "$(in_root stat -c '%U:%G %a' /etc/watchbell/watchbell.toml)" = "root:watchbell 640" ] || fail "others may read watchbell.toml"
 [ "$(in_root stat -c '%U %a' /etc/watchbell/secrets)" = "root 700" ] || fail "others may look into /etc/watchbell/secrets"
 in_root test -s /usr/share/man/man1/watchbell.1.gz || fail "the manual page is missing"
 start
 curl -sSf "http://127.0.0.1:$port/api/users" -H "Authorization: Bearer $key" -H 'Content-Type: application/json' \
   -d '{"username":"dana","email":"dana@example.org"}' >/dev/null || fail "it makes no user"
-stop
+stop_in_root
 echo '# an administrator was here' >>"$root/etc/watchbell/watchbell.toml"
 
-in_root dpkg --install /after.deb >"$folder/upgrade.log" 2>&1 || { cat "$folder/upgrade.log" >&2; fail "it does not upgrade"; }
+dpkg_in_root "it does not upgrade" --install /after.deb
 grep -q 'an administrator was here' "$root/etc/watchbell/watchbell.toml" || fail "an upgrade overwrites watchbell.toml"
 start
 curl -sSf "http://127.0.0.1:$port/api/users" -H "Authorization: Bearer $key" | grep -q dana@example.org || fail "an upgrade loses the database"
-stop
+stop_in_root
 
-in_root dpkg --remove watchbell >/dev/null 2>&1 || fail "it does not go"
+dpkg_in_root "it does not go" --remove watchbell
 [ ! -e "$root/usr/bin/watchbell" ] || fail "the program stays after it was removed"
 [ -e "$root/etc/watchbell/watchbell.toml" ] || fail "removing takes the settings as well"
-in_root dpkg --purge watchbell >/dev/null 2>&1 || fail "it cannot be purged"
+dpkg_in_root "it cannot be purged" --purge watchbell
 [ ! -e "$root/etc/watchbell" ] || fail "/etc/watchbell stays after a purge"
 [ -s "$root/var/lib/watchbell/data/watchbell.db" ] || fail "a purge takes the database, which is nobody's to take but an administrator's"
 echo "the Debian package: installed, upgraded, removed and purged; the unit itself was not started, as there is no systemd in such a root" >&2

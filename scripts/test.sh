@@ -46,4 +46,5 @@ if [ $# = 0 ]; then
   run_session group 20 scripts/compose.sh
   run_session group 20 scripts/book.sh
   run_session group 20 scripts/deb-test.sh
+  run_session group 20 scripts/image-test.sh
 fi

@@ -1,7 +1,8 @@
 """Whether what links lead to is there: `links.py BOOK`, the folder of the built book. Addresses elsewhere are not asked.
 
 In the book as it was built: pages, files, and places within pages. In the repository's other documents: files, and headings of documents. And each of
-the alert rules has its runbook, by its name, and no runbook is about anything else.
+the alert rules has its runbook, by its name, and no runbook is about anything else;
+and each provider that config/default.toml shows is on a page of the book.
 """
 
 import html.parser
@@ -87,8 +88,17 @@ def check_runbooks():
             problems.append(f"{RULES}: {rule} does not name its runbook, {RUNBOOKS}#{rule.lower()}")
 
 
+def check_providers():
+    shown = re.findall(r"^# \[providers\.([\w-]+)\]", pathlib.Path("config/default.toml").read_text(), re.M)
+    text = "".join(path.read_text() for path in pathlib.Path("docs/book/src/channels").glob("*.md"))
+    for kind in shown:
+        if f"`{kind}`" not in text and f"[providers.{kind}]" not in text:
+            problems.append(f"docs/book/src/channels: no page says how {kind} is set up")
+
+
 pages, documents = check_book(), check_documents()
 check_runbooks()
+check_providers()
 for problem in problems:
     print(problem, file=sys.stderr)
 print(f"links of {pages} pages of the book and of {documents} other documents: {len(problems)} lead nowhere", file=sys.stderr)

@@ -50,10 +50,12 @@ impl GuardedNats {
         let mut nats = Self { folder, servers: Vec::new() };
         for (number, (route, _)) in routes.iter().enumerate() {
             let name = format!("nats-{number}");
-            let mut configuration = format!("{shipped}\nserver_name: {name}\n");
-            if size > 1 {
-                configuration.push_str(&format!("cluster {{ name: watchbell, listen: \"127.0.0.1:{route}\", routes: {all} }}\n"));
-            }
+            let cluster = if size > 1 {
+                format!("cluster {{ name: watchbell, listen: \"127.0.0.1:{route}\", routes: {all} }}")
+            } else {
+                String::new()
+            };
+            let configuration = format!("{shipped}\nserver_name: {name}\n{cluster}\n");
             std::fs::write(nats.folder.path().join(format!("{name}.conf")), configuration).unwrap();
             nats.servers.push(Server { name, port: free_port(), child: None });
             nats.up(number).await;
@@ -145,15 +147,22 @@ impl Guest {
         .await;
     }
 
-    /// Tries to publish, or to listen, where that is not this user's, and waits until it has been refused.
-    pub async fn is_refused(&self, what: &str, subject: &'static str) {
-        match what {
-            "publish" => self.client.publish_with_reply(subject, "_INBOX.of.somebody", "{}".into()).await.unwrap(),
-            _ => drop(self.client.subscribe(subject).await.unwrap()),
-        }
-        let words = format!("\"{}\"", subject.to_lowercase());
-        wait::until(&format!("the server to refuse to {what} {subject}"), async || {
-            self.refusals.lock().unwrap().iter().any(|refusal| refusal.contains(what) && refusal.contains(&words))
+    /// Tries to publish where that is not this user's, and waits until it has been refused.
+    pub async fn cannot_publish(&self, subject: &'static str) {
+        self.client.publish_with_reply(subject, "_INBOX.of.somebody", "{}".into()).await.unwrap();
+        self.is_refused("publish", subject).await;
+    }
+
+    /// Likewise, where it may not listen.
+    pub async fn cannot_subscribe(&self, subject: &'static str) {
+        let _subscriber = self.client.subscribe(subject).await.unwrap();
+        self.is_refused("subscription", subject).await;
+    }
+
+    async fn is_refused(&self, what: &str, subject: &str) {
+        let words = format!("{what} to \"{}\"", subject.to_lowercase());
+        wait::until(&format!("the server to refuse a {words}"), async || {
+            self.refusals.lock().unwrap().iter().any(|refusal| refusal.contains(&words))
         })
         .await;
         self.refusals.lock().unwrap().clear();

@@ -59,20 +59,20 @@ async fn each_user_may_do_what_it_needs(bed: &mut Bed) {
             "$JS.API.CONSUMER.MSG.NEXT.WATCHBELL.watchbell-alert",
             "$JS.ACK.WATCHBELL.watchbell-alert.1.1.1.0.0",
         ] {
-            guest.is_refused("publish", subject).await;
+            guest.cannot_publish(subject).await;
         }
         for subject in [">", "watchbell.events.*", "watchbell.wake.*", "$JS.>"] {
-            guest.is_refused("subscri", subject).await;
+            guest.cannot_subscribe(subject).await;
         }
     }
-    publisher.is_refused("subscri", "watchbell.out.*").await;
-    reader.is_refused("publish", "watchbell.events.alert").await;
+    publisher.cannot_subscribe("watchbell.out.*").await;
+    reader.cannot_publish("watchbell.events.alert").await;
     // What only whoever owns the server should do.
     let own = nats.login("watchbell").await;
     for subject in ["$JS.API.STREAM.PURGE.WATCHBELL", "$JS.API.STREAM.DELETE.WATCHBELL", "$JS.API.STREAM.UPDATE.WATCHBELL"] {
-        own.is_refused("publish", subject).await;
+        own.cannot_publish(subject).await;
     }
-    own.is_refused("publish", "watchbell.events.alert").await;
+    own.cannot_publish("watchbell.events.alert").await;
 
     let log = process.terminate().await.log;
     assert!(!log.contains("NATS refuses"), "Watchbell was refused something:\n{log}");
