@@ -27,7 +27,12 @@ pub(crate) fn part() -> Part {
             .of(SESSION)
             .says("Leads a browser to the provider; where there is none, 404.")
             .query("next", "The page of this site to be led to in the end", string())
-            .answers_as(200, "The provider's page, to which this leads (303); or, where it does not work, the page to sign in, which says so", "text/html", string())
+            .answers_as(
+                200,
+                "The provider's page, to which this leads (303); or, where it does not work, the page to sign in, which says so",
+                "text/html",
+                string(),
+            )
             .fails(&[404, 429]),
     );
     part.add(
@@ -35,7 +40,12 @@ pub(crate) fn part() -> Part {
             .of(SESSION)
             .query("state", "What the browser set out with", string())
             .query("code", "What the provider gave it", string())
-            .answers_as(200, "Where the browser wanted to go, signed in (303); else the page to sign in, which says why", "text/html", string())
+            .answers_as(
+                200,
+                "Where the browser wanted to go, signed in (303); else the page to sign in, which says why",
+                "text/html",
+                string(),
+            )
             .fails(&[404, 429]),
     );
     part
