@@ -61,13 +61,11 @@ pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params
 async fn of_no_chain(api: &Api, user: UserId, params: &Params) -> Result<RuleId, Problem> {
     let id = RuleId(params.id("id")?);
     let rule = api.store.rule(user, Surface::Watchbell, Trigger::ALL, id).await?.ok_or_else(|| Problem::not_found("rule"))?;
-    match rule.position {
-        None => Ok(id),
-        Some(_) => {
-            let path = "/api/v1/personal_notification_rules";
-            Err(Problem::conflict(format!("the rule is a step of a chain, whose order counts; change it under {path}")))
-        }
+    if rule.position.is_none() {
+        return Ok(id);
     }
+    let path = "/api/v1/personal_notification_rules";
+    Err(Problem::conflict(format!("the rule is a step of a chain, whose order counts; change it under {path}")))
 }
 
 /// The user's rules as they are shown; a chain's waits are in the times of its steps.
