@@ -26,6 +26,8 @@ put() { # MODE PATH: standard input
   install -D -m "$1" /dev/stdin "$made/$2"
 }
 
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
+export SOURCE_DATE_EPOCH
 umask 022
 mkdir "$made"
 install -D -m 755 "$program" "$made/usr/bin/watchbell"
@@ -42,7 +44,9 @@ put 644 etc/watchbell/watchbell.toml <deploy/debian/watchbell.toml
 put 644 etc/watchbell/watchbell.env <deploy/debian/watchbell.env
 put 644 usr/share/doc/watchbell/default.toml <config/default.toml
 put 644 usr/share/doc/watchbell/copyright <deploy/debian/copyright
-gzip -9nc CHANGELOG.md | put 644 usr/share/doc/watchbell/changelog.gz
+gzip -9nc CHANGELOG.md | put 644 usr/share/doc/watchbell/CHANGELOG.md.gz
+printf 'watchbell (%s) stable; urgency=medium\n\n  * What is new: CHANGELOG.md.gz, beside this file.\n\n -- %s  %s\n' "$version" "$(sed -n 's/^Maintainer: //p' deploy/debian/control)" \
+  "$(LC_ALL=C date --utc --date "@$SOURCE_DATE_EPOCH" '+%a, %d %b %Y %T +0000')" | gzip -9n | put 644 usr/share/doc/watchbell/changelog.gz
 printf '%s\n' /etc/watchbell/watchbell.toml /etc/watchbell/watchbell.env | put 644 DEBIAN/conffiles
 for script in postinst prerm postrm; do put 755 "DEBIAN/$script" <"deploy/debian/$script"; done
 # The newest of glibc that the program asks for.
@@ -50,8 +54,6 @@ libc=$(objdump -T "$made/usr/bin/watchbell" | sed -n 's/.*GLIBC_\([0-9.]*\).*/\1
 size_kib=$(du -sk --apparent-size "$made" | cut -f 1)
 sed "s/@VERSION@/$version/; s/@ARCHITECTURE@/$architecture/; s/@LIBC@/$libc/; s/@SIZE_KIB@/$size_kib/" deploy/debian/control | put 644 DEBIAN/control
 (cd "$made" && find usr etc -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum) | put 644 DEBIAN/md5sums
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
-export SOURCE_DATE_EPOCH
 find "$made" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
 dpkg-deb --root-owner-group --build "$made" "$package" >&2
 echo "$package"

@@ -1,7 +1,10 @@
 # Sourced (after setup.sh): a Debian of one's own, in a folder that is gone at the end, to try packages and the image in.
 # shellcheck shell=bash
 
-root= server= port=
+root=''
+folder=''
+server=''
+port=''
 
 # Whether it can be made here; says what was not tried where it cannot.
 has_debian_root() { # WHAT
@@ -58,5 +61,5 @@ start_in_root() { # USER DIR VARIABLE=VALUE…
 stop_in_root() {
   kill "$server"
   wait "$server" || fail "the program does not end as it should"
-  server=
+  server=''
 }
