@@ -55,5 +55,7 @@ size_kib=$(du -sk --apparent-size "$made" | cut -f 1)
 sed "s/@VERSION@/$version/; s/@ARCHITECTURE@/$architecture/; s/@LIBC@/$libc/; s/@SIZE_KIB@/$size_kib/" deploy/debian/control | put 644 DEBIAN/control
 (cd "$made" && find usr etc -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum) | put 644 DEBIAN/md5sums
 find "$made" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
-dpkg-deb --root-owner-group --build "$made" "$package" >&2
+dpkg-deb --root-owner-group --build "$made" "$folder/made.deb" >&2
+# Last, so that what stands there is whole.
+mv "$folder/made.deb" "$package"
 echo "$package"
