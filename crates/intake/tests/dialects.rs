@@ -19,6 +19,10 @@ fn post<'a>(path: &'a str, body: &'a [u8]) -> Request<'a> {
     Request { method: "POST", path, query: &[], media_type: "application/json", body, id: "r1" }
 }
 
+fn put<'a>(path: &'a str, body: &'a [u8]) -> Request<'a> {
+    Request { method: "PUT", ..post(path, body) }
+}
+
 fn reports(intake: &Intake, path: &str, body: &Value) -> (Vec<Report>, Value, Vec<String>) {
     match intake.read(&post(path, body.to_string().as_bytes())).unwrap() {
         Reading::Reports { reports, payload, unreadable } => (reports, payload, unreadable),
@@ -241,7 +245,6 @@ fn opsgenie_s_calls() {
         assert_eq!((&event["data"]["status"], &event["data"]["responders"]), (&json!("ESCALATED"), &called), "{action}");
         assert!(intake.read(&post(&format!("v2/alerts/1/{action}"), b"{}")).is_err(), "{action}");
     }
-    let put = |path, body| Request { method: "PUT", ..post(path, body) };
     let changed = |path: &str, body: &[u8]| match intake.read(&put(path, body)) {
         Ok(Reading::Reports { reports, payload, .. }) => intake.mapping.events(&reports, &payload, "r1").events[0]["data"].clone(),
         other => panic!("{other:?}"),

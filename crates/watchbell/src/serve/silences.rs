@@ -326,6 +326,7 @@ fn resolved(task: &SilenceTask, now: Timestamp) -> Event {
         data: EventData::Update(update),
         problems: Vec::new(),
         replay_of: None,
+        trace: None,
         original: Original {
             subject: "watchbell.events.update".to_owned(),
             headers: Vec::new(),
