@@ -17,7 +17,7 @@ fail() {
 has_debian_root "the Debian package" || exit 0
 program=${WATCHBELL_TEST_BIN:-target/dist/watchbell}
 # That of this machine, as the program may ask for its glibc.
-make_debian_root "$(. /etc/os-release && echo "$VERSION_CODENAME")" passwd,ca-certificates,tzdata
+make_debian_root "the Debian package" "$(. /etc/os-release && echo "$VERSION_CODENAME")" passwd,ca-certificates,tzdata
 # Fast rather than small: nobody downloads these.
 export DPKG_DEB_COMPRESSOR_TYPE=gzip DPKG_DEB_COMPRESSOR_LEVEL=1
 mv "$(scripts/deb.sh "$program" 0.0.1)" "$root/before.deb"

@@ -24,7 +24,7 @@ suite=$(of FROM | sed -n 's/^debian:\(.*\)-slim$/\1/p')
 # What apt-get would bring is there from the start; the rest is run as it stands.
 packages=$(of RUN | sed 's/ && /\n/g' | sed -n 's/^apt-get install //p' | tr ' ' '\n' | grep -v '^-' | paste -sd , -)
 rest=$(of RUN | sed 's/ && /\n/g' | grep -v '^apt-get\|/var/lib/apt/lists' | sed '$!s/$/ \&\&/')
-make_debian_root "$suite" "$packages,passwd"
+make_debian_root "the image" "$suite" "$packages,passwd"
 in_root sh -euc "$rest"
 target=$(of COPY | sed -n 's|^--from=build /out/watchbell ||p')
 install -m 755 "${WATCHBELL_TEST_BIN:-target/dist/watchbell}" "$root$target"
