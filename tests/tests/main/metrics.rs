@@ -193,7 +193,8 @@ fn the_rules_fire_when_they_should() {
 const OF_PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
 const ADDED_LABELS: [&str; 3] = ["job", "instance", "le"];
 /// What is told only when it happens: no such thing does while the others are looked at.
-const RARE: [(&str, &[&str]); 3] = [
+const RARE: [(&str, &[&str]); 4] = [
+    ("watchbell_calendar_good_timestamp_seconds", &["calendar"]),
     ("watchbell_clock_ahead_seconds", &[]),
     ("watchbell_provider_calls_taken_today", &["channel", "provider"]),
     ("watchbell_provider_calls_allowed_today", &["channel", "provider"]),
