@@ -227,10 +227,15 @@ CREATE TABLE keys (
     intake     TEXT,
     -- Of somebody who signs in by an identity provider: a digest of who that is there. Nobody calls with such a key but a session.
     subject    TEXT   UNIQUE,
-    created_at BIGINT NOT NULL
+    created_at BIGINT NOT NULL,
+    -- From then on it opens nothing; NULL: it goes on until it is deleted.
+    expires_at BIGINT,
+    -- When it was last used, to a minute, and the address from which.
+    used_at    BIGINT,
+    used_from  TEXT
 );
--- The keys that can make other keys; the last one of them is never deleted.
-CREATE INDEX keys_admin ON keys (id) WHERE role = 'admin' AND public_key IS NULL AND subject IS NULL;
+-- The keys that can make other keys, for ever; the last one of them is never deleted.
+CREATE INDEX keys_admin ON keys (id) WHERE role = 'admin' AND public_key IS NULL AND subject IS NULL AND expires_at IS NULL;
 CREATE INDEX keys_user ON keys (user_id) WHERE user_id IS NOT NULL;
 
 -- Browsers that act with a key, until they sign out. Of a session's id, which only the browser's cookie has, the hash is kept. It ends
@@ -399,7 +404,8 @@ CREATE TABLE responders (
 
 CREATE TABLE duties (
     id         TEXT   NOT NULL PRIMARY KEY,
-    user_id    BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    -- Looked at when all is written: users are locked after duties, and to look at one locks it.
+    user_id    BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     starts_at  BIGINT NOT NULL,
     ends_at    BIGINT NOT NULL,
     schedule   TEXT   NOT NULL,

@@ -125,7 +125,17 @@ impl Presented {
         let found = api.store.key_by_hash(&hash).await?;
         match found {
             Some((key, kept)) if bool::from(kept.as_bytes().ct_eq(hash.as_bytes())) && self.is_of(&key) => {
+                if let Some(expired_at) = key.expires_at.filter(|_| key.is_over(api.clock.now())) {
+                    api.known_keys.forget(&hash);
+                    let over = format!("this API key has expired, at {expired_at}; an admin can make another one");
+                    return Err(api.limits.failed(
+                        address,
+                        "an API key that has expired was presented",
+                        Problem::new(Kind::Unauthenticated, over),
+                    ));
+                }
                 api.known_keys.add(hash);
+                api.key_uses.note(key.id, address);
                 Ok(Authenticated(Caller { key_id: key.id, role: key.role, user_id: key.user_id, intake: key.intake }, address))
             }
             _ => {

@@ -20,6 +20,7 @@ mod gates;
 pub mod ilert;
 mod intake;
 mod json;
+mod key_uses;
 mod known_keys;
 mod limits;
 pub mod messaging;

@@ -109,6 +109,7 @@ const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\n
 pub async fn serve(listener: TcpListener, api: &Api, shutdown: CancellationToken) -> io::Result<()> {
     serve_routes(listener, router(api), &api.settings, shutdown).await?;
     api.refusals.flush().await;
+    api.key_uses.flush().await;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use watchbell_store::Store;
 
 use crate::callbacks::Helped;
 use crate::gates::Gates;
+use crate::key_uses::KeyUses;
 use crate::known_keys::KnownKeys;
 use crate::limits::Limits;
 use crate::readiness::Readiness;
@@ -61,6 +62,7 @@ pub struct ApiState {
     pub(crate) known_keys: KnownKeys,
     pub(crate) readiness: Readiness,
     pub(crate) refusals: Refusals,
+    pub(crate) key_uses: KeyUses,
     pub(crate) helped: Helped,
     pub(crate) follower: Follower,
     pub(crate) overview: LastOverview,
@@ -77,6 +79,7 @@ impl Api {
         let (limits, gates) = (Limits::new(&settings.rates(), &clock), Gates::new(&settings));
         let (known_keys, readiness, helped) = (KnownKeys::default(), Readiness::default(), Helped::default());
         let refusals = Refusals::new(store.clone(), clock.clone());
+        let key_uses = KeyUses::new(store.clone(), clock.clone());
         let (follower, overview) = (Follower::default(), LastOverview::default());
         Self(Arc::new(ApiState {
             store,
@@ -89,6 +92,7 @@ impl Api {
             known_keys,
             readiness,
             refusals,
+            key_uses,
             helped,
             follower,
             overview,

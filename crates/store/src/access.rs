@@ -13,7 +13,7 @@ mod keys;
 
 pub use audit::{AuditEntry, AuditFilter, AuditLog};
 pub use browser_sessions::{BrowserSession, BrowserSessions, SESSIONS_PER_KEY};
-pub use keys::{AdminKey, ApiKey, Keys};
+pub use keys::{AdminKey, ApiKey, KeyUse, Keys, NewKey};
 
 /// Who did something, for the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

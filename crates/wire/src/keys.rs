@@ -23,11 +23,20 @@ pub struct Key {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intake: Option<String>,
     pub created_at: Time,
+    /// From then on it opens nothing; left out where it goes on until it is deleted
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+    /// When it was last used, to a minute
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_at: Option<Time>,
+    /// From which address
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_from: Option<String>,
 }
 
 /// A key to be made.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "KeyPost")]
 pub struct NewKey {
     #[schemars(length(min = 1, max = 255))]
@@ -43,6 +52,9 @@ pub struct NewKey {
     /// Of a publisher: make a key for this `[intake.NAME]` alone, which opens nothing else
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intake: Option<String>,
+    /// From then on it opens nothing; else it goes on until it is deleted
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
 }
 
 /// A key that was just made, with what opens by it.

@@ -88,6 +88,7 @@ pub(crate) async fn find(api: &Api, id: &Secret, address: IpAddr) -> Result<(Aut
         return Err(api.limits.failed(address, "a browser's session that is over, or never was one, was presented", over));
     };
     api.known_keys.add(id_hash.clone());
+    api.key_uses.note(found.key.id, address);
     let caller = Caller { key_id: found.key.id, role: found.key.role, user_id: found.key.user_id, intake: found.key.intake.clone() };
     Ok((Authenticated(caller, address), Session { id_hash, expires_at: found.expires_at }))
 }

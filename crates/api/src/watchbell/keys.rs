@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use watchbell_core::KeyId;
 use watchbell_core::access::Role;
-use watchbell_store::access::ApiKey;
-use watchbell_wire::keys::{Key, MadeKey, NewKey};
+use watchbell_core::{KeyId, Timestamp};
+use watchbell_store::access::{ApiKey, NewKey};
+use watchbell_wire::keys::{self as wire, Key, MadeKey};
 
 use super::{page, user_name};
 use crate::auth::{Authenticated, hash_key, new_key, new_key_pair, new_publisher_key};
@@ -26,22 +26,23 @@ pub(super) async fn list(State(api): State<Api>, caller: Authenticated, params: 
 
 pub(super) async fn create(State(api): State<Api>, caller: Authenticated, payload: Payload) -> Result<Response, Problem> {
     caller.check_admin()?;
-    let NewKey { name, role, user, pair, intake } = read(&api, payload.object()?)?;
+    let wire::NewKey { name, role, user, pair, intake, expires_at } = read(&api, payload.object()?)?;
     let user = match &user {
         Some(user) => Some(user_name::look_up(&api, "user", user).await?),
         None => None,
     };
+    let expires_at = expires_at.map(|at| at.0);
     let body = if pair.unwrap_or(false) {
         let (public, secret) = new_key_pair();
-        let kept = api.store.add_key_pair(caller.actor(), &name, &public, &hash_key(&secret), role, user).await?;
+        let hash = hash_key(&secret);
+        let new = NewKey { public_key: Some(&public), expires_at, ..NewKey::new(&name, &hash, role, user) };
+        let kept = api.store.add_key(caller.actor(), new).await?;
         MadeKey { kept: write(&kept), key: None, secret_key: Some(secret.expose().to_owned()) }
-    } else if let Some(intake) = intake {
-        let key = new_publisher_key();
-        let kept = api.store.add_intake_key(caller.actor(), &name, &hash_key(&key), &intake).await?;
-        MadeKey { kept: write(&kept), key: Some(key.expose().to_owned()), secret_key: None }
     } else {
         let key = if role == Role::Publisher { new_publisher_key() } else { new_key() };
-        let kept = api.store.add_key(caller.actor(), &name, &hash_key(&key), role, user).await?;
+        let hash = hash_key(&key);
+        let new = NewKey { intake: intake.as_deref(), expires_at, ..NewKey::new(&name, &hash, role, user) };
+        let kept = api.store.add_key(caller.actor(), new).await?;
         MadeKey { kept: write(&kept), key: Some(key.expose().to_owned()), secret_key: None }
     };
     Ok(surface::json(StatusCode::CREATED, &body))
@@ -53,7 +54,7 @@ pub(super) async fn delete(State(api): State<Api>, caller: Authenticated, params
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn read(api: &Api, mut fields: Fields) -> Result<NewKey, Problem> {
+fn read(api: &Api, mut fields: Fields) -> Result<wire::NewKey, Problem> {
     let name = fields.required_text("name", &person::NAME)?;
     let roles: Vec<(&str, Role)> = Role::ALL.iter().map(|role| (role.as_str(), *role)).collect();
     let role = fields.required_choice("role", &roles)?;
@@ -72,8 +73,13 @@ fn read(api: &Api, mut fields: Fields) -> Result<NewKey, Problem> {
             if known.is_empty() { "configure [intake.NAME] first".to_owned() } else { format!("it must be one of {}", known.join(", ")) };
         return Err(fields.invalid("intake", "is not configured", &right));
     }
+    let expires_at =
+        fields.text("expiresAt", &(1..=64))?.map(|text| Timestamp::parse_rfc3339(&text).ok().filter(|at| *at > api.clock.now()));
+    if expires_at == Some(None) {
+        return Err(fields.invalid("expiresAt", "is no time to come", "give one as RFC 3339 has it, such as 2030-01-31T12:00:00Z"));
+    }
     fields.finish()?;
-    Ok(NewKey { name, role, user, pair, intake })
+    Ok(wire::NewKey { name, role, user, pair, intake, expires_at: expires_at.flatten().map(Into::into) })
 }
 
 fn write(key: &ApiKey) -> Key {
@@ -85,5 +91,8 @@ fn write(key: &ApiKey) -> Key {
         public_key: key.public_key.clone(),
         intake: key.intake.clone(),
         created_at: key.created_at.into(),
+        expires_at: key.expires_at.map(Into::into),
+        used_at: key.used.map(|used| used.at.into()),
+        used_from: key.used.map(|used| used.from.to_string()),
     }
 }

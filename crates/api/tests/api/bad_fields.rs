@@ -111,6 +111,7 @@ async fn of_keys_and_topics() {
         ("POST", keys.clone(), "name", vec![json!(null), json!(""), json!(1), json!("x".repeat(256))], key.clone()),
         ("POST", keys.clone(), "role", vec![json!(null), json!("root"), json!(1)], key.clone()),
         ("POST", keys.clone(), "pair", vec![json!("yes"), json!(1), json!({})], key.clone()),
+        ("POST", keys.clone(), "expiresAt", vec![json!(""), json!("tomorrow"), json!(7), json!("2020-01-01T00:00:00Z")], key.clone()),
         ("POST", keys.clone(), "user", nobody, key),
         ("PUT", members.clone(), "users", not_members, json!({})),
     ];

@@ -16,7 +16,7 @@ use watchbell_core::{Channel, Clock, ManualClock, Secret, Timestamp, UserId};
 use watchbell_providers::inbound::Inbound;
 use watchbell_providers::settings::ProviderSettings;
 use watchbell_scheduler::{RulePlanner, SchedulerSettings};
-use watchbell_store::access::Actor;
+use watchbell_store::access::{Actor, NewKey};
 use watchbell_store::directory::NewUser;
 use watchbell_store::{Options, Store};
 
@@ -145,10 +145,10 @@ async fn made(change: impl FnOnce(&mut ApiSettings), change_options: impl FnOnce
         [(ADMIN, Role::Admin, None), (USER, Role::User, Some(anna)), (READER, Role::Reader, None), (PUBLISHER, Role::Publisher, None)];
     for (key, role, user) in keys {
         let hash = watchbell_api::auth::hash_key(&Secret::new(key));
-        store.add_key(Actor::System, key, &hash, role, user.map(UserId)).await.unwrap();
+        store.add_key(Actor::System, NewKey::new(key, &hash, role, user.map(UserId))).await.unwrap();
     }
     let hash = watchbell_api::auth::hash_key(&Secret::new(SECRET_KEY));
-    store.add_key_pair(Actor::System, "pair", PUBLIC_KEY, &hash, Role::Admin, None).await.unwrap();
+    store.add_key(Actor::System, NewKey { public_key: Some(PUBLIC_KEY), ..NewKey::new("pair", &hash, Role::Admin, None) }).await.unwrap();
     World { api, store, clock, process, anna, ben, _folder: folder }
 }
 

@@ -9,7 +9,7 @@ use axum::http::Request;
 use tower::ServiceExt;
 use watchbell_core::access::Role;
 use watchbell_core::{Secret, UserId};
-use watchbell_store::access::Actor;
+use watchbell_store::access::{Actor, NewKey};
 
 use crate::harness::{ADMIN, Answer, PUBLIC_KEY, READER, SECRET_KEY, TELEGRAM_SECRET, USER, World, check_form, world_with};
 
@@ -124,7 +124,7 @@ async fn an_application_s_key_has_a_limit_of_its_own() {
 async fn streams_are_a_user_s_whatever_the_key() {
     let world = world_with(|settings| settings.streams_per_user = 2).await;
     let hash = watchbell_api::auth::hash_key(&Secret::new("wb_second"));
-    world.store.add_key(Actor::System, "second", &hash, Role::User, Some(UserId(world.anna))).await.unwrap();
+    world.store.add_key(Actor::System, NewKey::new("second", &hash, Role::User, Some(UserId(world.anna)))).await.unwrap();
     let open = async |key: &str| {
         let request = Request::builder().uri("/v1/messaging/notifications/stream").header("authorization", format!("Bearer {key}"));
         watchbell_api::router(&world.api).oneshot(request.body(Body::empty()).unwrap()).await.unwrap()

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use watchbell_core::access::Role;
 use watchbell_core::{DeliveryId, Secret, Timestamp, UserId};
-use watchbell_store::access::Actor;
+use watchbell_store::access::{Actor, NewKey};
 use watchbell_store::preferences::Notification;
 
 use crate::harness::{ADMIN, Answer, PUBLISHER, READER, USER, World, world, world_with};
@@ -146,7 +146,7 @@ async fn a_key_speaks_for_its_own_user_and_no_other() {
     let world = world().await.with_categories().await;
     for (key, role) in [("wb_bound_admin", Role::Admin), ("wb_bound_reader", Role::Reader), ("wb_bound_publisher", Role::Publisher)] {
         let hash = watchbell_api::auth::hash_key(&Secret::new(key));
-        world.store.add_key(Actor::System, key, &hash, role, Some(UserId(world.ben))).await.unwrap();
+        world.store.add_key(Actor::System, NewKey::new(key, &hash, role, Some(UserId(world.ben)))).await.unwrap();
     }
     let body = preference(&json!({}));
     // The key, whether it may read, and whether it may change.

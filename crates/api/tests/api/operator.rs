@@ -5,11 +5,11 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
-use watchbell_core::Secret;
+use watchbell_core::{Clock, Secret};
 use watchbell_store::access::Actor;
 use watchbell_store::directory::NewUser;
 
-use crate::harness::{ADMIN, PUBLISHER, READER, World, world};
+use crate::harness::{ADMIN, PUBLISHER, READER, USER, World, world};
 
 fn alert(id: &str, responders: &Value) -> Value {
     json!({ "alertId": id, "summary": "disk full", "priority": "HIGH", "responders": responders })
@@ -203,6 +203,35 @@ async fn keys_are_shown_once_and_can_be_taken_away() {
     world.raw(ADMIN, "DELETE", &path, "").await.expect(404);
     let own = items(&world, "keys").await.into_iter().find(|key| key["role"] == "admin").unwrap();
     world.raw(ADMIN, "DELETE", &format!("/watchbell/v1/keys/{}", own["id"]), "").await.expect(409);
+}
+
+#[tokio::test]
+async fn a_key_opens_nothing_once_it_has_expired() {
+    let world = world().await;
+    let at = world.clock.now() + Duration::from_hours(24);
+    let made = json!({ "name": "for a day", "role": "reader", "expiresAt": at.to_string() });
+    let made = world.call(ADMIN, "POST", "/watchbell/v1/keys", &made).await.expect(201);
+    assert_eq!(made["expiresAt"], at.to_string());
+    let key = made["key"].as_str().unwrap();
+    world.get(key, "/api/users").await.expect(200);
+    world.clock.advance(Duration::from_hours(24));
+    let refused = world.get(key, "/api/users").await;
+    assert!(refused.status == 401 && refused.text.contains(&format!("this API key has expired, at {at}")), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn when_and_from_where_a_key_was_last_used_is_told_a_minute_later() {
+    let world = world().await;
+    let used = async || items(&world, "keys").await.into_iter().find(|key| key["name"] == USER).unwrap();
+    assert_eq!((used().await.get("usedAt"), used().await.get("usedFrom")), (None, None));
+    let at = world.clock.now();
+    world.get(USER, "/api/users/current").await.expect(200);
+    until(async || {
+        world.clock.advance(Duration::from_mins(1));
+        used().await.get("usedAt").is_some()
+    })
+    .await;
+    assert_eq!((&used().await["usedAt"], &used().await["usedFrom"]), (&json!(at.to_string()), &json!("0.0.0.0")));
 }
 
 #[tokio::test]

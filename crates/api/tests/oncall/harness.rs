@@ -14,7 +14,7 @@ use watchbell_core::access::Role;
 use watchbell_core::user::User;
 use watchbell_core::{Channel, Clock, ManualClock, Secret, Timestamp, UserId};
 use watchbell_scheduler::{RulePlanner, SchedulerSettings};
-use watchbell_store::access::Actor;
+use watchbell_store::access::{Actor, NewKey};
 use watchbell_store::directory::NewUser;
 use watchbell_store::{Options, Store};
 
@@ -114,7 +114,7 @@ pub async fn world_with(change: impl FnOnce(&mut ApiSettings)) -> World {
 }
 
 pub async fn add_key(store: &dyn Store, key: &str, role: Role, user: Option<UserId>) {
-    store.add_key(Actor::System, key, &watchbell_api::auth::hash_key(&Secret::new(key)), role, user).await.unwrap();
+    store.add_key(Actor::System, NewKey::new(key, &watchbell_api::auth::hash_key(&Secret::new(key)), role, user)).await.unwrap();
 }
 
 pub async fn add_user(store: &dyn Store, name: &str) -> User {

@@ -1,5 +1,7 @@
 //! API keys.
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use watchbell_core::access::Role;
 use watchbell_core::{KeyId, Timestamp, UserId};
@@ -19,6 +21,45 @@ pub struct ApiKey {
     /// The one intake by which it publishes.
     pub intake: Option<String>,
     pub created_at: Timestamp,
+    /// From then on it opens nothing.
+    pub expires_at: Option<Timestamp>,
+    /// To a minute.
+    pub used: Option<KeyUse>,
+}
+
+impl ApiKey {
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+}
+
+/// When a key was last used, and from which address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    pub at: Timestamp,
+    pub from: IpAddr,
+}
+
+/// A key to be kept.
+#[derive(Clone, Copy, Debug)]
+pub struct NewKey<'a> {
+    pub name: &'a str,
+    /// The hex SHA-256 of the key, or of the secret part of a pair.
+    pub hash: &'a str,
+    pub role: Role,
+    pub user_id: Option<UserId>,
+    /// Of a pair.
+    pub public_key: Option<&'a str>,
+    /// Of a publisher's key that is for one intake alone.
+    pub intake: Option<&'a str>,
+    pub expires_at: Option<Timestamp>,
+}
+
+impl<'a> NewKey<'a> {
+    /// A key that goes on until it is deleted.
+    pub fn new(name: &'a str, hash: &'a str, role: Role, user_id: Option<UserId>) -> Self {
+        Self { name, hash, role, user_id, public_key: None, intake: None, expires_at: None }
+    }
 }
 
 /// What became of the first admin key at a start.
@@ -40,29 +81,14 @@ pub trait Keys: Send + Sync {
     /// One that is not configured is kept only where there is no admin key at all.
     async fn ensure_admin_key(&self, name: &str, hash: &str, configured: bool) -> Result<AdminKey, StoreError>;
 
-    /// Keeps a key by the hex SHA-256 of its text. A hash that is kept already is left as it is, and the key that has it is
-    /// answered.
+    /// Keeps a key. A hash that is kept already is left as it is, and the key that has it is answered.
     ///
     /// # Errors
     /// `NotFound("user")` for a user that is not there.
-    async fn add_key(&self, by: Actor, name: &str, hash: &str, role: Role, user_id: Option<UserId>) -> Result<ApiKey, StoreError>;
+    async fn add_key(&self, by: Actor, new: NewKey<'_>) -> Result<ApiKey, StoreError>;
 
-    /// Keeps a key pair: the public part as it is, of the secret one its hash.
-    ///
-    /// # Errors
-    /// `NotFound("user")` for a user that is not there.
-    async fn add_key_pair(
-        &self,
-        by: Actor,
-        name: &str,
-        public_key: &str,
-        hash: &str,
-        role: Role,
-        user_id: Option<UserId>,
-    ) -> Result<ApiKey, StoreError>;
-
-    /// Keeps a publisher's key that is for one intake alone.
-    async fn add_intake_key(&self, by: Actor, name: &str, hash: &str, intake: &str) -> Result<ApiKey, StoreError>;
+    /// Notes when keys were last used. What is older than what is known changes nothing, and neither does a key that is gone.
+    async fn note_key_uses(&self, uses: &[(KeyId, KeyUse)]) -> Result<(), StoreError>;
 
     /// The key that stands for somebody who signs in by an identity provider: `subject` says who that is there. Where their role or user
     /// is another one than before, a new key takes the place of the one that was, which ends the sessions that act with it.
@@ -80,7 +106,7 @@ pub trait Keys: Send + Sync {
     /// The key with that hash; and the hash as it is kept, for a comparison in constant time.
     async fn key_by_hash(&self, hash: &str) -> Result<Option<(ApiKey, String)>, StoreError>;
 
-    /// Whether the key is still there.
+    /// Whether the key is still there, and not over.
     async fn has_key(&self, id: KeyId) -> Result<bool, StoreError>;
 
     /// Keys with ids above `after`, in order of id.
@@ -89,7 +115,8 @@ pub trait Keys: Send + Sync {
     /// Which of these users an admin key is bound to.
     async fn admins_among(&self, users: &[UserId]) -> Result<Vec<UserId>, StoreError>;
 
-    /// Deletes a key. The last admin key stays, whoever deletes at the same time: with none nobody could make another.
+    /// Deletes a key. The last admin key that does not expire stays, whoever deletes at the same time: with none nobody could make
+    /// another.
     ///
     /// # Errors
     /// `NotFound("key")`, `LastAdminKey`.

@@ -2,14 +2,15 @@
 
 use async_trait::async_trait;
 use watchbell_core::access::Role;
-use watchbell_core::{KeyId, UserId};
+use watchbell_core::{KeyId, Timestamp, UserId};
 
 use super::audit::Done;
 use super::rows::{all, at, name};
-use super::{SqlStore, Tx, array, sql};
+use super::{BindAll, SqlStore, Tx, array, columns, sql};
 use crate::StoreError;
-use crate::access::{Actor, AdminKey, ApiKey, Keys, StoredSettings};
+use crate::access::{Actor, AdminKey, ApiKey, KeyUse, Keys, NewKey, StoredSettings};
 use crate::changes::Changes;
+use crate::columns::row;
 
 #[derive(sqlx_macros::FromRow)]
 pub(super) struct KeyRow {
@@ -21,6 +22,9 @@ pub(super) struct KeyRow {
     public_key: Option<String>,
     intake: Option<String>,
     created_at: i64,
+    expires_at: Option<i64>,
+    used_at: Option<i64>,
+    used_from: Option<String>,
 }
 
 impl TryFrom<KeyRow> for ApiKey {
@@ -35,6 +39,9 @@ impl TryFrom<KeyRow> for ApiKey {
             public_key: row.public_key,
             intake: row.intake,
             created_at: at(row.created_at),
+            expires_at: row.expires_at.map(at),
+            // An address that cannot be read is none that anybody called from.
+            used: row.used_at.zip(row.used_from.and_then(|from| from.parse().ok())).map(|(used_at, from)| KeyUse { at: at(used_at), from }),
         })
     }
 }
@@ -44,7 +51,7 @@ const CONFIGURED_KEY: &str = "admin_key";
 
 macro_rules! columns {
     () => {
-        "id, name, hash, role, user_id, public_key, intake, created_at"
+        "id, name, hash, role, user_id, public_key, intake, created_at, expires_at, used_at, used_from"
     };
 }
 
@@ -84,25 +91,34 @@ impl Keys for SqlStore {
         self.make_first_key(tx, name, hash).await
     }
 
-    async fn add_key(&self, by: Actor, name: &str, hash: &str, role: Role, user_id: Option<UserId>) -> Result<ApiKey, StoreError> {
-        self.add(by, NewKey { name, public_key: None, hash, role, user_id, intake: None, subject: None }).await
+    async fn add_key(&self, by: Actor, new: NewKey<'_>) -> Result<ApiKey, StoreError> {
+        let mut tx = self.begin_edit().await?;
+        if let Some(made) = self.insert_key(&mut tx, by, new, None).await? {
+            tx.commit().await?;
+            return Ok(made);
+        }
+        let kept: Option<KeyRow> = sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM keys WHERE hash = $1")))
+            .bind(new.hash)
+            .fetch_optional(&mut *tx)
+            .await?;
+        kept.ok_or(StoreError::NotFound("key"))?.try_into()
     }
 
-    async fn add_key_pair(
-        &self,
-        by: Actor,
-        name: &str,
-        public_key: &str,
-        hash: &str,
-        role: Role,
-        user_id: Option<UserId>,
-    ) -> Result<ApiKey, StoreError> {
-        self.add(by, NewKey { name, public_key: Some(public_key), hash, role, user_id, intake: None, subject: None }).await
-    }
-
-    async fn add_intake_key(&self, by: Actor, name: &str, hash: &str, intake: &str) -> Result<ApiKey, StoreError> {
-        self.add(by, NewKey { name, public_key: None, hash, role: Role::Publisher, user_id: None, intake: Some(intake), subject: None })
-            .await
+    async fn note_key_uses(&self, uses: &[(KeyId, KeyUse)]) -> Result<(), StoreError> {
+        if uses.is_empty() {
+            return Ok(());
+        }
+        let row = |(id, used): &(KeyId, KeyUse)| UseRow { id: id.0, used_at: used.at.as_millis(), used_from: used.from.to_string() };
+        let mut rows: Vec<UseRow> = uses.iter().map(row).collect();
+        // In one order, as other processes may write the same ones.
+        rows.sort_by_key(|row| row.id);
+        sqlx::query(sql("UPDATE keys SET used_at = CASE WHEN keys.used_at > r.used_at THEN keys.used_at ELSE r.used_at END, \
+             used_from = CASE WHEN keys.used_at > r.used_at THEN keys.used_from ELSE r.used_from END \
+             FROM {rows $1: id bigint, used_at bigint, used_from text} WHERE keys.id = r.id"))
+        .bind_all(columns(&rows)?)
+        .execute(&self.edit)
+        .await?;
+        Ok(())
     }
 
     async fn sign_on_key(&self, subject: &str, name: &str, role: Role, user_id: Option<UserId>) -> Result<ApiKey, StoreError> {
@@ -121,9 +137,9 @@ impl Keys for SqlStore {
         }
         // No key has such a hash: nobody calls with this one.
         let hash = format!("sign-on:{subject}");
-        let new = NewKey { name, public_key: None, hash: &hash, role, user_id, intake: None, subject: Some(subject) };
+        let new = NewKey::new(name, &hash, role, user_id);
         // Somebody who comes back twice at once is one.
-        let made = self.insert_key(&mut tx, Actor::System, new).await?.ok_or(StoreError::Conflict)?;
+        let made = self.insert_key(&mut tx, Actor::System, new, Some(subject)).await?.ok_or(StoreError::Conflict)?;
         tx.commit().await?;
         Ok(made)
     }
@@ -157,7 +173,11 @@ impl Keys for SqlStore {
     }
 
     async fn has_key(&self, id: KeyId) -> Result<bool, StoreError> {
-        let found: Option<i64> = sqlx::query_scalar(sql("SELECT id FROM keys WHERE id = $1")).bind(id.0).fetch_optional(&self.read).await?;
+        let found: Option<i64> = sqlx::query_scalar(sql("SELECT id FROM keys WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)"))
+            .bind(id.0)
+            .bind(self.clock.now().as_millis())
+            .fetch_optional(&self.read)
+            .await?;
         Ok(found.is_some())
     }
 
@@ -220,10 +240,11 @@ impl StoredSettings for SqlStore {
 
 impl SqlStore {
     /// The keys that can make others, with whom they are bound to, locked: of those who take some away at once each sees what
-    /// the one before has left. A pair cannot make others, and who signs in elsewhere may not be able to tomorrow.
+    /// the one before has left. A pair cannot make others; whoever signs in elsewhere, or has one that expires, may not be able to tomorrow.
     pub(super) async fn admin_keys(&self, tx: &mut Tx) -> Result<Vec<(KeyId, Option<UserId>)>, StoreError> {
         let keys: Vec<(i64, Option<i64>)> = sqlx::query_as(sql(
-            "SELECT id, user_id FROM keys WHERE role = 'admin' AND public_key IS NULL AND subject IS NULL ORDER BY id {lock}",
+            "SELECT id, user_id FROM keys WHERE role = 'admin' AND public_key IS NULL AND subject IS NULL AND expires_at IS NULL \
+             ORDER BY id {lock}",
         ))
         .fetch_all(&mut **tx)
         .await?;
@@ -231,22 +252,16 @@ impl SqlStore {
     }
 
     async fn make_first_key(&self, mut tx: Tx, name: &str, hash: &str) -> Result<AdminKey, StoreError> {
-        let made = self
-            .insert_key(
-                &mut tx,
-                Actor::System,
-                NewKey { name, public_key: None, hash, role: Role::Admin, user_id: None, intake: None, subject: None },
-            )
-            .await?;
+        let made = self.insert_key(&mut tx, Actor::System, NewKey::new(name, hash, Role::Admin, None), None).await?;
         tx.commit().await?;
         Ok(if made.is_some() { AdminKey::Made } else { AdminKey::Kept })
     }
 
-    /// Writes a key; None where its hash is kept already.
-    async fn insert_key(&self, tx: &mut Tx, by: Actor, new: NewKey<'_>) -> Result<Option<ApiKey>, StoreError> {
+    /// Writes a key; None where its hash is kept already. `subject`: whom it stands for at an identity provider.
+    async fn insert_key(&self, tx: &mut Tx, by: Actor, new: NewKey<'_>, subject: Option<&str>) -> Result<Option<ApiKey>, StoreError> {
         let made: Option<KeyRow> = sqlx::query_as(sql(concat!(
-            "INSERT INTO keys (name, hash, role, user_id, public_key, intake, created_at, subject) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
-             ON CONFLICT (hash) DO NOTHING RETURNING ",
+            "INSERT INTO keys (name, hash, role, user_id, public_key, intake, created_at, subject, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (hash) DO NOTHING RETURNING ",
             columns!()
         )))
         .bind(new.name)
@@ -256,7 +271,8 @@ impl SqlStore {
         .bind(new.public_key)
         .bind(new.intake)
         .bind(self.clock.now().as_millis())
-        .bind(new.subject)
+        .bind(subject)
+        .bind(new.expires_at.map(Timestamp::as_millis))
         .fetch_optional(&mut **tx)
         .await
         .map_err(no_such_user)?;
@@ -266,31 +282,10 @@ impl SqlStore {
         }
         Ok(made)
     }
-
-    async fn add(&self, by: Actor, new: NewKey<'_>) -> Result<ApiKey, StoreError> {
-        let mut tx = self.begin_edit().await?;
-        if let Some(made) = self.insert_key(&mut tx, by, new).await? {
-            tx.commit().await?;
-            return Ok(made);
-        }
-        let kept: Option<KeyRow> = sqlx::query_as(sql(concat!("SELECT ", columns!(), " FROM keys WHERE hash = $1")))
-            .bind(new.hash)
-            .fetch_optional(&mut *tx)
-            .await?;
-        kept.ok_or(StoreError::NotFound("key"))?.try_into()
-    }
 }
 
-/// A key to be written.
-#[derive(Clone, Copy)]
-struct NewKey<'a> {
-    name: &'a str,
-    public_key: Option<&'a str>,
-    hash: &'a str,
-    role: Role,
-    user_id: Option<UserId>,
-    intake: Option<&'a str>,
-    subject: Option<&'a str>,
+row! {
+    struct UseRow { id: i64, used_at: i64, used_from: String }
 }
 
 fn changes(before: Option<&ApiKey>, after: Option<&ApiKey>) -> Changes {
@@ -301,11 +296,13 @@ fn changes(before: Option<&ApiKey>, after: Option<&ApiKey>) -> Changes {
     let role = |key: &ApiKey| Some(key.role);
     let user = |key: &ApiKey| key.user_id.map(|user| user.0);
     let intake = |key: &ApiKey| key.intake.clone();
+    let expires_at = |key: &ApiKey| key.expires_at.map(|at| at.to_string());
     Changes::default()
         .field("name", of(before, name).as_ref(), of(after, name).as_ref())
         .field("role", of(before, role).as_ref(), of(after, role).as_ref())
         .field("userId", of(before, user).as_ref(), of(after, user).as_ref())
         .field("intake", of(before, intake).as_ref(), of(after, intake).as_ref())
+        .field("expiresAt", of(before, expires_at).as_ref(), of(after, expires_at).as_ref())
 }
 
 /// The only foreign key that such a statement can violate is its user.

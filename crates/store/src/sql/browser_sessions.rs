@@ -13,7 +13,7 @@ use crate::access::{Actor, BrowserSession, BrowserSessions, SESSIONS_PER_KEY};
 struct Row {
     #[sqlx(flatten)]
     key: KeyRow,
-    expires_at: i64,
+    session_expires_at: i64,
 }
 
 #[async_trait]
@@ -44,14 +44,16 @@ impl BrowserSessions for SqlStore {
     }
 
     async fn browser_session(&self, id_hash: &str) -> Result<Option<BrowserSession>, StoreError> {
-        let row: Option<Row> =
-            sqlx::query_as(sql("SELECT k.id, k.name, k.hash, k.role, k.user_id, k.public_key, k.intake, k.created_at, s.expires_at \
-             FROM browser_sessions s JOIN keys k ON k.id = s.key_id WHERE s.id_hash = $1 AND s.expires_at > $2"))
-            .bind(id_hash)
-            .bind(self.clock.now().as_millis())
-            .fetch_optional(&self.read)
-            .await?;
-        row.map(|row| Ok(BrowserSession { key: row.key.try_into()?, expires_at: at(row.expires_at) })).transpose()
+        let row: Option<Row> = sqlx::query_as(sql(
+            "SELECT k.id, k.name, k.hash, k.role, k.user_id, k.public_key, k.intake, k.created_at, k.expires_at, k.used_at, k.used_from, \
+             s.expires_at AS session_expires_at FROM browser_sessions s JOIN keys k ON k.id = s.key_id \
+             WHERE s.id_hash = $1 AND s.expires_at > $2 AND (k.expires_at IS NULL OR k.expires_at > $2)",
+        ))
+        .bind(id_hash)
+        .bind(self.clock.now().as_millis())
+        .fetch_optional(&self.read)
+        .await?;
+        row.map(|row| Ok(BrowserSession { key: row.key.try_into()?, expires_at: at(row.session_expires_at) })).transpose()
     }
 
     async fn end_browser_session(&self, by: Actor, id_hash: &str) -> Result<bool, StoreError> {

@@ -1,11 +1,13 @@
 //! Keys, the audit log, and settings.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use watchbell_core::access::Role;
 use watchbell_core::contact::{ContactKind, ContactStatus};
 use watchbell_core::{KeyId, UserId};
 use watchbell_store::StoreError;
-use watchbell_store::access::{Actor, AdminKey, AuditFilter};
+use watchbell_store::access::{Actor, AdminKey, AuditFilter, KeyUse, NewKey};
 use watchbell_store::directory::NewContact;
 
 use crate::contacts::contact;
@@ -14,6 +16,8 @@ use crate::harness::{BY, Bed};
 on_both![
     a_key_is_found_by_its_hash_until_it_is_deleted,
     a_hash_that_is_kept_stays_as_it_is,
+    a_key_counts_until_it_expires,
+    the_last_use_of_a_key_is_kept,
     a_pair_keeps_its_public_part,
     the_audit_log_is_read_in_pages_newest_first,
     the_audit_log_says_who_from_where_and_what_changed,
@@ -26,18 +30,49 @@ on_both![
 
 async fn a_key_is_found_by_its_hash_until_it_is_deleted(bed: &Bed) {
     let anna = bed.user("anna").await.id;
-    let admin = bed.store.add_key(BY, "first", "h1", Role::Admin, None).await.unwrap();
-    let user = bed.store.add_key(by(admin.id), "anna's", "h2", Role::User, Some(anna)).await.unwrap();
+    let admin = bed.store.add_key(BY, NewKey::new("first", "h1", Role::Admin, None)).await.unwrap();
+    let user = bed.store.add_key(by(admin.id), NewKey::new("anna's", "h2", Role::User, Some(anna))).await.unwrap();
     assert_eq!((user.role, user.user_id, user.created_at), (Role::User, Some(anna), bed.now()));
     assert_eq!(bed.store.key_by_hash("h2").await.unwrap(), Some((user.clone(), "h2".to_owned())));
     assert_eq!(bed.store.keys(KeyId(0), 10).await.unwrap(), [admin.clone(), user.clone()]);
     bed.store.delete_key(by(admin.id), user.id).await.unwrap();
     assert_eq!(bed.store.key_by_hash("h2").await.unwrap(), None);
     assert!(matches!(bed.store.delete_key(BY, user.id).await, Err(StoreError::NotFound("key"))));
-    let nobody = bed.store.add_key(BY, "nobody's", "h3", Role::User, Some(UserId(999))).await;
+    let nobody = bed.store.add_key(BY, NewKey::new("nobody's", "h3", Role::User, Some(UserId(999)))).await;
     assert!(matches!(nobody, Err(StoreError::NotFound("user"))), "{nobody:?}");
     assert_eq!(bed.store.keys(KeyId(0), 10).await.unwrap(), [admin]);
     bed.store.ping().await.unwrap();
+}
+
+async fn a_key_counts_until_it_expires(bed: &Bed) {
+    let at = bed.now() + Duration::from_hours(1);
+    let new = NewKey { expires_at: Some(at), ..NewKey::new("for an hour", "h1", Role::Admin, None) };
+    let key = bed.store.add_key(BY, new).await.unwrap();
+    let later = bed.now() + Duration::from_hours(24);
+    bed.store.begin_browser_session(BY, key.id, "s1", later).await.unwrap();
+    assert!(!key.is_over(bed.now()) && bed.store.has_key(key.id).await.unwrap());
+    assert!(bed.store.browser_session("s1").await.unwrap().is_some());
+    bed.clock.set(at);
+    assert!(key.is_over(bed.now()) && !bed.store.has_key(key.id).await.unwrap());
+    assert_eq!(bed.store.browser_session("s1").await.unwrap(), None);
+    // One that expires cannot be counted on to make others: it may go, and the one that stays may not.
+    let last = bed.store.add_key(BY, NewKey::new("last", "h2", Role::Admin, None)).await.unwrap();
+    assert!(matches!(bed.store.delete_key(BY, last.id).await, Err(StoreError::LastAdminKey)));
+    bed.store.delete_key(BY, key.id).await.unwrap();
+}
+
+async fn the_last_use_of_a_key_is_kept(bed: &Bed) {
+    let key = bed.store.add_key(BY, NewKey::new("k", "h1", Role::Reader, None)).await.unwrap();
+    let other = bed.store.add_key(BY, NewKey::new("other", "h2", Role::Reader, None)).await.unwrap();
+    assert_eq!(key.used, None);
+    let used = |seconds, from: &str| KeyUse { at: bed.now() + Duration::from_secs(seconds), from: from.parse().unwrap() };
+    let (first, second) = (used(1, "198.51.100.7"), used(2, "2001:db8::1"));
+    bed.store.note_key_uses(&[]).await.unwrap();
+    bed.store.note_key_uses(&[(other.id, first), (key.id, second), (KeyId(999), first)]).await.unwrap();
+    // What another process saw before changes nothing.
+    bed.store.note_key_uses(&[(key.id, first)]).await.unwrap();
+    let uses: Vec<_> = bed.store.keys(KeyId(0), 10).await.unwrap().into_iter().map(|key| key.used).collect();
+    assert_eq!(uses, [Some(second), Some(first)]);
 }
 
 fn by(id: KeyId) -> Actor {
@@ -72,7 +107,7 @@ async fn the_audit_log_is_searched_by_who_what_and_to_what(bed: &Bed) {
 
 async fn keys_are_read_in_pages(bed: &Bed) {
     for number in 1..=5 {
-        bed.store.add_key(BY, "k", &format!("h{number}"), Role::Reader, None).await.unwrap();
+        bed.store.add_key(BY, NewKey::new("k", &format!("h{number}"), Role::Reader, None)).await.unwrap();
     }
     let ids = async |after, limit| {
         let page = bed.store.keys(KeyId(after), limit).await.unwrap();
@@ -87,13 +122,13 @@ async fn keys_are_read_in_pages(bed: &Bed) {
 /// bound to. A pair cannot make other keys, and counts for nothing.
 async fn the_last_admin_key_stays(bed: &Bed) {
     let anna = bed.user("anna").await.id;
-    bed.store.add_key_pair(BY, "pair", "pk_1", "p1", Role::Admin, None).await.unwrap();
-    bed.store.add_key(BY, "reader", "r1", Role::Reader, None).await.unwrap();
+    bed.store.add_key(BY, NewKey { public_key: Some("pk_1"), ..NewKey::new("pair", "p1", Role::Admin, None) }).await.unwrap();
+    bed.store.add_key(BY, NewKey::new("reader", "r1", Role::Reader, None)).await.unwrap();
     for round in 0..5 {
         let hash = |name| format!("{name}{round}");
         let (one, annas) = (hash("one"), hash("annas"));
-        let one = bed.store.add_key(BY, "one", &one, Role::Admin, None).await.unwrap();
-        let annas = bed.store.add_key(BY, "anna's", &annas, Role::Admin, Some(anna)).await.unwrap();
+        let one = bed.store.add_key(BY, NewKey::new("one", &one, Role::Admin, None)).await.unwrap();
+        let annas = bed.store.add_key(BY, NewKey::new("anna's", &annas, Role::Admin, Some(anna))).await.unwrap();
         let (first, second) = tokio::join!(bed.store.delete_key(BY, one.id), bed.store.delete_key(BY, annas.id));
         let refused = [first, second].into_iter().filter(|outcome| matches!(outcome, Err(StoreError::LastAdminKey))).count();
         assert_eq!(refused, 1, "round {round}");
@@ -110,10 +145,10 @@ async fn the_last_admin_key_stays(bed: &Bed) {
         // Makes room for the next round.
         bed.execute(&format!("DELETE FROM keys WHERE id = {}", left[0])).await;
     }
-    let annas = bed.store.add_key(BY, "anna's", "last", Role::Admin, Some(anna)).await.unwrap();
+    let annas = bed.store.add_key(BY, NewKey::new("anna's", "last", Role::Admin, Some(anna))).await.unwrap();
     assert!(matches!(bed.store.delete_user(BY, anna).await, Err(StoreError::LastAdminKey)));
     assert!(bed.store.has_key(annas.id).await.unwrap(), "nothing of the user is gone");
-    let other = bed.store.add_key(BY, "other", "other", Role::Admin, None).await.unwrap();
+    let other = bed.store.add_key(BY, NewKey::new("other", "other", Role::Admin, None)).await.unwrap();
     let (user, key) = tokio::join!(bed.store.delete_user(BY, anna), bed.store.delete_key(BY, other.id));
     assert!(user.is_ok() != key.is_ok(), "{user:?} {key:?}");
 }
@@ -147,7 +182,7 @@ async fn the_configured_admin_key_takes_the_place_of_the_one_before(bed: &Bed) {
 }
 
 async fn the_audit_log_says_who_from_where_and_what_changed(bed: &Bed) {
-    let key = bed.store.add_key(BY, "first", "h1", Role::Admin, None).await.unwrap();
+    let key = bed.store.add_key(BY, NewKey::new("first", "h1", Role::Admin, None)).await.unwrap();
     let anna = bed.user("anna").await.id;
     let made = bed.store.create_contact(BY, anna, contact(ContactKind::Email, "anna@example.org")).await.unwrap();
     let moved = NewContact { status: ContactStatus::Locked, ..contact(ContactKind::Email, "secret-address@example.com") };
@@ -166,25 +201,25 @@ async fn the_audit_log_says_who_from_where_and_what_changed(bed: &Bed) {
 }
 
 async fn a_hash_that_is_kept_stays_as_it_is(bed: &Bed) {
-    let first = bed.store.add_key(BY, "first", "h1", Role::Admin, None).await.unwrap();
-    assert_eq!(bed.store.add_key(BY, "again", "h1", Role::Reader, None).await.unwrap(), first);
+    let first = bed.store.add_key(BY, NewKey::new("first", "h1", Role::Admin, None)).await.unwrap();
+    assert_eq!(bed.store.add_key(BY, NewKey::new("again", "h1", Role::Reader, None)).await.unwrap(), first);
     assert_eq!(bed.store.keys(KeyId(0), 10).await.unwrap(), [first]);
     assert_eq!(bed.store.audit(&AuditFilter { limit: 10, ..AuditFilter::default() }).await.unwrap().len(), 1);
 }
 
 async fn a_pair_keeps_its_public_part(bed: &Bed) {
-    let pair = bed.store.add_key_pair(BY, "pair", "pk_1", "h1", Role::Admin, None).await.unwrap();
+    let pair = bed.store.add_key(BY, NewKey { public_key: Some("pk_1"), ..NewKey::new("pair", "h1", Role::Admin, None) }).await.unwrap();
     assert_eq!((pair.role, pair.public_key.as_deref()), (Role::Admin, Some("pk_1")));
     assert_eq!(bed.store.key_by_hash("h1").await.unwrap(), Some((pair.clone(), "h1".to_owned())));
-    let single = bed.store.add_key(BY, "single", "h2", Role::Admin, None).await.unwrap();
+    let single = bed.store.add_key(BY, NewKey::new("single", "h2", Role::Admin, None)).await.unwrap();
     assert_eq!(single.public_key, None);
     assert_eq!(bed.store.keys(KeyId(0), 10).await.unwrap(), [pair, single]);
 }
 
 async fn the_audit_log_is_read_in_pages_newest_first(bed: &Bed) {
-    let key = bed.store.add_key(BY, "first", "h1", Role::Admin, None).await.unwrap();
+    let key = bed.store.add_key(BY, NewKey::new("first", "h1", Role::Admin, None)).await.unwrap();
     for number in 0..4 {
-        bed.store.add_key(by(key.id), "more", &format!("more-{number}"), Role::Reader, None).await.unwrap();
+        bed.store.add_key(by(key.id), NewKey::new("more", &format!("more-{number}"), Role::Reader, None)).await.unwrap();
     }
     let page = bed.store.audit(&AuditFilter { limit: 2, ..AuditFilter::default() }).await.unwrap();
     assert_eq!((page[0].key_id, page[0].at, page[0].action.as_str()), (Some(key.id), bed.now(), "key.create"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use watchbell_core::access::Role;
 use watchbell_store::StoreError;
-use watchbell_store::access::{AuditFilter, SESSIONS_PER_KEY};
+use watchbell_store::access::{AuditFilter, NewKey, SESSIONS_PER_KEY};
 use watchbell_store::housekeeping::Cutoffs;
 
 use crate::harness::{BY, Bed};
@@ -13,8 +13,8 @@ on_both![a_session_ends_with_its_key, a_session_ends_in_time, a_session_ends_whe
 on_both![whoever_signs_in_elsewhere_has_one_key_as_long_as_their_role_is_the_same];
 
 async fn a_session_ends_with_its_key(bed: &Bed) {
-    let key = bed.store.add_key(BY, "k", "h", Role::Admin, None).await.unwrap();
-    bed.store.add_key(BY, "other", "o", Role::Admin, None).await.unwrap();
+    let key = bed.store.add_key(BY, NewKey::new("k", "h", Role::Admin, None)).await.unwrap();
+    bed.store.add_key(BY, NewKey::new("other", "o", Role::Admin, None)).await.unwrap();
     let expires_at = bed.now().plus_s(60);
     bed.store.begin_browser_session(BY, key.id, "s", expires_at).await.unwrap();
     let session = bed.store.browser_session("s").await.unwrap().unwrap();
@@ -27,7 +27,7 @@ async fn a_session_ends_with_its_key(bed: &Bed) {
 }
 
 async fn a_session_ends_in_time(bed: &Bed) {
-    let key = bed.store.add_key(BY, "k", "h", Role::Reader, None).await.unwrap();
+    let key = bed.store.add_key(BY, NewKey::new("k", "h", Role::Reader, None)).await.unwrap();
     bed.store.begin_browser_session(BY, key.id, "s", bed.now().plus_s(60)).await.unwrap();
     bed.clock.advance(Duration::from_secs(59));
     assert!(bed.store.browser_session("s").await.unwrap().is_some());
@@ -39,7 +39,7 @@ async fn a_session_ends_in_time(bed: &Bed) {
 }
 
 async fn a_session_ends_when_it_is_told_to(bed: &Bed) {
-    let key = bed.store.add_key(BY, "k", "h", Role::Reader, None).await.unwrap();
+    let key = bed.store.add_key(BY, NewKey::new("k", "h", Role::Reader, None)).await.unwrap();
     bed.store.begin_browser_session(BY, key.id, "s", bed.now().plus_s(60)).await.unwrap();
     assert!(bed.store.end_browser_session(BY, "s").await.unwrap());
     assert!(!bed.store.end_browser_session(BY, "s").await.unwrap());
@@ -50,7 +50,7 @@ async fn a_session_ends_when_it_is_told_to(bed: &Bed) {
 }
 
 async fn a_key_has_so_many_sessions(bed: &Bed) {
-    let key = bed.store.add_key(BY, "k", "h", Role::Reader, None).await.unwrap();
+    let key = bed.store.add_key(BY, NewKey::new("k", "h", Role::Reader, None)).await.unwrap();
     for number in 0..=SESSIONS_PER_KEY {
         bed.store.begin_browser_session(BY, key.id, &format!("s{number}"), bed.now().plus_s(600)).await.unwrap();
         bed.clock.advance(Duration::from_secs(1));
@@ -70,7 +70,7 @@ async fn whoever_signs_in_elsewhere_has_one_key_as_long_as_their_role_is_the_sam
     assert_ne!(admin.id, key.id);
     assert_eq!(bed.store.browser_session("s").await.unwrap(), None);
     // It does not count as the key that must not be the last one.
-    let first = bed.store.add_key(BY, "k", "h", Role::Admin, None).await.unwrap();
+    let first = bed.store.add_key(BY, NewKey::new("k", "h", Role::Admin, None)).await.unwrap();
     assert!(matches!(bed.store.delete_key(BY, first.id).await, Err(StoreError::LastAdminKey)));
     bed.store.end_sign_on("anna@idp").await.unwrap();
     bed.store.end_sign_on("nobody@idp").await.unwrap();

@@ -383,7 +383,7 @@ async fn shifts_that_change_at_once_wait_for_one_another_in_order(bed: &Bed, _: 
     asks(bed, anna).await;
     asks(bed, ben).await;
     let mut accepts = tokio::task::JoinSet::new();
-    for turn in 0..5_i64 {
+    for turn in 0..12_i64 {
         let (first, second) = if turn % 2 == 0 { (anna, ben) } else { (ben, anna) };
         let events = [
             event_at(bed.now(), &format!("a{turn}"), shift(bed, &format!("a{}", turn % 3), first, turn, 60 + turn)),

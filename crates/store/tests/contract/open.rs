@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
-use watchbell_store::access::Actor;
+use watchbell_store::access::{Actor, NewKey};
 use watchbell_store::{Options, StoreError};
 
 use crate::harness::{Bed, PlansNews};
@@ -80,7 +80,7 @@ async fn what_was_committed_is_there_after_opening_again(bed: &Bed) {
     let clock = Arc::new(bed.clock.clone());
     for hash in ["one", "two"] {
         let store = watchbell_store::open(&options, Arc::new(PlansNews), clock.clone()).await.unwrap();
-        store.add_key(Actor::System, hash, hash, watchbell_core::access::Role::Admin, None).await.unwrap();
+        store.add_key(Actor::System, NewKey::new(hash, hash, watchbell_core::access::Role::Admin, None)).await.unwrap();
         assert_eq!(store.keys(watchbell_core::KeyId(0), 10).await.unwrap().len(), if hash == "one" { 1 } else { 2 });
     }
 }

@@ -200,6 +200,7 @@ async fn fill(bed: &Bed, rows: i64) {
             "INSERT INTO responders (alert_id, round, user_id, base_at, event_id) \
              SELECT 'A-' || n, 1, 1 + n % 1000, {now}, '01E' || n FROM {series} AS s"
         ),
+        format!("INSERT INTO keys (name, hash, role, created_at) SELECT 'k', 'h' || n, 'reader', {now} FROM {series} AS s WHERE n < 1000"),
         format!("INSERT INTO audit (at, action, object) SELECT {now} - n, 'a', 'o' FROM {series} AS s"),
     ] {
         bed.execute(&insert).await;

@@ -7,6 +7,7 @@ use watchbell_core::ids::UserRef;
 use watchbell_core::user::Hours;
 use watchbell_core::{DeliveryId, Reason, Secret, UserId};
 use watchbell_store::StoreError;
+use watchbell_store::access::NewKey;
 use watchbell_store::directory::{NewContact, NewUser, UserFilter};
 
 use crate::harness::{BY, Bed, named};
@@ -113,7 +114,7 @@ async fn deleting_a_user_cancels_what_is_pending_and_keeps_the_history(bed: &Bed
     let email = bed.store.contacts(user.id, Some(ContactKind::Email)).await.unwrap().remove(0);
     bed.store.create_rule(BY, user.id, rule(Some(email.id), 0)).await.unwrap();
     bed.store.add_members(BY, "storms", &[user.id]).await.unwrap();
-    bed.store.add_key(BY, "anna's", "hash", Role::User, Some(user.id)).await.unwrap();
+    bed.store.add_key(BY, NewKey::new("anna's", "hash", Role::User, Some(user.id))).await.unwrap();
     bed.store.set_contact_status(BY, user.id, email.id, ContactStatus::Locked).await.unwrap();
     bed.store.start_verification(BY, user.id, email.id, Secret::new("123456")).await.unwrap();
     for (id, state) in [("D1", "scheduled"), ("D2", "held"), ("D3", "sent"), ("D4", "sending")] {

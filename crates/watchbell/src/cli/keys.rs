@@ -1,12 +1,15 @@
 //! `watchbell keys list|create|delete`: who may call the API.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::Value;
 use watchbell_core::access::Role;
-use watchbell_wire::Page;
+use watchbell_core::{Clock, SystemClock};
 use watchbell_wire::keys::{Key, MadeKey, NewKey};
 use watchbell_wire::users::UserName;
+use watchbell_wire::{Page, Time};
 
 use super::client::Server;
 use super::output::{table, tame};
@@ -57,6 +60,9 @@ pub struct Create {
     /// Of a publisher: the one [intake.NAME] that it is for
     #[arg(long)]
     intake: Option<String>,
+    /// After so many days it opens nothing any more
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    expires_in: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -93,10 +99,11 @@ impl List {
         let row = |key: &Key| {
             let user = key.user_id.map_or_else(|| "-".to_owned(), |user| user.to_string());
             let role = key.intake.as_ref().map_or_else(|| key.role.to_string(), |intake| format!("{} of {}", key.role, tame(intake)));
-            [key.id.to_string(), role, user, key.created_at.to_string(), tame(&key.name)]
+            let or_never = |at: Option<Time>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+            [key.id.to_string(), role, user, key.created_at.to_string(), or_never(key.expires_at), or_never(key.used_at), tame(&key.name)]
         };
         let rows: Vec<_> = page.items.iter().map(row).collect();
-        output::line(&table(["ID", "ROLE", "USER", "CREATED", "NAME"], &rows))?;
+        output::line(&table(["ID", "ROLE", "USER", "CREATED", "EXPIRES", "USED", "NAME"], &rows))?;
         if let Some(cursor) = page.next_cursor {
             output::line(&format!("more: --cursor {}", tame(&cursor)))?;
         }
@@ -112,6 +119,7 @@ impl Create {
             user: self.user.map(UserName::Text),
             pair: self.pair.then_some(true),
             intake: self.intake,
+            expires_at: self.expires_in.map(|days| Time(SystemClock.now() + Duration::from_hours(24 * u64::from(days)))),
         };
         let body = serde_json::to_value(&key).unwrap_or_default();
         let made: MadeKey = self.server.client()?.post(PATH, &[], Some(&body)).await?;

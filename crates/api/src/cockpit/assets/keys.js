@@ -27,30 +27,36 @@ function show(items) {
     };
     const user = key.userId === undefined ? '' : h('a', { href: `/users/${key.userId}` }, `User ${key.userId}`);
     const what = key.publicKey ? `${key.role} pair` : key.intake ? `${key.role} of ${key.intake}` : key.role;
-    return [key.name, what, user, time(key.createdAt), String(key.id), viewer.isAdmin ? drop : ''];
+    const expires = key.expiresAt === undefined ? 'Never' : time(key.expiresAt);
+    const used = key.usedAt === undefined ? 'Never' : h('span', { title: `From ${key.usedFrom}` }, time(key.usedAt));
+    return [key.name, what, user, time(key.createdAt), expires, used, String(key.id), viewer.isAdmin ? drop : ''];
   };
-  return table('Keys', ['Name', 'Role', 'User', 'Made', 'Number', 'Actions'], items.map(row));
+  return table('Keys', ['Name', 'Role', 'User', 'Made', 'Expires', 'Last used', 'Number', 'Actions'], items.map(row));
 }
 
 const list = () => pages({ into: place, load: (cursor) => get(query('/watchbell/v1/keys', { cursor })), show, empty: 'There is none.' });
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const expiry = (days) => (days === '' ? {} : { expiresAt: new Date(Date.now() + Number(days) * DAY_MS).toISOString() });
 
 function adding() {
   const name = h('input', { required: true, maxlength: 255, autocomplete: 'off' });
   const role = choice(ROLES, 'user');
   const user = h('input', { maxlength: 255, autocomplete: 'off' });
+  const days = h('input', { type: 'number', min: 1, max: 36500, autocomplete: 'off' });
   const button = h('button', {}, 'Make a key');
   const submit = (event) => {
     event.preventDefault();
     press(button, async () => {
       const whose = user.value.trim();
-      const made = await post('/watchbell/v1/keys', { name: name.value, role: role.value, ...(whose === '' ? {} : { user: /^\d+$/.test(whose) ? Number(whose) : whose }) });
+      const made = await post('/watchbell/v1/keys', { name: name.value, role: role.value, ...expiry(days.value), ...(whose === '' ? {} : { user: /^\d+$/.test(whose) ? Number(whose) : whose }) });
       fill(shownOnce, section(`The key ${made.name}`, h('p', {}, 'Copy it now: it is shown this once and kept nowhere.'), h('p', { class: 'secret' }, made.key)));
       name.value = '';
       await list();
     });
   };
   const whose = field('User', user, 'Number, U… id or external id; a user key needs one');
-  return section('Make a key', h('form', { class: 'row ends', on: { submit } }, field('Name', name, 'What it is for'), field('Role', role), whose, button));
+  return section('Make a key', h('form', { class: 'row ends', on: { submit } }, field('Name', name, 'What it is for'), field('Role', role), whose, field('Expires', days, 'After so many days; empty: never'), button));
 }
 
 fill(document.getElementById('page'), viewer.isAdmin ? adding() : null, shownOnce, section('All keys', place));

@@ -26,7 +26,14 @@ pub(super) fn describe(part: &mut Part) {
     part.add(
         Operation::post("/keys", "Make an API key")
             .of(KEYS)
-            .accepts(&NewKey { name: "monitoring".to_owned(), role: Role::Publisher, user: None, pair: None, intake: None })
+            .accepts(&NewKey {
+                name: "monitoring".to_owned(),
+                role: Role::Publisher,
+                user: None,
+                pair: None,
+                intake: None,
+                expires_at: None,
+            })
             .returns::<MadeKey>(201, "The key"),
     );
     part.add(
