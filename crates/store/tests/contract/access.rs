@@ -71,8 +71,8 @@ async fn the_last_use_of_a_key_is_kept(bed: &Bed) {
     bed.store.note_key_uses(&[(other.id, first), (key.id, second), (KeyId(999), first)]).await.unwrap();
     // What another process saw before changes nothing.
     bed.store.note_key_uses(&[(key.id, first)]).await.unwrap();
-    let uses: Vec<_> = bed.store.keys(KeyId(0), 10).await.unwrap().into_iter().map(|key| key.used).collect();
-    assert_eq!(uses, [Some(second), Some(first)]);
+    let kept: Vec<_> = bed.store.keys(KeyId(0), 10).await.unwrap().into_iter().map(|key| key.used).collect();
+    assert_eq!(kept, [Some(second), Some(first)]);
 }
 
 fn by(id: KeyId) -> Actor {
