@@ -72,13 +72,18 @@ pub struct RuleTerms {
 pub struct RuleConditions {
     /// No two on the same label; of rules for alerts and updates
     #[schemars(length(max = 10))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<RuleLabel>>,
     /// One of these; not of rules for shifts
     #[schemars(length(max = 50), inner(length(min = 1, max = 255)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub categories: Option<Vec<String>>,
     /// Of rules for updates: the alert's priority
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<Name<Priority>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hours: Option<RuleHours>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub on_duty: Option<RuleOnDuty>,
 }
 
@@ -89,11 +94,14 @@ pub struct RuleLabel {
     #[schemars(length(min = 1, max = 255))]
     pub label: String,
     #[schemars(length(max = 1_024))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub equals: Option<String>,
     #[schemars(length(min = 1, max = 50))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub one_of: Option<Vec<String>>,
     /// A regular expression that the whole value matches; without look-around and back-references
     #[schemars(length(max = 256))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub matches: Option<String>,
 }
 
@@ -107,6 +115,7 @@ pub struct RuleHours {
     pub end: String,
     /// ISO weekdays on which they begin, 1 is Monday; left out or empty: every day
     #[schemars(inner(range(min = 1, max = 7)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub days: Option<Vec<i64>>,
 }
 
@@ -116,5 +125,6 @@ pub struct RuleHours {
 pub struct RuleOnDuty {
     /// Left out: of any schedule
     #[schemars(length(min = 1, max = 255))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
 }
