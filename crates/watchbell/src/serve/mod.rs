@@ -53,8 +53,9 @@ pub enum Error {
     Listen { setting: String, address: String, error: std::io::Error },
     #[error("templates.dir: {0}")]
     Templates(#[from] RenderError),
-    #[error("providers.{provider}: {error}")]
-    Provider { provider: String, error: SettingError },
+    /// `table` is its whole name in the configuration.
+    #[error("{table}: {error}")]
+    Setting { table: String, error: SettingError },
     #[error("the HTTP server ended: {0}")]
     Http(std::io::Error),
     #[error("cannot start threads for requests: {0}")]

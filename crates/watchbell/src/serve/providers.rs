@@ -24,7 +24,8 @@ pub type Providers = BTreeMap<String, Arc<dyn Provider>>;
 /// Makes every provider.
 pub fn build(config: &Config, clock: &Arc<dyn Clock>) -> Result<Providers, Error> {
     let build = |(name, settings): (&String, &ProviderSettings)| {
-        let provider = registry::build(name, settings, clock.clone()).map_err(|error| Error::Provider { provider: name.clone(), error })?;
+        let provider =
+            registry::build(name, settings, clock.clone()).map_err(|error| Error::Setting { table: format!("providers.{name}"), error })?;
         Ok((name.clone(), provider))
     };
     config.providers.iter().map(build).collect()
@@ -90,7 +91,7 @@ pub fn say_what_is_exposed(config: &Config) {
 pub fn inbound(config: &Config) -> Result<BTreeMap<String, Arc<dyn Inbound>>, Error> {
     let mut all = BTreeMap::new();
     for (name, settings) in &config.providers {
-        let inbound = settings.inbound(name).map_err(|error| Error::Provider { provider: name.clone(), error })?;
+        let inbound = settings.inbound(name).map_err(|error| Error::Setting { table: format!("providers.{name}"), error })?;
         all.extend(inbound.map(|inbound| (name.clone(), inbound)));
     }
     Ok(all)

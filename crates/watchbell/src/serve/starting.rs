@@ -114,7 +114,7 @@ impl Starting<'_> {
         for (name, settings) in &self.config.calendars {
             let parts = (self.store.clone(), self.intake.clone(), self.clock.clone());
             let calendar = calendars::Calendar::new(name, settings, parts, counted.clone())
-                .map_err(|error| Error::Provider { provider: format!("calendars.{name}"), error })?;
+                .map_err(|error| Error::Setting { table: format!("calendars.{name}"), error })?;
             if let Some(calendar) = calendar {
                 self.parts.spawn(calendar.run(self.stop.clone()));
             }
@@ -129,7 +129,7 @@ impl Starting<'_> {
     pub fn silences(&self, metrics: &mut metrics::Collecting) -> Result<(), Error> {
         let counted = silences::SilenceMetrics::default();
         counted.register(&mut metrics.registry);
-        let tools = silences::tools(self.config).map_err(|error| Error::Provider { provider: "silences".to_owned(), error })?;
+        let tools = silences::tools(self.config).map_err(|error| Error::Setting { table: "intake".to_owned(), error })?;
         if !self.config.shadow {
             let parts = (self.store.clone(), self.intake.clone(), self.clock.clone());
             self.parts.spawn(silences::Silencer::new(tools, parts, counted).run(self.stop.clone()));
@@ -192,7 +192,7 @@ impl Starting<'_> {
         let configured = watchdog::configured(self.config);
         let takes_events = if self.broker.is_some() { Role::Ingest } else { Role::Api };
         if let Some(url) = config.url().filter(|_| self.roles.contains(&takes_events)) {
-            let http = Http::new(&CommonSettings::default()).map_err(|error| Error::Provider { provider: "watchdog".to_owned(), error })?;
+            let http = Http::new(&CommonSettings::default()).map_err(|error| Error::Setting { table: "watchdog".to_owned(), error })?;
             let switch = watchdog::Switch {
                 store: self.store.clone(),
                 clock: self.clock.clone(),
@@ -228,7 +228,7 @@ impl Starting<'_> {
     pub fn sign_on(&self) -> Result<Option<Arc<SignOn>>, Error> {
         let Some(settings) = self.config.oidc.settings() else { return Ok(None) };
         let common = CommonSettings { ca_file: self.config.oidc.ca_file(), ..CommonSettings::default() };
-        let http = Http::new(&common).map_err(|error| Error::Provider { provider: "oidc".to_owned(), error })?;
+        let http = Http::new(&common).map_err(|error| Error::Setting { table: "oidc".to_owned(), error })?;
         Ok(Some(Arc::new(SignOn::new(settings, http, self.clock.clone()))))
     }
 

@@ -63,7 +63,7 @@ pub fn of(
     metrics: &mut super::metrics::Collecting,
 ) -> Result<(Tracer, Option<Exporter>), Error> {
     let Some(endpoint) = config.traces.endpoint() else { return Ok((Tracer::default(), None)) };
-    let http = Http::new(&CommonSettings::default()).map_err(|error| Error::Provider { provider: "traces".to_owned(), error })?;
+    let http = Http::new(&CommonSettings::default()).map_err(|error| Error::Setting { table: "traces".to_owned(), error })?;
     let counted = TraceMetrics::default();
     counted.register(&mut metrics.registry);
     let (tracer, spans) = Tracer::new(clock.clone(), counted.clone());
