@@ -17,6 +17,7 @@ mod ilert_contacts;
 mod ilert_openapi;
 mod ilert_rules;
 mod ilert_users;
+mod keys;
 mod limits;
 mod listening;
 mod messaging;
